@@ -1,0 +1,19 @@
+// What a kernel answers. Kernels never print and never abort: every entry point that can fail
+// returns one of these, and the caller must look at it.
+#ifndef PTN_STATUS_H
+#define PTN_STATUS_H
+
+typedef enum ptn_status {
+    PTN_OK = 0,
+    PTN_BAD_ARGUMENT = 1,    // a size, stride, group count or pointer breaks the contract
+    PTN_SIZE_OVERFLOW = 2,   // a byte count does not fit the address space
+    PTN_OUT_OF_MEMORY = 3,   // scratch memory could not be had
+    PTN_UNSUPPORTED_ISA = 4, // this CPU (or this build) cannot run the requested variant
+} ptn_status;
+
+#define PTN_MUST_CHECK __attribute__((warn_unused_result))
+
+// A static English phrase for a status; never NULL.
+const char *ptn_status_description(ptn_status status);
+
+#endif

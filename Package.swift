@@ -1,0 +1,88 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Kernels are hot code: optimised in debug builds too, so that tests and demos run at full speed.
+// Tools 6.2 accepts these flags in a package that others depend on.
+let kernelSettings: [CSetting] = [
+    .unsafeFlags(["-O3"]),
+    // Without this the multiply and add of the portable variant could be contracted on some
+    // targets only, and results would depend on the compiler's mood.
+    .unsafeFlags(["-ffp-contract=off"]),
+    .define("NDEBUG"),
+    // OpenMP is a Linux matter; elsewhere the drivers use libdispatch.
+    .unsafeFlags(["-fopenmp"], .when(platforms: [.linux])),
+]
+
+// Debian keeps the plain name `libomp.so` in a compiler-specific folder; the versioned name is on
+// the default search path.
+let openMP: [LinkerSetting] = [
+    .linkedLibrary(":libomp.so.5", .when(platforms: [.linux])),
+    .linkedLibrary("m", .when(platforms: [.linux])),
+]
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "protean",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Protean", targets: ["Protean"]),
+        .library(name: "ProteanModels", targets: ["ProteanModels"]),
+        .executable(name: "protean", targets: ["ProteanCLI"]),
+        .executable(name: "kernelbench", targets: ["kernelbench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // Everything hot: C11, one source per kernel, compiled for each ISA, OpenMP drivers.
+        .target(
+            name: "CProteanKernels",
+            path: "Kernels",
+            publicHeadersPath: "include",
+            cSettings: kernelSettings,
+            linkerSettings: openMP),
+        // The library: tensors, layers, checkpoints, model plug-ins. No dependency but the kernels.
+        .target(
+            name: "Protean",
+            dependencies: ["CProteanKernels"],
+            swiftSettings: strict),
+        // Reference architectures as model plug-ins, and the embedded network's weights.
+        .target(
+            name: "ProteanModels",
+            dependencies: ["Protean"],
+            swiftSettings: strict),
+        // PNG and JPEG decoding through the system's libpng and libjpeg-turbo, for commands only.
+        .target(
+            name: "CProteanImage",
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+        .target(
+            name: "ProteanImage",
+            dependencies: ["CProteanImage", "Protean"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "ProteanCLI",
+            dependencies: [
+                "Protean", "ProteanModels", "ProteanImage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "kernelbench",
+            dependencies: [
+                "Protean", "CProteanKernels",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Benchmarks/kernelbench",
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProteanTests",
+            dependencies: ["Protean", "CProteanKernels"],
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
+)

@@ -1,0 +1,3 @@
+#ifndef C_PROTEAN_IMAGE_H
+#define C_PROTEAN_IMAGE_H
+#endif

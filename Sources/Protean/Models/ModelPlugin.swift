@@ -1,0 +1,35 @@
+/// An architecture that can be built by name and filled from a weight file.
+public protocol ModelPlugin: Sendable {
+    /// The name users give, such as `mobilenet_v2`.
+    var name: String { get }
+    /// One line: what it is, from which paper, whose keys.
+    var summary: String { get }
+    /// The input's shape for one image, `[1, height, width, channels]`.
+    var inputShape: [Int] { get }
+    /// How an image becomes an input; nil for models that do not take images.
+    var preprocessing: ImagePreprocessing? { get }
+    /// The classes' names in order of the output; empty when they are not known.
+    var classNames: [String] { get }
+    /// A weight file shipped with the plug-in, or nil.
+    var embeddedWeights: String? { get }
+
+    /// The model with seeded initial weights.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a configuration
+    ///   key or value that is not supported.
+    func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer
+
+    /// How keys of a checkpoint become parameter paths of the model.
+    func keyMap(for checkpoint: Checkpoint) -> KeyMap
+}
+
+extension ModelPlugin {
+    /// No preprocessing.
+    public var preprocessing: ImagePreprocessing? { nil }
+    /// Names are not known.
+    public var classNames: [String] { [] }
+    /// No embedded weights.
+    public var embeddedWeights: String? { nil }
+    /// Keys are paths already.
+    public func keyMap(for checkpoint: Checkpoint) -> KeyMap { .identity }
+}

@@ -1,0 +1,38 @@
+/// What applying a layer costs in theory.
+public struct Cost: Equatable, Sendable {
+    /// Multiply-adds of the whole layer.
+    public var multiplyAdds: Int
+    /// Multiply-adds that were really executed; equal to ``multiplyAdds`` unless the layer skips.
+    public var executedMultiplyAdds: Int
+    /// Trainable and stored numbers.
+    public var parameters: Int
+    /// Bytes that must move at least once: inputs, parameters and outputs.
+    public var bytes: Int
+
+    /// A cost; `executedMultiplyAdds` defaults to all of them.
+    public init(
+        multiplyAdds: Int = 0, executedMultiplyAdds: Int? = nil, parameters: Int = 0,
+        bytes: Int = 0
+    ) {
+        self.multiplyAdds = multiplyAdds
+        self.executedMultiplyAdds = executedMultiplyAdds ?? multiplyAdds
+        self.parameters = parameters
+        self.bytes = bytes
+    }
+
+    /// Share of the multiply-adds that were executed, 0...1; 1 for a layer without any.
+    public var executedShare: Double {
+        multiplyAdds == 0 ? 1 : Double(executedMultiplyAdds) / Double(multiplyAdds)
+    }
+
+    /// The sum of two costs.
+    public static func + (a: Cost, b: Cost) -> Cost {
+        Cost(
+            multiplyAdds: a.multiplyAdds + b.multiplyAdds,
+            executedMultiplyAdds: a.executedMultiplyAdds + b.executedMultiplyAdds,
+            parameters: a.parameters + b.parameters, bytes: a.bytes + b.bytes)
+    }
+
+    /// Adds a cost.
+    public static func += (a: inout Cost, b: Cost) { a = a + b }
+}

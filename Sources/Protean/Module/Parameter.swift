@@ -1,0 +1,85 @@
+import Synchronization
+
+/// A named tensor of a module: a weight, a bias or a stored statistic.
+///
+/// The shape and its axis order are PyTorch's (`[out, in / groups, height, width]` for a
+/// convolution), fixed when the module is built. Values may be replaced at any time and from any
+/// task; what layers derive from them (packed weights) follows by itself.
+public final class Parameter: Sendable {
+    /// The declared shape.
+    public let shape: [Int]
+
+    private struct State {
+        var value: Tensor
+        var version: Int
+    }
+    private let state: Mutex<State>
+
+    /// A parameter with an initial value, whose shape becomes the declared one.
+    public init(_ value: Tensor) {
+        shape = value.shape
+        state = Mutex(State(value: value, version: 0))
+    }
+
+    /// The present value.
+    public var value: Tensor { state.withLock { $0.value } }
+
+    /// Counts replacements: derived data made at another version is stale.
+    var version: Int { state.withLock { $0.version } }
+
+    /// Number of elements.
+    public var count: Int { value.count }
+
+    /// Replaces the value.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the shape is not
+    ///   the declared one.
+    public func set(_ newValue: Tensor) throws(ProteanError) {
+        guard newValue.shape == shape else {
+            throw .shapeMismatch(
+                layer: "Parameter", tensor: "value", expected: "\(shape)", found: newValue.shape)
+        }
+        guard !newValue.isShapeOnly else { throw .noValues(layer: "Parameter") }
+        state.withLock {
+            $0.value = newValue
+            $0.version += 1
+        }
+    }
+}
+
+/// A parameter under its name in the reference's state_dict.
+public struct NamedParameter: Sendable {
+    /// The last part of the path, such as `weight`.
+    public let name: String
+    /// The parameter.
+    public let parameter: Parameter
+
+    /// Names a parameter.
+    public init(_ name: String, _ parameter: Parameter) {
+        self.name = name
+        self.parameter = parameter
+    }
+}
+
+/// Something derived from parameters, made on first use and remade when one of them changes.
+///
+/// Thread-safe. Two tasks that ask at the same time may both make it; one result is kept.
+final class Derived<Key: Equatable & Sendable, Value: Sendable>: Sendable {
+    private let entries = Mutex<[(key: Key, value: Value)]>([])
+    private let capacity: Int
+
+    /// Keeps the `capacity` most recently made values.
+    init(capacity: Int = 1) { self.capacity = capacity }
+
+    func value(
+        for key: Key, make: () throws(ProteanError) -> Value
+    ) throws(ProteanError) -> Value {
+        if let hit = entries.withLock({ $0.first { $0.key == key }?.value }) { return hit }
+        let made = try make()
+        entries.withLock {
+            if $0.count >= capacity { $0.removeFirst($0.count - capacity + 1) }
+            $0.append((key, made))
+        }
+        return made
+    }
+}

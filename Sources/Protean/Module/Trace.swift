@@ -1,0 +1,67 @@
+import Synchronization
+
+/// A record of the layers that ran: shapes, costs and times.
+///
+/// ```swift
+/// let trace = Trace()
+/// let y = try trace.recording { try model(x) }
+/// for event in trace.events { print(event.path, event.outputShape, event.cost.multiplyAdds) }
+/// ```
+/// Layers applied to a tensor that carries a shape only are recorded too, with their costs.
+public final class Trace: Sendable {
+    /// One application of one layer.
+    public struct Event: Sendable {
+        /// The layer's path in the model, such as `features.3.conv`; its type for a layer without
+        /// a path.
+        public let path: String
+        /// The layer's type, such as `Conv2d`.
+        public let layer: String
+        /// The shape of the main input.
+        public let inputShape: [Int]
+        /// The shape of the result.
+        public let outputShape: [Int]
+        /// Theoretical and executed cost.
+        public let cost: Cost
+        /// Wall time in seconds; 0 for a tensor that carries a shape only.
+        public let seconds: Double
+    }
+
+    @TaskLocal static var current: Trace?
+
+    private let recorded = Mutex<[Event]>([])
+
+    /// An empty record.
+    public init() {}
+
+    /// What was recorded so far, in the order in which layers finished.
+    public var events: [Event] { recorded.withLock { $0 } }
+
+    /// The sum of all recorded costs.
+    public var totalCost: Cost { events.reduce(Cost()) { $0 + $1.cost } }
+
+    /// Runs `body` while layers applied in it are recorded here.
+    public func recording<R>(_ body: () throws -> R) rethrows -> R {
+        try Self.$current.withValue(self, operation: body)
+    }
+
+    func append(_ event: Event) { recorded.withLock { $0.append(event) } }
+}
+
+/// Runs one layer and records it when somebody listens. Every leaf layer's call goes through here.
+///
+/// `cost` is evaluated only when a trace is active.
+func traced(
+    _ layer: String, path: Label?, input: Tensor,
+    cost: (_ output: Tensor) -> Cost, _ body: () throws(ProteanError) -> Tensor
+) throws(ProteanError) -> Tensor {
+    guard let trace = Trace.current else { return try body() }
+    let start = ContinuousClock.now
+    let output = try body()
+    let elapsed = ContinuousClock.now - start
+    trace.append(
+        Trace.Event(
+            path: path?.path ?? layer, layer: layer, inputShape: input.shape,
+            outputShape: output.shape, cost: cost(output),
+            seconds: input.isShapeOnly ? 0 : elapsed / .seconds(1)))
+    return output
+}

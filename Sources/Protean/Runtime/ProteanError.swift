@@ -1,0 +1,94 @@
+/// Everything that Protean's library calls can throw, one case per cause.
+///
+/// Each case says where it happened, what was expected and what was found; `description` is one
+/// line fit for a terminal.
+public enum ProteanError: Error, Equatable, Sendable {
+    /// A tensor's shape does not fit the layer or operation that received it.
+    case shapeMismatch(layer: String, tensor: String, expected: String, found: [Int])
+    /// A layer option, configuration key or argument has a value that is not supported.
+    case invalidOption(layer: String, option: String, expected: String, found: String)
+    /// A byte count does not fit the address space.
+    case sizeOverflow(layer: String, what: String)
+    /// Memory for a tensor, packed weights or scratch could not be had.
+    case outOfMemory(layer: String, bytes: Int)
+    /// The requested instruction set does not exist in this build or on this CPU.
+    case unsupportedISA(requested: String, supported: [String])
+    /// A weight file breaks a rule of its format.
+    case weightFile(file: String, problem: WeightFileProblem)
+    /// A checkpoint and a model do not fit. All problems are listed at once.
+    case parameterMismatch(
+        file: String, missing: [String], unused: [String], misshapen: [MisshapenParameter])
+    /// No model plug-in, checkpoint format or layer has this name.
+    case unknownName(kind: String, name: String, known: [String])
+    /// A file could not be read or written.
+    case fileAccess(file: String, reason: String)
+    /// A value was asked of a tensor that carries a shape only.
+    case noValues(layer: String)
+    /// A kernel refused its arguments: a defect of the library itself.
+    case kernel(layer: String, reason: String)
+}
+
+/// A parameter whose shape in a file differs from the model's.
+public struct MisshapenParameter: Equatable, Sendable {
+    /// The key in the file.
+    public let name: String
+    /// The model's shape.
+    public let expected: [Int]
+    /// The file's shape.
+    public let found: [Int]
+
+    /// Describes one mismatch.
+    public init(name: String, expected: [Int], found: [Int]) {
+        self.name = name
+        self.expected = expected
+        self.found = found
+    }
+}
+
+extension ProteanError: CustomStringConvertible {
+    /// One line that names the place, what was expected and what was found.
+    public var description: String {
+        switch self {
+        case .shapeMismatch(let layer, let tensor, let expected, let found):
+            "\(layer): tensor '\(tensor)' has shape \(found), expected \(expected)"
+        case .invalidOption(let layer, let option, let expected, let found):
+            "\(layer): option '\(option)' is \(found), expected \(expected)"
+        case .sizeOverflow(let layer, let what):
+            "\(layer): the size of \(what) does not fit the address space"
+        case .outOfMemory(let layer, let bytes):
+            "\(layer): no memory for \(bytes) bytes"
+        case .unsupportedISA(let requested, let supported):
+            "instruction set '\(requested)' cannot run here, supported: "
+                + supported.joined(separator: ", ")
+        case .weightFile(let file, let problem):
+            "\(file): \(problem)"
+        case .parameterMismatch(let file, let missing, let unused, let misshapen):
+            Self.describe(file: file, missing: missing, unused: unused, misshapen: misshapen)
+        case .unknownName(let kind, let name, let known):
+            "unknown \(kind) '\(name)', known: \(known.joined(separator: ", "))"
+        case .fileAccess(let file, let reason):
+            "\(file): \(reason)"
+        case .noValues(let layer):
+            "\(layer): the tensor carries a shape only, no values"
+        case .kernel(let layer, let reason):
+            "\(layer): kernel refused the call: \(reason)"
+        }
+    }
+
+    private static func describe(
+        file: String, missing: [String], unused: [String], misshapen: [MisshapenParameter]
+    ) -> String {
+        var parts: [String] = []
+        if !missing.isEmpty {
+            parts.append("missing \(missing.count): \(missing.joined(separator: ", "))")
+        }
+        if !unused.isEmpty {
+            parts.append("unused \(unused.count): \(unused.joined(separator: ", "))")
+        }
+        if !misshapen.isEmpty {
+            let list = misshapen.map { "\($0.name) expected \($0.expected) found \($0.found)" }
+            parts.append("misshapen \(misshapen.count): \(list.joined(separator: ", "))")
+        }
+        return "\(file): weights do not fit the model: " + parts.joined(separator: "; ")
+    }
+}

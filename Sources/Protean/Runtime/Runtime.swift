@@ -1,0 +1,138 @@
+import CProteanKernels
+import Foundation
+import Synchronization
+
+/// Which instruction set kernels use and how many threads a call may take.
+///
+/// A setting is looked up in this order: the innermost ``with(isa:threads:_:)`` around the call,
+/// the process setting (``setThreads(_:)``, ``setISA(_:)``), the environment (`PROTEAN_ISA`,
+/// `PROTEAN_NUM_THREADS`), the machine (widest instruction set; physical cores that the process may
+/// use). Results do not depend on the number of threads.
+public enum Runtime {
+    private struct Settings {
+        var isa: KernelISA?
+        var threads: Int?
+    }
+
+    @TaskLocal private static var scoped = Settings()
+    private static let process = Mutex(Settings())
+
+    private static let environment: Result<Settings, ProteanError> = readEnvironment()
+    private static let machineThreads = Int(ptn_physical_cores())
+    private static let machineISA = KernelISA.best
+
+    private static func readEnvironment() -> Result<Settings, ProteanError> {
+        let variables = ProcessInfo.processInfo.environment
+        var settings = Settings()
+        do throws(ProteanError) {
+            if let name = variables["PROTEAN_ISA"], !name.isEmpty {
+                settings.isa = try KernelISA.named(name)
+            }
+            if let text = variables["PROTEAN_NUM_THREADS"], !text.isEmpty {
+                guard let threads = Int(text), threads >= 1 else {
+                    throw .invalidOption(
+                        layer: "environment", option: "PROTEAN_NUM_THREADS",
+                        expected: "a whole number of at least 1", found: text)
+                }
+                settings.threads = try checked(threads: threads)
+            }
+            return .success(settings)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// The most threads that one call may be given.
+    public static let maximumThreads = 1024
+
+    private static func checked(threads: Int) throws(ProteanError) -> Int {
+        guard (1...maximumThreads).contains(threads) else {
+            throw .invalidOption(
+                layer: "Runtime", option: "threads", expected: "1...\(maximumThreads)",
+                found: "\(threads)")
+        }
+        return threads
+    }
+
+    /// Threads that a call made here may use.
+    ///
+    /// - Throws: ``ProteanError`` when an environment variable is not usable.
+    public static func threads() throws(ProteanError) -> Int {
+        if let threads = scoped.threads { return threads }
+        if let threads = process.withLock({ $0.threads }) { return threads }
+        return try environment.get().threads ?? machineThreads
+    }
+
+    /// The instruction set that a call made here uses.
+    ///
+    /// - Throws: ``ProteanError`` when an environment variable is not usable.
+    public static func isa() throws(ProteanError) -> KernelISA {
+        if let isa = scoped.isa { return isa }
+        if let isa = process.withLock({ $0.isa }) { return isa }
+        return try environment.get().isa ?? machineISA
+    }
+
+    /// Sets the thread budget of the process; nil goes back to the default.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` outside
+    ///   1...``maximumThreads``.
+    public static func setThreads(_ threads: Int?) throws(ProteanError) {
+        if let threads { _ = try checked(threads: threads) }
+        process.withLock { $0.threads = threads }
+    }
+
+    /// Sets the instruction set of the process; nil goes back to the default.
+    ///
+    /// - Throws: ``ProteanError/unsupportedISA(requested:supported:)``.
+    public static func setISA(_ isa: KernelISA?) throws(ProteanError) {
+        _ = try isa?.checked()
+        process.withLock { $0.isa = isa }
+    }
+
+    /// Runs `body` with other settings, for this task and the tasks it starts; nil leaves a setting
+    /// as it is.
+    ///
+    /// - Throws: ``ProteanError`` when a setting is not possible here, and what `body` throws.
+    public static func with<R>(
+        isa: KernelISA? = nil, threads: Int? = nil, _ body: () throws -> R
+    ) throws -> R {
+        try $scoped.withValue(merged(isa, threads), operation: body)
+    }
+
+    /// The asynchronous form of ``with(isa:threads:_:)``.
+    public static func with<R: Sendable>(
+        isolation: isolated (any Actor)? = #isolation,
+        isa: KernelISA? = nil, threads: Int? = nil, _ body: () async throws -> R
+    ) async throws -> R {
+        try await $scoped.withValue(merged(isa, threads), operation: body)
+    }
+
+    private static func merged(
+        _ isa: KernelISA?, _ threads: Int?
+    ) throws(ProteanError) -> Settings {
+        var settings = scoped
+        if let isa { settings.isa = try isa.checked() }
+        if let threads { settings.threads = try checked(threads: threads) }
+        return settings
+    }
+
+    /// What a kernel call is given.
+    package static func current() throws(ProteanError) -> ptn_runtime {
+        ptn_runtime(isa: try isa().kernelValue, threads: Int32(try threads()))
+    }
+}
+
+extension ptn_status {
+    /// Turns a kernel's answer into an error. `bytes` is what the call needed, for the message.
+    package func check(_ layer: String, bytes: Int = 0) throws(ProteanError) {
+        switch self {
+        case PTN_OK: return
+        case PTN_SIZE_OVERFLOW: throw .sizeOverflow(layer: layer, what: "a buffer")
+        case PTN_OUT_OF_MEMORY: throw .outOfMemory(layer: layer, bytes: bytes)
+        case PTN_UNSUPPORTED_ISA:
+            throw .unsupportedISA(
+                requested: "forced", supported: KernelISA.supported.map(\.rawValue))
+        default: throw .kernel(layer: layer, reason: String(cString: ptn_status_description(self)))
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import CProteanKernels
+import Synchronization
+
+/// The memory behind tensors: aligned and owned, or a view into something that is kept alive.
+///
+/// Safety of `@unchecked Sendable`: the bytes are written only through
+/// ``Tensor/withUnsafeMutableBufferPointer(_:)`` and by operations filling a fresh result, both of
+/// which hold the only reference at that time. Shared storage is never written.
+final class TensorStorage: @unchecked Sendable {
+    let base: UnsafeMutablePointer<Float>
+    let count: Int
+    /// What a view keeps alive; nil when the memory is owned.
+    private let owner: AnyObject?
+
+    /// How many storages were ever allocated, so that tests can prove that a repeated call
+    /// allocates its result and nothing else.
+    static let allocations = Atomic<Int>(0)
+
+    /// Owned, 64-byte aligned, with undefined contents; nil when memory is short.
+    init?(count: Int) {
+        guard let memory = ptn_aligned_alloc(count * MemoryLayout<Float>.stride) else { return nil }
+        base = memory.assumingMemoryBound(to: Float.self)
+        self.count = count
+        owner = nil
+        Self.allocations.add(1, ordering: .relaxed)
+    }
+
+    /// A read-only view of memory that `owner` keeps alive.
+    init(viewing base: UnsafePointer<Float>, count: Int, owner: AnyObject) {
+        self.base = UnsafeMutablePointer(mutating: base)
+        self.count = count
+        self.owner = owner
+    }
+
+    var isOwned: Bool { owner == nil }
+
+    deinit {
+        if isOwned { ptn_aligned_free(base) }
+    }
+}

@@ -9,23 +9,28 @@ const ptn_activate_row_fn ptn_activate_row[PTN_ISA_COUNT] = PTN_TABLE(activate_r
 typedef struct activation_job {
     ptn_activate_row_fn row;
     ptn_activation_spec spec;
-    size_t count, chunk;  // in floats; a chunk holds whole rows when there are slopes
-    size_t row_length;    // floats that `slopes` covers
-    const float *slopes;  // repeated to row_length
+    ptn_rows rows;
+    const float *slopes; // for `rows.repeat` pixels
     const float *x;
     float *y;
 } activation_job;
 
-static void activate_chunk(void *context, size_t index, int thread) {
+static void activate_flat(void *context, size_t index, int thread) {
     (void)thread;
     const activation_job *j = context;
-    size_t begin = index * j->chunk, end = ptn_min(j->count, begin + j->chunk);
-    if (!j->slopes) {
-        j->row(j->spec.kind, j->spec.slope, NULL, end - begin, j->x + begin, j->y + begin);
-        return;
+    size_t begin = index * PTN_CHUNK, n = ptn_min(PTN_CHUNK, j->rows.channels - begin);
+    j->row(j->spec.kind, j->spec.slope, NULL, n, j->x + begin, j->y + begin);
+}
+
+static void activate_rows(void *context, size_t index, int thread) {
+    (void)thread;
+    const activation_job *j = context;
+    const ptn_rows *r = &j->rows;
+    size_t first = index * r->chunk, end = ptn_min(r->pixels, first + r->chunk);
+    for (size_t p = first; p < end; p += r->repeat) {
+        size_t n = ptn_min(r->repeat, end - p) * r->channels, at = p * r->channels;
+        j->row(j->spec.kind, 0, j->slopes, n, j->x + at, j->y + at);
     }
-    for (size_t i = begin; i < end; i += j->row_length)
-        j->row(j->spec.kind, 0, j->slopes, ptn_min(j->row_length, end - i), j->x + i, j->y + i);
 }
 
 ptn_status ptn_activate(const ptn_runtime *runtime, const ptn_activation_spec *spec, size_t rows,
@@ -33,24 +38,21 @@ ptn_status ptn_activate(const ptn_runtime *runtime, const ptn_activation_spec *s
     ptn_status status = ptn_runtime_check(runtime);
     if (status == PTN_OK) status = ptn_activation_check(spec);
     if (status != PTN_OK) return status;
-    activation_job j = {.row = ptn_activate_row[runtime->isa], .spec = *spec, .x = x, .y = y};
-    if (!ptn_float_bytes(rows, channels, 1, 1, &j.count)) return PTN_SIZE_OVERFLOW;
-    if (j.count == 0) return PTN_OK;
+    size_t count;
+    if (!ptn_float_bytes(rows, channels, 1, 1, &count)) return PTN_SIZE_OVERFLOW;
+    if (count == 0) return PTN_OK;
     if (!x || !y) return PTN_BAD_ARGUMENT;
 
-    float repeated[PTN_PERIOD_MOST];
-    j.chunk = PTN_CHUNK;
+    activation_job j = {.row = ptn_activate_row[runtime->isa], .spec = *spec, .x = x, .y = y};
+    int threads = ptn_threads_for_floats(runtime, 2 * count);
     if (spec->kind == PTN_ACT_PRELU) {
-        size_t pixels = ptn_period_pixels(channels);
-        j.slopes = spec->slopes;
-        j.row_length = pixels * channels;
-        if (pixels > 1) {
-            ptn_repeat_row(spec->slopes, channels, pixels, repeated);
-            j.slopes = repeated;
-        }
-        j.chunk = j.row_length * ptn_max(1, PTN_CHUNK / j.row_length);
+        float repeated[PTN_PERIOD_MOST];
+        j.rows = ptn_rows_plan(1, rows, channels);
+        j.slopes = ptn_repeated(&j.rows, spec->slopes, repeated);
+        ptn_parallel(threads, j.rows.chunks, activate_rows, &j);
+    } else {
+        j.rows.channels = count;
+        ptn_parallel(threads, ptn_div_up(count, PTN_CHUNK), activate_flat, &j);
     }
-    ptn_parallel(ptn_threads_for_floats(runtime, 2 * j.count), ptn_div_up(j.count, j.chunk),
-                 activate_chunk, &j);
     return PTN_OK;
 }

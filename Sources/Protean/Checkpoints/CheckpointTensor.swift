@@ -66,16 +66,26 @@ public struct CheckpointTensor: Sendable {
         name: String, type: ElementType, shape: [Int], strides: [Int]? = nil,
         storage: CheckpointBytes, byteOffset: Int
     ) throws(WeightFileProblem) {
+        try self.init(
+            name: name, type: type, shape: shape, strides: strides, storage: storage,
+            within: 0..<storage.bytes.count, byteOffset: byteOffset)
+    }
+
+    /// A view of the bytes `bounds` of `storage`, beginning `byteOffset` bytes into them.
+    init(
+        name: String, type: ElementType, shape: [Int], strides: [Int]? = nil,
+        storage: CheckpointBytes, within bounds: Range<Int>, byteOffset: Int
+    ) throws(WeightFileProblem) {
         guard shape.count <= Self.maximumRank else {
             throw .limitExceeded(
                 what: "the rank of tensor '\(name)'", limit: Self.maximumRank, found: shape.count)
         }
         let layout = try StridedLayout(name: name, type: type, shape: shape, strides: strides)
         let (end, overflow) = byteOffset.addingReportingOverflow(layout.byteExtent)
-        guard byteOffset >= 0, !overflow, end <= storage.bytes.count else {
+        guard byteOffset >= 0, !overflow, end <= bounds.count else {
             throw .invalidRange(
                 tensor: name, begin: byteOffset, end: overflow ? Int.max : end,
-                available: storage.bytes.count)
+                available: bounds.count)
         }
         if layout.count > layout.byteExtent / type.size, layout.count > Self.maximumRepeatedCount {
             throw .limitExceeded(
@@ -86,7 +96,7 @@ public struct CheckpointTensor: Sendable {
         self.shape = shape
         self.strides = layout.strides
         self.storage = storage
-        self.byteOffset = byteOffset
+        self.byteOffset = bounds.lowerBound + byteOffset
         count = layout.count
     }
 

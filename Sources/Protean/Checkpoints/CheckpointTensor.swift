@@ -100,6 +100,25 @@ public struct CheckpointTensor: Sendable {
         count = layout.count
     }
 
+    /// The number of elements; its Float32 and Float64 forms must fit the address space, and so
+    /// must the products over parts of the axes, which are strides.
+    static func elementCount(
+        name: String, shape: [Int]
+    ) throws(WeightFileProblem) -> Int {
+        var product = 1
+        for size in shape {
+            guard size >= 0 else {
+                throw .malformed(what: "tensor '\(name)'", reason: "negative size in \(shape)")
+            }
+            let (next, overflow) = product.multipliedReportingOverflow(by: max(size, 1))
+            guard !overflow, next <= Int.max / 8 else {
+                throw .sizeOverflow(tensor: name, shape: shape)
+            }
+            product = next
+        }
+        return shape.contains(0) ? 0 : product
+    }
+
     /// Bytes of the elements, each counted once: `count` times the element's size.
     public var byteCount: Int { count * type.size }
 
@@ -124,7 +143,7 @@ private struct StridedLayout {
     init(
         name: String, type: ElementType, shape: [Int], strides given: [Int]?
     ) throws(WeightFileProblem) {
-        count = try Self.count(name: name, shape: shape)
+        count = try CheckpointTensor.elementCount(name: name, shape: shape)
         strides = given ?? Self.rowMajor(shape)
         guard strides.count == shape.count, strides.allSatisfy({ $0 >= 0 }) else {
             throw .malformed(
@@ -144,23 +163,6 @@ private struct StridedLayout {
         let (bytes, tooLarge) = elements.multipliedReportingOverflow(by: type.size)
         guard !overflow, !one, !tooLarge else { throw .sizeOverflow(tensor: name, shape: shape) }
         byteExtent = bytes
-    }
-
-    /// The number of elements; its Float32 and Float64 forms must fit the address space, and so
-    /// must the products over parts of the axes, which are strides.
-    private static func count(name: String, shape: [Int]) throws(WeightFileProblem) -> Int {
-        var product = 1
-        for size in shape {
-            guard size >= 0 else {
-                throw .malformed(what: "tensor '\(name)'", reason: "negative size in \(shape)")
-            }
-            let (next, overflow) = product.multipliedReportingOverflow(by: max(size, 1))
-            guard !overflow, next <= Int.max / 8 else {
-                throw .sizeOverflow(tensor: name, shape: shape)
-            }
-            product = next
-        }
-        return shape.contains(0) ? 0 : product
     }
 
     private static func rowMajor(_ shape: [Int]) -> [Int] {

@@ -5,6 +5,7 @@
 /// elements. Pickles are read by an interpreter that runs nothing. The still older tar files are
 /// refused by name.
 public struct PyTorchLegacyFormat: CheckpointFormat {
+    /// The format's name.
     public let name = "pytorch-legacy"
 
     private static let magic: [UInt8] = [
@@ -15,6 +16,7 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
     /// The format.
     public init() {}
 
+    /// Looks at the first bytes only.
     public func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
         if Self.isTar(bytes) { return true }
         return bytes.count >= 2 && bytes[0] == 0x80 && (2...5).contains(bytes[1])
@@ -25,6 +27,9 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
         bytes.count >= 262 && bytes[257..<262].elementsEqual("ustar".utf8)
     }
 
+    /// Checks the file against the format's rules and describes its tensors.
+    ///
+    /// - Throws: ``ProteanError/weightFile(file:problem:)`` with the first rule that is broken.
     public func read(
         _ storage: CheckpointBytes, source: String
     ) throws(ProteanError) -> Checkpoint {

@@ -5,15 +5,20 @@
 /// nothing. Checksums of everything that is used are compared on opening, which reads the file
 /// once; afterwards tensors are views of it. TorchScript archives are refused by name.
 public struct PyTorchZipFormat: CheckpointFormat {
+    /// The format's name.
     public let name = "pytorch-zip"
 
     /// The format.
     public init() {}
 
+    /// Looks at the first bytes only.
     public func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes.count >= 4 && bytes.starts(with: [0x50, 0x4b, 0x03, 0x04])
     }
 
+    /// Checks the file against the format's rules and describes its tensors.
+    ///
+    /// - Throws: ``ProteanError/weightFile(file:problem:)`` with the first rule that is broken.
     public func read(
         _ storage: CheckpointBytes, source: String
     ) throws(ProteanError) -> Checkpoint {

@@ -3,7 +3,7 @@
 Run from the package's root with a Python that has torch, numpy and safetensors:
     python Tests/Golden/generate/checkpoints.py
 The values are small whole numbers and halves, exact in every element type, so that tests can state
-them. Files are the same on every run but for torch's own version stamps.
+them. Only legacy files differ from run to run: torch names storages by their address.
 """
 
 import collections

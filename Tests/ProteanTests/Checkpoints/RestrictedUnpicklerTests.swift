@@ -28,7 +28,8 @@ import Testing
         case .string(let text): return "'\(text.count > 9 ? "\(text.count)" : text)'"
         case .node(let index):
             let node = object.nodes[index]
-            return "\(node.kind)\(node.elements.map { text($0, in: object) })"
+            let elements = node.elements.map { text($0, in: object) }
+            return "\(node.kind)[\(elements.joined(separator: ", "))]"
         case .opaque: return "opaque"
         default: return "?"
         }
@@ -40,7 +41,7 @@ import Testing
         let members = Dictionary(
             uniqueKeysWithValues: try #require(object.members(of: object.root)))
         func member(_ name: String) throws -> String {
-            text(try #require(members[name]), in: object).replacing("\"", with: "")
+            text(try #require(members[name]), in: object)
         }
         #expect(
             try member("whole")
@@ -52,7 +53,7 @@ import Testing
             try member("tuples")
                 == "list[tuple[], tuple[1], tuple[1, 2], tuple[1, 2, 3], tuple[1, 2, 3, 4]]")
         #expect(try member("none") == "list[None, true, false]")
-        #expect(try member("deep") == "list[list[list[list[]]]]".replacing("[]]", with: "[]]"))
+        #expect(try member("deep") == "list[list[list[list[list[]]]]]")
         if protocolVersion >= 4 {
             #expect(try member("sets") == "list[set[1, 2], set[3]]")
             let bytes = Array(repeating: "opaque", count: protocolVersion - 1)
@@ -115,7 +116,7 @@ import Testing
         let dictionary = Pickle.start + Pickle.code("}q\0") + Pickle.text("k") + Pickle.code("h\0s.")
         #expect(problem(dictionary) == .nesting(limit: limit))
         // a holds b, b holds a, and neither is part of the result.
-        let pair = Pickle.start + Pickle.code("]q\0]q\u{1}h\0ah\0h\u{1}a00N.")
+        let pair = Pickle.start + Pickle.code("]q\0]q\u{1}h\0ah\0h\u{1}a000N.")
         #expect(problem(pair) == .nesting(limit: limit))
     }
 

@@ -110,7 +110,7 @@ import Testing
         ("no hole between tensors", pair(0, 4, 8, 12, data: 12), .gap(begin: 4, end: 8)),
         ("data end with a tensor", pair(0, 4, 4, 8, data: 9), .gap(begin: 8, end: 9)),
         ("no overlap", pair(0, 4, 2, 6, data: 6), .overlap(first: "a", second: "b")),
-        ("no sharing", pair(0, 4, 0, 4, data: 4), .overlap(first: "a", second: "b")),
+        ("no sharing", pair(0, 4, 0, 4, data: 4), .overlap(first: "b", second: "a")),
         (
             "bounded nesting",
             WeightFiles.safetensors(

@@ -29,7 +29,8 @@ public final class CheckpointBytes: @unchecked Sendable {
 
 /// One tensor of a weight file: an element type, a shape and a view of bytes.
 ///
-/// A tensor that exists lies within its bytes; see ``init(name:type:shape:strides:storage:byteOffset:)``.
+/// A tensor that exists lies within its bytes:
+/// ``init(name:type:shape:strides:storage:byteOffset:)`` refuses any other.
 public struct CheckpointTensor: Sendable {
     /// The stored element type.
     public let type: ElementType

@@ -1,9 +1,9 @@
 /// Hugging Face's safetensors: a JSON header and the tensors' bytes behind it.
 ///
 /// Layout: 8 bytes little-endian header length, the header `{"name": {"dtype", "shape",
-/// "data_offsets": [begin, end]}, "__metadata__": {text: text}}`, padded with spaces; then the data,
-/// in which the tensors lie one after another without holes. Every rule is checked on opening; the
-/// data itself is not touched.
+/// "data_offsets": [begin, end]}, "__metadata__": {text: text}}`, padded with spaces; then the
+/// data, in which the tensors lie one after another without holes. Every rule is checked on
+/// opening; the data itself is not touched.
 public struct SafetensorsFormat: CheckpointFormat {
     /// The longest header that is read, as in the reference reader.
     public static let maximumHeaderLength = 100_000_000

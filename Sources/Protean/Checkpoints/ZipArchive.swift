@@ -247,7 +247,8 @@ private struct ZipEntry {
             let tag = try reader.unsigned16()
             let payload = try reader.take(try reader.unsigned16())
             if tag == 1 {
-                return ByteReader(UnsafeRawBufferPointer(rebasing: reader.bytes[payload]), what: what)
+                return ByteReader(
+                    UnsafeRawBufferPointer(rebasing: reader.bytes[payload]), what: what)
             }
         }
         return ByteReader(UnsafeRawBufferPointer(start: nil, count: 0), what: what)

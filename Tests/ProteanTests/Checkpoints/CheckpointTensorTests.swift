@@ -30,38 +30,43 @@ import Testing
         }
     }
 
-    @Test func everyHalfMatchesTheHardware() throws {
-        #if arch(arm64) || arch(x86_64)
-            let bits = Array(UInt16.min...UInt16.max)
-            let bytes = bits.flatMap(WeightFiles.littleEndian)
-            let tensor = try CheckpointTensor(
-                name: "h", type: .float16, shape: [65536],
-                storage: CheckpointBytes(copying: bytes), byteOffset: 0)
-            let found = try tensor.float32().elements
-            let wrong = bits.filter { pattern in
-                let exponent = Int(pattern >> 10 & 31)
-                let fraction = Float(pattern & 1023)
-                let magnitude =
-                    exponent == 0
-                    ? fraction * 0x1p-24
-                    : exponent == 31
-                        ? (fraction == 0 ? .infinity : .nan)
-                        : Float(sign: .plus, exponent: exponent - 15, significand: 1 + fraction / 1024)
-                let expected = pattern >> 15 == 1 ? -magnitude : magnitude
-                let value = found[Int(pattern)]
-                return !(value.isNaN && expected.isNaN)
-                    && value.bitPattern != expected.bitPattern
-            }
-            #expect(wrong.isEmpty)
-        #endif
+    @Test func everyHalfFollowsItsDefinition() throws {
+        let bits = Array(UInt16.min...UInt16.max)
+        let tensor = try CheckpointTensor(
+            name: "h", type: .float16, shape: [65536],
+            storage: CheckpointBytes(copying: bits.flatMap(WeightFiles.littleEndian)),
+            byteOffset: 0)
+        let found = try tensor.float32().elements
+        let wrong = bits.filter {
+            let expected = half($0)
+            let value = found[Int($0)]
+            return !(value.isNaN && expected.isNaN) && value.bitPattern != expected.bitPattern
+        }
+        #expect(wrong.isEmpty)
+    }
+
+    /// Sign, 5 bits of exponent, 10 bits of fraction (IEEE 754 binary16).
+    private func half(_ bits: UInt16) -> Float {
+        let exponent = Int(bits >> 10 & 31)
+        let fraction = Float(bits & 1023) / 1024
+        var value: Float
+        switch exponent {
+        case 0: value = fraction * 0x1p-14
+        case 31: value = fraction == 0 ? .infinity : .nan
+        default: value = Float(sign: .plus, exponent: exponent - 15, significand: 1 + fraction)
+        }
+        if bits >> 15 == 1 { value.negate() }
+        return value
     }
 
     /// Shapes, strides and offsets of all kinds against plain indexing.
-    @Test(arguments: [
-        ([4, 6], [6, 1], 0), ([6, 4], [1, 6], 0), ([2, 3], [6, 2], 7), ([3, 4], [1, 0], 2),
-        ([], [], 5), ([0, 3], [3, 1], 24), ([2, 1, 3], [12, 5, 2], 1), ([2, 2, 2, 2], [8, 4, 2, 1], 3),
-        ([1, 1], [9, 9], 23), ([2, 3, 2], [6, 2, 1], 0), ([5], [0], 23), ([3, 2], [2, 2], 1),
-    ] as [([Int], [Int], Int)])
+    @Test(
+        arguments: [
+            ([4, 6], [6, 1], 0), ([6, 4], [1, 6], 0), ([2, 3], [6, 2], 7), ([3, 4], [1, 0], 2),
+            ([], [], 5), ([0, 3], [3, 1], 24), ([2, 1, 3], [12, 5, 2], 1),
+            ([2, 2, 2, 2], [8, 4, 2, 1], 3),
+            ([1, 1], [9, 9], 23), ([2, 3, 2], [6, 2, 1], 0), ([5], [0], 23), ([3, 2], [2, 2], 1),
+        ] as [([Int], [Int], Int)])
     func stridesAreFollowed(shape: [Int], strides: [Int], offset: Int) throws {
         let values = (0..<24).map { Int16($0) * 3 - 20 }
         let storage = CheckpointBytes(copying: values.flatMap(WeightFiles.littleEndian))

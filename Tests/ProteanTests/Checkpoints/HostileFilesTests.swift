@@ -6,7 +6,8 @@ import Testing
 /// ends with a result or an error.
 @Suite struct HostileFilesTests {
     static let files = [
-        "small.safetensors", "small.zip.pt", "small.legacy.pt", "zip64.zip.pt", "protocol4.legacy.pt",
+        "small.safetensors", "small.zip.pt", "small.legacy.pt", "zip64.zip.pt",
+        "protocol4.legacy.pt",
         "python2.legacy.pt",
     ]
 

@@ -101,7 +101,8 @@ private let complete: [(String, [Int])] = [
     @Test func keysAreMapped() throws {
         let pair = try Pair()
         let map = KeyMap { key in
-            key == "extra" ? nil : key.replacing("one.", with: "first.").replacing("two.", with: "second.")
+            key == "extra"
+                ? nil : key.replacing("one.", with: "first.").replacing("two.", with: "second.")
         }
         let file = try checkpoint([
             ("m.one.weight", [2]), ("m.one.bias", [2]), ("m.two.weight", [3]), ("m.two.bias", [3]),

@@ -53,7 +53,9 @@ import Testing
         #expect(checkpoint.metadata == ["container": "params"])
     }
 
-    @Test(arguments: ["protocol4.zip.pt", "protocol4.legacy.pt", "zip64.zip.pt", "no_checksums.zip.pt"])
+    @Test(arguments: [
+        "protocol4.zip.pt", "protocol4.legacy.pt", "zip64.zip.pt", "no_checksums.zip.pt",
+    ])
     func variantsHoldTheSame(file: String) throws {
         let checkpoint = try Checkpoint(contentsOf: WeightFiles.golden(file))
         #expect(checkpoint.names == ["a", "b", "c"])
@@ -102,7 +104,9 @@ import Testing
     }
 
     @Test func tensorsMustLieInTheirStorage() throws {
-        let data = [("0", [UInt8](repeating: 0, count: 16)), ("1", [UInt8](repeating: 1, count: 64))]
+        let data = [
+            ("0", [UInt8](repeating: 0, count: 16)), ("1", [UInt8](repeating: 1, count: 64)),
+        ]
         func problem(_ tensor: [UInt8]) -> WeightFileProblem? {
             WeightFiles.problem(zip([("w", tensor)], storages: data))
         }
@@ -148,7 +152,10 @@ import Testing
         #expect(
             WeightFiles.problem(
                 zip(
-                    [("a.b", tensor), ("a", Pickle.code("}") + Pickle.text("b") + tensor + Pickle.code("s"))],
+                    [
+                        ("a.b", tensor),
+                        ("a", Pickle.code("}") + Pickle.text("b") + tensor + Pickle.code("s")),
+                    ],
                     storages: data))
                 == .duplicateName("a.b"))
     }

@@ -63,7 +63,8 @@ import Testing
 
     @Test(arguments: [
         ("posix", "system"), ("os", "system"), ("__builtin__", "eval"), ("builtins", "eval"),
-        ("builtins", "getattr"), ("torch", "load"), ("torch", "Tensor"), ("torch._utils", "_rebuild"),
+        ("builtins", "getattr"), ("torch", "load"), ("torch", "Tensor"),
+        ("torch._utils", "_rebuild"),
         ("torch.storage", "_load_from_bytes"), ("collections", "defaultdict"), ("numpy", "ndarray"),
         ("torch.nn.modules.conv", "Conv2d"), ("torch.jit", "FloatStorage"), ("", ""),
         ("torch.cuda", "float32"),
@@ -113,7 +114,8 @@ import Testing
         let limit = RestrictedUnpickler.maximumNesting
         let selfish = Pickle.start + Pickle.code("]q\0h\0a.")
         #expect(problem(selfish) == .nesting(limit: limit))
-        let dictionary = Pickle.start + Pickle.code("}q\0") + Pickle.text("k") + Pickle.code("h\0s.")
+        let dictionary =
+            Pickle.start + Pickle.code("}q\0") + Pickle.text("k") + Pickle.code("h\0s.")
         #expect(problem(dictionary) == .nesting(limit: limit))
         // a holds b, b holds a, and neither is part of the result.
         let pair = Pickle.start + Pickle.code("]q\0]q\u{1}h\0ah\0h\u{1}a000N.")
@@ -146,8 +148,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ".", "0.", "1.", "a.", "]a.", "e.", "(e.", "N(e.", "s.", "}Ns.", "}NNNNu.", "}(Nu.", "t.", "R.",
-        "NR.", "b.", "Nb.", "Q.", "NQ.", "h\u{5}.", "q\0.", "(q\0.", "2.", "NN.", "(N.", "N(.", "N(a.",
+        ".", "0.", "1.", "a.", "]a.", "e.", "(e.", "N(e.", "s.", "}Ns.", "}NNNNu.", "}(Nu.", "t.",
+        "R.",
+        "NR.", "b.", "Nb.", "Q.", "NQ.", "h\u{5}.", "q\0.", "(q\0.", "2.", "NN.", "(N.", "N(.",
+        "N(a.",
         "\u{1}",
     ])
     func brokenProgramsAreRefused(code: String) {

@@ -99,7 +99,8 @@ import Testing
         var many = Self.valid.bytes
         many.replaceSubrange((many.count - 14)..<(many.count - 10), with: [0xff, 0xff, 0xff, 0xff])
         #expect(
-            WeightFiles.problem(many) == .truncated(what: "zip directory", expected: 65535, found: 2))
+            WeightFiles.problem(many)
+                == .truncated(what: "zip directory", expected: 65535, found: 2))
         var few = Self.valid.bytes
         few.replaceSubrange((few.count - 14)..<(few.count - 10), with: [1, 0, 1, 0])
         guard case .malformed("zip directory", _)? = WeightFiles.problem(few) else {

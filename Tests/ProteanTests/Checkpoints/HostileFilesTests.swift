@@ -7,7 +7,7 @@ import Testing
 @Suite struct HostileFilesTests {
     static let files = [
         "small.safetensors", "small.zip.pt", "small.legacy.pt", "zip64.zip.pt",
-        "protocol4.legacy.pt",
+        "protocol4.legacy.pt", "no_checksums.zip.pt",
         "python2.legacy.pt",
     ]
 
@@ -57,5 +57,30 @@ import Testing
             }
         }
         #expect(refused > 20)
+    }
+
+    /// The pickle that everybody warns of, in both of PyTorch's layouts.
+    @Test func codeInAFileIsRefused() {
+        let body =
+            Pickle.global("posix", "system") + Pickle.tuple([Pickle.text("exit 1")])
+            + Pickle.code("R")
+        let pickle = Pickle.dictionary([("w", body)])
+        #expect(
+            WeightFiles.problem(ZipBuilder(pickle: pickle).bytes)
+                == .forbiddenGlobal("posix.system"))
+        let magic: [UInt8] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]
+        let start = Pickle.start + [0x8a, 10] + magic + Pickle.stop
+        let version = Pickle.start + Pickle.integer(1001) + Pickle.stop
+        let machine = Pickle.dictionary([("little_endian", [0x88])])
+        #expect(
+            WeightFiles.problem(start + version + machine + pickle)
+                == .forbiddenGlobal("posix.system"))
+        // Also where a well-behaved file has something harmless.
+        #expect(
+            WeightFiles.problem(start + version + pickle) == .forbiddenGlobal("posix.system"))
+        let bigEndian = Pickle.dictionary([("little_endian", [0x89])])
+        #expect(
+            WeightFiles.problem(start + version + bigEndian + pickle)
+                == .unsupportedFeature("a file in another byte order than little-endian"))
     }
 }

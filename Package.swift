@@ -58,6 +58,8 @@ let package = Package(
         // PNG and JPEG decoding through the system's libpng and libjpeg-turbo, for commands only.
         .target(
             name: "CProteanImage",
+            // Resampling must match Pillow bit for bit: no contraction here either.
+            cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])],
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
         .target(
             name: "ProteanImage",
@@ -81,6 +83,10 @@ let package = Package(
         .testTarget(
             name: "ProteanTests",
             dependencies: ["Protean", "CProteanKernels"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProteanImageTests",
+            dependencies: ["Protean", "ProteanImage"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

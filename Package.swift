@@ -88,6 +88,10 @@ let package = Package(
             name: "ProteanImageTests",
             dependencies: ["Protean", "ProteanImage"],
             swiftSettings: strict),
+        .testTarget(
+            name: "ProteanCLITests",
+            dependencies: ["Protean", "ProteanImage", "ProteanCLI", "kernelbench"],
+            swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11

@@ -13,7 +13,13 @@ import Testing
     ]
 
     private func read(_ json: String) throws -> LayerConfiguration {
-        try LayerConfiguration(layer: "Fake", keys: keys, json: json)
+        try LayerConfiguration(adapter(), json: json)
+    }
+
+    private func adapter(_ variants: [LayerAdapter.Variant] = []) -> LayerAdapter {
+        LayerAdapter("Fake", reference: "none", keys: keys, variants: variants) { _ in
+            throw Failure("not built here")
+        }
     }
 
     @Test func defaultsAndValues() throws {
@@ -58,5 +64,37 @@ import Testing
         #expect(message { try bad.require("mode", .string("a")) } == #"Fake: option 'mode' is "c", expected "a""#)
         #expect(message { _ = try bad.pairOfOptionals("size") } != nil)
         #expect(message { _ = try bad.optionalNumber("size") } != nil)
+    }
+
+    @Test func variantsHaveTheirOwnKeys() throws {
+        let fake = adapter([
+            .init(name: "one", keys: [.required("reduction", "C over hidden")]),
+            .init(name: "two", keys: [.optional("ratio", .number(0.5), "hidden over C")]),
+        ])
+        func read(_ json: String) throws -> LayerConfiguration {
+            try LayerConfiguration(fake, json: json)
+        }
+        #expect(try read(#"{"channels": 8, "reduction": 4}"#).text("variant") == "one")
+        #expect(try read(#"{"channels": 8, "variant": "two"}"#).number("ratio") == 0.5)
+        for (json, part) in [
+            (#"{"channels": 8}"#, "'reduction' is missing"),
+            (#"{"channels": 8, "variant": "two", "reduction": 4}"#, "'reduction' is an unknown key"),
+            (#"{"channels": 8, "variant": "three"}"#, #"'variant' is "three", expected one of "one", "two""#),
+        ] {
+            let error = #expect(throws: ProteanError.self) { try read(json) }
+            #expect(error?.description.contains(part) == true, "\(String(describing: error))")
+        }
+    }
+
+    @Test func errorsOfALayerSpeakOfTheKey() throws {
+        let configuration = try read(#"{"channels": 8}"#)
+        func renamed(_ option: String) -> String {
+            configuration.renamed(
+                .invalidOption(layer: "Conv2d", option: option, expected: "1", found: "0")
+            ).description
+        }
+        #expect(renamed("stride") == "Fake: option 'stride' is 0, expected 1")
+        #expect(renamed("inputChannels") == "Fake: option 'channels' is 0, expected 1")
+        #expect(renamed("somethingElse") == "Conv2d: option 'somethingElse' is 0, expected 1")
     }
 }

@@ -115,6 +115,8 @@ private final class FakeLayer: Module {
         #expect(failure().contains("expected a tensor 'shift' [1]"))
         try write("in", [("x", x), ("shift", shift), ("guide", shift)])
         #expect(failure().contains("with the tensor 'guide'"))
+        try write("in", [("x", x), ("shift", shift), ("extra", shift)])
+        #expect(failure().contains("expected no tensor 'extra' with this configuration"))
         try write("in", [("x", shift), ("shift", shift)])
         #expect(failure() == "Fake: tensor 'x' has shape [1], expected four axes [B, C, H, W]")
         try write("in", [("x", try Tensor(zeros: [1, 5, 2, 3])), ("shift", shift)])

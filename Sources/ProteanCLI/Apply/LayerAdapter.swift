@@ -17,12 +17,20 @@ struct LayerAdapter: Sendable {
         }
     }
 
+    /// One of several references that the layer can stand for, chosen by the key `variant`.
+    struct Variant: Sendable {
+        let name: String
+        let keys: [ConfigurationKey]
+    }
+
     /// The Swift type's name, which is what users ask for.
     let name: String
     /// What the layer is compared with.
     let reference: String
     /// Configuration keys in the reference constructor's order.
     let keys: [ConfigurationKey]
+    /// Variants with the keys that only they have, the default first; empty for most layers.
+    let variants: [Variant]
     /// Tensors of the input file, `x` first.
     let inputs: [TensorDescription]
     /// Tensors of the weight file, for the help text; the layer itself checks them.
@@ -33,7 +41,7 @@ struct LayerAdapter: Sendable {
     let build: @Sendable (LayerConfiguration) throws -> BuiltLayer
 
     init(
-        _ name: String, reference: String, keys: [ConfigurationKey],
+        _ name: String, reference: String, keys: [ConfigurationKey], variants: [Variant] = [],
         inputs: [TensorDescription] = [TensorDescription("x", "[B, C, H, W]")],
         weights: [TensorDescription] = [],
         outputs: [TensorDescription] = [TensorDescription("y", "[B, O, H', W']")],
@@ -42,6 +50,7 @@ struct LayerAdapter: Sendable {
         self.name = name
         self.reference = reference
         self.keys = keys
+        self.variants = variants
         self.inputs = inputs
         self.weights = weights
         self.outputs = outputs

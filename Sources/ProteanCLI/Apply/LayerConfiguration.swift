@@ -27,9 +27,30 @@ struct LayerConfiguration {
     private let layer: String
     private let values: [String: ModelConfiguration.Value]
 
-    /// Reads the JSON text of `--config`; refuses unknown and missing keys.
-    init(layer: String, keys: [ConfigurationKey], json: String) throws {
+    /// Reads the JSON text of `--config`; refuses keys that the layer, in the variant that the text
+    /// asks for, does not have, and missing ones.
+    init(_ adapter: LayerAdapter, json: String) throws {
         let given = try ModelConfiguration(json: json, source: "--config").values
+        var keys = adapter.keys
+        if let first = adapter.variants.first {
+            let names = adapter.variants.map(\.name)
+            keys.insert(
+                .optional("variant", .string(first.name), names.joined(separator: " or ")), at: 0)
+            let chosen = given["variant"] ?? .string(first.name)
+            guard let variant = adapter.variants.first(where: { .string($0.name) == chosen }) else {
+                throw ProteanError.invalidOption(
+                    layer: adapter.name, option: "variant",
+                    expected: "one of " + names.map { "\"\($0)\"" }.joined(separator: ", "),
+                    found: chosen.description)
+            }
+            keys += variant.keys
+        }
+        try self.init(layer: adapter.name, keys: keys, given: given)
+    }
+
+    private init(
+        layer: String, keys: [ConfigurationKey], given: [String: ModelConfiguration.Value]
+    ) throws {
         let known = keys.map(\.name)
         if let unknown = given.keys.filter({ !known.contains($0) }).min() {
             let list = known.isEmpty ? "no keys" : "one of " + known.joined(separator: ", ")
@@ -136,6 +157,32 @@ struct LayerConfiguration {
     /// Refuses every value but one: for options of the reference that make no difference here.
     func require(_ key: String, _ only: ModelConfiguration.Value) throws {
         guard value(key) == only else { throw refusal(key, "\(only)") }
+    }
+
+    /// The same error with the layer's and the key's name as users wrote them: layers speak of
+    /// `kernelSize`, configurations of `kernel_size`.
+    func renamed(_ error: ProteanError) -> ProteanError {
+        guard case .invalidOption(_, let option, let expected, let found) = error else {
+            return error
+        }
+        let candidates = [option, Self.snakeCase(option)] + (Self.otherNames[option] ?? [])
+        guard let key = candidates.first(where: { values[$0] != nil }) else { return error }
+        return .invalidOption(layer: layer, option: key, expected: expected, found: found)
+    }
+
+    /// References' names for options that are not merely spelt differently.
+    private static let otherNames: [String: [String]] = [
+        "inputChannels": ["in_channels", "input_channels", "channels", "in_chs", "inp", "channel"],
+        "outputChannels": ["out_channels", "oup"],
+        "inputFeatures": ["in_features"],
+        "outputFeatures": ["out_features"],
+        "channels": ["num_features", "input_channels", "in_chs", "inp", "channel"],
+        "epsilon": ["eps"],
+        "experts": ["num_experts"],
+    ]
+
+    private static func snakeCase(_ name: String) -> String {
+        name.map { $0.isUppercase ? "_" + $0.lowercased() : String($0) }.joined()
     }
 
     /// The error for a value that does not fit.

@@ -1,10 +1,12 @@
 import Protean
 
 /// The tensors of the input file, checked against a layer's description.
-struct LayerInputs {
-    private let layer: String
+final class LayerInputs {
+    private let adapter: LayerAdapter
+    private let path: String
     private let layout: MapLayout
     private let tensors: [String: Tensor]
+    private var used: Set<String> = []
 
     /// Reads the file; refuses missing and unknown tensors and other types than Float32.
     init(_ adapter: LayerAdapter, path: String, layout: MapLayout) throws {
@@ -18,12 +20,7 @@ struct LayerInputs {
         }
         var tensors: [String: Tensor] = [:]
         for input in adapter.inputs {
-            guard let stored = checkpoint[input.name] else {
-                if input.isOptional { continue }
-                throw ProteanError.invalidOption(
-                    layer: adapter.name, option: "--input",
-                    expected: "a tensor '\(input.name)' \(input.shape)", found: "\(path) without it")
-            }
+            guard let stored = checkpoint[input.name] else { continue }
             guard stored.type == .float32 else {
                 throw ProteanError.invalidOption(
                     layer: adapter.name, option: input.name, expected: "element type F32",
@@ -31,18 +28,35 @@ struct LayerInputs {
             }
             tensors[input.name] = try stored.float32()
         }
-        layer = adapter.name
+        self.adapter = adapter
+        self.path = path
         self.layout = layout
         self.tensors = tensors
+        for input in adapter.inputs where !input.isOptional && tensors[input.name] == nil {
+            throw missing(input.name)
+        }
+    }
+
+    private func missing(_ name: String) -> ProteanError {
+        let shape = adapter.inputs.first { $0.name == name }?.shape ?? ""
+        return .invalidOption(
+            layer: adapter.name, option: "--input", expected: "a tensor '\(name)' \(shape)",
+            found: "\(path) without it")
     }
 
     /// A tensor as it lies in the file.
     func plain(_ name: String) throws -> Tensor {
-        guard let tensor = tensors[name] else {
-            throw ProteanError.unknownName(
-                kind: "input of \(layer)", name: name, known: tensors.keys.sorted())
-        }
+        guard let tensor = tensors[name] else { throw missing(name) }
+        used.insert(name)
         return tensor
+    }
+
+    /// Refuses optional tensors that this configuration did not use.
+    func requireAllUsed() throws {
+        guard let name = tensors.keys.filter({ !used.contains($0) }).min() else { return }
+        throw ProteanError.invalidOption(
+            layer: adapter.name, option: "--input",
+            expected: "no tensor '\(name)' with this configuration", found: "\(path) with it")
     }
 
     /// A map in the library's axis order.
@@ -50,7 +64,7 @@ struct LayerInputs {
         let tensor = try plain(name)
         guard tensor.rank == 4 else {
             throw ProteanError.shapeMismatch(
-                layer: layer, tensor: name, expected: "four axes \(layout.axes)",
+                layer: adapter.name, tensor: name, expected: "four axes \(layout.axes)",
                 found: tensor.shape)
         }
         return try layout.toLibrary(tensor)

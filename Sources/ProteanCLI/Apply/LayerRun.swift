@@ -11,14 +11,19 @@ struct LayerRun {
 
     /// Nothing is written unless everything succeeded.
     func callAsFunction() throws {
-        let configuration = try LayerConfiguration(
-            layer: adapter.name, keys: adapter.keys, json: config)
-        let built = try adapter.build(configuration)
+        let configuration = try LayerConfiguration(adapter, json: config)
+        let built: BuiltLayer
+        do {
+            built = try adapter.build(configuration)
+        } catch let error as ProteanError {
+            throw configuration.renamed(error)
+        }
         try load(built)
         let inputs = try LayerInputs(adapter, path: input, layout: layout)
         let outputs: [LayerOutput]
         do {
             outputs = try built.run(inputs)
+            try inputs.requireAllUsed()
         } catch let error as ProteanError {
             throw inputs.explained(error)
         }

@@ -2,7 +2,9 @@ import Protean
 
 /// Every layer that `protean apply` runs.
 enum LayerCatalogue {
-    static let adapters: [LayerAdapter] = []
+    static let adapters: [LayerAdapter] =
+        ConvolutionAdapters.all + NormalizationAdapters.all + PoolingAdapters.all
+        + DynamicConvolutionAdapters.all + AttentionAdapters.all + DynamicActivationAdapters.all
 
     /// The adapter of a layer, by the Swift type's name.
     static func adapter(named name: String) throws -> LayerAdapter {

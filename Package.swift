@@ -59,6 +59,8 @@ let package = Package(
         // PNG and JPEG decoding through the system's libpng and libjpeg-turbo, for commands only.
         .target(
             name: "CProteanImage",
+            // Resampling must match Pillow bit for bit: no contraction here either.
+            cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])],
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
         .target(
             name: "ProteanImage",
@@ -93,6 +95,14 @@ let package = Package(
         .testTarget(
             name: "ProteanModelsTests",
             dependencies: ["Protean", "ProteanModels", "ProteanImage", "CReference"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProteanImageTests",
+            dependencies: ["Protean", "ProteanImage"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProteanCLITests",
+            dependencies: ["Protean", "ProteanImage", "ProteanCLI", "kernelbench"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -70,10 +70,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        // What `kernelbench` is made of: a library, so that tests reach it.
+        .target(
+            name: "KernelbenchSupport",
+            dependencies: ["Protean", "CProteanKernels"],
+            path: "Benchmarks/kernelbench-support",
+            swiftSettings: strict),
         .executableTarget(
             name: "kernelbench",
             dependencies: [
-                "Protean", "CProteanKernels",
+                "Protean", "KernelbenchSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/kernelbench",
@@ -81,6 +87,10 @@ let package = Package(
         .testTarget(
             name: "ProteanTests",
             dependencies: ["Protean", "CProteanKernels"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "KernelbenchTests",
+            dependencies: ["KernelbenchSupport", "kernelbench"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

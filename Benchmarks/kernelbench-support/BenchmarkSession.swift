@@ -26,7 +26,8 @@ package struct BenchmarkSession {
         let seconds = min(max(minimumTime / 2, 0.02), 0.25)
         return try configurations.map { one in
             progress("machine: \(one.isa.rawValue), threads \(one.threads)")
-            return try Roofline.measure(one, seconds: seconds)
+            // Several cores are all free less often than one.
+            return try Roofline.measure(one, seconds: one.threads > 1 ? 2 * seconds : seconds)
         }
     }
 

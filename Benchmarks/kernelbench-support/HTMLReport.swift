@@ -70,9 +70,11 @@ package enum HTMLReport {
     private static let barsWidth = 480
     private static let rowHeight = 20
 
-    /// Horizontal bars on a scale that ends at the largest share, at least at 100%.
+    /// Horizontal bars on a scale that ends at the largest share, at least at 100% and at most at
+    /// 300%, where longer bars are cut: one case in cache must not flatten all others.
     private static func chart(_ results: [BenchmarkResult]) -> String {
-        let largest = max(1, results.map(\.rooflineShare).filter(\.isFinite).max() ?? 1)
+        let shares = results.map(\.rooflineShare).filter(\.isFinite)
+        let largest = min(3, max(1, shares.max() ?? 1))
         let height = rowHeight * results.count + 24
         let full = barsLeft + Int(Double(barsWidth) / largest)
         let bars = results.enumerated().map { bar($1, row: $0, largest: largest) }
@@ -92,7 +94,7 @@ package enum HTMLReport {
 
     private static func bar(_ result: BenchmarkResult, row: Int, largest: Double) -> String {
         let share = result.rooflineShare.isFinite ? result.rooflineShare : 0
-        let width = Int(Double(barsWidth) * share / largest)
+        let width = Int(Double(barsWidth) * min(share / largest, 1))
         let top = 20 + row * rowHeight
         let place = "\(result.configuration.isa.rawValue) × \(result.configuration.threads)"
         return """

@@ -26,7 +26,8 @@ package enum MachineInfo {
             var text = [CChar](repeating: 0, count: 256)
             var size = text.count - 1
             if sysctlbyname("machdep.cpu.brand_string", &text, &size, nil, 0) == 0 {
-                return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
+                let name = text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+                return String(decoding: name, as: UTF8.self)
             }
         #endif
         return cpuField("model name") ?? cpuField("CPU part") ?? "unknown"

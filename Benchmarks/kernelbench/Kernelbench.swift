@@ -161,7 +161,7 @@ struct Kernelbench: ParsableCommand {
         if json != "-" { print(TableReport.text(results)) }
         if let json {
             let data = try JSONReport(
-                executable: CommandLine.arguments.first ?? "kernelbench", single: single,
+                executable: Self.executableName, single: single,
                 rooflines: rooflines, results: results
             ).encoded()
             try save(data, to: json)
@@ -170,6 +170,11 @@ struct Kernelbench: ParsableCommand {
             let text = HTMLReport.text(results: results, rooflines: rooflines)
             try save(Data(text.utf8), to: report)
         }
+    }
+
+    /// The name without its folder: results are published, paths need not be.
+    private static var executableName: String {
+        URL(fileURLWithPath: CommandLine.arguments.first ?? "kernelbench").lastPathComponent
     }
 
     private func save(_ data: Data, to file: String) throws {

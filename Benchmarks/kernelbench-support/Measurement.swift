@@ -86,7 +86,9 @@ package struct Measurement {
             for _ in 0..<calls { Self.consume(try run()) }
             let elapsed = Clock.wall - start
             if elapsed >= shortestSample { return calls }
-            calls = elapsed > 0 ? max(2 * calls, Int(Double(calls) * shortestSample / elapsed))
+            calls =
+                elapsed > 0
+                ? max(2 * calls, Int(Double(calls) * shortestSample / elapsed))
                 : 2 * calls
         }
     }

@@ -70,8 +70,12 @@ package struct ShapeLibrary {
     private func file(named name: String) -> URL? {
         let places =
             [URL(fileURLWithPath: name)]
-            + (folder.map { [$0.appendingPathComponent(name),
-                $0.appendingPathComponent(name + ".txt")] } ?? [])
+            + (folder.map {
+                [
+                    $0.appendingPathComponent(name),
+                    $0.appendingPathComponent(name + ".txt"),
+                ]
+            } ?? [])
         return places.first { place in
             var isFolder: ObjCBool = false
             return FileManager.default.fileExists(atPath: place.path, isDirectory: &isFolder)

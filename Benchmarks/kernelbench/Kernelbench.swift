@@ -57,7 +57,8 @@ struct Kernelbench: ParsableCommand {
 
     @Option(
         name: .customLong("case"), parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("A case; may be repeated. Alone it replaces the files.",
+        help: ArgumentHelp(
+            "A case; may be repeated. Alone it replaces the files.",
             valueName: "line"))
     var lines: [String] = []
 
@@ -142,7 +143,9 @@ struct Kernelbench: ParsableCommand {
         let isa = rooflines[0].configuration.isa
         if let found = rooflines.first(where: {
             $0.configuration.isa == isa && $0.configuration.threads == 1
-        }) { return found }
+        }) {
+            return found
+        }
         return try Roofline.measure(
             Configuration(isa: isa, threads: 1), seconds: min(minTime / 2, 0.25))
     }
@@ -188,7 +191,8 @@ struct Kernelbench: ParsableCommand {
 
     private func warnAboutDebugBuild() {
         guard JSONReport.buildType == "debug" else { return }
-        let text = "kernelbench: debug build, times of small cases are too long; "
+        let text =
+            "kernelbench: debug build, times of small cases are too long; "
             + "use `swift run -c release kernelbench`\n"
         FileHandle.standardError.write(Data(text.utf8))
     }

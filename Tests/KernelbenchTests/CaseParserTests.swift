@@ -24,10 +24,11 @@ struct CaseParserTests {
         let one = try #require(try parser.parse(line: line, place: "f:1"))
         #expect(one.name == "a.b-c")
         #expect(one.kernel == "anything")
-        #expect(one.values == [
-            .h: .integer(5), .w: .integer(9), .c: .integer(3), .sigma: .real(1.5),
-            .density: .real(0.25), .pattern: .word("disc"), .mask: .integer(1),
-        ])
+        #expect(
+            one.values == [
+                .h: .integer(5), .w: .integer(9), .c: .integer(3), .sigma: .real(1.5),
+                .density: .real(0.25), .pattern: .word("disc"), .mask: .integer(1),
+            ])
         #expect(one.line == "a.b-c anything h=5 w=9 c=3 sigma=1.5 mask=1 density=0.25 pattern=disc")
         #expect(try parser.parse(line: one.line, place: "f:1") == one)
     }
@@ -43,36 +44,38 @@ struct CaseParserTests {
             try parser.parse(text: text, file: "shapes.txt")
         }
         #expect(failure.place == "shapes.txt:4")
-        #expect(failure.description == """
-            shapes.txt:4: case 'b': key 'c': expected a whole number from 1 to 16777216, found 'x'
-            """)
+        #expect(
+            failure.description == """
+                shapes.txt:4: case 'b': key 'c': expected a whole number from 1 to 16777216, found 'x'
+                """)
     }
 
-    @Test(arguments: [
-        ("lonely", nil, "'lonely'"),
-        ("h=1 copy", nil, "'h=1 copy'"),
-        ("a h=1", nil, "'a h=1'"),
-        ("a nothing h=1", "KERNEL", "'nothing'"),
-        ("a copy h", nil, "'h'"),
-        ("a copy h=", "h", "''"),
-        ("a copy h=0", "h", "'0'"),
-        ("a copy h=-3", "h", "'-3'"),
-        ("a copy h=2.5", "h", "'2.5'"),
-        ("a copy h=1=2", "h", "'1=2'"),
-        ("a copy h=99999999999999999999", "h", "'99999999999999999999'"),
-        ("a copy h=1 h=2", "h", "a second: '2'"),
-        ("a copy colour=red", "colour", "'colour=red'"),
-        ("a copy stride=2", "stride", "'stride=2'"),
-        ("a copy =2", "", "'=2'"),
-        ("a anything r=3 rh=1", "rh", "also 'r'"),
-        ("a anything rw=3 r=1", "r", "also 'rw'"),
-        ("a anything mask=2", "mask", "'2'"),
-        ("a anything pad=-1", "pad", "'-1'"),
-        ("a anything density=1.5", "density", "'1.5'"),
-        ("a anything density=nan", "density", "'nan'"),
-        ("a anything sigma=inf", "sigma", "'inf'"),
-        ("a anything pattern=", "pattern", "nothing"),
-    ] as [(String, String?, String)])
+    @Test(
+        arguments: [
+            ("lonely", nil, "'lonely'"),
+            ("h=1 copy", nil, "'h=1 copy'"),
+            ("a h=1", nil, "'a h=1'"),
+            ("a nothing h=1", "KERNEL", "'nothing'"),
+            ("a copy h", nil, "'h'"),
+            ("a copy h=", "h", "''"),
+            ("a copy h=0", "h", "'0'"),
+            ("a copy h=-3", "h", "'-3'"),
+            ("a copy h=2.5", "h", "'2.5'"),
+            ("a copy h=1=2", "h", "'1=2'"),
+            ("a copy h=99999999999999999999", "h", "'99999999999999999999'"),
+            ("a copy h=1 h=2", "h", "a second: '2'"),
+            ("a copy colour=red", "colour", "'colour=red'"),
+            ("a copy stride=2", "stride", "'stride=2'"),
+            ("a copy =2", "", "'=2'"),
+            ("a anything r=3 rh=1", "rh", "also 'r'"),
+            ("a anything rw=3 r=1", "r", "also 'rw'"),
+            ("a anything mask=2", "mask", "'2'"),
+            ("a anything pad=-1", "pad", "'-1'"),
+            ("a anything density=1.5", "density", "'1.5'"),
+            ("a anything density=nan", "density", "'nan'"),
+            ("a anything sigma=inf", "sigma", "'inf'"),
+            ("a anything pattern=", "pattern", "nothing"),
+        ] as [(String, String?, String)])
     func refuses(line: String, key: String?, found: String) throws {
         let failure = try #require(throws: CaseError.self) {
             try parser.parse(line: line, place: "f:7")

@@ -5,9 +5,10 @@ import Testing
 
 @Suite("Statistics and formats")
 struct StatisticsTests {
-    @Test(arguments: [
-        ([3.0], 3.0), ([1, 2], 1.5), ([9, 1, 5], 5), ([4, 1, 3, 2], 2.5), ([7, 7, 7, 7, 1], 7),
-    ] as [([Double], Double)])
+    @Test(
+        arguments: [
+            ([3.0], 3.0), ([1, 2], 1.5), ([9, 1, 5], 5), ([4, 1, 3, 2], 2.5), ([7, 7, 7, 7, 1], 7),
+        ] as [([Double], Double)])
     func median(samples: [Double], expected: Double) {
         #expect(Statistics.median(samples) == expected)
     }
@@ -27,9 +28,10 @@ struct StatisticsTests {
 
     @Test func withoutSamplesThereIsNoMedian() { #expect(Statistics.median([]).isNaN) }
 
-    @Test(arguments: [
-        (1.234e-9, "1.23 ns"), (9.996e-6, "10.0 us"), (0.0123, "12.3 ms"), (2, "2.00 s"),
-    ] as [(Double, String)])
+    @Test(
+        arguments: [
+            (1.234e-9, "1.23 ns"), (9.996e-6, "10.0 us"), (0.0123, "12.3 ms"), (2, "2.00 s"),
+        ] as [(Double, String)])
     func times(value: Double, text: String) { #expect(Format.seconds(value) == text) }
 
     @Test(arguments: [("48K", 49152), ("2M", 2 << 20), ("17", 17)])

@@ -14,6 +14,8 @@ public enum WeightFileProblem: Error, Equatable, Sendable {
     case invalidRange(tensor: String, begin: Int, end: Int, available: Int)
     /// A tensor's shape and element type need another number of bytes than it has.
     case sizeMismatch(tensor: String, expected: Int, found: Int)
+    /// A tensor's shape and strides need more bytes than the address space has.
+    case sizeOverflow(tensor: String, shape: [Int])
     /// Two tensors share bytes in a format that forbids it.
     case overlap(first: String, second: String)
     /// Bytes that belong to no tensor, in a format that forbids it.
@@ -50,6 +52,8 @@ extension WeightFileProblem: CustomStringConvertible {
             "tensor '\(tensor)' lies at bytes \(begin)..<\(end), but the data has \(available)"
         case .sizeMismatch(let tensor, let expected, let found):
             "tensor '\(tensor)' needs \(expected) bytes for its shape, found \(found)"
+        case .sizeOverflow(let tensor, let shape):
+            "the size of tensor '\(tensor)' of shape \(shape) does not fit the address space"
         case .overlap(let first, let second):
             "tensors '\(first)' and '\(second)' overlap"
         case .gap(let begin, let end):

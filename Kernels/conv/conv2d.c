@@ -1,0 +1,152 @@
+// Planning, packing and dispatch of convolutions.
+#include "conv2d_internal.h"
+#include <string.h>
+
+static bool is_depthwise(const ptn_conv2d_shape *s) { return s->groups == s->c && s->k == s->c; }
+
+static bool sizes_valid(const ptn_conv2d_shape *s) {
+    return s->groups > 0 && s->c > 0 && s->k > 0 && s->c % s->groups == 0 &&
+           s->k % s->groups == 0 && s->kh > 0 && s->kw > 0 && s->stride_h > 0 && s->stride_w > 0 &&
+           s->dilation_h > 0 && s->dilation_w > 0;
+}
+
+// Output size along one axis.
+static ptn_status output_size(size_t size, size_t pad_a, size_t pad_b, size_t kernel,
+                              size_t dilation, size_t stride, size_t *out) {
+    size_t padded, reach;
+    if (!ptn_add(size, pad_a, &padded) || !ptn_add(padded, pad_b, &padded) ||
+        !ptn_mul(kernel - 1, dilation, &reach) || reach > (size_t)__PTRDIFF_MAX__)
+        return PTN_SIZE_OVERFLOW;
+    if (padded < reach + 1) return PTN_BAD_ARGUMENT;
+    *out = (padded - reach - 1) / stride + 1;
+    return PTN_OK;
+}
+
+static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
+    if (is_depthwise(s))
+        return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+    // The panels' padding can exceed the channels by less than one panel.
+    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
+    size_t padded;
+    ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
+    if (!ptn_mul(panels.padded, s->groups, &padded)) return PTN_SIZE_OVERFLOW;
+    return ptn_float_bytes(s->kh, s->kw, s->c / s->groups, padded, floats) ? PTN_OK
+                                                                           : PTN_SIZE_OVERFLOW;
+}
+
+// A rough time on one thread, for deciding about threads: two vector multiply-adds per cycle at
+// some 2.5 GHz, or the weights' way from memory.
+static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_plan *plan) {
+    double lanes = (double)ptn_isa_vector_floats(isa);
+    double compute = plan->multiply_adds / (lanes * 2 * 2.5);
+    double traffic = (double)plan->packed_floats * 4 / 10;
+    return compute > traffic ? compute : traffic;
+}
+
+ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                               ptn_conv2d_plan *plan) {
+    const ptn_conv2d_shape *s = shape;
+    if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
+    if (!sizes_valid(s) || runtime->threads < 1) return PTN_BAD_ARGUMENT;
+    memset(plan, 0, sizeof *plan);
+    ptn_status status = output_size(s->h, s->pad_top, s->pad_bottom, s->kh, s->dilation_h,
+                                    s->stride_h, &plan->out_h);
+    if (status == PTN_OK)
+        status = output_size(s->w, s->pad_left, s->pad_right, s->kw, s->dilation_w, s->stride_w,
+                             &plan->out_w);
+    if (status == PTN_OK) status = packed_floats(runtime->isa, s, &plan->packed_floats);
+    if (status != PTN_OK) return status;
+
+    size_t table;
+    if (!ptn_float_bytes(s->n, s->h, s->w, s->c, NULL) ||
+        !ptn_float_bytes(s->n, plan->out_h, plan->out_w, s->k, NULL) ||
+        !ptn_float_bytes(plan->out_h, s->kh, 4, 1, &table) ||
+        !ptn_float_bytes(plan->out_w, s->kw, 4, 1, &table))
+        return PTN_SIZE_OVERFLOW;
+
+    plan->algorithm = is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
+    plan->multiply_adds = (double)s->n * (double)plan->out_h * (double)plan->out_w * (double)s->k *
+                          (double)(s->c / s->groups) * (double)s->kh * (double)s->kw;
+    plan->threads =
+        ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, plan));
+    plan->scratch_bytes = plan->algorithm == PTN_CONV2D_DEPTHWISE
+                              ? (size_t)plan->threads * s->kh * sizeof(float *)
+                              : ptn_conv2d_direct_scratch(runtime->isa, s, plan);
+    return PTN_OK;
+}
+
+static void pack_depthwise(const ptn_conv2d_shape *s, const float *weights, const float *scale,
+                           float *packed) {
+    const size_t taps = s->kh * s->kw;
+    for (size_t c = 0; c < s->c; c++)
+        for (size_t t = 0; t < taps; t++)
+            packed[t * s->c + c] = weights[c * taps + t] * (scale ? scale[c] : 1);
+}
+
+// [k][c][tap] of one group into panels [tap][c][width], padded with zeros.
+static void pack_group(const ptn_panels *p, size_t channels, size_t in, size_t taps,
+                       const float *weights, const float *scale, float *packed) {
+    for (size_t first = 0; first < channels; first += p->width) {
+        const size_t columns = ptn_min(channels - first, p->width);
+        const size_t width = ptn_panel_vectors(p, channels, first) * p->vector;
+        float *panel = packed + first * in * taps;
+        memset(panel, 0, in * taps * width * sizeof *panel);
+        for (size_t j = 0; j < columns; j++) {
+            const float factor = scale ? scale[first + j] : 1;
+            const float *filter = weights + (first + j) * in * taps;
+            for (size_t c = 0; c < in; c++)
+                for (size_t t = 0; t < taps; t++)
+                    panel[(t * in + c) * width + j] = filter[c * taps + t] * factor;
+        }
+    }
+}
+
+ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
+                           const float *scale, float *packed) {
+    const ptn_conv2d_shape *s = shape;
+    if (!ptn_isa_supported(isa)) return PTN_UNSUPPORTED_ISA;
+    if (!sizes_valid(s)) return PTN_BAD_ARGUMENT;
+    if (is_depthwise(s)) {
+        pack_depthwise(s, weights, scale, packed);
+        return PTN_OK;
+    }
+    const size_t in = s->c / s->groups, out = s->k / s->groups, taps = s->kh * s->kw;
+    const ptn_panels panels = ptn_panels_for(isa, out);
+    for (size_t g = 0; g < s->groups; g++)
+        pack_group(&panels, out, in, taps, weights + g * out * in * taps,
+                   scale ? scale + g * out : NULL, packed + g * panels.padded * in * taps);
+    return PTN_OK;
+}
+
+// Many samples of a 1x1 convolution without stride, padding or anything that differs by sample are
+// one long image: larger tiles, fewer tasks.
+static bool flattens(const ptn_conv2d_shape *s, size_t packed_stride,
+                     const ptn_conv2d_epilogue *e) {
+    return s->kh == 1 && s->kw == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
+           s->pad_bottom == 0 && s->pad_left == 0 && s->pad_right == 0 && packed_stride == 0 &&
+           e->bias_stride == 0 && !e->gate && !is_depthwise(s);
+}
+
+ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape, const float *x,
+                      const float *packed, size_t packed_stride,
+                      const ptn_conv2d_epilogue *epilogue, float *y) {
+    ptn_conv2d_shape s = *shape;
+    if ((unsigned)epilogue->activation.kind >= PTN_ACTIVATION_COUNT) return PTN_BAD_ARGUMENT;
+    if (epilogue->activation.kind == PTN_ACT_PRELU && !epilogue->activation.slopes)
+        return PTN_BAD_ARGUMENT;
+    if (epilogue->residual_after_activation && epilogue->residual &&
+        !ptn_clamp_of(epilogue->activation.kind, &(float){0}, &(float){0}))
+        return PTN_BAD_ARGUMENT;
+    ptn_conv2d_plan plan;
+    ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
+    if (status != PTN_OK || s.n == 0) return status;
+    if (flattens(&s, packed_stride, epilogue)) {
+        s.w *= s.n * s.h;
+        s.n = s.h = 1;
+        status = ptn_conv2d_plan_for(runtime, &s, &plan);
+        if (status != PTN_OK) return status;
+    }
+    return plan.algorithm == PTN_CONV2D_DEPTHWISE
+               ? ptn_conv2d_depthwise(runtime, &s, &plan, x, packed, packed_stride, epilogue, y)
+               : ptn_conv2d_direct(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+}

@@ -1,0 +1,122 @@
+// What the parts of the convolution share; not visible outside Kernels/conv.
+#ifndef PTN_CONV2D_INTERNAL_H
+#define PTN_CONV2D_INTERNAL_H
+
+#include "../core/activate.h"
+#include "../core/checked.h"
+#include "ptn_conv2d.h"
+#include <math.h>
+
+// A tile is at most this many rows (output pixels) ...
+#define PTN_TILE_MAX_ROWS 12
+// ... and this many vectors of output channels.
+#define PTN_TILE_MAX_VECTORS 4
+
+// Widest tile of an instruction set, in vectors.
+static inline size_t ptn_tile_vectors(ptn_isa isa) {
+    return isa == PTN_ISA_AVX512 || isa == PTN_ISA_NEON ? 4 : 2;
+}
+
+// Rows of the tallest tile that is `vectors` wide: as many as the registers hold beside the
+// weights, and few enough for the rows' addresses to stay in general registers. Wide and flat beats
+// narrow and tall where 512-bit units are fed at full rate: fewer broadcasts per multiply-add.
+static inline size_t ptn_tile_rows(ptn_isa isa, size_t vectors) {
+    static const unsigned char wide[] = {12, 12, 9, 6}; // 32 registers
+    if (ptn_tile_vectors(isa) == 4) return wide[vectors - 1];
+    return isa == PTN_ISA_AVX2 ? 6 : 4; // 16 registers
+}
+
+// How the K/groups output channels of a group are cut into panels: all are `vectors` wide but the
+// last, which is as narrow as it can be.
+typedef struct ptn_panels {
+    size_t vector;         // floats per vector
+    size_t vectors, width; // of a full panel, in vectors and in channels
+    size_t count;          // number of panels
+    size_t padded;         // channels including padding
+} ptn_panels;
+
+// Vectors of the panel that begins at `column`, of `channels` in all.
+static inline size_t ptn_panel_vectors(const ptn_panels *p, size_t channels, size_t column) {
+    return ptn_min(p->vectors, ptn_div_up(channels - column, p->vector));
+}
+
+// The width that wastes least: four vectors run as fast as three, two are slower, one is slowest,
+// so 96 channels are better cut into 48 + 48 than into 64 + 32.
+static inline ptn_panels ptn_panels_for(ptn_isa isa, size_t channels) {
+    static const double time[] = {0, 1.3, 2.2, 3.05, 4}; // of a panel by its vectors
+    const size_t vector = ptn_isa_vector_floats(isa), all = ptn_div_up(channels, vector);
+    const size_t widest = ptn_tile_vectors(isa);
+    size_t best = ptn_min(all, widest);
+    double best_time = 1e300;
+    for (size_t v = widest; v >= 2 && v + 1 >= widest; v--) {
+        double t = (double)(all / v) * time[v] + time[all % v];
+        if (t < best_time) best_time = t, best = ptn_min(all, v);
+    }
+    return (ptn_panels){.vector = vector,
+                        .vectors = best,
+                        .width = best * vector,
+                        .count = ptn_div_up(all, best),
+                        .padded = all * vector};
+}
+
+// One tile of the indirect GEMM: out[m][j] for m rows and v vectors of channels.
+typedef struct ptn_tile_args {
+    size_t taps, channels;
+    const float *const *rows; // where each row's channels begin; padding: a zero row
+    size_t rows_step;         // from one tap's row pointers to the next tap's
+    size_t row_offset;        // added to every row pointer: the group's first channel
+    const float *panel;       // [taps][channels][width]
+    size_t columns;           // output channels to store, 1 ... width
+    float *partial;           // [m][width]: unfinished sums, when taps come in several blocks
+    bool first, last;         // whether this is the first, the last block of taps
+    float *const *out;        // [m]
+    const float *bias, *gate; // of the panel's first column; may be NULL
+    ptrdiff_t residual;       // bytes from an output to its residual; used when has_residual
+    bool has_residual, residual_last;
+    float low, high; // clamp, after the residual unless residual_last
+} ptn_tile_args;
+
+typedef void (*ptn_tile_fn)(const ptn_tile_args *args);
+// [vectors - 1][rows - 1]
+typedef ptn_tile_fn ptn_tile_table[PTN_TILE_MAX_VECTORS][PTN_TILE_MAX_ROWS];
+extern const ptn_tile_table *const ptn_tile_tables[PTN_ISA_COUNT];
+
+// One row of outputs of a depthwise convolution, all channels.
+typedef struct ptn_depthwise_args {
+    size_t w, c, out_w, kh, kw, stride, dilation, pad_left;
+    const float *const *rows; // [kh]: input rows; NULL outside the image
+    const float *weights;     // [kh*kw][c]
+    const float *bias, *gate; // [c] or NULL
+    const float *residual;    // like out, or NULL
+    bool residual_last;
+    float low, high;
+    float *out; // [out_w][c]
+} ptn_depthwise_args;
+
+typedef void (*ptn_depthwise_fn)(const ptn_depthwise_args *args);
+extern const ptn_depthwise_fn ptn_depthwise_rows[PTN_ISA_COUNT];
+
+// Whether an activation is no more than a clamp, and which; others run after the tile is stored.
+static inline bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
+    *low = -INFINITY;
+    *high = INFINITY;
+    if (kind == PTN_ACT_IDENTITY) return true;
+    if (kind == PTN_ACT_RELU || kind == PTN_ACT_RELU6) {
+        *low = 0;
+        if (kind == PTN_ACT_RELU6) *high = 6;
+        return true;
+    }
+    return false;
+}
+
+ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                             const ptn_conv2d_plan *plan, const float *x, const float *packed,
+                             size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y);
+ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                                const ptn_conv2d_plan *plan, const float *x, const float *packed,
+                                size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
+                                float *y);
+size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
+                                 const ptn_conv2d_plan *plan);
+
+#endif

@@ -1,0 +1,68 @@
+// Two-dimensional convolution (cross-correlation) on NHWC activations with packed weights.
+//
+//     y[n, oy, ox, k] = act( gate[n, k] * sum + bias[k] + residual[n, oy, ox, k] )
+//     sum = sum over i, j, c of  x[n, oy*sh - pad_top + i*dh, ox*sw - pad_left + j*dw, g*C/G + c]
+//                              * weights[k, c, i, j],        g = k / (K/G)
+//
+// with x = 0 outside the image. The sum runs over taps (i, j) row by row and over channels within
+// a tap, in that order, for every output and every thread count.
+#ifndef PTN_CONV2D_H
+#define PTN_CONV2D_H
+
+#include "ptn_activation.h"
+#include "ptn_runtime.h"
+
+typedef struct ptn_conv2d_shape {
+    size_t n, h, w, c; // input; c is a multiple of groups
+    size_t k;          // output channels; a multiple of groups
+    size_t kh, kw;     // at least 1
+    size_t stride_h, stride_w, dilation_h, dilation_w; // at least 1
+    size_t pad_top, pad_bottom, pad_left, pad_right;
+    size_t groups; // at least 1
+} ptn_conv2d_shape;
+
+typedef enum ptn_conv2d_algorithm {
+    PTN_CONV2D_DIRECT = 0,    // indirect GEMM
+    PTN_CONV2D_DEPTHWISE = 1, // one input and one output channel per group
+} ptn_conv2d_algorithm;
+
+// Everything that follows from a shape.
+typedef struct ptn_conv2d_plan {
+    ptn_conv2d_algorithm algorithm;
+    size_t out_h, out_w;
+    size_t packed_floats; // length of one set of packed weights
+    // For all threads: at most 1 MiB each (a table of row addresses), and one row of zeros and two
+    // small tables, 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together.
+    size_t scratch_bytes;
+    double multiply_adds; // taps that fall outside the image included
+    int threads;          // how many of the runtime's threads are worth using
+} ptn_conv2d_plan;
+
+// PTN_BAD_ARGUMENT when a size breaks the contract above or the padded image is smaller than the
+// dilated kernel; PTN_SIZE_OVERFLOW when a buffer would not fit the address space.
+PTN_MUST_CHECK ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime,
+                                              const ptn_conv2d_shape *shape, ptn_conv2d_plan *plan);
+
+// Packs weights [k][c/groups][kh][kw], each output channel multiplied by `scale[k]` (NULL: 1).
+// The packed form belongs to one instruction set and to the shape's c, k, kernel and groups; batch,
+// image size, stride, padding and dilation may change.
+PTN_MUST_CHECK ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
+                                          const float *weights, const float *scale, float *packed);
+
+typedef struct ptn_conv2d_epilogue {
+    const float *bias;       // [k], NULL: 0
+    size_t bias_stride;      // floats from one sample's bias to the next; 0: shared
+    const float *gate;       // [n][k], NULL: 1
+    const float *residual;   // like y, may be y itself; NULL: 0
+    // Add the residual after the activation instead of before; with identity, ReLU and ReLU6 only.
+    bool residual_after_activation;
+    ptn_activation_spec activation;
+} ptn_conv2d_epilogue;
+
+// `packed_stride`: floats from one sample's packed weights to the next; 0: all samples share them.
+// x, packed and y must not overlap. A batch of 0 does nothing.
+PTN_MUST_CHECK ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                                     const float *x, const float *packed, size_t packed_stride,
+                                     const ptn_conv2d_epilogue *epilogue, float *y);
+
+#endif

@@ -54,6 +54,7 @@ let package = Package(
         .target(
             name: "ProteanModels",
             dependencies: ["Protean"],
+            resources: [.process("Resources")],
             swiftSettings: strict),
         // PNG and JPEG decoding through the system's libpng and libjpeg-turbo, for commands only.
         .target(
@@ -84,9 +85,14 @@ let package = Package(
             ],
             path: "Benchmarks/kernelbench",
             swiftSettings: strict),
+        // Double-precision loops that kernels are tested against.
+        .target(
+            name: "CReference",
+            path: "Tests/CReference",
+            cSettings: [.unsafeFlags(["-O2"])]),
         .testTarget(
             name: "ProteanTests",
-            dependencies: ["Protean", "CProteanKernels"],
+            dependencies: ["Protean", "ProteanModels", "CProteanKernels", "CReference"],
             swiftSettings: strict),
         .testTarget(
             name: "KernelbenchTests",

@@ -2,22 +2,21 @@
 #include "checked.h"
 #include "ptn_runtime.h"
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 enum { ALIGNMENT = 64, HEADER = 64, POOL_BLOCKS = 16 };
 static const size_t POOL_BYTES = (size_t)256 << 20;
 
-static _Atomic uint64_t allocations;
+static _Thread_local uint64_t allocations;
 
-uint64_t ptn_allocation_count(void) { return atomic_load(&allocations); }
+uint64_t ptn_allocation_count(void) { return allocations; }
 
 void *ptn_aligned_alloc(size_t bytes) {
     size_t rounded;
     if (!ptn_add(bytes, ALIGNMENT - 1, &rounded)) return NULL;
     rounded &= ~(size_t)(ALIGNMENT - 1);
     if (rounded == 0) rounded = ALIGNMENT;
-    atomic_fetch_add(&allocations, 1);
+    allocations++;
     return aligned_alloc(ALIGNMENT, rounded);
 }
 

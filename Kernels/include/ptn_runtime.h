@@ -57,7 +57,7 @@ void *ptn_scratch_acquire(size_t bytes);
 void ptn_scratch_release(void *memory);
 // Gives every kept block back to the system.
 void ptn_scratch_trim(void);
-// How often memory was really taken from the system by the two allocators since start.
+// How often the calling thread took memory from the system through the two allocators.
 uint64_t ptn_allocation_count(void);
 
 #endif

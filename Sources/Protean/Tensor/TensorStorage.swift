@@ -1,5 +1,4 @@
 import CProteanKernels
-import Synchronization
 
 /// The memory behind tensors: aligned and owned, or a view into something that is kept alive.
 ///
@@ -12,17 +11,12 @@ final class TensorStorage: @unchecked Sendable {
     /// What a view keeps alive; nil when the memory is owned.
     private let owner: AnyObject?
 
-    /// How many storages were ever allocated, so that tests can prove that a repeated call
-    /// allocates its result and nothing else.
-    static let allocations = Atomic<Int>(0)
-
     /// Owned, 64-byte aligned, with undefined contents; nil when memory is short.
     init?(count: Int) {
         guard let memory = ptn_aligned_alloc(count * MemoryLayout<Float>.stride) else { return nil }
         base = memory.assumingMemoryBound(to: Float.self)
         self.count = count
         owner = nil
-        Self.allocations.add(1, ordering: .relaxed)
     }
 
     /// A read-only view of memory that `owner` keeps alive.

@@ -1,0 +1,116 @@
+/// Two-dimensional convolution (cross-correlation).
+///
+/// `y[n, oy, ox, k] = bias[k] + Σ_{i,j,c} x[n, oy·s − p + i·d, ox·s − p + j·d, c] · weight[k, c, i, j]`
+/// with zeros outside the image; `torch.nn.Conv2d` on NHWC maps.
+///
+/// Input `[batch, height, width, inputChannels]`, output `[batch, height', width', outputChannels]`,
+/// `height' = ⌊(height + padding − dilation · (kernel − 1) − 1) / stride⌋ + 1`. Parameters:
+/// `weight` `[out, in / groups, height, width]` and `bias` `[out]`, as in PyTorch.
+///
+/// Weights are packed on first use for the instruction set in force; a repeated call allocates its
+/// result and nothing else. Cost: batch · height' · width' · out · in / groups · kernel area
+/// multiply-adds.
+public final class Conv2d: Layer {
+    /// Channels, kernel size, stride, padding, dilation and groups.
+    public let geometry: Conv2dGeometry
+    /// `[out, in / groups, height, width]`.
+    public let weight: Parameter
+    /// `[out]`, or nil.
+    public let bias: Parameter?
+    /// Where the layer stands in a model.
+    public let label: Label? = Label()
+
+    private let packed = FoldedWeights()
+
+    /// A convolution with seeded initial values, uniform in ±1/√(inputs per output).
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
+    public init(
+        inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d = 1,
+        padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, bias: Bool = true,
+        seed: UInt64 = 0
+    ) throws(ProteanError) {
+        geometry = try Conv2dGeometry(
+            inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
+            stride: stride, padding: padding, dilation: dilation, groups: groups)
+        let fanIn = geometry.fanIn
+        weight = Parameter(
+            try Initializer.uniform(geometry.weightShape, fanIn: fanIn, seed: seed))
+        self.bias =
+            bias
+            ? Parameter(try Initializer.uniform([outputChannels], fanIn: fanIn, seed: ~seed)) : nil
+    }
+
+    /// A convolution with the given weights `[out, in / groups, height, width]` and bias `[out]`.
+    ///
+    /// - Throws: ``ProteanError`` when shapes and options do not fit together.
+    public init(
+        weight: Tensor, bias: Tensor? = nil, stride: Size2d = 1, padding: Padding2d = 0,
+        dilation: Size2d = 1, groups: Int = 1
+    ) throws(ProteanError) {
+        guard weight.rank == 4 else {
+            throw .shapeMismatch(
+                layer: "Conv2d", tensor: "weight",
+                expected: "[out, in / groups, height, width]", found: weight.shape)
+        }
+        let (inputs, overflow) = weight.shape[1].multipliedReportingOverflow(by: max(groups, 1))
+        guard !overflow else { throw .sizeOverflow(layer: "Conv2d", what: "the input channels") }
+        geometry = try Conv2dGeometry(
+            inputChannels: inputs, outputChannels: weight.shape[0],
+            kernelSize: Size2d(height: weight.shape[2], width: weight.shape[3]), stride: stride,
+            padding: padding, dilation: dilation, groups: groups)
+        if let bias, bias.shape != [weight.shape[0]] {
+            throw .shapeMismatch(
+                layer: "Conv2d", tensor: "bias", expected: "[\(weight.shape[0])]",
+                found: bias.shape)
+        }
+        self.weight = Parameter(weight)
+        self.bias = bias.map(Parameter.init)
+    }
+
+    /// `weight` and, if there is one, `bias`.
+    public var parameters: [NamedParameter] {
+        [NamedParameter("weight", weight)] + (bias.map { [NamedParameter("bias", $0)] } ?? [])
+    }
+
+    /// The convolution of `x`.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit or memory is short.
+    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try callAsFunction(x, epilogue: Conv2dEpilogue())
+    }
+
+    /// The convolution of `x`, with more done to the sums before they are stored.
+    ///
+    /// - Throws: ``ProteanError`` when `x`, the residual or the gate do not fit.
+    public func callAsFunction(
+        _ x: Tensor, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        try run(x, folded: packed, norm: nil, epilogue: epilogue)
+    }
+
+    /// How an input of shape `[batch, height, width, channels]` would be run here.
+    ///
+    /// - Throws: ``ProteanError`` when the shape does not fit.
+    public func plan(for input: [Int]) throws(ProteanError) -> Conv2dPlan {
+        try geometry.plan(for: input, layer: place)
+    }
+
+    func run(
+        _ x: Tensor, folded: FoldedWeights, norm: BatchNorm2d?, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        try traced("Conv2d", path: label, input: x, cost: { cost(input: x, output: $0) }) {
+            () throws(ProteanError) in
+            let weights = try folded.packed(
+                weight: weight, bias: bias, norm: norm, geometry: geometry, layer: place)
+            return try Operations.conv2d(x, weights, epilogue: epilogue, layer: place)
+        }
+    }
+
+    func cost(input: Tensor, output: Tensor) -> Cost {
+        let parameters = weight.count + (bias?.count ?? 0)
+        return Cost(
+            multiplyAdds: output.count * geometry.fanIn, parameters: parameters,
+            bytes: (input.count + output.count + parameters) * MemoryLayout<Float>.stride)
+    }
+}

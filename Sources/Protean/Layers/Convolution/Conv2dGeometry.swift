@@ -1,0 +1,112 @@
+import CProteanKernels
+
+/// What a convolution is, apart from its weights and its input's size.
+public struct Conv2dGeometry: Sendable, Hashable {
+    /// Channels of the input.
+    public var inputChannels: Int
+    /// Channels of the output.
+    public var outputChannels: Int
+    /// Height and width of the kernel.
+    public var kernelSize: Size2d
+    /// Step from one output to the next, in input pixels.
+    public var stride: Size2d
+    /// Zeros around the input.
+    public var padding: Padding2d
+    /// Distance between neighbouring taps, in input pixels.
+    public var dilation: Size2d
+    /// Independent groups of channels; both channel counts are multiples of it.
+    public var groups: Int
+
+    /// A checked geometry. `layer` names the caller in errors.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
+    public init(
+        inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d = 1,
+        padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, layer: String = "Conv2d"
+    ) throws(ProteanError) {
+        self.inputChannels = inputChannels
+        self.outputChannels = outputChannels
+        self.kernelSize = kernelSize
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.groups = groups
+        try check(layer)
+    }
+
+    private func check(_ layer: String) throws(ProteanError) {
+        try kernelSize.check(atLeast: 1, layer: layer, option: "kernelSize")
+        try stride.check(atLeast: 1, layer: layer, option: "stride")
+        try dilation.check(atLeast: 1, layer: layer, option: "dilation")
+        try padding.check(layer: layer)
+        guard groups >= 1 else {
+            throw .invalidOption(
+                layer: layer, option: "groups", expected: "at least 1", found: "\(groups)")
+        }
+        for (option, channels) in [
+            ("inputChannels", inputChannels), ("outputChannels", outputChannels),
+        ] where channels < 1 || channels % groups != 0 {
+            throw .invalidOption(
+                layer: layer, option: option,
+                expected: "a positive multiple of groups = \(groups)", found: "\(channels)")
+        }
+        _ = try Shape.elementCount(weightShape, layer: layer)
+    }
+
+    /// `[out, in / groups, height, width]`, PyTorch's order.
+    public var weightShape: [Int] {
+        [outputChannels, inputChannels / groups, kernelSize.height, kernelSize.width]
+    }
+
+    /// Inputs that one output sums over.
+    var fanIn: Int { inputChannels / groups * kernelSize.height * kernelSize.width }
+
+    /// The kernel's view of this geometry for inputs of shape `[n, h, w, c]`.
+    func kernelShape(
+        for input: [Int], layer: String
+    ) throws(ProteanError) -> ptn_conv2d_shape {
+        guard input.count == 4, input[3] == inputChannels, input[1] > 0, input[2] > 0 else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "x",
+                expected: "[batch, height, width, \(inputChannels)]", found: input)
+        }
+        let pads = padding(for: input)
+        var shape = ptn_conv2d_shape()
+        shape.n = input[0]
+        shape.h = input[1]
+        shape.w = input[2]
+        shape.c = inputChannels
+        shape.k = outputChannels
+        shape.kh = kernelSize.height
+        shape.kw = kernelSize.width
+        shape.stride_h = stride.height
+        shape.stride_w = stride.width
+        shape.dilation_h = dilation.height
+        shape.dilation_w = dilation.width
+        shape.pad_top = pads.top
+        shape.pad_bottom = pads.bottom
+        shape.pad_left = pads.left
+        shape.pad_right = pads.right
+        shape.groups = groups
+        return shape
+    }
+
+    private func padding(
+        for input: [Int]
+    ) -> (top: Int, bottom: Int, left: Int, right: Int) {
+        switch padding {
+        case .explicit(let top, let bottom, let left, let right):
+            return (top, bottom, left, right)
+        case .valid:
+            return (0, 0, 0, 0)
+        case .same:
+            let vertical = Padding2d.same(
+                size: input[1], kernel: kernelSize.height, stride: stride.height,
+                dilation: dilation.height)
+            let horizontal = Padding2d.same(
+                size: input[2], kernel: kernelSize.width, stride: stride.width,
+                dilation: dilation.width)
+            return (vertical.before, vertical.after, horizontal.before, horizontal.after)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import CProteanKernels
+
+/// How a convolution of a given input shape will be run.
+public struct Conv2dPlan: Sendable, Equatable {
+    /// The way of computing.
+    public enum Algorithm: String, Sendable {
+        /// Indirect matrix multiplication on packed weights.
+        case direct
+        /// One channel per group, computed row by row.
+        case depthwise
+    }
+
+    /// The way of computing.
+    public let algorithm: Algorithm
+    /// `[batch, height, width, channels]`.
+    public let outputShape: [Int]
+    /// Memory used beside input, output and packed weights, for all threads together.
+    public let scratchBytes: Int
+    /// Memory of the packed weights.
+    public let packedBytes: Int
+    /// Threads that will take part: small work stays on one.
+    public let threads: Int
+    /// Multiply-adds, those on padding included.
+    public let multiplyAdds: Int
+
+    init(_ plan: ptn_conv2d_plan, shape: ptn_conv2d_shape) {
+        algorithm = plan.algorithm == PTN_CONV2D_DEPTHWISE ? .depthwise : .direct
+        outputShape = [Int(shape.n), Int(plan.out_h), Int(plan.out_w), Int(shape.k)]
+        scratchBytes = Int(plan.scratch_bytes)
+        packedBytes = Int(plan.packed_floats) * MemoryLayout<Float>.stride
+        threads = Int(plan.threads)
+        multiplyAdds = Int(exactly: plan.multiply_adds.rounded()) ?? .max
+    }
+}
+
+extension Conv2dGeometry {
+    /// How a convolution of this geometry runs here on an input of shape `[n, h, w, c]`.
+    ///
+    /// - Throws: ``ProteanError`` when the shape does not fit or a buffer would overflow.
+    public func plan(
+        for input: [Int], layer: String = "Conv2d"
+    ) throws(ProteanError) -> Conv2dPlan {
+        let shape = try kernelShape(for: input, layer: layer)
+        return Conv2dPlan(try kernelPlan(shape, layer: layer), shape: shape)
+    }
+
+    func kernelPlan(
+        _ shape: ptn_conv2d_shape, layer: String
+    ) throws(ProteanError) -> ptn_conv2d_plan {
+        var plan = ptn_conv2d_plan()
+        var runtime = try Runtime.current()
+        var shape = shape
+        let status = ptn_conv2d_plan_for(&runtime, &shape, &plan)
+        if status == PTN_BAD_ARGUMENT {
+            throw .shapeMismatch(
+                layer: layer, tensor: "x",
+                expected: "an image at least as large as the dilated kernel \(kernelSize)",
+                found: [Int(shape.n), Int(shape.h), Int(shape.w), Int(shape.c)])
+        }
+        try status.check(layer)
+        return plan
+    }
+}

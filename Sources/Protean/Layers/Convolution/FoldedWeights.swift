@@ -1,0 +1,34 @@
+import CProteanKernels
+
+/// Packed weights of one convolution together with the batch norm that follows it, kept until a
+/// parameter changes.
+///
+/// norm(conv(x)) = conv(x) with weights · scale and bias · scale + shift, so that the norm costs
+/// nothing at run time.
+final class FoldedWeights: Sendable {
+    private struct Key: Equatable, Sendable {
+        var isa: KernelISA
+        var weight, bias, norm: Int
+    }
+
+    // One entry per instruction set that a process may switch between.
+    private let cache = Derived<Key, PackedConv2d>(capacity: 3)
+
+    /// The packed form for the instruction set in force. `experts` sets lie one after the other in
+    /// `weight` and `bias`.
+    func packed(
+        weight: Parameter, bias: Parameter?, norm: BatchNorm2d?, experts: Int? = nil,
+        geometry: Conv2dGeometry, layer: String
+    ) throws(ProteanError) -> PackedConv2d {
+        let isa = try Runtime.isa()
+        let key = Key(
+            isa: isa, weight: weight.version, bias: bias?.version ?? -1,
+            norm: norm?.version ?? -1)
+        return try cache.value(for: key) { () throws(ProteanError) in
+            let affine = try norm?.scaleAndShift()
+            return try PackedConv2d(
+                weights: weight.value, bias: bias?.value, scale: affine?.scale,
+                shift: affine?.shift, experts: experts, geometry: geometry, isa: isa, layer: layer)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+/// A convolution, the batch norm after it and an activation, run as one kernel.
+///
+/// Not a module: it refers to layers that stand elsewhere in a model, under their own names, and
+/// holds the folded weights. ``Sequential`` makes these by itself; a model with a hand-written call
+/// makes one per convolution.
+///
+/// ```swift
+/// let fused = try FusedConv2d(conv1, bn1, .relu)
+/// let y = try fused(x, residual: shortcut)   // relu(bn1(conv1(x)) + shortcut)
+/// ```
+public final class FusedConv2d: Sendable {
+    private let conv: Conv2d
+    private let norm: BatchNorm2d?
+    private let activation: Activation
+    private let folded = FoldedWeights()
+
+    /// Fuses `conv`, then `norm`, then `activation`.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the norm's
+    ///   channels are not the convolution's.
+    public init(
+        _ conv: Conv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity
+    ) throws(ProteanError) {
+        let channels = conv.geometry.outputChannels
+        if let norm, norm.channels != channels {
+            throw .invalidOption(
+                layer: "FusedConv2d", option: "channels of the batch norm",
+                expected: "\(channels)", found: "\(norm.channels)")
+        }
+        self.conv = conv
+        self.norm = norm
+        self.activation = activation
+    }
+
+    /// activation(norm(conv(x)) + residual).
+    ///
+    /// - Throws: ``ProteanError`` when `x` or `residual` do not fit.
+    public func callAsFunction(
+        _ x: Tensor, residual: Tensor? = nil
+    ) throws(ProteanError) -> Tensor {
+        let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
+        return try conv.run(x, folded: folded, norm: norm, epilogue: epilogue)
+    }
+}

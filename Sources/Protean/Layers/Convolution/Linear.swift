@@ -1,0 +1,120 @@
+/// A fully connected layer: `y = x · weightᵀ + bias` over the innermost axis.
+///
+/// Input `[…, inputFeatures]`, output `[…, outputFeatures]`; `torch.nn.Linear`. Parameters:
+/// `weight` `[out, in]` and `bias` `[out]`. Runs through the convolution's kernels as a 1 × 1
+/// convolution. Cost: rows · in · out multiply-adds.
+public final class Linear: Layer {
+    /// Size of the innermost axis of the input.
+    public let inputFeatures: Int
+    /// Size of the innermost axis of the output.
+    public let outputFeatures: Int
+    /// `[out, in]`.
+    public let weight: Parameter
+    /// `[out]`, or nil.
+    public let bias: Parameter?
+    /// Where the layer stands in a model.
+    public let label: Label? = Label()
+
+    private let geometry: Conv2dGeometry
+    private let packed = FoldedWeights()
+
+    /// A linear layer with seeded initial values, uniform in ±1/√inputs.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
+    public init(
+        inputFeatures: Int, outputFeatures: Int, bias: Bool = true, seed: UInt64 = 0
+    ) throws(ProteanError) {
+        geometry = try Self.geometry(inputFeatures, outputFeatures)
+        self.inputFeatures = inputFeatures
+        self.outputFeatures = outputFeatures
+        weight = Parameter(
+            try Initializer.uniform(
+                [outputFeatures, inputFeatures], fanIn: inputFeatures, seed: seed))
+        self.bias =
+            bias
+            ? Parameter(
+                try Initializer.uniform([outputFeatures], fanIn: inputFeatures, seed: ~seed))
+            : nil
+    }
+
+    /// A linear layer with the given weights `[out, in]` and bias `[out]`.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
+    public init(weight: Tensor, bias: Tensor? = nil) throws(ProteanError) {
+        guard weight.rank == 2 else {
+            throw .shapeMismatch(
+                layer: "Linear", tensor: "weight", expected: "[out, in]", found: weight.shape)
+        }
+        if let bias, bias.shape != [weight.shape[0]] {
+            throw .shapeMismatch(
+                layer: "Linear", tensor: "bias", expected: "[\(weight.shape[0])]",
+                found: bias.shape)
+        }
+        inputFeatures = weight.shape[1]
+        outputFeatures = weight.shape[0]
+        geometry = try Self.geometry(inputFeatures, outputFeatures)
+        self.weight = Parameter(weight)
+        self.bias = bias.map(Parameter.init)
+    }
+
+    private static func geometry(
+        _ inputs: Int, _ outputs: Int
+    ) throws(ProteanError) -> Conv2dGeometry {
+        try Conv2dGeometry(
+            inputChannels: inputs, outputChannels: outputs, kernelSize: 1, layer: "Linear")
+    }
+
+    /// `weight` and, if there is one, `bias`.
+    public var parameters: [NamedParameter] {
+        [NamedParameter("weight", weight)] + (bias.map { [NamedParameter("bias", $0)] } ?? [])
+    }
+
+    /// `x · weightᵀ + bias`.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit.
+    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try callAsFunction(x, activation: .identity)
+    }
+
+    /// `activation(x · weightᵀ + bias)` in one pass.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit.
+    public func callAsFunction(
+        _ x: Tensor, activation: Activation
+    ) throws(ProteanError) -> Tensor {
+        guard x.rank >= 1, x.shape[x.rank - 1] == inputFeatures else {
+            throw .shapeMismatch(
+                layer: place, tensor: "x", expected: "[…, \(inputFeatures)]", found: x.shape)
+        }
+        return try traced("Linear", path: label, input: x, cost: { cost(input: x, output: $0) }) {
+            () throws(ProteanError) in
+            let weights = try packed.packed(
+                weight: weight, bias: bias, norm: nil, geometry: geometry, layer: place)
+            // All rows are the pixels of one long image.
+            let rows = try x.reshaped(to: [1, 1, x.count / inputFeatures, inputFeatures])
+            let shape = Array(x.shape.dropLast()) + [outputFeatures]
+            if rows.count == 0 { return try Tensor(emptyLike: x, shape: shape) }
+            let y = try Operations.conv2d(
+                rows, weights, epilogue: Conv2dEpilogue(activation: activation), layer: place)
+            return try y.reshaped(to: shape)
+        }
+    }
+
+    private func cost(input: Tensor, output: Tensor) -> Cost {
+        let parameters = weight.count + (bias?.count ?? 0)
+        return Cost(
+            multiplyAdds: output.count * inputFeatures, parameters: parameters,
+            bytes: (input.count + output.count + parameters) * MemoryLayout<Float>.stride)
+    }
+}
+
+extension Tensor {
+    /// A tensor without elements, with or without storage like `model`.
+    init(emptyLike model: Tensor, shape: [Int]) throws(ProteanError) {
+        if model.isShapeOnly {
+            try self.init(shapeOnly: shape)
+        } else {
+            try self.init(uninitialized: shape)
+        }
+    }
+}

@@ -1,0 +1,105 @@
+/// Conditionally parameterised convolution: each sample's kernel is a weighted sum of experts.
+///
+/// `y[b] = conv(x[b], Σ_e routing[b, e] · weight_e) + Σ_e routing[b, e] · bias_e`
+///
+/// Yang, Bender, Le, Ngiam, "CondConv: Conditionally Parameterized Convolutions for Efficient
+/// Inference", arXiv 1904.04971; names and shapes as timm's `CondConv2d`. The routing weights,
+/// `[batch, experts]`, are the caller's: in the paper `sigmoid(linear(globalAveragePool(x)))`, see
+/// ``CondConvRouting``; they are not normalised.
+///
+/// Input `[batch, height, width, inputChannels]`. Parameters: `weight`
+/// `[experts, out · in / groups · height · width]` and `bias` `[experts, out]`.
+///
+/// Experts are mixed in packed form, once per sample, and one convolution runs on the result: one
+/// expert with routing weight 1 equals ``Conv2d`` bit for bit. Cost: the convolution, plus
+/// batch · experts · weights multiply-adds for mixing.
+public final class CondConv2d: Module {
+    /// Channels, kernel size, stride, padding, dilation and groups.
+    public let geometry: Conv2dGeometry
+    /// Number of experts.
+    public let experts: Int
+    /// `[experts, out · in / groups · height · width]`.
+    public let weight: Parameter
+    /// `[experts, out]`, or nil.
+    public let bias: Parameter?
+    /// Where the layer stands in a model.
+    public let label: Label? = Label()
+
+    private let packed = FoldedWeights()
+
+    /// A layer with seeded initial values, uniform in ±1/√(inputs per output) for every expert.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
+    public init(
+        inputChannels: Int, outputChannels: Int, kernelSize: Size2d = 3, stride: Size2d = 1,
+        padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, bias: Bool = false,
+        experts: Int = 4, seed: UInt64 = 0
+    ) throws(ProteanError) {
+        guard experts >= 1 else {
+            throw .invalidOption(
+                layer: "CondConv2d", option: "experts", expected: "at least 1",
+                found: "\(experts)")
+        }
+        geometry = try Conv2dGeometry(
+            inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
+            stride: stride, padding: padding, dilation: dilation, groups: groups,
+            layer: "CondConv2d")
+        self.experts = experts
+        let fanIn = geometry.fanIn
+        weight = Parameter(
+            try Initializer.uniform(
+                [experts, outputChannels * fanIn], fanIn: fanIn, seed: seed))
+        self.bias =
+            bias
+            ? Parameter(
+                try Initializer.uniform([experts, outputChannels], fanIn: fanIn, seed: ~seed))
+            : nil
+    }
+
+    /// `weight` and, if there is one, `bias`.
+    public var parameters: [NamedParameter] {
+        [NamedParameter("weight", weight)] + (bias.map { [NamedParameter("bias", $0)] } ?? [])
+    }
+
+    /// The convolution of each sample with its own mixture of experts.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, height, width, inputChannels]`.
+    ///   - routing: `[batch, experts]`.
+    ///   - epilogue: what else is done to the sums before they are stored.
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    public func callAsFunction(
+        _ x: Tensor, routing: Tensor, epilogue: Conv2dEpilogue = Conv2dEpilogue()
+    ) throws(ProteanError) -> Tensor {
+        try run(x, routing: routing, folded: packed, norm: nil, epilogue: epilogue)
+    }
+
+    func run(
+        _ x: Tensor, routing: Tensor, folded: FoldedWeights, norm: BatchNorm2d?,
+        epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        guard x.rank == 4, routing.shape == [x.shape[0], experts] else {
+            throw .shapeMismatch(
+                layer: place, tensor: "routing_weights",
+                expected: "[\(x.shape.first ?? 0), \(experts)]", found: routing.shape)
+        }
+        return try traced(
+            "CondConv2d", path: label, input: x, cost: { cost(input: x, output: $0) }
+        ) { () throws(ProteanError) in
+            let sets = try folded.packed(
+                weight: weight, bias: bias, norm: norm, experts: experts, geometry: geometry,
+                layer: place)
+            return try Operations.conv2d(
+                x, sets, routing: routing, epilogue: epilogue, layer: place)
+        }
+    }
+
+    private func cost(input: Tensor, output: Tensor) -> Cost {
+        let parameters = weight.count + (bias?.count ?? 0)
+        let samples = input.shape[0]
+        return Cost(
+            multiplyAdds: output.count * geometry.fanIn + samples * parameters,
+            parameters: parameters,
+            bytes: (input.count + output.count + parameters) * MemoryLayout<Float>.stride)
+    }
+}

@@ -1,0 +1,37 @@
+/// A ``CondConv2d``, the batch norm after it and an activation, run as one kernel; see
+/// ``FusedConv2d``.
+public final class FusedCondConv2d: Sendable {
+    private let conv: CondConv2d
+    private let norm: BatchNorm2d?
+    private let activation: Activation
+    private let folded = FoldedWeights()
+
+    /// Fuses `conv`, then `norm`, then `activation`.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the norm's
+    ///   channels are not the convolution's.
+    public init(
+        _ conv: CondConv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity
+    ) throws(ProteanError) {
+        let channels = conv.geometry.outputChannels
+        if let norm, norm.channels != channels {
+            throw .invalidOption(
+                layer: "FusedCondConv2d", option: "channels of the batch norm",
+                expected: "\(channels)", found: "\(norm.channels)")
+        }
+        self.conv = conv
+        self.norm = norm
+        self.activation = activation
+    }
+
+    /// activation(norm(conv(x, routing)) + residual); `routing` is `[batch, experts]`.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    public func callAsFunction(
+        _ x: Tensor, routing: Tensor, residual: Tensor? = nil
+    ) throws(ProteanError) -> Tensor {
+        let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
+        return try conv.run(
+            x, routing: routing, folded: folded, norm: norm, epilogue: epilogue)
+    }
+}

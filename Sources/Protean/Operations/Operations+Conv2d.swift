@@ -1,0 +1,116 @@
+import CProteanKernels
+
+extension Operations {
+    /// The convolution kernel on packed weights.
+    ///
+    /// `routing`, `[batch, experts]`, mixes the sets of packed weights per sample; without it there
+    /// must be one set, shared by all samples.
+    static func conv2d(
+        _ x: Tensor, _ packed: PackedConv2d, routing: Tensor? = nil,
+        epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
+    ) throws(ProteanError) -> Tensor {
+        var shape = try packed.geometry.kernelShape(for: x.shape, layer: layer)
+        let plan = try packed.geometry.kernelPlan(shape, layer: layer)
+        let output = [x.shape[0], Int(plan.out_h), Int(plan.out_w), packed.geometry.outputChannels]
+        try epilogue.check(output: output, layer: layer)
+        if x.isShapeOnly { return try Tensor(shapeOnly: output) }
+
+        var runtime = try Runtime.current()
+        let y = try Tensor(uninitialized: output, for: layer)
+        guard let routing else {
+            var kernelEpilogue = epilogue.kernelValue(bias: packed.bias?.storage?.base)
+            let status = withExtendedLifetime((x, packed, epilogue)) {
+                ptn_conv2d(
+                    &runtime, &shape, x.storage!.base, packed.weights, 0, &kernelEpilogue,
+                    y.storage!.base)
+            }
+            try status.check(layer, bytes: Int(plan.scratch_bytes))
+            return y
+        }
+
+        let mixed = try MixedExperts(packed, routing: routing, runtime: runtime, layer: layer)
+        var kernelEpilogue = epilogue.kernelValue(bias: mixed.bias)
+        kernelEpilogue.bias_stride = mixed.bias == nil ? 0 : mixed.biasStride
+        let status = withExtendedLifetime((x, mixed, epilogue)) {
+            ptn_conv2d(
+                &runtime, &shape, x.storage!.base, mixed.weights, packed.length, &kernelEpilogue,
+                y.storage!.base)
+        }
+        try status.check(layer, bytes: Int(plan.scratch_bytes))
+        return y
+    }
+}
+
+extension Conv2dEpilogue {
+    func kernelValue(bias: UnsafePointer<Float>?) -> ptn_conv2d_epilogue {
+        var value = ptn_conv2d_epilogue()
+        value.bias = bias
+        value.gate = UnsafePointer(gate?.storage?.base)
+        value.residual = UnsafePointer(residual?.storage?.base)
+        value.residual_after_activation = residualAfterActivation
+        value.activation = activation.kernelSpec
+        return value
+    }
+}
+
+/// One set of packed weights and biases per sample, in scratch memory that goes back at the end.
+private final class MixedExperts {
+    let weights: UnsafeMutablePointer<Float>
+    private(set) var bias: UnsafePointer<Float>?
+    let biasStride: Int
+
+    init(
+        _ packed: PackedConv2d, routing: Tensor, runtime: ptn_runtime, layer: String
+    ) throws(ProteanError) {
+        let samples = routing.shape[0], channels = packed.geometry.outputChannels
+        let floats = try Shape.elementCount([samples, packed.length + channels], layer: layer)
+        let bytes = floats * MemoryLayout<Float>.stride
+        guard let memory = ptn_scratch_acquire(bytes) else {
+            throw .outOfMemory(layer: layer, bytes: bytes)
+        }
+        weights = memory.assumingMemoryBound(to: Float.self)
+        biasStride = channels
+        let status = mix(packed, routing, samples, runtime)
+        try status.check(layer, bytes: bytes)
+    }
+
+    private func mix(
+        _ packed: PackedConv2d, _ routing: Tensor, _ samples: Int, _ runtime: ptn_runtime
+    ) -> ptn_status {
+        var runtime = runtime
+        let status = withExtendedLifetime((routing, packed)) {
+            ptn_expert_mix(
+                &runtime, samples, packed.count, packed.length, routing.storage!.base,
+                packed.weights, weights)
+        }
+        guard status == PTN_OK, packed.bias != nil || packed.shift != nil else { return status }
+        let biases = weights + samples * packed.length
+        bias = UnsafePointer(biases)
+        return mixBiases(packed, routing, samples, &runtime, into: biases)
+    }
+
+    private func mixBiases(
+        _ packed: PackedConv2d, _ routing: Tensor, _ samples: Int, _ runtime: inout ptn_runtime,
+        into biases: UnsafeMutablePointer<Float>
+    ) -> ptn_status {
+        let channels = biasStride
+        var status = PTN_OK
+        if let sets = packed.bias {
+            status = withExtendedLifetime((routing, sets)) {
+                ptn_expert_mix(
+                    &runtime, samples, packed.count, channels, routing.storage!.base,
+                    sets.storage!.base, biases)
+            }
+        } else {
+            biases.initialize(repeating: 0, count: samples * channels)
+        }
+        if let shift = packed.shift {
+            withExtendedLifetime(shift) {
+                for i in 0..<samples * channels { biases[i] += shift.storage!.base[i % channels] }
+            }
+        }
+        return status
+    }
+
+    deinit { ptn_scratch_release(weights) }
+}

@@ -1,0 +1,35 @@
+/// A height and a width: a kernel size, stride, dilation or image size.
+///
+/// An integer literal stands for both: `kernelSize: 3` is 3 × 3.
+public struct Size2d: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomStringConvertible {
+    /// Along the image's rows.
+    public var height: Int
+    /// Along the image's columns.
+    public var width: Int
+
+    /// A size with different height and width.
+    public init(height: Int, width: Int) {
+        self.height = height
+        self.width = width
+    }
+
+    /// The same height and width.
+    public init(_ both: Int) { self.init(height: both, width: both) }
+
+    /// The same height and width.
+    public init(integerLiteral value: Int) { self.init(value) }
+
+    /// Such as `3x5`.
+    public var description: String { "\(height)x\(width)" }
+
+    /// Throws unless both sizes are at least `minimum`.
+    func check(
+        atLeast minimum: Int, layer: String, option: String
+    ) throws(ProteanError) {
+        guard height >= minimum, width >= minimum else {
+            throw .invalidOption(
+                layer: layer, option: option, expected: "at least \(minimum)",
+                found: description)
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import Protean
+
+/// EfficientNet-Lite0: EfficientNet-B0 without gates, with ReLU6 throughout.
+///
+/// Tan, Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
+/// arXiv 1905.11946, and the Lite variants published with its code. Parameters are named
+/// `_conv_stem`, `_blocks.N._expand_conv` and so on, as in the PyTorch ports. Padding is
+/// TensorFlow's `same`, batch norm's eps is 1e-3. Input `[batch, height, width, 3]`, output
+/// `[batch, classes]`.
+public final class EfficientNetLite0: Layer {
+    // Expansion, channels, repeats, first stride, kernel size.
+    private static let stages: [(Int, Int, Int, Int, Int)] = [
+        (1, 16, 1, 1, 3), (6, 24, 2, 2, 3), (6, 40, 2, 2, 5), (6, 80, 3, 2, 3), (6, 112, 3, 1, 5),
+        (6, 192, 4, 2, 5), (6, 320, 1, 1, 3),
+    ]
+
+    private let stem, head: EfficientNetConv
+    private let blocks: [EfficientNetLiteBlock]
+    private let classifier: Linear
+
+    /// A network with seeded initial values.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
+    public init(classes: Int = 1000) throws(ProteanError) {
+        stem = try EfficientNetConv(from: 3, to: 32, kernel: 3, stride: 2, activation: .relu6)
+        var blocks: [EfficientNetLiteBlock] = []
+        var channels = 32
+        for (expansion, width, repeats, stride, kernel) in Self.stages {
+            for index in 0..<repeats {
+                blocks.append(
+                    try EfficientNetLiteBlock(
+                        from: channels, to: width, kernel: kernel,
+                        stride: index == 0 ? stride : 1, expansion: expansion))
+                channels = width
+            }
+        }
+        self.blocks = blocks
+        head = try EfficientNetConv(from: channels, to: 1280, kernel: 1, activation: .relu6)
+        classifier = try Linear(inputFeatures: 1280, outputFeatures: classes)
+    }
+
+    /// `_conv_stem`, `_bn0`, `_blocks.N`, `_conv_head`, `_bn1` and `_fc`.
+    public var submodules: [NamedModule] {
+        stem.named("_conv_stem", "_bn0")
+            + blocks.enumerated().map { NamedModule("_blocks.\($0.offset)", $0.element) }
+            + head.named("_conv_head", "_bn1") + [NamedModule("_fc", classifier)]
+    }
+
+    /// The classes' logits.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit.
+    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        var y = try stem.fused(x)
+        for block in blocks { y = try block(y) }
+        return try classifier(try Operations.globalAveragePool(try head.fused(y)))
+    }
+}
+
+/// A convolution with `same` padding, its batch norm and activation.
+struct EfficientNetConv: Sendable {
+    let conv: Conv2d
+    let norm: BatchNorm2d
+    let fused: FusedConv2d
+
+    init(
+        from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1, groups: Int = 1,
+        activation: Activation
+    ) throws(ProteanError) {
+        conv = try Conv2d(
+            inputChannels: inputs, outputChannels: outputs, kernelSize: Size2d(kernel),
+            stride: Size2d(stride), padding: .same, groups: groups, bias: false)
+        norm = try BatchNorm2d(channels: outputs, eps: 1e-3)
+        fused = try FusedConv2d(conv, norm, activation)
+    }
+
+    func named(_ convName: String, _ normName: String) -> [NamedModule] {
+        [NamedModule(convName, conv), NamedModule(normName, norm)]
+    }
+}
+
+/// Expand 1 × 1, depthwise, project 1 × 1; plus the input where shapes allow.
+private final class EfficientNetLiteBlock: Layer {
+    private let expand: EfficientNetConv?
+    private let depthwise, project: EfficientNetConv
+    private let adds: Bool
+
+    init(
+        from inputs: Int, to outputs: Int, kernel: Int, stride: Int, expansion: Int
+    ) throws(ProteanError) {
+        let hidden = inputs * expansion
+        expand =
+            expansion == 1
+            ? nil : try EfficientNetConv(from: inputs, to: hidden, kernel: 1, activation: .relu6)
+        depthwise = try EfficientNetConv(
+            from: hidden, to: hidden, kernel: kernel, stride: stride, groups: hidden,
+            activation: .relu6)
+        project = try EfficientNetConv(
+            from: hidden, to: outputs, kernel: 1, activation: .identity)
+        adds = stride == 1 && inputs == outputs
+    }
+
+    // The norms are numbered by place, the convolutions named by role.
+    var submodules: [NamedModule] {
+        (expand?.named("_expand_conv", "_bn0") ?? []) + depthwise.named("_depthwise_conv", "_bn1")
+            + project.named("_project_conv", "_bn2")
+    }
+
+    func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        let wide = try expand?.fused(x) ?? x
+        return try project.fused(try depthwise.fused(wide), residual: adds ? x : nil)
+    }
+}
+
+/// `efficientnet_lite0` with the PyTorch ports' keys and preprocessing.
+struct EfficientNetLite0Plugin: ModelPlugin {
+    let name = "efficientnet_lite0"
+    let summary = "EfficientNet-Lite0 for ImageNet (arXiv 1905.11946)"
+    let inputShape = [1, 224, 224, 3]
+    var classNames: [String] { ImageNet.classNames }
+
+    var preprocessing: ImagePreprocessing? {
+        // (x − 127) / 128 on values in 0...255.
+        ImagePreprocessing(
+            resizeShorterSide: 256, interpolation: .bicubic, cropHeight: 224, cropWidth: 224,
+            mean: [127 / 255, 127 / 255, 127 / 255],
+            deviation: [128 / 255, 128 / 255, 128 / 255])
+    }
+
+    func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
+        try configuration.requireOnly(known: ["num_classes"])
+        return try EfficientNetLite0(
+            classes: try configuration.integer("num_classes", default: 1000))
+    }
+}

@@ -1,0 +1,18 @@
+import Protean
+
+extension ModelRegistry {
+    /// A new registry with every architecture of this package.
+    public static func standard() -> ModelRegistry {
+        ModelRegistry(CIFARResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()])
+    }
+}
+
+extension ModelLoader {
+    /// Loads every architecture of this package, and those registered in its registry later, from
+    /// every format that Protean reads.
+    ///
+    /// ```swift
+    /// let model = try ModelLoader.standard.load("weights.pth", as: "mobilenet_v2")
+    /// ```
+    public static let standard = ModelLoader(registry: .standard())
+}

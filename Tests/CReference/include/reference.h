@@ -1,0 +1,19 @@
+// Plain loops in double precision: what the kernels are tested against. Written for the eye, in the
+// order of the formulas, without any of the kernels' tricks. A C target, because loops in a debug
+// build of the tests would take minutes.
+#ifndef REFERENCE_H
+#define REFERENCE_H
+
+#include <stddef.h>
+
+typedef struct reference_conv2d {
+    long n, h, w, c, k, kh, kw, sh, sw, dh, dw, top, left, oh, ow, groups;
+} reference_conv2d;
+
+// y[n, oy, ox, k] = sum of x[n, oy*sh - top + i*dh, ox*sw - left + j*dw, g*C/G + c]
+//                   * weights[s][k, c, i, j] over taps inside the image and channels of k's group;
+// s = n when `per_sample`, else 0. magnitude: the same sum of absolute values, for tolerances.
+void reference_conv2d_run(const reference_conv2d *p, const float *x, const double *weights,
+                          int per_sample, double *y, double *magnitude);
+
+#endif

@@ -125,3 +125,11 @@ enum SeededValues {
         return Float(Int64(bitPattern: z) >> 40) * 0x1p-23
     }
 }
+
+extension BenchmarkCase {
+    /// The call `layer(x)` on a seeded input of `shape`.
+    func run(_ layer: some Layer, on shape: [Int]) throws -> KernelRun {
+        let x = try values(shape)
+        return { try layer(x).sample() }
+    }
+}

@@ -53,7 +53,7 @@ struct CommandTests {
         return folder
     }
 
-    static let quick = ["--case", "small copy n=2 h=5 w=9 c=17", "--min-time", "0.002"]
+    static let quick = ["--case", "small conv2d n=2 h=5 w=9 c=17 k=3 r=3", "--min-time", "0.002"]
 
     @Test func jsonAloneIsAllOfStandardOutput() throws {
         let result = try Self.run(Self.quick + ["--threads", "1,2", "--json"])
@@ -73,12 +73,11 @@ struct CommandTests {
             #expect(entry["name"] as? String == "small")
             #expect(entry["run_type"] as? String == "iteration")
             #expect(entry["time_unit"] as? String == "ns")
-            #expect(entry["bytes"] as? Double == 12240.0)
-            for key in ["real_time", "cpu_time", "gbs", "executed_share", "iterations"] {
+            #expect(entry["bytes"] as? Double == Double(4 * (1530 + 459 + 270)))
+            for key in ["real_time", "cpu_time", "gflops", "gbs", "executed_share", "iterations"] {
                 #expect(try #require(entry[key] as? Double, "\(key)") > 0, "\(key)")
             }
-            #expect(entry["flops"] as? Double == 0)
-            #expect(entry["gflops"] as? Double == 0)
+            #expect(entry["flops"] as? Double == Double(2 * 270 * 153))
             #expect(entry["run_name"] as? String != nil)
         }
     }

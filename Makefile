@@ -1,0 +1,49 @@
+# Everything a machine with Swift needs to build, try and test Protean.
+# Debian and Ubuntu: missing system packages are installed through apt.
+
+SWIFT ?= swift
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+LIBRARIES := libomp-dev libpng-dev libjpeg-dev
+# The test images of the embedded network's check.
+TEST_DATA := dataset-fashion-mnist
+
+.PHONY: all demo test bench peers format lint dependencies test-dependencies weights clean
+
+all: dependencies
+	$(SWIFT) build -c release
+
+# The embedded network on its own images, then a short kernel benchmark.
+demo: all
+	$(SWIFT) run -c release --skip-build protean demo
+
+test: dependencies test-dependencies weights
+	Tests/run.sh $(SWIFT)
+
+# Kernels on the shapes of published networks; see Docs/Performance.md.
+bench: all
+	$(SWIFT) run -c release --skip-build kernelbench --threads 1,2
+
+format:
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks
+	@command -v clang-format >/dev/null && \
+	  clang-format -i $$(git ls-files 'Kernels/*.[ch]' 'Sources/*.[ch]' 'Tests/*.[ch]') || \
+	  echo "clang-format is not installed: C files were left as they are"
+
+lint:
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Benchmarks
+
+dependencies:
+	@Tests/install.sh "$(SUDO)" $(LIBRARIES)
+
+test-dependencies:
+	@Tests/install.sh "$(SUDO)" $(TEST_DATA) || \
+	  echo "note: $(TEST_DATA) cannot be installed; the check on its images will be skipped"
+
+# Published ImageNet weights for the tests that compare with PyTorch.
+weights:
+	@Tests/fetch-weights.sh .build-weights || \
+	  echo "note: published weights cannot be fetched; tests that need them will be skipped"
+
+clean:
+	rm -rf .build .build-*

@@ -73,10 +73,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        // What `kernelbench` is made of: a library, so that tests reach it.
+        .target(
+            name: "KernelbenchSupport",
+            dependencies: ["Protean", "CProteanKernels"],
+            path: "Benchmarks/kernelbench-support",
+            swiftSettings: strict),
         .executableTarget(
             name: "kernelbench",
             dependencies: [
-                "Protean", "CProteanKernels",
+                "Protean", "KernelbenchSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/kernelbench",
@@ -103,6 +109,10 @@ let package = Package(
         .testTarget(
             name: "ProteanCLITests",
             dependencies: ["Protean", "ProteanImage", "ProteanCLI", "kernelbench"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "KernelbenchTests",
+            dependencies: ["KernelbenchSupport", "kernelbench"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -59,6 +59,8 @@ let package = Package(
         // PNG and JPEG decoding through the system's libpng and libjpeg-turbo, for commands only.
         .target(
             name: "CProteanImage",
+            // Resampling must match Pillow bit for bit: no contraction here either.
+            cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])],
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
         .target(
             name: "ProteanImage",
@@ -89,10 +91,24 @@ let package = Package(
         .target(
             name: "CReference",
             path: "Tests/CReference",
-            cSettings: [.unsafeFlags(["-O2"])]),
+            cSettings: [.unsafeFlags(["-O2"])],
+            linkerSettings: [.linkedLibrary("z")]),
         .testTarget(
             name: "ProteanTests",
             dependencies: ["Protean", "ProteanModels", "CProteanKernels", "CReference"],
+            swiftSettings: strict),
+        // Whole networks with published and embedded weights.
+        .testTarget(
+            name: "ProteanModelsTests",
+            dependencies: ["Protean", "ProteanModels", "ProteanImage", "CReference"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProteanImageTests",
+            dependencies: ["Protean", "ProteanImage"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProteanCLITests",
+            dependencies: ["Protean", "ProteanImage", "ProteanCLI", "kernelbench"],
             swiftSettings: strict),
         .testTarget(
             name: "KernelbenchTests",

@@ -85,7 +85,8 @@ let package = Package(
         .target(
             name: "CReference",
             path: "Tests/CReference",
-            cSettings: [.unsafeFlags(["-O2"])]),
+            cSettings: [.unsafeFlags(["-O2"])],
+            linkerSettings: [.linkedLibrary("z")]),
         .testTarget(
             name: "ProteanTests",
             dependencies: ["Protean", "ProteanModels", "CProteanKernels", "CReference"],
@@ -97,6 +98,11 @@ let package = Package(
         .testTarget(
             name: "ProteanCLITests",
             dependencies: ["Protean", "ProteanImage", "ProteanCLI", "kernelbench"],
+            swiftSettings: strict),
+        // Whole networks with published and embedded weights.
+        .testTarget(
+            name: "ProteanModelsTests",
+            dependencies: ["Protean", "ProteanModels", "ProteanImage", "CReference"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -97,7 +97,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ProteanCLITests",
-            dependencies: ["Protean", "ProteanImage", "ProteanCLI", "kernelbench"],
+            dependencies: ["Protean", "ProteanImage", "ProteanModels", "ProteanCLI", "kernelbench"],
             swiftSettings: strict),
         // Whole networks with published and embedded weights.
         .testTarget(

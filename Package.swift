@@ -73,10 +73,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        // What `kernelbench` is made of: a library, so that tests reach it.
+        .target(
+            name: "KernelbenchSupport",
+            dependencies: ["Protean", "CProteanKernels"],
+            path: "Benchmarks/kernelbench-support",
+            swiftSettings: strict),
         .executableTarget(
             name: "kernelbench",
             dependencies: [
-                "Protean", "CProteanKernels",
+                "Protean", "KernelbenchSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/kernelbench",
@@ -91,6 +97,11 @@ let package = Package(
             name: "ProteanTests",
             dependencies: ["Protean", "ProteanModels", "CProteanKernels", "CReference"],
             swiftSettings: strict),
+        // Whole networks with published and embedded weights.
+        .testTarget(
+            name: "ProteanModelsTests",
+            dependencies: ["Protean", "ProteanModels", "ProteanImage", "CReference"],
+            swiftSettings: strict),
         .testTarget(
             name: "ProteanImageTests",
             dependencies: ["Protean", "ProteanImage"],
@@ -99,10 +110,9 @@ let package = Package(
             name: "ProteanCLITests",
             dependencies: ["Protean", "ProteanImage", "ProteanModels", "ProteanCLI", "kernelbench"],
             swiftSettings: strict),
-        // Whole networks with published and embedded weights.
         .testTarget(
-            name: "ProteanModelsTests",
-            dependencies: ["Protean", "ProteanModels", "ProteanImage", "CReference"],
+            name: "KernelbenchTests",
+            dependencies: ["KernelbenchSupport", "kernelbench"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -58,7 +58,9 @@ extension Image {
     /// first padded with zeros on both sides, the odd row or column at the end.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a size outside
     ///   1...``maximumPixels``.
-    public func centerCropped(width newWidth: Int, height newHeight: Int) throws(ProteanError) -> Image {
+    public func centerCropped(width newWidth: Int, height newHeight: Int) throws(ProteanError)
+        -> Image
+    {
         try Self.check(width: newWidth, height: newHeight)
         let left = Self.cropStart(size: width, crop: newWidth)
         let top = Self.cropStart(size: height, crop: newHeight)

@@ -38,7 +38,8 @@ import Testing
             protean("run", Self.name, "--weights", weights, "--image", image, image, "--json"))
         #expect(result.count == 2)
         #expect(result[0]["file"] as? String == image)
-        #expect(result[0]["multiply_adds"] as? Int == (try model.cost(for: input.shape)).multiplyAdds)
+        #expect(
+            result[0]["multiply_adds"] as? Int == (try model.cost(for: input.shape)).multiplyAdds)
         #expect((result[0]["milliseconds"] as? Double ?? 0) > 0)
         let predictions = try #require(result[0]["predictions"] as? [[String: Any]])
         #expect(predictions.count == 5)
@@ -82,7 +83,9 @@ import Testing
         #expect(result.status == 1)
         #expect(result.output.isEmpty)
         #expect(result.errorLines.count == 1, "\(result.errors)")
-        for part in parts { #expect(result.errors.contains(part), "\(result.errors) lacks \(part)") }
+        for part in parts {
+            #expect(result.errors.contains(part), "\(result.errors) lacks \(part)")
+        }
     }
 
     private func run(_ image: String) -> [String] {

@@ -167,14 +167,17 @@ struct BenchReport: Encodable {
         ])
         for layer in layers {
             table.add(
-                layer.path, layer.layer, Text.shape(layer.output), Text.fixed(layer.milliseconds, 3),
+                layer.path, layer.layer, Text.shape(layer.output),
+                Text.fixed(layer.milliseconds, 3),
                 Text.percent(layer.share), Text.short(layer.multiply_adds),
                 layer.multiply_adds > 0 ? Text.fixed(layer.gflops, 1) : "")
         }
-        Swift.print("\(model), weights: \(weights), input \(Text.shape(input)), \(isa), "
-            + "\(threads) \(threads == 1 ? "thread" : "threads"), median of \(repeats)")
+        Swift.print(
+            "\(model), weights: \(weights), input \(Text.shape(input)), \(isa), "
+                + "\(threads) \(threads == 1 ? "thread" : "threads"), median of \(repeats)")
         table.print(indent: "  ")
-        var line = "  whole model: \(Text.fixed(milliseconds, 3)) ms, "
+        var line =
+            "  whole model: \(Text.fixed(milliseconds, 3)) ms, "
             + "\(Text.short(multiply_adds)) multiply-adds, \(Text.fixed(gflops, 1)) GFLOP/s"
         if executed_multiply_adds != multiply_adds {
             let share = Double(executed_multiply_adds) / Double(multiply_adds)

@@ -28,7 +28,8 @@ struct InfoCommand: ParsableCommand {
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: subject, isDirectory: &isDirectory)
         if exists, !isDirectory.boolValue {
-            let report = FileReport(try Checkpoint.open(subject, formats: ModelLoader.standard.formats))
+            let report = FileReport(
+                try Checkpoint.open(subject, formats: ModelLoader.standard.formats))
             return json ? try Standard.json(report) : report.print()
         }
         let loader = ModelLoader.standard
@@ -73,8 +74,9 @@ private struct FileReport: Encodable {
     }
 
     func print() {
-        Swift.print("\(file): \(format), \(tensors.count) tensors, "
-            + "\(Text.grouped(parameters)) parameters, \(Text.grouped(bytes)) bytes")
+        Swift.print(
+            "\(file): \(format), \(tensors.count) tensors, "
+                + "\(Text.grouped(parameters)) parameters, \(Text.grouped(bytes)) bytes")
         for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
             Swift.print("  \(name): \(text)")
         }
@@ -128,8 +130,10 @@ private struct ModelReport: Encodable {
 
     func print() {
         Swift.print("\(model): \(summary)")
-        Swift.print("  input \(Text.shape(input)), output \(Text.shape(output)), "
-            + "\(Text.grouped(parameters)) parameters, \(Text.grouped(multiply_adds)) multiply-adds")
+        Swift.print(
+            "  input \(Text.shape(input)), output \(Text.shape(output)), "
+                + "\(Text.grouped(parameters)) parameters, \(Text.grouped(multiply_adds)) multiply-adds"
+        )
         Swift.print("  weights: \(weights)")
         var table = Table([
             ("path", .left), ("layer", .left), ("output", .left), ("parameters", .right),

@@ -9,8 +9,8 @@ struct DemoCommand: ParsableCommand {
         commandName: "demo",
         abstract: "Classify the shipped images with the embedded network, then time a few kernels.",
         discussion: """
-            Needs no files and no network connection. Multiply-adds are printed twice: those of the \
-            whole network, and those that were executed.
+            Needs no files and no network connection. Multiply-adds are printed twice: those of \
+            the whole network, and those that were executed.
 
             Examples:
               protean demo
@@ -50,8 +50,9 @@ struct DemoCommand: ParsableCommand {
                 Text.short(result.executedMultiplyAdds))
         }
         table.print(indent: "  ")
+        let median = Text.fixed(Text.median(times), 3)
         print(
-            "  \(correct) of \(images.count) correct, median \(Text.fixed(Text.median(times), 3)) ms "
+            "  \(correct) of \(images.count) correct, median \(median) ms "
                 + "per image, \(try Runtime.isa().rawValue), threads: \(try Runtime.threads())")
     }
 

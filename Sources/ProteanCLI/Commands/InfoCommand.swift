@@ -9,8 +9,8 @@ struct InfoCommand: ParsableCommand {
         commandName: "info",
         abstract: "Describe a weight file or a model.",
         discussion: """
-            A path that exists is a weight file (or a model's directory); anything else is a model's \
-            name.
+            A path that exists is a weight file (or a model's directory); anything else is a \
+            model's name.
 
             Examples:
               protean info weights.safetensors
@@ -100,7 +100,7 @@ private struct ModelReport: Encodable {
         let input: [Int]
         let output: [Int]
         let parameters: Int
-        let multiply_adds: Int
+        let multiplyAdds: Int
     }
 
     let model: String
@@ -110,7 +110,7 @@ private struct ModelReport: Encodable {
     let output: [Int]
     let layers: [Entry]
     let parameters: Int
-    let multiply_adds: Int
+    let multiplyAdds: Int
 
     init(_ made: Model) throws {
         model = made.plugin.name
@@ -121,19 +121,19 @@ private struct ModelReport: Encodable {
         layers = trace.events.map {
             Entry(
                 path: $0.path, layer: $0.layer, input: $0.inputShape, output: $0.outputShape,
-                parameters: $0.cost.parameters, multiply_adds: $0.cost.multiplyAdds)
+                parameters: $0.cost.parameters, multiplyAdds: $0.cost.multiplyAdds)
         }
         output = try made.outputShape(for: input)
         parameters = made.parameterCount
-        multiply_adds = trace.totalCost.multiplyAdds
+        multiplyAdds = trace.totalCost.multiplyAdds
     }
 
     func print() {
         Swift.print("\(model): \(summary)")
         Swift.print(
             "  input \(Text.shape(input)), output \(Text.shape(output)), "
-                + "\(Text.grouped(parameters)) parameters, \(Text.grouped(multiply_adds)) multiply-adds"
-        )
+                + "\(Text.grouped(parameters)) parameters, "
+                + "\(Text.grouped(multiplyAdds)) multiply-adds")
         Swift.print("  weights: \(weights)")
         var table = Table([
             ("path", .left), ("layer", .left), ("output", .left), ("parameters", .right),
@@ -142,7 +142,7 @@ private struct ModelReport: Encodable {
         for layer in layers {
             table.add(
                 layer.path, layer.layer, Text.shape(layer.output), Text.grouped(layer.parameters),
-                Text.grouped(layer.multiply_adds))
+                Text.grouped(layer.multiplyAdds))
         }
         table.print(indent: "  ")
     }

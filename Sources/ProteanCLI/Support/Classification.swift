@@ -19,12 +19,6 @@ struct Classification: Encodable {
     let milliseconds: Double
     let multiplyAdds: Int
     let executedMultiplyAdds: Int
-
-    enum CodingKeys: String, CodingKey {
-        case file, predictions, milliseconds
-        case multiplyAdds = "multiply_adds"
-        case executedMultiplyAdds = "executed_multiply_adds"
-    }
 }
 
 /// A model that turns images into class scores.

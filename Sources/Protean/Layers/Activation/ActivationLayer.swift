@@ -1,0 +1,27 @@
+/// A layer that is nothing but an element-wise function, so that a container can run it as the last
+/// step of the convolution in front of it.
+public protocol ActivationLayer: Layer {
+    /// The function.
+    var activation: Activation { get }
+}
+
+extension ActivationLayer {
+    /// activation(x) for every element; any shape in, the same out. One read and one write of the
+    /// map.
+    ///
+    /// - Throws: ``ProteanError`` when memory is short.
+    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try traced(typeName, path: label, input: x, cost: { .moving(x, $0) }) {
+            () throws(ProteanError) in try Operations.activate(x, activation)
+        }
+    }
+}
+
+extension Cost {
+    /// The cost of a layer that moves numbers and multiplies nothing that counts.
+    static func moving(_ input: Tensor, _ output: Tensor, parameters: Int = 0) -> Cost {
+        Cost(
+            parameters: parameters,
+            bytes: (input.count + output.count + parameters) * MemoryLayout<Float>.stride)
+    }
+}

@@ -1,0 +1,114 @@
+/// Batch normalisation in inference: a scale and a shift per channel from stored statistics.
+///
+/// `y = (x − running_mean[c]) / √(running_var[c] + eps) · weight[c] + bias[c]`. Ioffe, Szegedy, ICML
+/// 2015 (arXiv 1502.03167). Input `[batch, height, width, channels]` or `[batch, channels]`, the
+/// same out. Parameters `weight`, `bias`, `running_mean`, `running_var`, each `[channels]`; without
+/// `affine` the first two are missing and count as 1 and 0.
+///
+/// Scale and shift are computed in double precision, once per change of a parameter. Containers
+/// fold them into the convolution in front, which makes the layer free. Its multiply-adds do not
+/// count, as is usual, so that a model's cost does not depend on folding.
+public final class BatchNorm2d: Layer {
+    /// A scale and a shift per channel, `[channels]` each.
+    public typealias Affine = (scale: Tensor, shift: Tensor)
+
+    /// Number of channels.
+    public let channels: Int
+    /// Added to the variance.
+    public let eps: Double
+    /// `[channels]`, ones at first; nil without `affine`.
+    public let weight: Parameter?
+    /// `[channels]`, zeros at first; nil without `affine`.
+    public let bias: Parameter?
+    /// `[channels]`, zeros at first.
+    public let runningMean: Parameter
+    /// `[channels]`, ones at first.
+    public let runningVar: Parameter
+    /// Where the layer stands in a model.
+    public let label: Label? = Label()
+
+    private let derived = Derived<Int, Affine>()
+
+    /// A layer that changes nothing but for `eps`, until it is loaded.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
+    public init(channels: Int, eps: Double = 1e-5, affine: Bool = true) throws(ProteanError) {
+        guard channels >= 1 else {
+            throw .invalidOption(
+                layer: "BatchNorm2d", option: "channels", expected: "at least 1",
+                found: "\(channels)")
+        }
+        guard eps >= 0, eps.isFinite else {
+            throw .invalidOption(
+                layer: "BatchNorm2d", option: "eps", expected: "a finite number of at least 0",
+                found: "\(eps)")
+        }
+        self.channels = channels
+        self.eps = eps
+        let ones = try Tensor(repeating: 1, shape: [channels])
+        let zeros = try Tensor(zeros: [channels])
+        weight = affine ? Parameter(ones) : nil
+        bias = affine ? Parameter(zeros) : nil
+        runningMean = Parameter(zeros)
+        runningVar = Parameter(ones)
+    }
+
+    /// `weight`, `bias`, `running_mean`, `running_var`.
+    public var parameters: [NamedParameter] {
+        var named: [NamedParameter] = []
+        if let weight { named.append(NamedParameter("weight", weight)) }
+        if let bias { named.append(NamedParameter("bias", bias)) }
+        named.append(NamedParameter("running_mean", runningMean))
+        named.append(NamedParameter("running_var", runningVar))
+        return named
+    }
+
+    /// Grows whenever a parameter changes: what was derived at another version is stale.
+    var version: Int { parameters.reduce(0) { $0 + $1.parameter.version } }
+
+    /// The layer as x · scale + shift.
+    ///
+    /// - Throws: ``ProteanError`` when memory is short.
+    public func scaleAndShift() throws(ProteanError) -> Affine {
+        try derived.value(for: version) { () throws(ProteanError) in
+            let weights = weight?.value.elements, biases = bias?.value.elements
+            let means = runningMean.value.elements, variances = runningVar.value.elements
+            var scale: [Float] = [], shift: [Float] = []
+            for c in 0..<channels {
+                let factor = Double(weights?[c] ?? 1) / (Double(variances[c]) + eps).squareRoot()
+                scale.append(Float(factor))
+                shift.append(Float(Double(biases?[c] ?? 0) - Double(means[c]) * factor))
+            }
+            return (try Tensor(scale, shape: [channels]), try Tensor(shift, shape: [channels]))
+        }
+    }
+
+    /// The normalised map.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
+    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try callAsFunction(x, activation: .identity)
+    }
+
+    /// activation(norm(x)) in one pass over the map.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
+    public func callAsFunction(
+        _ x: Tensor, activation: Activation
+    ) throws(ProteanError) -> Tensor {
+        guard x.rank == 4 || x.rank == 2, x.shape.last == channels else {
+            throw .shapeMismatch(
+                layer: place, tensor: "x",
+                expected: "[batch, height, width, \(channels)] or [batch, \(channels)]",
+                found: x.shape)
+        }
+        return try traced(
+            "BatchNorm2d", path: label, input: x,
+            cost: { .moving(x, $0, parameters: parameters.reduce(0) { $0 + $1.parameter.count }) }
+        ) { () throws(ProteanError) in
+            let affine = try scaleAndShift()
+            return try Operations.scaleShift(
+                x, scale: affine.scale, shift: affine.shift, activation: activation)
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/// Turns groups of channels into pixels: `[n, h, w, c · r²]` to `[n, h · r, w · r, c]`.
+///
+/// `y[n, h·r + i, w·r + j, c] = x[n, h, w, c·r² + i·r + j]`, PyTorch's channel order. Shi et al.,
+/// CVPR 2016 (arXiv 1609.05158). One read and one write per element.
+public struct PixelShuffle: Layer {
+    /// r, the factor per axis.
+    public let factor: Int
+
+    /// A factor of at least 1.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
+    public init(factor: Int) throws(ProteanError) {
+        guard factor >= 1 else {
+            throw .invalidOption(
+                layer: "PixelShuffle", option: "factor", expected: "at least 1", found: "\(factor)")
+        }
+        self.factor = factor
+    }
+
+    /// The rearranged map.
+    ///
+    /// - Throws: ``ProteanError`` when `x` is not a map or the factor does not divide its sizes.
+    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try traced("PixelShuffle", path: label, input: x, cost: { .moving(x, $0) }) {
+            () throws(ProteanError) in try Operations.pixelShuffle(x, factor)
+        }
+    }
+}

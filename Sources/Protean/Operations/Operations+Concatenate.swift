@@ -1,0 +1,150 @@
+import CProteanKernels
+
+extension Operations {
+    /// Puts tensors beside each other along one axis.
+    ///
+    /// Cost: one read and one write per element.
+    /// - Parameters:
+    ///   - tensors: at least one; shapes agree but for `axis`.
+    ///   - axis: 0 ..< rank, or negative to count from the innermost; -1 are the channels of maps.
+    /// - Throws: ``ProteanError`` when shapes differ, there is no tensor or no such axis.
+    public static func concatenate(
+        _ tensors: [Tensor], axis: Int
+    ) throws(ProteanError) -> Tensor {
+        guard let first = tensors.first else {
+            throw .invalidOption(
+                layer: "concatenate", option: "tensors", expected: "at least 1", found: "0")
+        }
+        let along = axis < 0 ? axis + first.rank : axis
+        guard first.shape.indices.contains(along) else {
+            throw .invalidOption(
+                layer: "concatenate", option: "axis", expected: "an axis of \(first.shape)",
+                found: "\(axis)")
+        }
+        let shape = try concatenatedShape(tensors, along)
+        let inner = shape[(along + 1)...].reduce(1, *), rows = shape[..<along].reduce(1, *)
+        return try filling(shape, for: "concatenate", from: tensors) { runtime, inputs, y in
+            var begin = 0
+            for (tensor, x) in zip(tensors, inputs) {
+                let floats = tensor.shape[along] * inner
+                let status = ptn_copy_rows(
+                    runtime, rows, floats, x, floats, y + begin, shape[along] * inner)
+                if status != PTN_OK { return status }
+                begin += floats
+            }
+            return PTN_OK
+        }
+    }
+
+    private static func concatenatedShape(
+        _ tensors: [Tensor], _ axis: Int
+    ) throws(ProteanError) -> [Int] {
+        var shape = tensors[0].shape
+        for (i, tensor) in tensors.enumerated().dropFirst() {
+            var other = tensor.shape
+            if other.count == shape.count { other[axis] = shape[axis] }
+            guard other == shape else {
+                throw .shapeMismatch(
+                    layer: "concatenate", tensor: "tensors[\(i)]",
+                    expected: "\(tensors[0].shape) but for axis \(axis)", found: tensor.shape)
+            }
+        }
+        shape[axis] = 0
+        for tensor in tensors {
+            let (sum, overflow) = shape[axis].addingReportingOverflow(tensor.shape[axis])
+            guard !overflow else { throw .sizeOverflow(layer: "concatenate", what: "an axis") }
+            shape[axis] = sum
+        }
+        return shape
+    }
+
+    /// Adds zeros around a map and around its channels.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`.
+    ///   - top: rows above; the other counts likewise. None is negative.
+    ///   - channelsBefore: zero channels in front.
+    ///   - channelsAfter: zero channels behind.
+    /// - Returns: `[batch, top + height + bottom, left + width + right, channels']`.
+    /// - Throws: ``ProteanError`` when a count is negative.
+    public static func pad(
+        _ x: Tensor, top: Int = 0, bottom: Int = 0, left: Int = 0, right: Int = 0,
+        channelsBefore: Int = 0, channelsAfter: Int = 0
+    ) throws(ProteanError) -> Tensor {
+        try checkMap(x, layer: "pad")
+        try checkCounts(
+            [
+                ("top", top), ("bottom", bottom), ("left", left), ("right", right),
+                ("channelsBefore", channelsBefore), ("channelsAfter", channelsAfter),
+            ], layer: "pad")
+        var frame = ptn_frame()
+        frame.stride = 1
+        frame.top = top
+        frame.left = left
+        frame.height = try sum(top, x.shape[1], bottom, layer: "pad")
+        frame.width = try sum(left, x.shape[2], right, layer: "pad")
+        frame.channels_before = channelsBefore
+        frame.channels = try sum(channelsBefore, x.shape[3], channelsAfter, layer: "pad")
+        return try reframe(x, frame, layer: "pad")
+    }
+
+    /// Every `stride`-th row and column, with zero channels in front and behind: the shortcut
+    /// without parameters of residual networks ("option A", He et al., arXiv 1512.03385).
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`.
+    ///   - stride: at least 1; pixel (i, j) of the result is (i · stride, j · stride) of `x`.
+    ///   - before: zero channels in front.
+    ///   - after: zero channels behind.
+    /// - Returns: `[batch, ⌈height / stride⌉, ⌈width / stride⌉, before + channels + after]`.
+    /// - Throws: ``ProteanError`` when a count is negative or the stride is below 1.
+    public static func subsampleAndPadChannels(
+        _ x: Tensor, stride: Int, before: Int, after: Int
+    ) throws(ProteanError) -> Tensor {
+        let layer = "subsampleAndPadChannels"
+        try checkMap(x, layer: layer)
+        try checkCounts([("before", before), ("after", after)], layer: layer)
+        guard stride >= 1 else {
+            throw .invalidOption(
+                layer: layer, option: "stride", expected: "at least 1", found: "\(stride)")
+        }
+        var frame = ptn_frame()
+        frame.stride = stride
+        frame.height = x.shape[1] / stride + (x.shape[1] % stride == 0 ? 0 : 1)
+        frame.width = x.shape[2] / stride + (x.shape[2] % stride == 0 ? 0 : 1)
+        frame.channels_before = before
+        frame.channels = try sum(before, x.shape[3], after, layer: layer)
+        return try reframe(x, frame, layer: layer)
+    }
+
+    private static func reframe(
+        _ x: Tensor, _ frame: ptn_frame, layer: String
+    ) throws(ProteanError) -> Tensor {
+        let shape = [x.shape[0], frame.height, frame.width, frame.channels]
+        var frame = frame
+        return try filling(shape, for: layer, from: [x]) { runtime, inputs, y in
+            ptn_reframe(
+                runtime, &frame, x.shape[0], x.shape[1], x.shape[2], x.shape[3], inputs[0], y)
+        }
+    }
+
+    private static func checkCounts(
+        _ counts: [(option: String, value: Int)], layer: String
+    ) throws(ProteanError) {
+        for (option, value) in counts where value < 0 {
+            throw .invalidOption(
+                layer: layer, option: option, expected: "at least 0", found: "\(value)")
+        }
+    }
+
+    private static func sum(
+        _ a: Int, _ b: Int, _ c: Int, layer: String
+    ) throws(ProteanError) -> Int {
+        let (front, frontOverflow) = a.addingReportingOverflow(b)
+        let (all, overflow) = front.addingReportingOverflow(c)
+        guard !frontOverflow, !overflow else {
+            throw .sizeOverflow(layer: layer, what: "a padded map")
+        }
+        return all
+    }
+}

@@ -59,6 +59,8 @@ let package = Package(
         // PNG and JPEG decoding through the system's libpng and libjpeg-turbo, for commands only.
         .target(
             name: "CProteanImage",
+            // Resampling must match Pillow bit for bit: no contraction here either.
+            cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])],
             linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
         .target(
             name: "ProteanImage",
@@ -71,10 +73,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+        // What `kernelbench` is made of: a library, so that tests reach it.
+        .target(
+            name: "KernelbenchSupport",
+            dependencies: ["Protean", "CProteanKernels"],
+            path: "Benchmarks/kernelbench-support",
+            swiftSettings: strict),
         .executableTarget(
             name: "kernelbench",
             dependencies: [
-                "Protean", "CProteanKernels",
+                "Protean", "KernelbenchSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/kernelbench",
@@ -83,10 +91,28 @@ let package = Package(
         .target(
             name: "CReference",
             path: "Tests/CReference",
-            cSettings: [.unsafeFlags(["-O2"])]),
+            cSettings: [.unsafeFlags(["-O2"])],
+            linkerSettings: [.linkedLibrary("z")]),
         .testTarget(
             name: "ProteanTests",
             dependencies: ["Protean", "ProteanModels", "CProteanKernels", "CReference"],
+            swiftSettings: strict),
+        // Whole networks with published and embedded weights.
+        .testTarget(
+            name: "ProteanModelsTests",
+            dependencies: ["Protean", "ProteanModels", "ProteanImage", "CReference"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProteanImageTests",
+            dependencies: ["Protean", "ProteanImage"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProteanCLITests",
+            dependencies: ["Protean", "ProteanImage", "ProteanCLI", "kernelbench"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "KernelbenchTests",
+            dependencies: ["KernelbenchSupport", "kernelbench"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -44,11 +44,12 @@ extension ProteanTiny {
     ///
     /// A file's name is its class, the class's name and its number in the test set.
     public static var demoImages: [DemoImage] {
-        let files = Bundle.module.urls(forResourcesWithExtension: "png", subdirectory: nil) ?? []
-        return files.compactMap { file in
+        let paths = Bundle.module.paths(forResourcesOfType: "png", inDirectory: nil)
+        return paths.compactMap { path in
+            let file = URL(fileURLWithPath: path)
             let name = file.deletingPathExtension().lastPathComponent
             guard let label = Int(name.prefix(2)) else { return nil }
-            return DemoImage(name: name, path: file.path, label: label)
+            return DemoImage(name: name, path: path, label: label)
         }.sorted { $0.name < $1.name }
     }
 }

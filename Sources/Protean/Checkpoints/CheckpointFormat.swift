@@ -20,7 +20,7 @@ public enum CheckpointFormats {
     /// safetensors, PyTorch's zip files (since 1.6) and PyTorch's older files, in the order in
     /// which they are asked.
     public static let standard: [any CheckpointFormat] = [
-        SafetensorsFormat(),
+        SafetensorsFormat(), PyTorchZipFormat(), PyTorchLegacyFormat(),
     ]
 }
 

@@ -29,7 +29,8 @@ public final class CheckpointBytes: @unchecked Sendable {
 
 /// One tensor of a weight file: an element type, a shape and a view of bytes.
 ///
-/// A tensor that exists lies within its bytes; see ``init(name:type:shape:strides:storage:byteOffset:)``.
+/// A tensor that exists lies within its bytes:
+/// ``init(name:type:shape:strides:storage:byteOffset:)`` refuses any other.
 public struct CheckpointTensor: Sendable {
     /// The stored element type.
     public let type: ElementType
@@ -66,16 +67,26 @@ public struct CheckpointTensor: Sendable {
         name: String, type: ElementType, shape: [Int], strides: [Int]? = nil,
         storage: CheckpointBytes, byteOffset: Int
     ) throws(WeightFileProblem) {
+        try self.init(
+            name: name, type: type, shape: shape, strides: strides, storage: storage,
+            within: 0..<storage.bytes.count, byteOffset: byteOffset)
+    }
+
+    /// A view of the bytes `bounds` of `storage`, beginning `byteOffset` bytes into them.
+    init(
+        name: String, type: ElementType, shape: [Int], strides: [Int]? = nil,
+        storage: CheckpointBytes, within bounds: Range<Int>, byteOffset: Int
+    ) throws(WeightFileProblem) {
         guard shape.count <= Self.maximumRank else {
             throw .limitExceeded(
                 what: "the rank of tensor '\(name)'", limit: Self.maximumRank, found: shape.count)
         }
         let layout = try StridedLayout(name: name, type: type, shape: shape, strides: strides)
         let (end, overflow) = byteOffset.addingReportingOverflow(layout.byteExtent)
-        guard byteOffset >= 0, !overflow, end <= storage.bytes.count else {
+        guard byteOffset >= 0, !overflow, end <= bounds.count else {
             throw .invalidRange(
                 tensor: name, begin: byteOffset, end: overflow ? Int.max : end,
-                available: storage.bytes.count)
+                available: bounds.count)
         }
         if layout.count > layout.byteExtent / type.size, layout.count > Self.maximumRepeatedCount {
             throw .limitExceeded(
@@ -86,8 +97,27 @@ public struct CheckpointTensor: Sendable {
         self.shape = shape
         self.strides = layout.strides
         self.storage = storage
-        self.byteOffset = byteOffset
+        self.byteOffset = bounds.lowerBound + byteOffset
         count = layout.count
+    }
+
+    /// The number of elements; its Float32 and Float64 forms must fit the address space, and so
+    /// must the products over parts of the axes, which are strides.
+    static func elementCount(
+        name: String, shape: [Int]
+    ) throws(WeightFileProblem) -> Int {
+        var product = 1
+        for size in shape {
+            guard size >= 0 else {
+                throw .malformed(what: "tensor '\(name)'", reason: "negative size in \(shape)")
+            }
+            let (next, overflow) = product.multipliedReportingOverflow(by: max(size, 1))
+            guard !overflow, next <= Int.max / 8 else {
+                throw .sizeOverflow(tensor: name, shape: shape)
+            }
+            product = next
+        }
+        return shape.contains(0) ? 0 : product
     }
 
     /// Bytes of the elements, each counted once: `count` times the element's size.
@@ -114,7 +144,7 @@ private struct StridedLayout {
     init(
         name: String, type: ElementType, shape: [Int], strides given: [Int]?
     ) throws(WeightFileProblem) {
-        count = try Self.count(name: name, shape: shape)
+        count = try CheckpointTensor.elementCount(name: name, shape: shape)
         strides = given ?? Self.rowMajor(shape)
         guard strides.count == shape.count, strides.allSatisfy({ $0 >= 0 }) else {
             throw .malformed(
@@ -134,23 +164,6 @@ private struct StridedLayout {
         let (bytes, tooLarge) = elements.multipliedReportingOverflow(by: type.size)
         guard !overflow, !one, !tooLarge else { throw .sizeOverflow(tensor: name, shape: shape) }
         byteExtent = bytes
-    }
-
-    /// The number of elements; its Float32 and Float64 forms must fit the address space, and so
-    /// must the products over parts of the axes, which are strides.
-    private static func count(name: String, shape: [Int]) throws(WeightFileProblem) -> Int {
-        var product = 1
-        for size in shape {
-            guard size >= 0 else {
-                throw .malformed(what: "tensor '\(name)'", reason: "negative size in \(shape)")
-            }
-            let (next, overflow) = product.multipliedReportingOverflow(by: max(size, 1))
-            guard !overflow, next <= Int.max / 8 else {
-                throw .sizeOverflow(tensor: name, shape: shape)
-            }
-            product = next
-        }
-        return shape.contains(0) ? 0 : product
     }
 
     private static func rowMajor(_ shape: [Int]) -> [Int] {

@@ -1,22 +1,27 @@
 /// Hugging Face's safetensors: a JSON header and the tensors' bytes behind it.
 ///
 /// Layout: 8 bytes little-endian header length, the header `{"name": {"dtype", "shape",
-/// "data_offsets": [begin, end]}, "__metadata__": {text: text}}`, padded with spaces; then the data,
-/// in which the tensors lie one after another without holes. Every rule is checked on opening; the
-/// data itself is not touched.
+/// "data_offsets": [begin, end]}, "__metadata__": {text: text}}`, padded with spaces; then the
+/// data, in which the tensors lie one after another without holes. Every rule is checked on
+/// opening; the data itself is not touched.
 public struct SafetensorsFormat: CheckpointFormat {
     /// The longest header that is read, as in the reference reader.
     public static let maximumHeaderLength = 100_000_000
 
+    /// The format's name.
     public let name = "safetensors"
 
     /// The format.
     public init() {}
 
+    /// Looks at the first bytes only.
     public func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes.count > 8 && bytes[8] == UInt8(ascii: "{")
     }
 
+    /// Checks the file against the format's rules and describes its tensors.
+    ///
+    /// - Throws: ``ProteanError/weightFile(file:problem:)`` with the first rule that is broken.
     public func read(
         _ storage: CheckpointBytes, source: String
     ) throws(ProteanError) -> Checkpoint {
@@ -63,13 +68,15 @@ public struct SafetensorsFormat: CheckpointFormat {
         try Self.checkPlaces(entries, available: storage.bytes.count - dataStart)
         var tensors: [(name: String, tensor: CheckpointTensor)] = []
         for entry in entries {
+            let count = try CheckpointTensor.elementCount(name: entry.name, shape: entry.shape)
+            let found = entry.end - entry.begin
+            guard count * entry.type.size == found else {
+                throw .sizeMismatch(
+                    tensor: entry.name, expected: count * entry.type.size, found: found)
+            }
             let tensor = try CheckpointTensor(
                 name: entry.name, type: entry.type, shape: entry.shape, storage: storage,
                 byteOffset: dataStart + entry.begin)
-            guard tensor.byteCount == entry.end - entry.begin else {
-                throw .sizeMismatch(
-                    tensor: entry.name, expected: tensor.byteCount, found: entry.end - entry.begin)
-            }
             tensors.append((entry.name, tensor))
         }
         return (tensors, metadata)

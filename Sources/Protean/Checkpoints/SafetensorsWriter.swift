@@ -9,9 +9,9 @@
 extension Checkpoint {
     /// Writes tensors as a safetensors file, which Python's `safetensors` reads.
     ///
-    /// The same tensors and metadata give the same bytes: tensors are sorted by name, and the header
-    /// is padded so that data start at a multiple of 8 bytes. The file appears whole or not at all:
-    /// it is written beside `path` under another name and then renamed.
+    /// The same tensors and metadata give the same bytes: tensors are sorted by name, and the
+    /// header is padded so that data start at a multiple of 8 bytes. The file appears whole or not
+    /// at all: it is written beside `path` under another name and then renamed.
     /// - Parameters:
     ///   - path: the file to make or replace.
     ///   - tensors: names and Float32 values.

@@ -31,7 +31,7 @@ public struct ModelLoader: Sendable {
     /// A directory stands for the `model.safetensors` in it.
     /// - Throws: ``ProteanError/unknownName(kind:name:known:)`` for the name, what the plug-in says
     ///   about the configuration, what the format says about the file, and
-    ///   ``ProteanError/parameterMismatch(file:missing:unused:misshapen:)`` when the two do not fit.
+    ///   ``ProteanError/parameterMismatch(file:missing:unused:misshapen:)`` when they do not fit.
     public func load(
         _ path: String, as name: String, configuration: ModelConfiguration = .init()
     ) throws(ProteanError) -> Model {
@@ -43,8 +43,8 @@ public struct ModelLoader: Sendable {
 
     /// The model of a directory that says what it holds; see ``loadDirectory(_:)``.
     ///
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a plain file, which
-    ///   does not name its architecture.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a plain file,
+    ///   which does not name its architecture.
     public func load(_ path: String) throws(ProteanError) -> Model {
         guard CheckpointBytes.isDirectory(path) else {
             throw .invalidOption(

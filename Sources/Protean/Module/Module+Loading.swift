@@ -13,8 +13,8 @@ extension Module {
     ///   - prefix: the path in the file under which the module's keys lie, such as `features.3`;
     ///     other keys are not looked at. Empty for the whole file.
     ///   - keyMap: turns a key, without the prefix, into a parameter's path.
-    /// - Throws: ``ProteanError/parameterMismatch(file:missing:unused:misshapen:)`` with names as in
-    ///   the file, prefix included (a missing one is named as the identity map would spell it);
+    /// - Throws: ``ProteanError/parameterMismatch(file:missing:unused:misshapen:)`` with names as
+    ///   in the file, prefix included (a missing one as the identity map would spell it);
     ///   ``ProteanError/invalidOption(layer:option:expected:found:)`` when `keyMap` sends two keys
     ///   to one path; errors of the conversion to Float32.
     public func load(

@@ -16,4 +16,9 @@ typedef struct reference_conv2d {
 void reference_conv2d_run(const reference_conv2d *p, const float *x, const double *weights,
                           int per_sample, double *y, double *magnitude);
 
+// Unpacks deflated data (as in zip members) or a gzip file into exactly `target_size` bytes; 1 when
+// that succeeds. For reading published test data.
+int reference_inflate(const unsigned char *source, size_t source_size, int gzip,
+                      unsigned char *target, size_t target_size);
+
 #endif

@@ -1,3 +1,4 @@
+import CProteanKernels
 import CReference
 
 @testable import Protean

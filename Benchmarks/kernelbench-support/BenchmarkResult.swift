@@ -1,0 +1,38 @@
+/// One case under one configuration, measured.
+package struct BenchmarkResult: Sendable {
+    /// The case's name.
+    package let name: String
+    /// The kernel's name.
+    package let kernel: String
+    /// Where it ran.
+    package let configuration: Configuration
+    /// Times.
+    package let timing: Timing
+    /// Operations of the whole kernel, also those skipped.
+    package let flops: Double
+    /// Bytes that must move at least once.
+    package let bytes: Double
+    /// Share of ``flops`` that was executed.
+    package let executedShare: Double
+    /// The machine's limits under the same configuration.
+    package let roofline: Roofline
+    /// Median time on one thread; nil when that was not measured.
+    package let singleThread: Double?
+
+    /// Median wall seconds per call.
+    package var seconds: Double { timing.median }
+    /// Executed operations per second, in GFLOP/s.
+    package var gflops: Double { executedFlops / seconds * 1e-9 }
+    /// ``bytes`` per second in GB/s.
+    package var gbs: Double { bytes / seconds * 1e-9 }
+    /// The time the machine's limits allow over the time taken.
+    package var rooflineShare: Double {
+        roofline.leastSeconds(flops: executedFlops, bytes: bytes) / seconds
+    }
+    /// Which limit comes first.
+    package var bound: Roofline.Bound { roofline.bound(flops: executedFlops, bytes: bytes) }
+    /// Time on one thread over time; nil when one thread was not measured.
+    package var speedup: Double? { singleThread.map { $0 / seconds } }
+
+    private var executedFlops: Double { flops * executedShare }
+}

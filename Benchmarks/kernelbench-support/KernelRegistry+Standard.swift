@@ -1,0 +1,22 @@
+extension KernelRegistry {
+    /// Every kernel that can be measured.
+    package static var standard: KernelRegistry {
+        KernelRegistry([
+            Conv2dBenchmark.self,
+            LinearBenchmark.self,
+            CondConv2dBenchmark.self,
+            DynamicReLUBenchmark.self,
+            SqueezeExcitationBenchmark.self,
+            MaxPool2dBenchmark.self,
+            AvgPool2dBenchmark.self,
+            GlobalAvgPool2dBenchmark.self,
+            ResizeBenchmark.self,
+            PixelShuffleBenchmark.self,
+            SoftmaxBenchmark.self,
+            ActivationBenchmark.self,
+            AddBenchmark.self,
+            BatchNorm2dBenchmark.self,
+            CopyBenchmark.self,
+        ])
+    }
+}

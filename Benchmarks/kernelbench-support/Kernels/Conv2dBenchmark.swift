@@ -1,0 +1,23 @@
+import Protean
+
+/// Convolution with a bias; depthwise when `groups` equals the channels. `activation` is fused.
+enum Conv2dBenchmark: BenchmarkKernel {
+    static let name = "conv2d"
+    static let requiredKeys = ConvolutionCase.requiredKeys
+    static let optionalKeys = ConvolutionCase.optionalKeys.union([.activation, .algorithm])
+
+    static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
+        let shape = try ConvolutionCase(benchmark)
+        let epilogue = Conv2dEpilogue(activation: try benchmark.activationValue())
+        _ = try benchmark.word(.algorithm, of: ["auto"])
+        let bytes = Size.bytes(shape.inputs, shape.weights, shape.outputs)
+        return PreparedCase(flops: shape.flops, bytes: bytes) {
+            let layer = try Conv2d(
+                inputChannels: shape.channels.input, outputChannels: shape.channels.output,
+                kernelSize: shape.kernelSize, stride: shape.stride, padding: shape.padding,
+                dilation: shape.dilation, groups: shape.groups)
+            let x = try benchmark.values(shape.inputShape)
+            return { try layer(x, epilogue: epilogue).sample() }
+        }
+    }
+}

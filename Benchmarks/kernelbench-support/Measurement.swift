@@ -1,0 +1,127 @@
+import Foundation
+import Protean
+
+/// On which instruction set and how many threads a case is measured.
+package struct Configuration: Hashable, Sendable {
+    /// The instruction set.
+    package let isa: KernelISA
+    /// Threads a call may take.
+    package let threads: Int
+
+    /// Names a configuration.
+    package init(isa: KernelISA, threads: Int) {
+        self.isa = isa
+        self.threads = threads
+    }
+}
+
+/// Times of one case under one configuration.
+package struct Timing: Sendable {
+    /// Wall seconds per call, one entry per sample.
+    package var samples: [Double] = []
+    /// Processor seconds per call of all threads together, one entry per sample.
+    package var processor: [Double] = []
+    /// Calls that were timed.
+    package var calls = 0
+    /// Wall seconds in all samples.
+    package var total = 0.0
+
+    /// Median wall seconds per call.
+    package var median: Double { Statistics.median(samples) }
+    /// (p90 - p10) / median of the samples.
+    package var spread: Double { Statistics.spread(samples) }
+    /// Median processor seconds per call.
+    package var processorMedian: Double { Statistics.median(processor) }
+}
+
+/// Times a call under several configurations in turn.
+///
+/// Configurations alternate (A B A B …) so that a change in the machine's speed meets all of
+/// them, and ratios between them are fair. A turn that follows another configuration's starts with
+/// a call that is not counted, because that one left its own data in the caches.
+package struct Measurement {
+    /// Seconds of timed calls wanted per configuration.
+    package let minimumTime: Double
+    /// Samples wanted per configuration.
+    package let minimumSamples = 10
+    /// Turns over which the time is spread.
+    private let turns = 10
+    /// Shorter calls are timed several at a time, so that reading the clock does not show.
+    private let shortestSample = 50e-6
+
+    /// A measurement that spends `minimumTime` seconds on each configuration.
+    package init(minimumTime: Double) { self.minimumTime = minimumTime }
+
+    /// Times `run`, in the order of `configurations`.
+    package func run(
+        _ configurations: [Configuration], _ run: KernelRun
+    ) throws -> [Timing] {
+        let batches = try configurations.map { one in
+            try Runtime.with(isa: one.isa, threads: one.threads) { try batchSize(run) }
+        }
+        var timings = configurations.map { _ in Timing() }
+        var open = Set(configurations.indices)
+        while !open.isEmpty {
+            for (index, one) in configurations.enumerated() where open.contains(index) {
+                try Runtime.with(isa: one.isa, threads: one.threads) {
+                    if configurations.count > 1 { Self.consume(try run()) }
+                    try turn(run, batch: batches[index], &timings[index])
+                }
+                if isDone(timings[index]) { open.remove(index) }
+            }
+        }
+        return timings
+    }
+
+    private func isDone(_ timing: Timing) -> Bool {
+        timing.total >= minimumTime && timing.samples.count >= minimumSamples
+    }
+
+    /// Warms up, and finds how many calls make a sample.
+    private func batchSize(_ run: KernelRun) throws -> Int {
+        Self.consume(try run())
+        var calls = 1
+        while true {
+            let start = Clock.wall
+            for _ in 0..<calls { Self.consume(try run()) }
+            let elapsed = Clock.wall - start
+            if elapsed >= shortestSample { return calls }
+            calls =
+                elapsed > 0
+                ? max(2 * calls, Int(Double(calls) * shortestSample / elapsed))
+                : 2 * calls
+        }
+    }
+
+    private func turn(_ run: KernelRun, batch: Int, _ timing: inout Timing) throws {
+        let enough = Clock.wall + minimumTime / Double(turns)
+        repeat {
+            let processor = Clock.processor
+            let start = Clock.wall
+            for _ in 0..<batch { Self.consume(try run()) }
+            let elapsed = Clock.wall - start
+            timing.samples.append(elapsed / Double(batch))
+            timing.processor.append((Clock.processor - processor) / Double(batch))
+            timing.calls += batch
+            timing.total += elapsed
+        } while Clock.wall < enough
+    }
+
+    /// Makes a result observable, so that computing it cannot be left out.
+    @inline(never)
+    private static func consume(_ value: Float) { withExtendedLifetime(value) {} }
+}
+
+/// Clocks, in seconds from an arbitrary start.
+package enum Clock {
+    /// Wall time that never jumps.
+    package static var wall: Double { read(CLOCK_MONOTONIC) }
+    /// Processor time of all threads of this process.
+    package static var processor: Double { read(CLOCK_PROCESS_CPUTIME_ID) }
+
+    private static func read(_ clock: clockid_t) -> Double {
+        var time = timespec()
+        clock_gettime(clock, &time)
+        return Double(time.tv_sec) + 1e-9 * Double(time.tv_nsec)
+    }
+}

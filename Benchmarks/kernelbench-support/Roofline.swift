@@ -1,0 +1,55 @@
+import CProteanKernels
+import Protean
+
+/// The limits of this machine under one configuration, as measured.
+package struct Roofline: Sendable {
+    /// What was measured.
+    package let configuration: Configuration
+    /// Multiply-adds in registers, in GFLOP/s, all threads together.
+    package let peakGflops: Double
+    /// Bytes read and written while copying ``copyBytes`` in GB/s, all threads together.
+    package let copyGBs: Double
+
+    /// The size of the copied buffer: 64 MiB, beyond most last-level caches that one process gets.
+    package static let copyBytes = 64 << 20
+
+    /// Which limit a kernel meets first.
+    package enum Bound: String, Sendable {
+        /// Arithmetic.
+        case fma
+        /// Main memory.
+        case memory
+    }
+
+    /// Limits as given.
+    package init(configuration: Configuration, peakGflops: Double, copyGBs: Double) {
+        self.configuration = configuration
+        self.peakGflops = peakGflops
+        self.copyGBs = copyGBs
+    }
+
+    /// Measures for about twice `seconds`.
+    package static func measure(
+        _ configuration: Configuration, seconds: Double
+    ) throws -> Roofline {
+        try Runtime.with(isa: configuration.isa, threads: configuration.threads) {
+            var runtime = try Runtime.current()
+            var peak = 0.0
+            var copy = 0.0
+            try ptn_measure_fma_peak(&runtime, seconds, &peak).check("roofline")
+            try ptn_measure_copy_bandwidth(&runtime, copyBytes, seconds, &copy)
+                .check("roofline", bytes: 2 * copyBytes)
+            return Roofline(configuration: configuration, peakGflops: peak, copyGBs: copy)
+        }
+    }
+
+    /// The least seconds in which this machine could do `flops` operations on `bytes`.
+    package func leastSeconds(flops: Double, bytes: Double) -> Double {
+        max(flops / peakGflops, bytes / copyGBs) * 1e-9
+    }
+
+    /// Which limit `flops` operations on `bytes` meet first.
+    package func bound(flops: Double, bytes: Double) -> Bound {
+        flops / peakGflops >= bytes / copyGBs ? .fma : .memory
+    }
+}

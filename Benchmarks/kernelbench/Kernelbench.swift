@@ -1,0 +1,216 @@
+import ArgumentParser
+import Foundation
+import KernelbenchSupport
+import Protean
+
+@main
+enum Main {
+    static func main() {
+        Kernelbench.main(CommandArguments.normalized(Array(CommandLine.arguments.dropFirst())))
+    }
+}
+
+struct Kernelbench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kernelbench",
+        abstract: "Measures Protean's kernels on named shapes, against this machine's limits.",
+        discussion: """
+            A case is a line NAME KERNEL key=value ..., in a shape file or after --case.
+            Keys: \(CaseKey.allCases.map(\.rawValue).joined(separator: " ")).
+            Kernels: \(KernelRegistry.standard.names.joined(separator: ", ")).
+
+            EXAMPLES:
+              kernelbench --shapes demo
+              kernelbench --shapes resnet50 --threads 1,2 --filter 'layer[12]'
+              kernelbench --case 'mine conv2d h=28 w=28 c=128 k=128 r=3' --isa avx2,avx512
+              kernelbench --shapes dense3x3 --json results.json --report report.html
+              kernelbench --list --filter depthwise
+
+            TABLE:
+              time      median wall time of a call, result's allocation included
+              spread    (90th - 10th percentile) / median
+              roofline  time that multiply-add peak and copy bandwidth of this
+                        machine allow / time taken; above 100% for data in
+                        caches and for algorithms that compute less
+              bound     which of the two limits comes first
+              executed  share of operations that a dynamic kernel did not skip
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Only cases whose name or kernel contains this, or matches it as a regular expression.",
+            valueName: "regex-or-text"))
+    var filter: String?
+
+    @Option(help: "Numbers of threads, alternating, such as 1,2. Default: as the library decides.")
+    var threads: String?
+
+    @Option(help: "Instruction sets, alternating, such as avx2,avx512. Default: the widest.")
+    var isa: String?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Shape files, or names of files in Benchmarks/shapes. Default: all of those.",
+            valueName: "file"))
+    var shapes: [String] = []
+
+    @Option(
+        name: .customLong("case"), parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "A case; may be repeated. Alone it replaces the files.",
+            valueName: "line"))
+    var lines: [String] = []
+
+    @Option(help: "Seconds of timed calls per case and configuration.")
+    var minTime = 0.5
+
+    @Option(
+        help: ArgumentHelp(
+            "Write JSON to this file; without a file, JSON only to standard output.",
+            valueName: "file"))
+    var json: String?
+
+    @Option(help: ArgumentHelp("Write an HTML report to this file.", valueName: "file"))
+    var report: String?
+
+    @Flag(help: "Print the cases, as lines of a shape file, and measure nothing.")
+    var list = false
+
+    func validate() throws {
+        guard minTime > 0, minTime <= 3600 else {
+            throw ValidationError("--min-time: expected seconds above 0, at most 3600")
+        }
+        do {
+            _ = try configurations()
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    func run() throws {
+        let cases = try selectedCases()
+        if list {
+            for one in cases { print(one.line) }
+            return
+        }
+        for file in [json, report] { try checkWritable(file) }
+        warnAboutDebugBuild()
+        let progress = ProgressLine()
+        let configurations = try configurations()
+        let session = BenchmarkSession(
+            configurations: configurations, minimumTime: minTime, progress: progress.show)
+        let rooflines = try session.rooflines()
+        let single = try singleThreadRoofline(rooflines)
+        if json != "-" { progress.printing { print(TableReport.machine(rooflines)) } }
+        let results = try session.run(cases, rooflines: rooflines)
+        progress.clear()
+        try write(results, rooflines: rooflines, single: single)
+    }
+
+    /// Cases of the options, all of them possible.
+    private func selectedCases() throws -> [BenchmarkCase] {
+        let parser = CaseParser()
+        let library = ShapeLibrary(parser: parser)
+        var cases = try library.cases(named: shapes)
+        if shapes.isEmpty, lines.isEmpty { cases = try library.allCases() }
+        for (index, line) in lines.enumerated() {
+            let place = lines.count == 1 ? "--case" : "--case (\(index + 1))"
+            guard let one = try parser.parse(line: line, place: place) else {
+                throw CaseError(place: place, expected: "NAME KERNEL key=value …", found: "nothing")
+            }
+            cases.append(one)
+        }
+        try CaseParser.checkUnique(cases)
+        if let filter { cases = CommandArguments.filter(cases, filter) }
+        guard !cases.isEmpty else {
+            throw CaseError(
+                place: filter == nil ? "--shapes" : "--filter", expected: "at least one case",
+                found: "none" + (filter.map { " that matches '\($0)'" } ?? ""))
+        }
+        for one in cases { _ = try KernelRegistry.standard.prepare(one) }
+        return cases
+    }
+
+    private func configurations() throws -> [Configuration] {
+        let sets = try isa.map { try CommandArguments.instructionSets($0) } ?? [Runtime.isa()]
+        let counts = try threads.map { try CommandArguments.threads($0) } ?? [Runtime.threads()]
+        return sets.flatMap { isa in counts.map { Configuration(isa: isa, threads: $0) } }
+    }
+
+    /// The context of JSON results states one thread's limits, also when no case ran on one.
+    private func singleThreadRoofline(_ rooflines: [Roofline]) throws -> Roofline {
+        let isa = rooflines[0].configuration.isa
+        if let found = rooflines.first(where: {
+            $0.configuration.isa == isa && $0.configuration.threads == 1
+        }) {
+            return found
+        }
+        return try Roofline.measure(
+            Configuration(isa: isa, threads: 1), seconds: min(minTime / 2, 0.25))
+    }
+
+    private func checkWritable(_ file: String?) throws {
+        guard let file, file != "-" else { return }
+        let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
+        guard FileManager.default.isWritableFile(atPath: folder) else {
+            throw ProteanError.fileAccess(file: file, reason: "its folder cannot be written")
+        }
+    }
+
+    private func write(
+        _ results: [BenchmarkResult], rooflines: [Roofline], single: Roofline
+    ) throws {
+        if json != "-" { print(TableReport.text(results)) }
+        if let json {
+            let data = try JSONReport(
+                executable: Self.executableName, single: single,
+                rooflines: rooflines, results: results
+            ).encoded()
+            try save(data, to: json)
+        }
+        if let report {
+            let text = HTMLReport.text(results: results, rooflines: rooflines)
+            try save(Data(text.utf8), to: report)
+        }
+    }
+
+    /// The name without its folder: results are published, paths need not be.
+    private static var executableName: String {
+        URL(fileURLWithPath: CommandLine.arguments.first ?? "kernelbench").lastPathComponent
+    }
+
+    private func save(_ data: Data, to file: String) throws {
+        if file == "-" { return FileHandle.standardOutput.write(data) }
+        do {
+            try data.write(to: URL(fileURLWithPath: file), options: .atomic)
+        } catch {
+            throw ProteanError.fileAccess(file: file, reason: error.localizedDescription)
+        }
+    }
+
+    private func warnAboutDebugBuild() {
+        guard JSONReport.buildType == "debug" else { return }
+        let text =
+            "kernelbench: debug build, times of small cases are too long; "
+            + "use `swift run -c release kernelbench`\n"
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}
+
+/// What happens now, on one line of a terminal; nothing where standard error is not one.
+private struct ProgressLine {
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+
+    func show(_ text: String) { write("\r\u{1B}[K" + text) }
+    func clear() { write("\r\u{1B}[K") }
+
+    func printing(_ body: () -> Void) {
+        clear()
+        body()
+    }
+
+    private func write(_ text: String) {
+        if isTerminal { FileHandle.standardError.write(Data(text.utf8)) }
+    }
+}

@@ -1,0 +1,256 @@
+import CProteanKernels
+
+/// The directory of a zip file whose members are stored as they are, not compressed.
+///
+/// Reads what zip writers of weight files use (PKWARE's APPNOTE 6.3, including zip64 and data
+/// descriptors) and refuses the rest by name. A member that exists lies inside the file, in front
+/// of the directory, and shares no byte with another.
+struct ZipArchive {
+    /// One stored file.
+    struct Member {
+        let name: String
+        /// Where the content lies in the file.
+        let content: Range<Int>
+        let checksum: UInt32
+        /// Where the member's own header begins.
+        fileprivate let start: Int
+    }
+
+    /// The members in the directory's order.
+    let members: [Member]
+    private let byName: [String: Int]
+    private let bytes: UnsafeRawBufferPointer
+    /// Some writers can be told to leave checksums out; they then write zeros.
+    private let hasChecksums: Bool
+
+    init(_ bytes: UnsafeRawBufferPointer) throws(WeightFileProblem) {
+        self.bytes = bytes
+        let directory = try ZipDirectory(bytes)
+        var reader = ByteReader(
+            UnsafeRawBufferPointer(rebasing: bytes[..<directory.range.upperBound]),
+            at: directory.range.lowerBound, what: "zip directory")
+        var members: [Member] = []
+        var byName: [String: Int] = [:]
+        for index in 0..<directory.count {
+            let entry = try ZipEntry(&reader)
+            let member = try Self.member(entry, bytes, limit: directory.range.lowerBound)
+            guard byName.updateValue(index, forKey: member.name) == nil else {
+                throw .duplicateName(member.name)
+            }
+            members.append(member)
+        }
+        guard reader.remaining == 0 else {
+            throw .malformed(
+                what: "zip directory", reason: "\(reader.remaining) bytes after its last entry")
+        }
+        try Self.checkOverlap(members)
+        self.members = members
+        self.byName = byName
+        hasChecksums = members.contains { $0.checksum != 0 }
+    }
+
+    subscript(name: String) -> Member? { byName[name].map { members[$0] } }
+
+    /// Compares a member's content with its CRC-32.
+    func verify(_ member: Member) throws(WeightFileProblem) {
+        guard hasChecksums, let base = bytes.baseAddress else { return }
+        let found = ptn_crc32(0, base + member.content.lowerBound, member.content.count)
+        guard found == member.checksum else { throw .checksumMismatch(member: member.name) }
+    }
+
+    /// Follows a directory entry to the member's own header, which tells where the content starts.
+    private static func member(
+        _ entry: ZipEntry, _ bytes: UnsafeRawBufferPointer, limit: Int
+    ) throws(WeightFileProblem) -> Member {
+        let what = "zip member '\(entry.name)'"
+        func outside(_ begin: Int, _ end: Int) -> WeightFileProblem {
+            .invalidRange(tensor: entry.name, begin: begin, end: end, available: limit)
+        }
+        guard entry.headerOffset < limit else {
+            throw outside(entry.headerOffset, entry.headerOffset)
+        }
+        var reader = ByteReader(
+            UnsafeRawBufferPointer(rebasing: bytes[..<limit]), at: entry.headerOffset, what: what)
+        guard try reader.unsigned32() == 0x0403_4b50 else {
+            throw .malformed(what: what, reason: "no header at byte \(entry.headerOffset)")
+        }
+        _ = try reader.take(4)
+        guard try reader.unsigned16() == 0 else {
+            throw .malformed(what: what, reason: "its header and the directory differ")
+        }
+        _ = try reader.take(16)
+        let nameLength = try reader.unsigned16()
+        let extraLength = try reader.unsigned16()
+        guard try reader.utf8(reader.take(nameLength)) == entry.name else {
+            throw .malformed(what: what, reason: "its header and the directory differ")
+        }
+        _ = try reader.take(extraLength)
+        let begin = reader.position
+        guard entry.size <= limit - begin else {
+            throw outside(begin, entry.size > Int.max - begin ? Int.max : begin + entry.size)
+        }
+        return Member(
+            name: entry.name, content: begin..<(begin + entry.size), checksum: entry.checksum,
+            start: entry.headerOffset)
+    }
+
+    private static func checkOverlap(_ members: [Member]) throws(WeightFileProblem) {
+        let sorted = members.sorted { $0.start < $1.start }
+        for (first, second) in zip(sorted, sorted.dropFirst())
+        where second.start < first.content.upperBound {
+            throw .overlap(first: first.name, second: second.name)
+        }
+    }
+}
+
+/// Where the central directory lies and how many entries it has.
+private struct ZipDirectory {
+    let range: Range<Int>
+    let count: Int
+
+    init(_ bytes: UnsafeRawBufferPointer) throws(WeightFileProblem) {
+        let end = try Self.endRecord(bytes)
+        var reader = ByteReader(bytes, at: end + 4, what: "zip end record")
+        let disks = (try reader.unsigned16(), try reader.unsigned16())
+        guard disks == (0, 0) else { throw .unsupportedFeature("a zip file in several parts") }
+        let entriesHere = try reader.unsigned16()
+        var entries = try reader.unsigned16()
+        var size = try reader.unsigned32()
+        var offset = try reader.unsigned32()
+        var limit = end
+        if let record = try Self.zip64Record(bytes, before: end) {
+            (entries, size, offset, limit) = record
+        } else if entriesHere != entries {
+            throw .unsupportedFeature("a zip file in several parts")
+        }
+        // Nothing may stand between the directory and what points to it: then there is one way
+        // only to read the file.
+        guard offset <= limit, size == limit - offset else {
+            throw .invalidRange(
+                tensor: "zip directory", begin: offset,
+                end: size > Int.max - offset ? Int.max : offset + size, available: limit)
+        }
+        // An entry takes 46 bytes at least, which bounds the count by the file's size.
+        guard entries <= size / 46 else {
+            throw .truncated(what: "zip directory", expected: entries, found: size / 46)
+        }
+        range = offset..<limit
+        count = entries
+    }
+
+    /// Where the end record starts: 22 bytes and a comment that reaches to the file's end.
+    private static func endRecord(
+        _ bytes: UnsafeRawBufferPointer
+    ) throws(WeightFileProblem) -> Int {
+        var start = bytes.count - 22
+        let lowest = max(0, start - 0xffff)
+        while start >= lowest {
+            let signature = bytes.loadUnaligned(fromByteOffset: start, as: UInt32.self)
+            let comment = bytes.loadUnaligned(fromByteOffset: start + 20, as: UInt16.self)
+            if UInt32(littleEndian: signature) == 0x0605_4b50,
+                Int(UInt16(littleEndian: comment)) == bytes.count - start - 22
+            {
+                return start
+            }
+            start -= 1
+        }
+        throw .truncated(what: "zip end record", expected: 22, found: 0)
+    }
+
+    /// The wide record that stands before the end record in zip64 files.
+    private static func zip64Record(
+        _ bytes: UnsafeRawBufferPointer, before end: Int
+    ) throws(WeightFileProblem) -> (entries: Int, size: Int, offset: Int, limit: Int)? {
+        guard end >= 20 else { return nil }
+        var locator = ByteReader(bytes, at: end - 20, what: "zip64 locator")
+        guard try locator.unsigned32() == 0x0706_4b50 else { return nil }
+        guard try locator.unsigned32() == 0 else {
+            throw .unsupportedFeature("a zip file in several parts")
+        }
+        let start = try locator.size64()
+        guard start <= end - 20 - 56 else {
+            throw .invalidRange(
+                tensor: "zip64 end record", begin: start,
+                end: start > Int.max - 56 ? Int.max : start + 56, available: end - 20)
+        }
+        var record = ByteReader(bytes, at: start, what: "zip64 end record")
+        guard try record.unsigned32() == 0x0606_4b50 else {
+            throw .malformed(what: "zip64 end record", reason: "not at byte \(start)")
+        }
+        guard try record.size64() == end - 20 - start - 12 else {
+            throw .malformed(what: "zip64 end record", reason: "wrong length")
+        }
+        _ = try record.take(4)
+        let disks = (try record.unsigned32(), try record.unsigned32())
+        let entriesHere = try record.size64()
+        let entries = try record.size64()
+        guard disks == (0, 0), entriesHere == entries else {
+            throw .unsupportedFeature("a zip file in several parts")
+        }
+        return (entries, try record.size64(), try record.size64(), start)
+    }
+}
+
+/// One entry of the central directory.
+private struct ZipEntry {
+    let name: String
+    let checksum: UInt32
+    let size: Int
+    let headerOffset: Int
+
+    init(_ reader: inout ByteReader) throws(WeightFileProblem) {
+        guard try reader.unsigned32() == 0x0201_4b50 else {
+            throw .malformed(what: "zip directory", reason: "no entry at byte \(reader.position)")
+        }
+        _ = try reader.take(4)
+        let flags = try reader.unsigned16()
+        let method = try reader.unsigned16()
+        _ = try reader.take(4)
+        checksum = try reader.load(UInt32.self)
+        var stored = try reader.unsigned32()
+        var size = try reader.unsigned32()
+        let lengths = (try reader.unsigned16(), try reader.unsigned16(), try reader.unsigned16())
+        let disk = try reader.unsigned16()
+        _ = try reader.take(6)
+        var offset = try reader.unsigned32()
+        name = try reader.utf8(reader.take(lengths.0))
+        let extra = try reader.take(lengths.1)
+        _ = try reader.take(lengths.2)
+        // Three fields that move to the extra data when they do not fit, in this order.
+        var wide = try Self.zip64Extra(reader.bytes, extra)
+        if size == 0xffff_ffff { size = try wide.size64() }
+        if stored == 0xffff_ffff { stored = try wide.size64() }
+        if offset == 0xffff_ffff { offset = try wide.size64() }
+
+        guard flags & 0x2041 == 0 else {
+            throw .unsupportedFeature("the encrypted zip member '\(name)'")
+        }
+        guard method == 0 else {
+            throw .unsupportedFeature("the compressed zip member '\(name)' (method \(method))")
+        }
+        guard disk == 0 else { throw .unsupportedFeature("a zip file in several parts") }
+        guard stored == size else {
+            throw .sizeMismatch(tensor: name, expected: size, found: stored)
+        }
+        self.size = size
+        headerOffset = offset
+    }
+
+    /// The payload of the zip64 field among `extra`, empty when there is none.
+    private static func zip64Extra(
+        _ bytes: UnsafeRawBufferPointer, _ extra: Range<Int>
+    ) throws(WeightFileProblem) -> ByteReader {
+        let what = "zip64 field"
+        var reader = ByteReader(
+            UnsafeRawBufferPointer(rebasing: bytes[extra]), what: "zip extra data")
+        while reader.remaining >= 4 {
+            let tag = try reader.unsigned16()
+            let payload = try reader.take(try reader.unsigned16())
+            if tag == 1 {
+                return ByteReader(
+                    UnsafeRawBufferPointer(rebasing: reader.bytes[payload]), what: what)
+            }
+        }
+        return ByteReader(UnsafeRawBufferPointer(start: nil, count: 0), what: what)
+    }
+}

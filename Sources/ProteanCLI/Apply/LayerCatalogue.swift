@@ -1,0 +1,49 @@
+import Protean
+
+/// Every layer that `protean apply` runs.
+enum LayerCatalogue {
+    static let adapters: [LayerAdapter] =
+        ConvolutionAdapters.all + NormalizationAdapters.all + PoolingAdapters.all
+        + DynamicConvolutionAdapters.all + AttentionAdapters.all + DynamicActivationAdapters.all
+
+    /// The adapter of a layer, by the Swift type's name.
+    static func adapter(named name: String) throws -> LayerAdapter {
+        guard let found = adapters.first(where: { $0.name == name }) else {
+            throw ProteanError.unknownName(
+                kind: "layer", name: name, known: adapters.map(\.name))
+        }
+        return found
+    }
+}
+
+extension LayerAdapter {
+    /// Configuration keys, inputs, weights and outputs as lines of text.
+    var help: [String] {
+        var lines = ["\(name)  (\(reference))"]
+        lines += Self.section("configuration", keys)
+        for (index, variant) in variants.enumerated() {
+            let title = "configuration with \"variant\": \"\(variant.name)\""
+            lines += Self.section(title + (index == 0 ? " (default)" : ""), variant.keys)
+        }
+        for (title, tensors) in [("input", inputs), ("weights", weights), ("output", outputs)]
+        where !tensors.isEmpty {
+            var table = Table([("", .left), ("", .left), ("", .left)])
+            for tensor in tensors {
+                table.add(tensor.name, tensor.shape, tensor.isOptional ? "optional" : "")
+            }
+            lines.append("  \(title)")
+            lines += table.lines(indent: "    ")
+        }
+        return lines
+    }
+
+    private static func section(_ title: String, _ keys: [ConfigurationKey]) -> [String] {
+        guard !keys.isEmpty else { return [] }
+        var table = Table([("", .left), ("", .left), ("", .left)])
+        for key in keys {
+            let fallback = key.fallback.map { "default \($0.description)" } ?? "required"
+            table.add(key.name, fallback, key.meaning)
+        }
+        return ["  \(title)"] + table.lines(indent: "    ")
+    }
+}

@@ -1,0 +1,86 @@
+import Protean
+
+/// The tensors of the input file, checked against a layer's description.
+final class LayerInputs {
+    private let adapter: LayerAdapter
+    private let path: String
+    private let layout: MapLayout
+    private let tensors: [String: Tensor]
+    private var used: Set<String> = []
+
+    /// Reads the file; refuses missing and unknown tensors and other types than Float32.
+    init(_ adapter: LayerAdapter, path: String, layout: MapLayout) throws {
+        let checkpoint = try Checkpoint.open(path)
+        let known = adapter.inputs.map(\.name)
+        if let unknown = checkpoint.names.first(where: { !known.contains($0) }) {
+            throw ProteanError.invalidOption(
+                layer: adapter.name, option: "--input",
+                expected: "only the tensors " + known.joined(separator: ", "),
+                found: "\(path) with the tensor '\(unknown)'")
+        }
+        var tensors: [String: Tensor] = [:]
+        for input in adapter.inputs {
+            guard let stored = checkpoint[input.name] else { continue }
+            guard stored.type == .float32 else {
+                throw ProteanError.invalidOption(
+                    layer: adapter.name, option: input.name, expected: "element type F32",
+                    found: stored.type.rawValue)
+            }
+            tensors[input.name] = try stored.float32()
+        }
+        self.adapter = adapter
+        self.path = path
+        self.layout = layout
+        self.tensors = tensors
+        for input in adapter.inputs where !input.isOptional && tensors[input.name] == nil {
+            throw missing(input.name)
+        }
+    }
+
+    private func missing(_ name: String) -> ProteanError {
+        let shape = adapter.inputs.first { $0.name == name }?.shape ?? ""
+        return .invalidOption(
+            layer: adapter.name, option: "--input", expected: "a tensor '\(name)' \(shape)",
+            found: "\(path) without it")
+    }
+
+    /// A tensor as it lies in the file.
+    func plain(_ name: String) throws -> Tensor {
+        guard let tensor = tensors[name] else { throw missing(name) }
+        used.insert(name)
+        return tensor
+    }
+
+    /// Refuses optional tensors that this configuration did not use.
+    func requireAllUsed() throws {
+        guard let name = tensors.keys.filter({ !used.contains($0) }).min() else { return }
+        throw ProteanError.invalidOption(
+            layer: adapter.name, option: "--input",
+            expected: "no tensor '\(name)' with this configuration", found: "\(path) with it")
+    }
+
+    /// A map in the library's axis order.
+    func map(_ name: String) throws -> Tensor {
+        let tensor = try plain(name)
+        guard tensor.rank == 4 else {
+            throw ProteanError.shapeMismatch(
+                layer: adapter.name, tensor: name, expected: "four axes \(layout.axes)",
+                found: tensor.shape)
+        }
+        return try layout.toLibrary(tensor)
+    }
+
+    /// A map that need not be there.
+    func optionalMap(_ name: String) throws -> Tensor? {
+        tensors[name] == nil ? nil : try map(name)
+    }
+
+    /// Shapes in a layer's error are in the library's order; this says them in the file's.
+    func explained(_ error: ProteanError) -> any Error {
+        guard case .shapeMismatch(_, let name, _, let found) = error, layout == .nchw,
+            let stored = tensors[name], stored.rank == 4, stored.shape != found,
+            layout.fromLibrary(shape: found) == stored.shape
+        else { return error }
+        return Failure("\(error.description) (axes [B, H, W, C]; in the file \(stored.shape))")
+    }
+}

@@ -1,0 +1,55 @@
+import Protean
+
+/// One run of `protean apply`: build, load, apply, write.
+struct LayerRun {
+    let adapter: LayerAdapter
+    let config: String
+    let weights: String?
+    let input: String
+    let output: String
+    let layout: MapLayout
+
+    /// Nothing is written unless everything succeeded.
+    func callAsFunction() throws {
+        let configuration = try LayerConfiguration(adapter, json: config)
+        let built: BuiltLayer
+        do {
+            built = try adapter.build(configuration)
+        } catch let error as ProteanError {
+            throw configuration.renamed(error)
+        }
+        try load(built)
+        let inputs = try LayerInputs(adapter, path: input, layout: layout)
+        let outputs: [LayerOutput]
+        do {
+            outputs = try built.run(inputs)
+            try inputs.requireAllUsed()
+        } catch let error as ProteanError {
+            throw inputs.explained(error)
+        }
+        try Checkpoint.writeSafetensors(
+            to: output,
+            tensors: outputs.map { output in
+                (output.name, output.isMap ? try layout.fromLibrary(output.tensor) : output.tensor)
+            })
+    }
+
+    private func load(_ built: BuiltLayer) throws {
+        let parameters = built.module.allParameters()
+        guard let weights else {
+            guard parameters.isEmpty else {
+                let names = adapter.weights.map(\.name).joined(separator: ", ")
+                throw ProteanError.invalidOption(
+                    layer: adapter.name, option: "--weights", expected: "a file with \(names)",
+                    found: "missing")
+            }
+            return
+        }
+        let checkpoint = try Checkpoint.open(weights)
+        do throws(ProteanError) {
+            try built.module.load(checkpoint, keyMap: built.keyMap)
+        } catch {
+            throw Failure("\(adapter.name): \(error.description)")
+        }
+    }
+}

@@ -1,0 +1,56 @@
+import ArgumentParser
+import Protean
+
+/// The axis order of maps in the files of `protean apply`.
+enum MapLayout: String, ExpressibleByArgument, CaseIterable {
+    /// `[batch, channels, height, width]`, PyTorch's.
+    case nchw
+    /// `[batch, height, width, channels]`, the library's own.
+    case nhwc
+
+    var axes: String { self == .nchw ? "[B, C, H, W]" : "[B, H, W, C]" }
+
+    /// A map of a file in the library's order.
+    func toLibrary(_ map: Tensor) throws -> Tensor {
+        guard self == .nchw else { return map }
+        let shape = map.shape
+        return try Self.transposed(
+            map, batch: shape[0], rows: shape[1], columns: shape[2] * shape[3],
+            shape: [shape[0], shape[2], shape[3], shape[1]])
+    }
+
+    /// A map of the library in the file's order.
+    func fromLibrary(_ map: Tensor) throws -> Tensor {
+        guard self == .nchw else { return map }
+        let shape = map.shape
+        return try Self.transposed(
+            map, batch: shape[0], rows: shape[1] * shape[2], columns: shape[3],
+            shape: [shape[0], shape[3], shape[1], shape[2]])
+    }
+
+    /// A shape of the library in the file's order.
+    func fromLibrary(shape: [Int]) -> [Int] {
+        self == .nchw && shape.count == 4 ? [shape[0], shape[3], shape[1], shape[2]] : shape
+    }
+
+    /// Swaps rows and columns of each matrix of a batch.
+    private static func transposed(
+        _ tensor: Tensor, batch: Int, rows: Int, columns: Int, shape: [Int]
+    ) throws -> Tensor {
+        var result = try Tensor(zeros: shape)
+        guard rows > 1 && columns > 1 else { return try tensor.reshaped(to: shape) }
+        try result.withUnsafeMutableBufferPointer { to in
+            try tensor.withUnsafeBufferPointer { from in
+                for matrix in 0..<batch {
+                    let start = matrix * rows * columns
+                    for row in 0..<rows {
+                        for column in 0..<columns {
+                            to[start + column * rows + row] = from[start + row * columns + column]
+                        }
+                    }
+                }
+            }
+        }
+        return result
+    }
+}

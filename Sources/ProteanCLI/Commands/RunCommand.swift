@@ -1,0 +1,66 @@
+import ArgumentParser
+import Protean
+
+/// `protean run`: classify images.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Classify PNG or JPEG images.",
+        discussion: """
+            Examples:
+              protean run protean_tiny --image shoe.png --top 3
+              protean run mobilenet_v2 --weights mobilenet_v2.pth --image a.jpg b.jpg
+              protean run ./model-directory --image a.jpg --json
+
+            Times are of the network alone, after one run that is not counted.
+            """)
+
+    @OptionGroup var model: ModelOptions
+
+    @Option(
+        name: .long, parsing: .upToNextOption, help: "Images to classify; one or more paths.")
+    var image: [String]
+
+    @Option(help: "How many classes to show per image.")
+    var top = 5
+
+    @Flag(help: "Print JSON: file, predictions, milliseconds, multiply_adds.")
+    var json = false
+
+    @OptionGroup var runtime: RuntimeOptions
+
+    func validate() throws {
+        guard !image.isEmpty else { throw ValidationError("Give at least one --image.") }
+        guard top >= 1 else { throw ValidationError("--top must be at least 1.") }
+    }
+
+    func run() throws {
+        try runtime.with {
+            let classifier = try Classifier(model.load(untrained: false))
+            let progress = Progress()
+            try classifier.warmUp(image[0])
+            var results: [Classification] = []
+            for (number, path) in image.enumerated() {
+                progress.show("image \(number + 1) of \(image.count)")
+                results.append(try classifier.classify(path, top: top))
+            }
+            progress.finish()
+            if json { return try Standard.json(results) }
+            for result in results { Self.printTable(result) }
+        }
+    }
+
+    private static func printTable(_ result: Classification) {
+        print("\(result.file)  \(Text.fixed(result.milliseconds, 3)) ms, "
+            + "\(Text.short(result.multiplyAdds)) multiply-adds")
+        var table = Table([
+            ("rank", .right), ("class", .left), ("probability", .right), ("logit", .right),
+        ])
+        for (rank, prediction) in result.predictions.enumerated() {
+            table.add(
+                "\(rank + 1)", prediction.label ?? "\(prediction.index)",
+                Text.percent(prediction.probability), Text.fixed(Double(prediction.logit), 4))
+        }
+        table.print(indent: "  ")
+    }
+}

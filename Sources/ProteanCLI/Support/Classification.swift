@@ -1,0 +1,92 @@
+import Foundation
+import Protean
+import ProteanImage
+import ProteanModels
+
+/// What a classifier says about one image.
+struct Classification: Encodable {
+    struct Prediction: Encodable {
+        let index: Int
+        let label: String?
+        let probability: Double
+        let logit: Float
+    }
+
+    let file: String
+    /// The most probable classes, best first.
+    let predictions: [Prediction]
+    /// The network alone, without reading and preparing the image.
+    let milliseconds: Double
+    let multiplyAdds: Int
+    let executedMultiplyAdds: Int
+
+    enum CodingKeys: String, CodingKey {
+        case file, predictions, milliseconds
+        case multiplyAdds = "multiply_adds"
+        case executedMultiplyAdds = "executed_multiply_adds"
+    }
+}
+
+/// A model that turns images into class scores.
+struct Classifier {
+    let model: Model
+    private let preprocessing: ImagePreprocessing
+
+    /// Refuses models that do not take images.
+    init(_ model: Model) throws {
+        guard let preprocessing = model.plugin.preprocessing else {
+            throw Failure("model '\(model.plugin.name)' does not take images")
+        }
+        self.model = model
+        self.preprocessing = preprocessing
+    }
+
+    /// Runs the network once and throws the result away, so that weights are packed and plans made
+    /// before anything is timed.
+    func warmUp(_ path: String) throws {
+        _ = try model(preprocessing.tensor(from: Image.decode(path)))
+    }
+
+    /// The `top` most probable classes of an image.
+    func classify(_ path: String, top: Int) throws -> Classification {
+        let input = try preprocessing.tensor(from: Image.decode(path))
+        let trace = Trace()
+        let start = ContinuousClock.now
+        let output = try trace.recording { try model(input) }
+        let elapsed = ContinuousClock.now - start
+        guard output.rank == 2, output.shape[0] == 1, output.count > 0 else {
+            throw Failure(
+                "model '\(model.plugin.name)' is not a classifier: its output for \(path) has "
+                    + "shape \(output.shape), expected [1, classes]")
+        }
+        let cost = trace.totalCost
+        return Classification(
+            file: path, predictions: predictions(output.elements, top: top),
+            milliseconds: elapsed.seconds * 1e3, multiplyAdds: cost.multiplyAdds,
+            executedMultiplyAdds: cost.executedMultiplyAdds)
+    }
+
+    private func predictions(_ logits: [Float], top: Int) -> [Classification.Prediction] {
+        let names = model.plugin.classNames
+        let probabilities = Self.softmax(logits)
+        // NaN sorts last; equal scores keep the order of the classes.
+        let order = logits.indices.sorted { a, b in
+            let (x, y) = (logits[a], logits[b])
+            if x.isNaN || y.isNaN { return x.isNaN == y.isNaN ? a < b : y.isNaN }
+            return x == y ? a < b : x > y
+        }
+        return order.prefix(top).map { index in
+            Classification.Prediction(
+                index: index, label: names.indices.contains(index) ? names[index] : nil,
+                probability: probabilities[index], logit: logits[index])
+        }
+    }
+
+    /// eˣ / Σ eˣ in double precision, shifted by the maximum.
+    static func softmax(_ logits: [Float]) -> [Double] {
+        let largest = Double(logits.max() ?? 0)
+        let powers = logits.map { exp(Double($0) - largest) }
+        let sum = powers.reduce(0, +)
+        return powers.map { $0 / sum }
+    }
+}

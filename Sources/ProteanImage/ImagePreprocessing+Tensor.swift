@@ -1,0 +1,57 @@
+import CProteanImage
+import Protean
+
+extension ImagePreprocessing {
+    /// The network input for an image: `[1, cropHeight, cropWidth, channels]`.
+    ///
+    /// Grey or RGB by the count of ``mean``; shorter side resized, middle cut out, then
+    /// `(value / 255 - mean) / deviation` in Float32 with one rounding per operation, as
+    /// torchvision's `ToTensor` and `Normalize`.
+    /// - Throws: ``ProteanError`` when ``mean`` and ``deviation`` do not have both 1 or both 3
+    ///   values, a deviation is 0, a size is out of range, or memory is short.
+    public func tensor(from image: Image) throws(ProteanError) -> Tensor {
+        let table = try normalisation()
+        var image = mean.count == 1 ? image.grey : image.rgb
+        if let resizeShorterSide {
+            image = try image.resized(
+                shorterSide: resizeShorterSide, interpolation: interpolation)
+        }
+        image = try image.centerCropped(width: cropWidth, height: cropHeight)
+        return try Self.tensor(from: image, table: table)
+    }
+
+    private static func tensor(
+        from image: Image, table: [Float]
+    ) throws(ProteanError) -> Tensor {
+        let shape = [1, image.height, image.width, image.channels]
+        var tensor = try Tensor(zeros: shape)
+        do {
+            try tensor.withUnsafeMutableBufferPointer { to in
+                ptn_image_look_up(
+                    image.pixels, image.width * image.height, image.channels, table, to.baseAddress)
+            }
+        } catch let error as ProteanError {
+            throw error
+        } catch {
+            throw .kernel(layer: "ImagePreprocessing", reason: "\(error)")
+        }
+        return tensor
+    }
+
+    /// The normalised value of every 8-bit value, per channel: there are only 256 of them.
+    private func normalisation() throws(ProteanError) -> [Float] {
+        guard [1, 3].contains(mean.count), mean.count == deviation.count else {
+            throw .invalidOption(
+                layer: "ImagePreprocessing", option: "mean, deviation",
+                expected: "1 or 3 values each", found: "\(mean.count) and \(deviation.count)")
+        }
+        guard !deviation.contains(0) else {
+            throw .invalidOption(
+                layer: "ImagePreprocessing", option: "deviation", expected: "values other than 0",
+                found: "\(deviation)")
+        }
+        return zip(mean, deviation).flatMap { mean, deviation in
+            (0..<256).map { (Float($0) / 255 - mean) / deviation }
+        }
+    }
+}

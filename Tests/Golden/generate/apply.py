@@ -1,0 +1,204 @@
+"""Golden values for `protean apply`: one small file per case, made with the reference layers.
+
+Writes ../apply/CASE.safetensors with tensors `weights.*`, `input.*` and `output.*` and the metadata
+`layer` and `config`. Dynamic ReLU has no package; it is written down here from its formulas.
+Run: python apply.py   (needs torch, torchvision, timm, safetensors)
+"""
+
+import json
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from timm.layers import CondConv2d, SEModule
+from timm.models._efficientnet_blocks import SqueezeExcite
+from torch import nn
+from torchvision.ops import SqueezeExcitation
+
+OUT = Path(__file__).parent.parent / "apply"
+
+
+def randomise(module):
+    """Values that would show swapped or unused parameters; running statistics included."""
+    for name, value in list(module.named_parameters()) + list(module.named_buffers()):
+        if name.endswith("num_batches_tracked") or name in ("lambdas", "init_v"):
+            continue
+        with torch.no_grad():
+            if name.endswith("running_var"):
+                value.uniform_(0.5, 2)
+            elif value.is_floating_point():
+                value.normal_(0, 0.3)
+
+
+def save(case, layer, config, module, inputs, run=None):
+    module.eval()
+    randomise(module)
+    with torch.no_grad():
+        outputs = run(module, inputs) if run else {"y": module(inputs["x"])}
+    tensors = {}
+    for prefix, group in (("weights", module.state_dict()), ("input", inputs), ("output", outputs)):
+        for name, tensor in group.items():
+            tensors[f"{prefix}.{name}"] = tensor.contiguous().clone()
+    save_file(tensors, OUT / f"{case}.safetensors",
+              metadata={"layer": layer, "config": json.dumps(config)})
+
+
+def map_of(*shape):
+    return {"x": torch.randn(*shape)}
+
+
+def plain_layers():
+    def conv(case, shape, **config):
+        save(case, "Conv2d", config, nn.Conv2d(**config), map_of(*shape))
+
+    conv("conv2d", (2, 3, 9, 7), in_channels=3, out_channels=5, kernel_size=3)
+    conv("conv2d_options", (1, 4, 8, 11), in_channels=4, out_channels=6, kernel_size=[3, 2],
+         stride=[2, 1], padding=[1, 2], dilation=[1, 2], groups=2, bias=False)
+    conv("conv2d_same", (1, 2, 6, 5), in_channels=2, out_channels=3, kernel_size=[4, 3],
+         padding="same")
+    conv("conv2d_depthwise", (1, 17, 7, 6), in_channels=17, out_channels=17, kernel_size=3,
+         padding=1, groups=17)
+    conv("conv2d_empty", (0, 3, 5, 4), in_channels=3, out_channels=2, kernel_size=3)
+    config = {"in_features": 7, "out_features": 5}
+    save("linear", "Linear", config, nn.Linear(**config), map_of(2, 3, 7))
+    config = {"in_features": 33, "out_features": 1, "bias": False}
+    save("linear_without_bias", "Linear", config, nn.Linear(**config), map_of(4, 33))
+    config = {"num_features": 5, "eps": 0.01}
+    save("batch_norm", "BatchNorm2d", config, nn.BatchNorm2d(**config), map_of(2, 5, 3, 4))
+    config = {"num_features": 3, "affine": False}
+    save("batch_norm_plain", "BatchNorm2d", config, nn.BatchNorm2d(**config), map_of(1, 3, 2, 2))
+
+
+def pooling():
+    def pool(case, layer, shape, **config):
+        save(case, layer, config, getattr(nn, layer)(**config), map_of(*shape))
+
+    pool("max_pool", "MaxPool2d", (2, 3, 9, 7), kernel_size=2)
+    pool("max_pool_options", "MaxPool2d", (1, 5, 11, 8), kernel_size=[3, 2], stride=[2, 3],
+         padding=[1, 0], dilation=[2, 1], ceil_mode=True)
+    pool("avg_pool", "AvgPool2d", (1, 3, 8, 7), kernel_size=3, stride=2, padding=1)
+    pool("avg_pool_options", "AvgPool2d", (1, 4, 7, 9), kernel_size=[2, 3], stride=2,
+         padding=[1, 1], ceil_mode=True, count_include_pad=False)
+    pool("avg_pool_divisor", "AvgPool2d", (1, 2, 4, 4), kernel_size=2, divisor_override=3)
+    pool("adaptive_pool", "AdaptiveAvgPool2d", (2, 3, 7, 10), output_size=[3, 4])
+    pool("adaptive_pool_none", "AdaptiveAvgPool2d", (1, 2, 5, 6), output_size=[None, 1])
+
+
+class RoutedCondConv(nn.Module):
+    def __init__(self, channels, experts, **config):
+        super().__init__()
+        conv = CondConv2d(channels, num_experts=experts, **config)
+        self.weight, self.bias = conv.weight, conv.bias
+        self.routing_fn = nn.Linear(channels, experts)
+        self.conv = [conv]
+
+    def forward(self, x):
+        return self.conv[0](x, torch.sigmoid(self.routing_fn(x.mean((2, 3)))))
+
+
+def cond_conv():
+    def run(module, inputs):
+        return {"y": module(inputs["x"], inputs["routing_weights"])}
+
+    cases = {
+        "condconv": ((3, 3, 8, 7), {"in_channels": 3, "out_channels": 4}),
+        "condconv_options": ((2, 4, 9, 8), {
+            "in_channels": 4, "out_channels": 6, "kernel_size": 3, "stride": 2, "groups": 2,
+            "padding": "same", "bias": True, "num_experts": 3}),
+        "condconv_depthwise": ((2, 6, 5, 6), {
+            "in_channels": 6, "out_channels": 6, "kernel_size": 5, "groups": 6, "padding": "",
+            "num_experts": 2}),
+    }
+    for case, (shape, config) in cases.items():
+        experts = config.get("num_experts", 4)
+        inputs = map_of(*shape) | {"routing_weights": torch.rand(shape[0], experts)}
+        save(case, "CondConv2d", config, CondConv2d(**config), inputs, run)
+    config = {"in_channels": 3, "out_channels": 2, "bias": True, "num_experts": 4}
+    module = RoutedCondConv(3, 4, out_channels=2, bias=True)
+    save("condconv_routed", "CondConv2d", config | {"routing": "sigmoid"}, module,
+         map_of(2, 3, 5, 6))
+
+
+class SELayer(nn.Module):
+    """moskomule's layer, from its description."""
+
+    def __init__(self, channel, reduction=16):
+        super().__init__()
+        self.fc = nn.Sequential(
+            nn.Linear(channel, channel // reduction, bias=False), nn.ReLU(),
+            nn.Linear(channel // reduction, channel, bias=False), nn.Sigmoid())
+
+    def forward(self, x):
+        return x * self.fc(x.mean((2, 3)))[:, :, None, None]
+
+
+def squeeze_excitation():
+    def se(case, variant, module, shape, **config):
+        save(case, "SqueezeExcitation", {"variant": variant} | config, module, map_of(*shape))
+
+    se("se_timm", "timm", SEModule(24), (2, 24, 5, 3), channels=24)
+    se("se_timm_options", "timm",
+       SEModule(24, rd_ratio=0.5, add_maxpool=True, bias=False, act_layer=nn.SiLU,
+                gate_layer="hard_sigmoid"), (1, 24, 3, 4), channels=24, rd_ratio=0.5,
+       add_maxpool=True, bias=False, act_layer="silu", gate_layer="hard_sigmoid")
+    se("se_torchvision", "torchvision",
+       SqueezeExcitation(16, 8, scale_activation=nn.Hardsigmoid), (2, 16, 4, 3),
+       input_channels=16, squeeze_channels=8, scale_activation="Hardsigmoid")
+    se("se_efficientnet", "timm_efficientnet", SqueezeExcite(18), (1, 18, 4, 4), in_chs=18)
+    se("se_linear", "linear", SELayer(20, 4), (2, 20, 3, 3), channel=20, reduction=4)
+
+
+class Islanna(nn.Module):
+    def __init__(self, channels, per_channel, reduction=4):
+        super().__init__()
+        self.per_channel = per_channel
+        self.fc1 = nn.Linear(channels, channels // reduction)
+        self.fc2 = nn.Linear(channels // reduction, 4 * channels if per_channel else 4)
+        self.register_buffer("lambdas", torch.tensor([1.0, 1.0, 0.5, 0.5]))
+        self.register_buffer("init_v", torch.tensor([1.0, 0.0, 0.0, 0.0]))
+
+    def forward(self, x):
+        theta = 2 * torch.sigmoid(self.fc2(F.relu(self.fc1(x.mean((2, 3)))))) - 1
+        shape = (x.shape[0], x.shape[1] if self.per_channel else 1, 4)
+        a1, a2, b1, b2 = (theta.view(shape) * self.lambdas + self.init_v)[..., None, None].unbind(2)
+        return torch.maximum(a1 * x + b1, a2 * x + b2)
+
+
+class DyHead(nn.Module):
+    def __init__(self, inp, use_spatial=False):
+        super().__init__()
+        self.fc = nn.Sequential(
+            nn.Linear(inp, inp // 4), nn.ReLU(), nn.Linear(inp // 4, 4 * inp), nn.Hardsigmoid())
+        self.spa = None
+        if use_spatial:
+            self.spa = nn.Sequential(nn.Conv2d(inp, 1, 1), nn.BatchNorm2d(1))
+
+    def forward(self, x):
+        a1, b1, a2, b2 = (self.fc(x.mean((2, 3)))[..., None, None] - 0.5).chunk(4, 1)
+        y = torch.maximum((2 * a1 + 1) * x + b1, 2 * a2 * x + b2)
+        if self.spa is None:
+            return y
+        pixels = x.shape[2] * x.shape[3]
+        share = F.softmax(self.spa(x).flatten(1), 1).view(-1, 1, *x.shape[2:]) * pixels
+        return y * share.clamp(0, 3) / 3
+
+
+def dynamic_relu():
+    def dyrelu(case, module, shape, **config):
+        save(case, "DynamicReLU", config, module, map_of(*shape))
+
+    dyrelu("dyrelu_a", Islanna(12, False), (2, 12, 4, 3), type="A", channels=12)
+    dyrelu("dyrelu_b", Islanna(12, True), (2, 12, 3, 5), variant="islanna", type="B", channels=12)
+    dyrelu("dyrelu_dyhead", DyHead(8), (2, 8, 4, 3), variant="dyhead", inp=8, oup=8)
+    dyrelu("dyrelu_c", DyHead(8, True), (2, 8, 5, 3), variant="dyhead", inp=8, type="C")
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    OUT.mkdir(exist_ok=True)
+    plain_layers()
+    pooling()
+    cond_conv()
+    squeeze_excitation()
+    dynamic_relu()

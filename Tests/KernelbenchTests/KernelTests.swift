@@ -1,0 +1,90 @@
+import Protean
+import Testing
+
+@testable import KernelbenchSupport
+
+@Suite("Benchmarked kernels")
+struct KernelTests {
+    static func prepare(_ line: String) throws -> PreparedCase {
+        let one = try #require(try CaseParser().parse(line: line, place: "f:1"))
+        return try KernelRegistry.standard.prepare(one)
+    }
+
+    /// A small lopsided case of every kernel.
+    static let small = [
+        "a conv2d n=3 h=5 w=9 c=6 k=4 rh=3 rw=1 stride=2 dilation=2 groups=2 activation=relu",
+        "a conv2d h=5 w=9 c=17 k=17 r=5 groups=17 algorithm=auto",
+        "a linear n=3 c=17 k=5",
+        "a condconv2d n=3 h=5 w=9 c=3 k=7 r=3 experts=3 activation=silu",
+        "a dynamic_relu n=3 h=5 w=9 c=17",
+        "a dynamic_relu h=5 w=9 c=1",
+        "a squeeze_excitation n=3 h=5 w=9 c=17 k=3",
+        "a max_pool2d n=3 h=5 w=9 c=17 r=3 stride=2",
+        "a avg_pool2d h=5 w=9 c=17 rh=2 rw=3 pad=0",
+        "a global_avg_pool2d n=3 h=5 w=9 c=17",
+        "a resize h=5 w=9 c=17 up=3",
+        "a resize h=5 w=9 c=17 up=2 algorithm=nearest",
+        "a pixel_shuffle h=5 w=9 c=12 up=2",
+        "a softmax n=3 c=17",
+        "a activation h=5 w=9 c=17 activation=hard_swish",
+        "a add n=3 h=5 w=9 c=17",
+        "a batch_norm2d h=5 w=9 c=17",
+        "a copy n=3 h=5 w=9 c=17",
+    ]
+
+    @Test(arguments: small)
+    func runs(line: String) throws {
+        let prepared = try Self.prepare(line)
+        #expect(prepared.bytes > 0 && prepared.flops >= 0)
+        let call = try prepared.load()
+        let first = try call()
+        #expect(first.isFinite)
+        #expect(try call() == first, "inputs and weights stay the same")
+    }
+
+    @Test func everyKernelIsRun() {
+        let run = Set(Self.small.map { String($0.split(separator: " ")[1]) })
+        #expect(run == Set(KernelRegistry.standard.names))
+    }
+
+    @Test(
+        arguments: [
+            // 2 · outputs · inputs per output; (inputs + weights + outputs) · 4
+            ("a conv2d h=224 w=224 c=3 k=64 r=7 stride=2", 236_027_904, 3_851_008),
+            ("a conv2d n=2 h=56 w=56 c=144 k=144 r=3 groups=144", 16_257_024, 7_230_528),
+            ("a conv2d h=5 w=9 c=4 k=6 r=3 pad=0 groups=2", 2 * 21 * 6 * 18, 4 * (180 + 108 + 126)),
+            ("a linear n=3 c=17 k=5", 510, 4 * (51 + 85 + 15)),
+            ("a condconv2d n=2 h=5 w=9 c=3 k=7 r=1 experts=4", 4116, 4 * (270 + 84 + 630)),
+            ("a max_pool2d h=112 w=112 c=64 r=3 stride=2", 802_816, 4 * (802_816 + 200_704)),
+            ("a resize h=5 w=9 c=2 up=3", 4860, 4 * 900),
+            ("a add h=5 w=9 c=2", 90, 1080),
+            ("a softmax n=3 c=17", 51, 408),
+        ] as [(String, Int, Int)])
+    func costs(line: String, flops: Int, bytes: Int) throws {
+        let prepared = try Self.prepare(line)
+        #expect(prepared.flops == Double(flops))
+        #expect(prepared.bytes == Double(bytes))
+        #expect(prepared.executedShare == 1)
+    }
+
+    @Test(arguments: [
+        ("a conv2d h=5 w=9 c=6 k=4 r=3 groups=4", "c"),
+        ("a conv2d h=5 w=9 c=6 k=4 r=3 groups=3", "k"),
+        ("a conv2d h=5 w=9 c=6 k=4 r=7 pad=0", "r"),
+        ("a conv2d h=5 w=9 c=6 k=4", "r"),
+        ("a conv2d h=5 w=9 c=6 k=4 rh=3", "r"),
+        ("a conv2d h=5 w=9 c=6 r=3", "k"),
+        ("a conv2d h=5 w=9 c=6 k=4 r=3 algorithm=magic", "algorithm"),
+        ("a conv2d h=5 w=9 c=6 k=4 r=3 activation=magic", "activation"),
+        ("a condconv2d h=5 w=9 c=6 k=4 r=3", "experts"),
+        ("a max_pool2d h=5 w=9 c=6 r=3 pad=2", "pad"),
+        ("a pixel_shuffle h=5 w=9 c=6 up=2", "c"),
+        ("a activation h=5 w=9 c=6", "activation"),
+        ("a softmax c=6 h=5", "w"),
+    ])
+    func impossibleCasesAreRefused(line: String, key: String) throws {
+        let failure = try #require(throws: CaseError.self) { _ = try Self.prepare(line) }
+        #expect(failure.key == key)
+        #expect(failure.name == "a")
+    }
+}

@@ -25,9 +25,11 @@ import Testing
         ([3, 5, 7, 17], [3, 5, 7, 17]), ([3, 5, 7, 17], [17]), ([3, 5, 7, 17], [3, 1, 1, 17]),
         ([3, 5, 7, 17], [3, 5, 7, 1]), ([3, 5, 7, 17], [1]), ([3, 5, 7, 17], []),
         ([3, 5, 7, 17], [1, 1, 1, 17]), ([3, 5, 7, 17], [3, 1, 1, 1]), ([3, 5, 7, 3], [5, 7, 3]),
-        ([3, 5, 7, 1], [3, 1, 1, 1]), ([2, 40, 30, 3], [2, 40, 30, 1]), ([2, 40, 30, 3], [2, 1, 1, 3]),
+        ([3, 5, 7, 1], [3, 1, 1, 1]), ([2, 40, 30, 3], [2, 40, 30, 1]),
+        ([2, 40, 30, 3], [2, 1, 1, 3]),
         ([1, 50, 9, 130], [130]), ([1, 50, 9, 130], [1, 50, 9, 1]), ([40_001], [40_001]),
-        ([40_001], [1]), ([0, 4, 4, 3], [3]), ([4, 0], [4, 1]), ([6, 5], [6, 1]), ([6, 1, 5], [6, 1, 1]),
+        ([40_001], [1]), ([0, 4, 4, 3], [3]), ([4, 0], [4, 1]), ([6, 5], [6, 1]),
+        ([6, 1, 5], [6, 1, 1]),
         ([2, 3, 70], [2, 3, 1]),
     ]
 
@@ -47,7 +49,10 @@ import Testing
     }
 
     static let operations:
-        [(String, @Sendable (Double, Double) -> Double, @Sendable (Tensor, Tensor) throws -> Tensor)] = [
+        [(
+            String, @Sendable (Double, Double) -> Double,
+            @Sendable (Tensor, Tensor) throws -> Tensor
+        )] = [
             ("add", { $0 + $1 }, { try Operations.add($0, $1) }),
             ("subtract", { $0 - $1 }, { try Operations.subtract($0, $1) }),
             ("multiply", { $0 * $1 }, { try Operations.multiply($0, $1) }),
@@ -59,7 +64,9 @@ import Testing
         let expected = Self.reference(a, b, a.shape) { min(max($0 + $1, 0), 6) }
         try MapTest.everywhere {
             try Operations.add(a, b, activation: .relu6)
-        } check: { isa, y in MapTest.expect(y, shape: a.shape, expected, "\(isa)") }
+        } check: { isa, y in
+            MapTest.expect(y, shape: a.shape, expected, "\(isa)")
+        }
     }
 
     @Test(arguments: [
@@ -103,7 +110,9 @@ import Testing
         let plain = a.indices.map { Double(a[$0]) * Double(g[$0 / (pixels * c) * c + $0 % c]) }
         try MapTest.everywhere {
             try Operations.scaleChannels(x, by: gate)
-        } check: { isa, y in MapTest.expect(y, shape: shape, plain, "\(isa)") }
+        } check: { isa, y in
+            MapTest.expect(y, shape: shape, plain, "\(isa)")
+        }
         let fused = a.indices.map { min(max(plain[$0] + Double(r[$0]), 0), 6) }
         try MapTest.everywhere {
             try Operations.scaleChannels(

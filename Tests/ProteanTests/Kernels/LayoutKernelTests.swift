@@ -14,11 +14,14 @@ import Testing
     }
 
     @Test(arguments: [
-        ([2, 3, 5, 7], [0, 2, 3, 1]), ([2, 5, 7, 3], [0, 3, 1, 2]), ([1, 33, 17, 70], [0, 3, 1, 2]),
+        ([2, 3, 5, 7], [0, 2, 3, 1]), ([2, 5, 7, 3], [0, 3, 1, 2]),
+        ([1, 33, 17, 70], [0, 3, 1, 2]),
         ([3, 5], [1, 0]), ([4, 1, 6], [2, 1, 0]), ([2, 3, 4, 5, 6], [4, 3, 2, 1, 0]),
         ([2, 3, 2, 4, 3, 5], [0, 1, 4, 2, 5, 3]), ([2, 3, 2, 4, 3, 5], [5, 0, 3, 1, 4, 2]),
-        ([7], [0]), ([], []), ([2, 3, 4], [1, 0, 2]), ([2, 3, 4], [0, 1, 2]), ([0, 3, 4], [2, 0, 1]),
-        ([100, 90], [1, 0]), ([1, 1, 1], [2, 0, 1]), ([5, 40, 64], [1, 0, 2]), ([2, 9000, 2], [0, 2, 1]),
+        ([7], [0]), ([], []), ([2, 3, 4], [1, 0, 2]), ([2, 3, 4], [0, 1, 2]),
+        ([0, 3, 4], [2, 0, 1]),
+        ([100, 90], [1, 0]), ([1, 1, 1], [2, 0, 1]), ([5, 40, 64], [1, 0, 2]),
+        ([2, 9000, 2], [0, 2, 1]),
     ])
     func permutesAxes(_ shape: [Int], _ axes: [Int]) throws {
         let x = try MapTest.tensor(shape, seed: 61)
@@ -74,7 +77,8 @@ import Testing
                 for j in 0..<w * r {
                     for k in 0..<c {
                         let channel = k * r * r + i % r * r + j % r
-                        expected.append(Double(a[((b * h + i / r) * w + j / r) * c * r * r + channel]))
+                        expected.append(
+                            Double(a[((b * h + i / r) * w + j / r) * c * r * r + channel]))
                     }
                 }
             }
@@ -115,7 +119,9 @@ import Testing
         }
         try MapTest.everywhere {
             try Operations.concatenate(parts, axis: axis)
-        } check: { isa, y in MapTest.expect(y, shape: shape, expected, tolerance: 0, "\(isa)") }
+        } check: { isa, y in
+            MapTest.expect(y, shape: shape, expected, tolerance: 0, "\(isa)")
+        }
     }
 
     @Test func concatenatesManyRowsOnThreads() throws {
@@ -140,7 +146,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [[2, 3, 5, 7], [1, 4, 2, 20], [0, 4, 2, 3], [1, 0, 3, 2], [1, 40, 33, 16]])
+    @Test(arguments: [
+        [2, 3, 5, 7], [1, 4, 2, 20], [0, 4, 2, 3], [1, 0, 3, 2], [1, 40, 33, 16],
+    ])
     func padsWithZeros(_ shape: [Int]) throws {
         let x = try MapTest.tensor(shape, seed: 81)
         let a = x.elements

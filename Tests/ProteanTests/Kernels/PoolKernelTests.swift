@@ -90,7 +90,9 @@ import Testing
         try MapTest.everywhere {
             try Operations.avgPool2d(
                 x, c.window, countIncludePad: c.countIncludePad, divisorOverride: c.divisor)
-        } check: { isa, y in MapTest.expect(y, shape: shape, expected, "\(isa)") }
+        } check: { isa, y in
+            MapTest.expect(y, shape: shape, expected, "\(isa)")
+        }
     }
 
     @Test(arguments: cases) func maxima(_ c: Case) throws {
@@ -185,10 +187,14 @@ import Testing
         }
         try MapTest.everywhere {
             try Operations.globalAveragePool(x)
-        } check: { isa, y in MapTest.expect(y, shape: [n, c], means, "\(isa)") }
+        } check: { isa, y in
+            MapTest.expect(y, shape: [n, c], means, "\(isa)")
+        }
         try MapTest.everywhere {
             try Operations.globalMaxPool(x)
-        } check: { isa, y in MapTest.expect(y, shape: [n, c], maxima, tolerance: 0, "\(isa)") }
+        } check: { isa, y in
+            MapTest.expect(y, shape: [n, c], maxima, tolerance: 0, "\(isa)")
+        }
     }
 
     @Test func largeMapsAreSummedAccurately() throws {

@@ -82,7 +82,8 @@ import Testing
         // ⌊5 · 1.5⌋ = 7 rows, one per 1 / 1.5 and not per 5 / 7 input rows.
         let y = try Operations.resize(x, by: 1.5, mode: .nearest)
         #expect(y.shape == [1, 7, 6, 3])
-        let rows = (0..<7).map { Int(Double($0) / 1.5) }, columns = (0..<6).map { Int(Double($0) / 1.5) }
+        let rows = (0..<7).map { Int(Double($0) / 1.5) },
+            columns = (0..<6).map { Int(Double($0) / 1.5) }
         let expected = rows.flatMap { i in
             columns.flatMap { j in (0..<3).map { Double(x.elements[(i * 4 + j) * 3 + $0]) } }
         }

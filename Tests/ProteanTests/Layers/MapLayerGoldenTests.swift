@@ -95,7 +95,8 @@ import Testing
     static let resizes: [Case] = {
         let modes: [(String, ResizeMode)] = [
             ("nearest", .nearest), ("nearest-exact", .nearestExact),
-            ("bilinear", .bilinear(alignCorners: false)), ("corners", .bilinear(alignCorners: true)),
+            ("bilinear", .bilinear(alignCorners: false)),
+            ("corners", .bilinear(alignCorners: true)),
         ]
         let sizes = [(14, 12), (11, 5), (3, 17), (7, 1)]
         let factors = [(2.0, 2.0), (1.3, 0.7), (0.5, 3.1)]

@@ -34,10 +34,12 @@ import Testing
     @Test(arguments: [1, 2, 3]) func theThreadsAskedForReallyRun(threads: Int) {
         let meeting = Meeting(threads)
         let context = Unmanaged.passUnretained(meeting).toOpaque()
-        let took = ptn_parallel(Int32(threads), threads, { context, _, thread in
-            guard let context else { return }
-            Unmanaged<Meeting>.fromOpaque(context).takeUnretainedValue().join(thread)
-        }, context)
+        let took = ptn_parallel(
+            Int32(threads), threads,
+            { context, _, thread in
+                guard let context else { return }
+                Unmanaged<Meeting>.fromOpaque(context).takeUnretainedValue().join(thread)
+            }, context)
         let seen = meeting.threads.withLock { $0 }
         #expect(took == Int32(threads))
         #expect(meeting.missed.load(ordering: .relaxed) == 0)
@@ -55,11 +57,13 @@ import Testing
     func everyTaskRunsOnce(_ tasks: Int, _ threads: Int) {
         let tally = Tally(tasks)
         let context = Unmanaged.passUnretained(tally).toOpaque()
-        let took = ptn_parallel(Int32(threads), tasks, { context, index, _ in
-            guard let context else { return }
-            let tally = Unmanaged<Tally>.fromOpaque(context).takeUnretainedValue()
-            tally.counts.withLock { $0[index] += 1 }
-        }, context)
+        let took = ptn_parallel(
+            Int32(threads), tasks,
+            { context, index, _ in
+                guard let context else { return }
+                let tally = Unmanaged<Tally>.fromOpaque(context).takeUnretainedValue()
+                tally.counts.withLock { $0[index] += 1 }
+            }, context)
         #expect(tally.counts.withLock { $0.allSatisfy { $0 == 1 } })
         #expect(took <= Int32(min(tasks, threads)))
         #expect((took == 0) == (tasks == 0))

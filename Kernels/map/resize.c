@@ -49,8 +49,8 @@ static void fill_samples(ptn_resize_mode mode, size_t size, size_t outputs, doub
             table[i] = (sample){i, i, 0};
             continue;
         }
-        float at = mode == PTN_RESIZE_BILINEAR ? scale * ((float)i + 0.5f) - 0.5f : scale * (float)i;
-        if (at < 0) at = 0;
+        float at = scale * (float)i;
+        if (mode == PTN_RESIZE_BILINEAR) at = fmaxf(scale * ((float)i + 0.5f) - 0.5f, 0);
         size_t low = clamped(at, size);
         table[i] = (sample){low, ptn_min(low + 1, size - 1), fminf(at - (float)low, 1)};
     }

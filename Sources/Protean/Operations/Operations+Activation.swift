@@ -44,7 +44,8 @@ extension Operations {
             }
             spec.kind = PTN_ACT_PRELU
             spec.slopes = inputs[1]
-            return ptn_activate(runtime, &spec, channels == 0 ? 0 : x.count / channels, channels, inputs[0], y)
+            return ptn_activate(
+                runtime, &spec, channels == 0 ? 0 : x.count / channels, channels, inputs[0], y)
         }
     }
 }

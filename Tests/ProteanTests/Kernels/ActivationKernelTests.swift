@@ -49,7 +49,8 @@ import Testing
             try Operations.activate(x, activation)
         } check: { isa, y in
             let last = x.elements[40_002]
-            #expect(abs(Double(y.elements[40_002]) - Self.reference(activation, Double(last))) < 2e-6)
+            #expect(
+                abs(Double(y.elements[40_002]) - Self.reference(activation, Double(last))) < 2e-6)
         }
     }
 

@@ -12,7 +12,8 @@ public struct PixelUnshuffle: Layer {
     public init(factor: Int) throws(ProteanError) {
         guard factor >= 1 else {
             throw .invalidOption(
-                layer: "PixelUnshuffle", option: "factor", expected: "at least 1", found: "\(factor)")
+                layer: "PixelUnshuffle", option: "factor", expected: "at least 1",
+                found: "\(factor)")
         }
         self.factor = factor
     }

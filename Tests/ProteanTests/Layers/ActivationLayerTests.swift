@@ -1,0 +1,51 @@
+import Testing
+
+@testable import Protean
+
+@Suite struct ActivationLayerTests {
+    @Test(arguments: [
+        ("relu", Activation.relu), ("ReLU", .relu), ("ReLU6", .relu6), ("hardswish", .hardSwish),
+        ("hard_swish", .hardSwish), ("Hardswish", .hardSwish), ("silu", .silu), ("swish", .silu),
+        ("gelu", .gelu), ("gelu_tanh", .geluTanh), ("hard_sigmoid", .hardSigmoid),
+        ("hardsigmoid", .hardSigmoid), ("leaky_relu", .leakyReLU(slope: 0.01)), ("mish", .mish),
+        ("Tanh", .tanh), ("sigmoid", .sigmoid), ("Identity", .identity),
+    ])
+    func namesOfTheReferences(_ name: String, _ activation: Activation) throws {
+        #expect(try Activation(named: name) == activation)
+    }
+
+    @Test(arguments: ["", "quick_gelu", "celu", "relu 6"]) func otherNamesAreRefused(_ name: String)
+    {
+        #expect {
+            try Activation(named: name)
+        } throws: { error in
+            guard case .unknownName("activation", name, let known)? = error as? ProteanError else {
+                return false
+            }
+            return known.contains("relu6")
+        }
+    }
+
+    @Test func layersSayWhatTheyCompute() {
+        #expect(LeakyReLU(negativeSlope: 0.3).activation == .leakyReLU(slope: 0.3))
+        #expect(GELU().activation == .gelu)
+        #expect(GELU(approximate: .tanh).activation == .geluTanh)
+        #expect(Identity().activation == .identity)
+    }
+
+    @Test func preluHasItsParameter() throws {
+        let layer = try PReLU(channels: 3, initialValue: 0.5)
+        #expect(layer.allParameters().map(\.name) == ["weight"])
+        #expect(try layer(Tensor([-2, 4, -6], shape: [1, 3])).elements == [-1, 4, -3])
+        try layer.weight.set(Tensor([1, 1, 2], shape: [3]))
+        #expect(try layer(Tensor([-2, 4, -6], shape: [1, 3])).elements == [-2, 4, -12])
+        #expect(throws: ProteanError.self) { try layer(Tensor(zeros: [1, 4])) }
+        #expect(throws: ProteanError.self) { try PReLU(channels: 0) }
+    }
+
+    @Test func costsCountBytesOnly() throws {
+        let cost = try ReLU().cost(for: [2, 3, 4, 5])
+        #expect(cost == Cost(bytes: 2 * 120 * 4))
+        #expect(try PReLU(channels: 5).cost(for: [2, 3, 4, 5]).parameters == 5)
+    }
+}

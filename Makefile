@@ -8,7 +8,7 @@ LIBRARIES := libomp-dev libpng-dev libjpeg-dev
 # The test images of the embedded network's check.
 TEST_DATA := dataset-fashion-mnist
 
-.PHONY: all demo test bench peers format lint dependencies test-dependencies weights clean
+.PHONY: all demo test bench format lint dependencies test-dependencies weights clean
 
 all: dependencies
 	$(SWIFT) build -c release

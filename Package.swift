@@ -31,6 +31,8 @@ let package = Package(
     products: [
         .library(name: "Protean", targets: ["Protean"]),
         .library(name: "ProteanModels", targets: ["ProteanModels"]),
+        // Images to tensors; apart, because it needs libpng and libjpeg.
+        .library(name: "ProteanImage", targets: ["ProteanImage"]),
         .executable(name: "protean", targets: ["ProteanCLI"]),
         .executable(name: "kernelbench", targets: ["kernelbench"]),
     ],
@@ -56,7 +58,7 @@ let package = Package(
             dependencies: ["Protean"],
             resources: [.process("Resources")],
             swiftSettings: strict),
-        // PNG and JPEG decoding through the system's libpng and libjpeg-turbo, for commands only.
+        // PNG and JPEG decoding through the system's libpng and libjpeg-turbo.
         .target(
             name: "CProteanImage",
             // Resampling must match Pillow bit for bit: no contraction here either.

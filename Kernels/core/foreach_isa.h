@@ -2,13 +2,14 @@
 //
 // Usage, in a kernel's .c file:
 //
-//     #define PTN_SOURCE "conv/igemm_tile.inc"
-//     #include "core/foreach_isa.h"
+//     #define PTN_SOURCE "../conv/tile.inc"
+//     #include "../core/foreach_isa.h"
 //
 // The file named by PTN_SOURCE is included once per variant that this build can hold, each time
 // with the compiler's target set, with `PTN_NAME(f)` giving `f_avx2` and so on, and with the
-// vector vocabulary of simd.h. It must not contain OpenMP pragmas (see parallel.c), and it should
-// include nothing: headers belong in the .c file, before this one.
+// vector vocabulary of simd_ops.h. It must not contain OpenMP pragmas (see parallel.c), and the only
+// header it may include is vmath.h, which is made for it: others belong in the .c file, before this
+// one.
 // Afterwards `PTN_TABLE(f)` lists the variants of `f` in the order of `ptn_isa`, NULL for those
 // that this build does not hold.
 #include "simd.h"

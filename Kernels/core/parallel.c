@@ -10,8 +10,6 @@
 #if defined(_OPENMP)
 // The compiler that Swift brings has no omp.h; these are the functions that are used.
 extern int omp_get_thread_num(void);
-extern int omp_get_num_threads(void);
-extern int omp_in_parallel(void);
 extern void kmp_set_blocktime(int milliseconds);
 #elif defined(__APPLE__)
 #include <dispatch/dispatch.h>

@@ -15,7 +15,7 @@ public struct Checkpoint: Sendable {
 
     /// A checkpoint of the given tensors.
     ///
-    /// - Throws: ``WeightFileProblem/duplicateName(_:)`` wrapped in a ``ProteanError``.
+    /// - Throws: ``ProteanError/weightFile(file:problem:)`` when a name occurs twice.
     public init(
         source: String, format: String, tensors: [(name: String, tensor: CheckpointTensor)],
         metadata: [String: String] = [:]

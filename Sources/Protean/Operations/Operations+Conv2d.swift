@@ -104,12 +104,13 @@ private final class MixedExperts {
         } else {
             biases.initialize(repeating: 0, count: samples * channels)
         }
-        if let shift = packed.shift {
-            withExtendedLifetime(shift) {
-                for i in 0..<samples * channels { biases[i] += shift.storage!.base[i % channels] }
-            }
+        guard status == PTN_OK, let shift = packed.shift else { return status }
+        var identity = Activation.identity.kernelSpec
+        return withExtendedLifetime(shift) {
+            ptn_binary(
+                &runtime, PTN_BINARY_ADD, 1, samples, channels, biases, shift.storage!.base,
+                &identity, biases)
         }
-        return status
     }
 
     deinit { ptn_scratch_release(weights) }

@@ -37,4 +37,35 @@ extension Operations {
                 inputs[0], inputs[1], inputs.count > 2 ? inputs[2] : nil, y)
         }
     }
+
+    /// How a dynamic ReLU's network orders its outputs.
+    enum CoefficientOrder {
+        /// Per channel a₁, a₂, b₁, b₂.
+        case channelMajor
+        /// Blocks a₁ | b₁ | a₂ | b₂, each as long as there are channels.
+        case blocks
+    }
+
+    /// The coefficients `initial[k] + lambdas[k] · (2 u − 1)` as planes a₁, a₂, b₁, b₂,
+    /// `[batch, 4, width]`, from the network's squashed outputs u, `[batch, 4 · width]`.
+    static func dynamicReLUCoefficients(
+        _ u: Tensor, order: CoefficientOrder, lambdas: Tensor, initial: Tensor
+    ) throws(ProteanError) -> Tensor {
+        let samples = u.shape[0], width = u.shape[1] / 4
+        let offsets =
+            switch order {
+            case .channelMajor: (0, 1, 2, 3)
+            case .blocks: (0, 2 * width, width, 3 * width)
+            }
+        let step = order == .channelMajor ? 4 : 1
+        return try filling(
+            [samples, 4, width], for: "dynamicReLU", from: [u, lambdas, initial]
+        ) { _, inputs, y in
+            withUnsafeBytes(of: offsets) { planes in
+                ptn_dynamic_relu_coefficients(
+                    samples, 4, width, step, planes.assumingMemoryBound(to: Int.self).baseAddress,
+                    inputs[1], inputs[2], inputs[0], y)
+            }
+        }
+    }
 }

@@ -40,6 +40,16 @@ public final class Branches: Layer {
         try self.init(combination, named: layers.enumerated().map { ("\($0.offset)", $0.element) })
     }
 
+    /// Branches listed in braces, where the error's type is not written out. Throws what making the
+    /// layers throws.
+    @_disfavoredOverload
+    public convenience init(
+        _ combination: Combination, @LayerListBuilder _ branches: () throws -> [any Layer]
+    ) throws {
+        let layers = try branches()
+        try self.init(combination, named: layers.enumerated().map { ("\($0.offset)", $0.element) })
+    }
+
     /// All branches' results, put together.
     ///
     /// - Throws: ``ProteanError`` when results or the input do not fit.

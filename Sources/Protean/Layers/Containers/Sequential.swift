@@ -34,6 +34,15 @@ public final class Sequential: Layer {
         try self.init(try layers())
     }
 
+    /// Layers listed in braces, named by their position, where the error's type is not written out.
+    /// Throws what making the layers throws.
+    @_disfavoredOverload
+    public convenience init(
+        @LayerListBuilder _ layers: () throws -> [any Layer]
+    ) throws {
+        try self.init(try layers())
+    }
+
     /// Layers under given names.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when a name occurs

@@ -40,7 +40,8 @@ public final class DynamicReLU: Layer {
 
     private static let pieces = 2
     private let first, second: Linear
-    private let lambdas, initial: Parameter?
+    // Buffers of one variant, constants of the other.
+    private let lambdas, initial: Parameter
     private let spatial: SpatialFactor?
 
     /// A layer with seeded initial values.
@@ -76,8 +77,8 @@ public final class DynamicReLU: Layer {
         let outputs = 2 * Self.pieces * (kind == .a ? 1 : channels)
         first = try Linear(inputFeatures: channels, outputFeatures: hidden, seed: seed)
         second = try Linear(inputFeatures: hidden, outputFeatures: outputs, seed: seed &+ 1)
-        lambdas = variant == .islanna ? Parameter(try Tensor([1, 1, 0.5, 0.5], shape: [4])) : nil
-        initial = variant == .islanna ? Parameter(try Tensor([1, 0, 0, 0], shape: [4])) : nil
+        lambdas = Parameter(try Tensor([1, 1, 0.5, 0.5], shape: [4]))
+        initial = Parameter(try Tensor([1, 0, 0, 0], shape: [4]))
         spatial = kind == .c ? try SpatialFactor(channels: channels, seed: seed &+ 2) : nil
     }
 
@@ -88,7 +89,7 @@ public final class DynamicReLU: Layer {
 
     /// The buffers of the `islanna` variant.
     public var parameters: [NamedParameter] {
-        guard let lambdas, let initial else { return [] }
+        guard variant == .islanna else { return [] }
         return [NamedParameter("lambdas", lambdas), NamedParameter("init_v", initial)]
     }
 
@@ -124,48 +125,10 @@ public final class DynamicReLU: Layer {
     public func coefficients(of x: Tensor) throws(ProteanError) -> Tensor {
         let pooled = try Operations.globalAveragePool(x)
         let squash: Activation = variant == .islanna ? .sigmoid : .hardSigmoid
-        let theta = try second(try first(pooled, activation: .relu), activation: squash)
-        let width = kind == .a ? 1 : channels
-        let shape = [x.shape[0], 2 * Self.pieces, width]
-        if theta.isShapeOnly { return try Tensor(shapeOnly: shape) }
-        return try variant == .islanna
-            ? islannaCoefficients(theta, shape: shape) : dyheadCoefficients(theta, shape: shape)
-    }
-
-    /// Per channel [a₁, a₂, b₁, b₂] → planes; init + λ · (2u − 1).
-    private func islannaCoefficients(
-        _ u: Tensor, shape: [Int]
-    ) throws(ProteanError) -> Tensor {
-        let scale = lambdas!.value.elements, start = initial!.value.elements
-        let values = u.elements, width = shape[2]
-        var planes = [Float](repeating: 0, count: values.count)
-        for sample in 0..<shape[0] {
-            for c in 0..<width {
-                for k in 0..<4 {
-                    let unit = values[(sample * width + c) * 4 + k]
-                    planes[(sample * 4 + k) * width + c] = start[k] + scale[k] * (2 * unit - 1)
-                }
-            }
-        }
-        return try Tensor(planes, shape: shape)
-    }
-
-    /// Blocks [a₁ | b₁ | a₂ | b₂] → planes a₁, a₂, b₁, b₂; a = 2 (u − ½) + init, b = u − ½.
-    private func dyheadCoefficients(
-        _ u: Tensor, shape: [Int]
-    ) throws(ProteanError) -> Tensor {
-        let values = u.elements, width = shape[2]
-        var planes = [Float](repeating: 0, count: values.count)
-        let block = [0, 2, 1, 3], factor: [Float] = [2, 2, 1, 1], start: [Float] = [1, 0, 0, 0]
-        for sample in 0..<shape[0] {
-            for k in 0..<4 {
-                for c in 0..<width {
-                    let unit = values[(sample * 4 + block[k]) * width + c]
-                    planes[(sample * 4 + k) * width + c] = factor[k] * (unit - 0.5) + start[k]
-                }
-            }
-        }
-        return try Tensor(planes, shape: shape)
+        let u = try second(try first(pooled, activation: .relu), activation: squash)
+        return try Operations.dynamicReLUCoefficients(
+            u, order: variant == .islanna ? .channelMajor : .blocks, lambdas: lambdas.value,
+            initial: initial.value)
     }
 }
 

@@ -1,0 +1,111 @@
+import Testing
+
+@testable import Protean
+
+@Suite struct DynamicReLUTests {
+    static func layers(channels: Int) throws -> [DynamicReLU] {
+        try [
+            DynamicReLU(channels: channels, kind: .a, seed: 2),
+            DynamicReLU(channels: channels, kind: .b, seed: 2),
+            DynamicReLU(channels: channels, kind: .b, variant: .dyhead, seed: 2),
+            DynamicReLU(channels: channels, kind: .c, variant: .dyhead, seed: 2),
+        ]
+    }
+
+    @Test func zeroedNetworkIsReLU() throws {
+        let x = try Tensor.random([2, 5, 7, 12])
+        let rectified = try Operations.activate(x, .relu)
+        for layer in try Self.layers(channels: 12) where layer.kind != .c {
+            for named in layer.allParameters() where named.name.hasPrefix("fc") {
+                try named.parameter.set(Tensor(zeros: named.parameter.shape))
+            }
+            // sigmoid(0) and hardSigmoid(0) are exactly one half: slopes 1 and 0, offsets 0.
+            #expect(try layer(x).elements == rectified.elements)
+        }
+    }
+
+    @Test func zeroedNetworkOfTypeCIsReLUOfAFlatMap() throws {
+        let layer = try DynamicReLU(channels: 8, kind: .c, variant: .dyhead)
+        for named in layer.allParameters() where named.name.hasSuffix("weight") {
+            try named.parameter.set(Tensor(zeros: named.parameter.shape))
+        }
+        for named in layer.allParameters() where named.name.hasPrefix("fc") {
+            try named.parameter.set(Tensor(zeros: named.parameter.shape))
+        }
+        // Equal logits share out evenly: height · width · softmax is 1, a third of the limit.
+        let x = try Tensor.random([1, 4, 6, 8])
+        let rectified = try Operations.activate(x, .relu).elements
+        for (a, b) in zip(try layer(x).elements, rectified) { #expect(abs(a - b / 3) < 1e-6) }
+    }
+
+    @Test func coefficientsStayInTheirRanges() throws {
+        for layer in try Self.layers(channels: 12) {
+            let x = try Tensor.random([3, 6, 5, 12], seed: 31)
+            let coefficients = try layer.coefficients(of: x)
+            let width = layer.kind == .a ? 1 : 12
+            #expect(coefficients.shape == [3, 4, width])
+            for (i, value) in coefficients.elements.enumerated() {
+                let plane = i / width % 4
+                let start: Float = plane == 0 ? 1 : 0, reach: Float = plane < 2 ? 1 : 0.5
+                #expect(abs(value - start) <= reach)
+            }
+        }
+    }
+
+    @Test func resultsAreTheFormulaOnItsCoefficients() throws {
+        for shape in [[1, 5, 9, 8], [3, 4, 3, 33], [2, 1, 1, 17]] {
+            for layer in try Self.layers(channels: shape[3]) where layer.kind != .c {
+                let x = try Tensor.random(shape, seed: 6)
+                let k = try layer.coefficients(of: x).elements
+                let width = layer.kind == .a ? 1 : shape[3], perSample = x.count / shape[0]
+                for runtime in allRuntimes {
+                    let y = try Runtime.with(isa: runtime.isa, threads: runtime.threads) {
+                        try layer(x).elements
+                    }
+                    for (i, value) in x.elements.enumerated() {
+                        let at = i / perSample * 4 * width + (width == 1 ? 0 : i % width)
+                        let first = Double(k[at]) * Double(value) + Double(k[at + 2 * width])
+                        let second =
+                            Double(k[at + width]) * Double(value) + Double(k[at + 3 * width])
+                        #expect(abs(Double(y[i]) - max(first, second)) < 1e-5)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func resultsDoNotDependOnThreads() throws {
+        for layer in try Self.layers(channels: 20) {
+            let x = try Tensor.random([2, 19, 23, 20])
+            for isa in KernelISA.supported {
+                let single = try Runtime.with(isa: isa, threads: 1) { try layer(x) }
+                for threads in [2, 3] {
+                    let several = try Runtime.with(isa: isa, threads: threads) { try layer(x) }
+                    #expect(several.isBitEqual(to: single))
+                }
+            }
+        }
+    }
+
+    @Test func unsupportedCombinationsAreRefusedByName() {
+        for (kind, variant) in [
+            (DynamicReLU.Kind.c, DynamicReLU.Variant.islanna), (.a, .dyhead),
+        ] {
+            let error = #expect(throws: ProteanError.self) {
+                try DynamicReLU(channels: 8, kind: kind, variant: variant)
+            }
+            guard case .invalidOption("DynamicReLU", "type", _, kind.rawValue) = error else {
+                Issue.record("unexpected \(String(describing: error))")
+                continue
+            }
+        }
+        #expect(throws: ProteanError.self) { try DynamicReLU(channels: 2, reduction: 4) }
+    }
+
+    @Test func emptyBatchAndWrongChannels() throws {
+        for layer in try Self.layers(channels: 8) {
+            #expect(try layer(Tensor(zeros: [0, 3, 2, 8])).shape == [0, 3, 2, 8])
+            #expect(throws: ProteanError.self) { try layer(Tensor(zeros: [1, 3, 2, 7])) }
+        }
+    }
+}

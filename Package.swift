@@ -108,7 +108,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "ProteanCLITests",
-            dependencies: ["Protean", "ProteanImage", "ProteanCLI", "kernelbench"],
+            dependencies: [
+                "Protean", "ProteanImage", "ProteanModels", "ProteanCLI", "kernelbench",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "KernelbenchTests",

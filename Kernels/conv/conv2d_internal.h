@@ -26,6 +26,12 @@ static inline size_t ptn_tile_rows(ptn_isa isa, size_t vectors) {
     return isa == PTN_ISA_AVX2 ? 6 : 4; // 16 registers
 }
 
+// Channels per turn of a tile's innermost loop: hides the reload of row pointers that do not fit the
+// general registers.
+#define PTN_TILE_UNROLL 4
+// Bytes that a tile can prefetch per turn: two lines.
+#define PTN_TILE_PREFETCH 128
+
 // How the K/groups output channels of a group are cut into panels: all are `vectors` wide but the
 // last, which is as narrow as it can be.
 typedef struct ptn_panels {
@@ -66,6 +72,8 @@ typedef struct ptn_tile_args {
     size_t rows_step;         // from one tap's row pointers to the next tap's
     size_t row_offset;        // added to every row pointer: the group's first channel
     const float *panel;       // [taps][channels][width]
+    const char *prefetch;     // bytes that later tiles will want in the second-level cache ...
+    size_t prefetch_step;     // ... so many per PTN_TILE_UNROLL channels; 0: none
     size_t columns;           // output channels to store, 1 ... width
     float *partial;           // [m][width]: unfinished sums, when taps come in several blocks
     bool first, last;         // whether this is the first, the last block of taps

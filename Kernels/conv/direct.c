@@ -8,7 +8,7 @@
 
 // Pixels per chunk: enough to use a panel often, few enough for the table and the
 // chunk's activations to stay in the second-level cache.
-enum { CHUNK_ROWS = 192, TABLE_ENTRIES = 1 << 16 };
+enum { CHUNK_ROWS = 256, TABLE_ENTRIES = 1 << 16 };
 // Weights of one panel that are used on all tiles of a chunk before the next are fetched: they must
 // stay in the second-level cache meanwhile. Taps beyond are added in further blocks.
 static const size_t BLOCK_BYTES = 384 << 10;
@@ -41,9 +41,13 @@ static size_t chunk_rows_for(const ptn_conv2d_shape *s) {
 
 static size_t round_64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
+// Pointers from one tap of a chunk's table to the next: an odd number of cache lines, since taps a
+// power of two apart would all fall into the same few sets of the first-level cache.
+static size_t table_step(size_t rows) { return (ptn_div_up(rows, 8) | 1) * 8; }
+
 // Row addresses of a chunk, addresses of a tile's outputs, unfinished sums.
 static size_t table_bytes(const ptn_conv2d_shape *s) {
-    return round_64(chunk_rows_for(s) * s->kh * s->kw * sizeof(float *));
+    return table_step(chunk_rows_for(s)) * s->kh * s->kw * sizeof(float *);
 }
 
 static size_t out_bytes(void) { return round_64(PTN_TILE_MAX_ROWS * sizeof(float *)); }
@@ -95,12 +99,13 @@ static void fill_table(const direct_job *j, const float *image, size_t first, si
         for (size_t m = 0; m < rows; m++) table[m] = image + (first + m) * s->c;
         return;
     }
+    const size_t step = table_step(rows);
     size_t oy = first / j->out_w, ox = first % j->out_w;
     for (size_t m = 0; m < rows; m++) {
         const ptrdiff_t *ys = j->row_offsets + oy * s->kh, *xs = j->column_offsets + ox * s->kw;
         const float **entry = table + m;
         for (size_t i = 0; i < s->kh; i++)
-            for (size_t k = 0; k < s->kw; k++, entry += rows)
+            for (size_t k = 0; k < s->kw; k++, entry += step)
                 *entry = (ys[i] | xs[k]) < 0 ? j->zeros : image + ys[i] + xs[k];
         if (++ox == j->out_w) ox = 0, oy++;
     }
@@ -126,7 +131,14 @@ static void run_block(const direct_job *j, const chunk *ch, ptn_tile_args *a, si
     const size_t k = j->shape->k, width = vectors * j->panels.vector;
     const float *const *rows = a->rows;
     const size_t tiles = ptn_div_up(ch->rows, ptn_tile_rows(j->isa, vectors));
+    // While this block is multiplied, the next one of about the same size comes in.
+    const size_t bytes = a->taps * a->channels * width * sizeof(float);
+    const size_t per_tile = a->taps * (a->channels / PTN_TILE_UNROLL) * PTN_TILE_PREFETCH;
+    const char *next = (const char *)a->panel + bytes;
     for (size_t t = 0; t < tiles; t++) {
+        const bool wanted = t * per_tile < bytes;
+        a->prefetch = wanted ? next + t * per_tile : (const char *)a->panel;
+        a->prefetch_step = wanted ? PTN_TILE_PREFETCH : 0;
         size_t begin = part_begin(ch->rows, tiles, t);
         size_t height = part_begin(ch->rows, tiles, t + 1) - begin;
         a->rows = rows + begin;
@@ -150,7 +162,7 @@ static void run_panel(const direct_job *j, const chunk *ch, size_t group, size_t
                            taps * in * (group * j->panels.padded + column);
     ptn_tile_args a = {
         .channels = in,
-        .rows_step = ch->rows,
+        .rows_step = table_step(ch->rows),
         .row_offset = group * in,
         .columns = ptn_min(out - column, j->panels.width),
         .out = ch->out,
@@ -166,7 +178,7 @@ static void run_panel(const direct_job *j, const chunk *ch, size_t group, size_t
         a.taps = ptn_min(block, taps - tap);
         a.first = tap == 0;
         a.last = tap + a.taps == taps;
-        a.rows = ch->table + tap * ch->rows;
+        a.rows = ch->table + tap * a.rows_step;
         a.panel = weights + tap * tap_floats;
         run_block(j, ch, &a, vectors, channel);
     }

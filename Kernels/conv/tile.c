@@ -2,10 +2,6 @@
 #include "conv2d_internal.h"
 #include <stdint.h>
 
-// Channels per turn of the innermost loop: hides the reload of row pointers that do not fit the
-// general registers.
-#define PTN_TILE_UNROLL 4
-
 #define PTN_SOURCE "../conv/tile.inc"
 #include "../core/foreach_isa.h"
 

@@ -13,8 +13,8 @@ import Foundation
               protean info weights.safetensors
               protean apply Conv2d --help
 
-            Failures are one line on standard error and exit status 1; wrong arguments exit with 64. \
-            PROTEAN_NUM_THREADS and PROTEAN_ISA set defaults for --threads and --isa.
+            Failures are one line on standard error and exit status 1; wrong arguments exit \
+            with 64. PROTEAN_NUM_THREADS and PROTEAN_ISA set defaults for --threads and --isa.
             """,
         subcommands: [
             RunCommand.self, DemoCommand.self, InfoCommand.self, ApplyCommand.self,

@@ -6,8 +6,8 @@ extension Image {
     /// Reads a PNG or JPEG file, told apart by content.
     ///
     /// Grey files give one channel, others three. Alpha is dropped, palettes are looked up, 16-bit
-    /// samples keep their upper 8 bits; colour profiles and the EXIF orientation are not applied, as
-    /// with Pillow's `Image.open(path).convert("RGB")`.
+    /// samples keep their upper 8 bits; colour profiles and the EXIF orientation are not applied,
+    /// as with Pillow's `Image.open(path).convert("RGB")`.
     /// - Throws: ``ImageError``, one case per cause.
     public static func decode(_ path: String) throws(ImageError) -> Image {
         let bytes: [UInt8]

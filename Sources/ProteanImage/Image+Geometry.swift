@@ -10,8 +10,8 @@ extension Image {
     /// single values may differ by 1). The same size returns the image itself. Costs about
     /// 2 · max(1, shrink) · support multiply-adds per value and pass, on one thread.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a size outside
-    ///   1...``maximumPixels``, ``ProteanError/sizeOverflow(layer:what:)`` when the image between the
-    ///   passes would be too large, and ``ProteanError/outOfMemory(layer:bytes:)``.
+    ///   1...``maximumPixels``, ``ProteanError/sizeOverflow(layer:what:)`` when the image between
+    ///   the passes would be too large, and ``ProteanError/outOfMemory(layer:bytes:)``.
     public func resized(
         width newWidth: Int, height newHeight: Int,
         interpolation: ImagePreprocessing.Interpolation
@@ -37,7 +37,9 @@ extension Image {
     }
 
     /// The image resized so that its shorter side becomes `length`, as torchvision's `Resize`: the
-    /// longer side is `Int(length * long / short)`. Throws as ``resized(width:height:interpolation:)``.
+    /// longer side is `Int(length * long / short)`.
+    ///
+    /// - Throws: as ``resized(width:height:interpolation:)``.
     public func resized(
         shorterSide length: Int, interpolation: ImagePreprocessing.Interpolation
     ) throws(ProteanError) -> Image {
@@ -54,11 +56,13 @@ extension Image {
 
     /// The middle of the image, as torchvision's `CenterCrop`.
     ///
-    /// The window starts at `(size - crop) / 2`, halves rounded to even; an image that is smaller is
-    /// first padded with zeros on both sides, the odd row or column at the end.
+    /// The window starts at `(size - crop) / 2`, halves rounded to even; an image that is smaller
+    /// is first padded with zeros on both sides, the odd row or column at the end.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a size outside
     ///   1...``maximumPixels``.
-    public func centerCropped(width newWidth: Int, height newHeight: Int) throws(ProteanError) -> Image {
+    public func centerCropped(width newWidth: Int, height newHeight: Int) throws(ProteanError)
+        -> Image
+    {
         try Self.check(width: newWidth, height: newHeight)
         let left = Self.cropStart(size: width, crop: newWidth)
         let top = Self.cropStart(size: height, crop: newHeight)

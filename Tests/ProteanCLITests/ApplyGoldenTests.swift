@@ -56,7 +56,9 @@ extension Tensor {
     /// Worst difference in units of the largest expected value.
     private static let tolerance: Float = 2e-6
 
-    @Test(arguments: ApplyCase.all, [["--layout", "nchw"], ["--layout", "nhwc", "--isa", "scalar", "--threads", "2"]])
+    @Test(
+        arguments: ApplyCase.all,
+        [["--layout", "nchw"], ["--layout", "nhwc", "--isa", "scalar", "--threads", "2"]])
     func equalsTheReference(test: ApplyCase, options: [String]) throws {
         let golden = try test.open()
         let folder = try TemporaryFolder()
@@ -122,7 +124,9 @@ extension Tensor {
         #expect(result.status == 1)
         #expect(result.errorLines.count == 1, "\(result.errors)")
         #expect(result.output.isEmpty)
-        for part in parts { #expect(result.errors.contains(part), "\(result.errors) lacks \(part)") }
+        for part in parts {
+            #expect(result.errors.contains(part), "\(result.errors) lacks \(part)")
+        }
         #expect(!folder.exists("out"))
     }
 

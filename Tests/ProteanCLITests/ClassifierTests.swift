@@ -31,6 +31,8 @@ import Testing
         let result = try Classifier(model()).classify(path, top: 9)
         #expect(result.predictions.map(\.index) == [2, 0, 1])
         #expect(result.predictions[0].label == nil)
+        let json = String(decoding: try JSONEncoder().encode(result), as: UTF8.self)
+        #expect(json.contains(#""label":null"#))
     }
 
     @Test func softmaxSurvivesLargeScores() {

@@ -16,7 +16,9 @@ import Testing
     }
 
     @Test func wrongArgumentsKeepTheParsersStatus() throws {
-        for arguments in [["fly"], ["run"], ["bench", "x", "--threads", "0"], ["apply", "Conv2d"]] {
+        for arguments in [
+            ["fly"], ["run"], ["bench", "x", "--threads", "0"], ["apply", "Conv2d"],
+        ] {
             let result = try protean(arguments)
             #expect(result.status == 64, "\(arguments)")
             #expect(result.output.isEmpty && result.errors.contains("Error:"))
@@ -51,7 +53,8 @@ import Testing
         try expectFailure(["bench", "no_such_model"], "unknown model 'no_such_model'")
         try expectFailure(["info", "no_such_model"], "unknown model 'no_such_model'")
         try expectFailure(["info", "missing.pth"], "missing.pth: No such file or directory")
-        try expectFailure(["run", "no_such_model", "--image", "x.png"], "unknown model 'no_such_model'")
+        try expectFailure(
+            ["run", "no_such_model", "--image", "x.png"], "unknown model 'no_such_model'")
         try expectFailure(["plugins", "--isa", "sse9"], "instruction set 'sse9'", "scalar")
         try expectFailure(["plugins", "--threads", "0"], "option 'threads' is 0")
         try expectFailure(["apply", "NoSuchLayer", "--help"], "unknown layer 'NoSuchLayer'")
@@ -74,8 +77,10 @@ import Testing
             ], metadata: ["origin": "test"])
         let text = try protean("info", path)
         #expect(text.status == 0)
-        for part in ["safetensors, 2 tensors, 224 parameters, 896 bytes", "origin: test",
-                     "conv.weight", "[8, 3, 3, 3]", "F32", "216"] {
+        for part in [
+            "safetensors, 2 tensors, 224 parameters, 896 bytes", "origin: test",
+            "conv.weight", "[8, 3, 3, 3]", "F32", "216",
+        ] {
             #expect(text.output.contains(part), "\(part)")
         }
         let result = try protean("info", path, "--json")
@@ -94,6 +99,7 @@ import Testing
         try Checkpoint.writeSafetensors(
             to: whole, tensors: [(name: "a", tensor: try Tensor(zeros: [64]))])
         let bytes = try Data(contentsOf: URL(fileURLWithPath: whole))
-        try expectFailure(["info", folder.write(bytes.dropLast(9), to: "cut.safetensors")], "cut.safetensors")
+        try expectFailure(
+            ["info", folder.write(bytes.dropLast(9), to: "cut.safetensors")], "cut.safetensors")
     }
 }

@@ -34,7 +34,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#"{"channels": 8, "strid": 1}"#, "Fake: option 'strid' is an unknown key, expected one of"),
+        (
+            #"{"channels": 8, "strid": 1}"#,
+            "Fake: option 'strid' is an unknown key, expected one of"
+        ),
         (#"{"stride": 1}"#, "Fake: option 'channels' is missing, expected a value: channels C"),
         (#"{"channels": 8,}"#, "--config: malformed JSON"),
         (#"[]"#, "--config: malformed JSON"),
@@ -60,8 +63,12 @@ import Testing
         #expect(
             message { _ = try bad.choice("mode", ["a", "b"]) }
                 == #"Fake: option 'mode' is "c", expected one of "a", "b""#)
-        #expect(message { _ = try bad.bool("bias") } == "Fake: option 'bias' is 1, expected true or false")
-        #expect(message { try bad.require("mode", .string("a")) } == #"Fake: option 'mode' is "c", expected "a""#)
+        #expect(
+            message { _ = try bad.bool("bias") }
+                == "Fake: option 'bias' is 1, expected true or false")
+        #expect(
+            message { try bad.require("mode", .string("a")) }
+                == #"Fake: option 'mode' is "c", expected "a""#)
         #expect(message { _ = try bad.pairOfOptionals("size") } != nil)
         #expect(message { _ = try bad.optionalNumber("size") } != nil)
     }
@@ -78,8 +85,14 @@ import Testing
         #expect(try read(#"{"channels": 8, "variant": "two"}"#).number("ratio") == 0.5)
         for (json, part) in [
             (#"{"channels": 8}"#, "'reduction' is missing"),
-            (#"{"channels": 8, "variant": "two", "reduction": 4}"#, "'reduction' is an unknown key"),
-            (#"{"channels": 8, "variant": "three"}"#, #"'variant' is "three", expected one of "one", "two""#),
+            (
+                #"{"channels": 8, "variant": "two", "reduction": 4}"#,
+                "'reduction' is an unknown key"
+            ),
+            (
+                #"{"channels": 8, "variant": "three"}"#,
+                #"'variant' is "three", expected one of "one", "two""#
+            ),
         ] {
             let error = #expect(throws: ProteanError.self) { try read(json) }
             #expect(error?.description.contains(part) == true, "\(String(describing: error))")

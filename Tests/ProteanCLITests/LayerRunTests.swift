@@ -27,7 +27,10 @@ private final class FakeLayer: Module {
     private let folder: TemporaryFolder
     private let adapter = LayerAdapter(
         "Fake", reference: "none", keys: [.required("channels", "channels")],
-        inputs: [.init("x", "[B, C, H, W]"), .init("shift", "[1]"), .init("extra", "[1]", optional: true)],
+        inputs: [
+            .init("x", "[B, C, H, W]"), .init("shift", "[1]"),
+            .init("extra", "[1]", optional: true),
+        ],
         weights: [.init("scale", "[C]")],
         build: { configuration in
             let layer = try FakeLayer(channels: configuration.int("channels"))
@@ -40,8 +43,12 @@ private final class FakeLayer: Module {
     init() throws {
         folder = try TemporaryFolder()
         try write("w", [("scale", Tensor([1, 10], shape: [2]))])
-        try write("in", [("x", Tensor((0..<12).map(Float.init), shape: [1, 2, 2, 3])),
-                         ("shift", Tensor([0.5], shape: [1]))])
+        try write(
+            "in",
+            [
+                ("x", Tensor((0..<12).map(Float.init), shape: [1, 2, 2, 3])),
+                ("shift", Tensor([0.5], shape: [1])),
+            ])
     }
 
     private func write(_ name: String, _ tensors: [(String, Tensor)]) throws {
@@ -80,8 +87,12 @@ private final class FakeLayer: Module {
     }
 
     @Test func channelsLast() throws {
-        try write("in", [("x", Tensor([1, 2, 3, 4], shape: [1, 1, 2, 2])),
-                         ("shift", Tensor([0], shape: [1]))])
+        try write(
+            "in",
+            [
+                ("x", Tensor([1, 2, 3, 4], shape: [1, 1, 2, 2])),
+                ("shift", Tensor([0], shape: [1])),
+            ])
         try run(layout: .nhwc)
         let y = try Checkpoint.open(folder.path("out")).tensor("y")
         #expect(y.shape == [1, 1, 2, 2])
@@ -95,7 +106,9 @@ private final class FakeLayer: Module {
     }
 
     @Test func weightsAreStrict() throws {
-        #expect(failure(weights: nil).hasPrefix("Fake: option '--weights' is missing, expected a file with scale"))
+        #expect(
+            failure(weights: nil).hasPrefix(
+                "Fake: option '--weights' is missing, expected a file with scale"))
         try write("w", [("scale", Tensor(zeros: [2])), ("other", Tensor(zeros: [1]))])
         #expect(failure().contains("unused 1: other"))
         try write("w", [("scale", Tensor(zeros: [3]))])
@@ -127,7 +140,11 @@ private final class FakeLayer: Module {
 
     @Test func configurationErrorsNameTheKey() {
         #expect(failure(config: "{}").hasPrefix("Fake: option 'channels' is missing"))
-        #expect(failure(config: #"{"channels": 2, "chanels": 3}"#).contains("'chanels' is an unknown key"))
-        #expect(failure(config: #"{"channels": "two"}"#).contains(#"'channels' is "two", expected a whole number"#))
+        #expect(
+            failure(config: #"{"channels": 2, "chanels": 3}"#).contains(
+                "'chanels' is an unknown key"))
+        #expect(
+            failure(config: #"{"channels": "two"}"#).contains(
+                #"'channels' is "two", expected a whole number"#))
     }
 }

@@ -49,7 +49,9 @@ import Testing
     }
 
     @Test func problemsHaveTheirOwnCase() throws {
-        #expect(throws: ImageError.fileAccess(file: "/nowhere.png", reason: "No such file or directory")) {
+        #expect(
+            throws: ImageError.fileAccess(file: "/nowhere.png", reason: "No such file or directory")
+        ) {
             try Image.decode("/nowhere.png")
         }
         #expect(throws: ImageError.unknownFormat(file: "x")) {

@@ -20,7 +20,9 @@ import Testing
     }
 
     /// torchvision's rule: `int(size * long / short)`, the shorter side exact.
-    @Test(arguments: [(50, 37, 32, 43, 32), (37, 50, 32, 32, 43), (10, 10, 7, 7, 7), (3, 100, 2, 2, 66)])
+    @Test(arguments: [
+        (50, 37, 32, 43, 32), (37, 50, 32, 32, 43), (10, 10, 7, 7, 7), (3, 100, 2, 2, 66),
+    ])
     func shorterSideRule(width: Int, height: Int, side: Int, newWidth: Int, newHeight: Int) throws {
         let image = try noiseImage(width, height, 1, seed: 1)
         let resized = try image.resized(shorterSide: side, interpolation: .bilinear)
@@ -55,7 +57,11 @@ import Testing
         #expect(throws: ProteanError.self) {
             try image.resized(shorterSide: 0, interpolation: .bilinear)
         }
-        #expect(throws: ProteanError.self) { try Image(width: 2, height: 2, channels: 3, pixels: [1]) }
-        #expect(throws: ProteanError.self) { try Image(width: 1, height: 1, channels: 2, pixels: [1, 2]) }
+        #expect(throws: ProteanError.self) {
+            try Image(width: 2, height: 2, channels: 3, pixels: [1])
+        }
+        #expect(throws: ProteanError.self) {
+            try Image(width: 1, height: 1, channels: 2, pixels: [1, 2])
+        }
     }
 }

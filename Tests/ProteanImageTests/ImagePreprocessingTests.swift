@@ -26,7 +26,9 @@ import Testing
 
     @Test func unusableStatisticsAreRefused() throws {
         let image = try noiseImage(4, 4, 3, seed: 1)
-        for (mean, deviation) in [([0, 0], [1, 1]), ([0], [1, 1, 1]), ([0], [0])] as [([Float], [Float])] {
+        for (mean, deviation) in [([0, 0], [1, 1]), ([0], [1, 1, 1]), ([0], [0])]
+            as [([Float], [Float])]
+        {
             let preprocessing = ImagePreprocessing(
                 resizeShorterSide: nil, interpolation: .bilinear, cropHeight: 4, cropWidth: 4,
                 mean: mean, deviation: deviation)

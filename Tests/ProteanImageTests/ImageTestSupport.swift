@@ -1,6 +1,6 @@
 import Foundation
-import Testing
 import ProteanImage
+import Testing
 
 /// Where the golden files lie; made by Tests/Golden/generate/images.py.
 let goldenFolder = URL(fileURLWithPath: #filePath)
@@ -54,5 +54,6 @@ func checksum(_ bytes: some Sequence<UInt8>) -> Int {
 }
 
 func checksum(_ values: [Float]) -> Int {
-    checksum(values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init) })
+    checksum(
+        values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian, Array.init) })
 }

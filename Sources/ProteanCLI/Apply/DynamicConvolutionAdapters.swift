@@ -32,7 +32,8 @@ enum DynamicConvolutionAdapters {
         ]
     ) { configuration in
         let (channels, experts) = try (
-            configuration.int("in_channels"), configuration.int("num_experts"))
+            configuration.int("in_channels"), configuration.int("num_experts")
+        )
         let kernelSize = try configuration.size("kernel_size")
         let stride = try configuration.size("stride")
         let dilation = try configuration.size("dilation")

@@ -51,8 +51,12 @@ extension LayerConfiguration {
 extension ModelConfiguration.Value: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral
 {
+    /// A number.
     public init(integerLiteral value: Int) { self = .number(Double(value)) }
+    /// A text.
     public init(stringLiteral value: String) { self = .string(value) }
+    /// A truth value.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// A list.
     public init(arrayLiteral elements: ModelConfiguration.Value...) { self = .array(elements) }
 }

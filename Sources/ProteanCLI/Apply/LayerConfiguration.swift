@@ -97,7 +97,9 @@ struct LayerConfiguration {
     /// A whole number or `null` for both axes, or a list of two such.
     func pairOfOptionals(_ key: String) throws -> (Int?, Int?) {
         let list: [ModelConfiguration.Value]
-        if case .array(let given) = value(key) { list = given } else {
+        if case .array(let given) = value(key) {
+            list = given
+        } else {
             list = [value(key), value(key)]
         }
         guard list.count == 2, list.allSatisfy({ $0 == .null || Self.whole($0) != nil }) else {
@@ -108,7 +110,9 @@ struct LayerConfiguration {
 
     /// Whole numbers.
     func ints(_ key: String) throws -> [Int] {
-        guard case .array(let list) = value(key) else { throw refusal(key, "a list of whole numbers") }
+        guard case .array(let list) = value(key) else {
+            throw refusal(key, "a list of whole numbers")
+        }
         let numbers = list.compactMap(Self.whole)
         guard numbers.count == list.count else { throw refusal(key, "a list of whole numbers") }
         return numbers

@@ -8,9 +8,9 @@ struct ApplyCommand: ParsableCommand {
         commandName: "apply",
         abstract: "Run one layer on tensors from a file.",
         discussion: #"""
-            Keys of --config are the reference constructor's arguments, weights have the reference's \#
-            state_dict names and axis order, all files are safetensors. Every key and every weight \#
-            must be used; nothing is written on failure.
+            Keys of --config are the reference constructor's arguments, weights have the \#
+            reference's state_dict names and axis order, all files are safetensors. Every key \#
+            and every weight must be used; nothing is written on failure.
 
             Examples:
               protean apply --list
@@ -47,8 +47,8 @@ struct ApplyCommand: ParsableCommand {
     @Flag(help: "Print one layer's keys, inputs and weights, as LAYER --help does.")
     var helpLayer = false
 
-    /// Turns `apply LAYER --help` into `apply LAYER --help-layer`: the parser keeps `--help` for the
-    /// command itself.
+    /// Turns `apply LAYER --help` into `apply LAYER --help-layer`: the parser keeps `--help` for
+    /// the command itself.
     static func withLayerHelp(_ arguments: [String]) -> [String] {
         guard arguments.count >= 3, arguments[0] == "apply", !arguments[1].hasPrefix("-") else {
             return arguments

@@ -9,9 +9,9 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure a model, whole and layer by layer.",
         discussion: """
             The whole model is timed without recording; layers are timed in further runs with \
-            recording on. Every figure is a median over --repeat runs after one warm-up. GFLOP/s count \
-            two operations per executed multiply-add. The input is random; a model without weights \
-            runs on seeded initial values.
+            recording on. Every figure is a median over --repeat runs after one warm-up. GFLOP/s \
+            count two operations per executed multiply-add. The input is random; a model without \
+            weights runs on seeded initial values.
 
             Examples:
               protean bench protean_tiny
@@ -92,8 +92,8 @@ struct BenchReport: Encodable {
         let layer: String
         let output: [Int]
         let milliseconds: Double
-        let multiply_adds: Int
-        let executed_multiply_adds: Int
+        let multiplyAdds: Int
+        let executedMultiplyAdds: Int
         let gflops: Double
         /// Share of the sum of all layers' times.
         let share: Double
@@ -106,8 +106,8 @@ struct BenchReport: Encodable {
     let threads: Int
     let repeats: Int
     let milliseconds: Double
-    let multiply_adds: Int
-    let executed_multiply_adds: Int
+    let multiplyAdds: Int
+    let executedMultiplyAdds: Int
     let gflops: Double
     let layers: [Entry]
 
@@ -135,8 +135,8 @@ struct BenchReport: Encodable {
         threads = try Runtime.threads()
         repeats = count
         milliseconds = seconds * 1e3
-        multiply_adds = cost.multiplyAdds
-        executed_multiply_adds = cost.executedMultiplyAdds
+        multiplyAdds = cost.multiplyAdds
+        executedMultiplyAdds = cost.executedMultiplyAdds
         gflops = Self.rate(cost, seconds)
         layers = Self.entries(runs)
     }
@@ -150,8 +150,8 @@ struct BenchReport: Encodable {
         return zip(runs[0], medians).map { event, seconds in
             Entry(
                 path: event.path, layer: event.layer, output: event.outputShape,
-                milliseconds: seconds * 1e3, multiply_adds: event.cost.multiplyAdds,
-                executed_multiply_adds: event.cost.executedMultiplyAdds,
+                milliseconds: seconds * 1e3, multiplyAdds: event.cost.multiplyAdds,
+                executedMultiplyAdds: event.cost.executedMultiplyAdds,
                 gflops: rate(event.cost, seconds), share: sum > 0 ? seconds / sum : 0)
         }
     }
@@ -167,17 +167,20 @@ struct BenchReport: Encodable {
         ])
         for layer in layers {
             table.add(
-                layer.path, layer.layer, Text.shape(layer.output), Text.fixed(layer.milliseconds, 3),
-                Text.percent(layer.share), Text.short(layer.multiply_adds),
-                layer.multiply_adds > 0 ? Text.fixed(layer.gflops, 1) : "")
+                layer.path, layer.layer, Text.shape(layer.output),
+                Text.fixed(layer.milliseconds, 3),
+                Text.percent(layer.share), Text.short(layer.multiplyAdds),
+                layer.multiplyAdds > 0 ? Text.fixed(layer.gflops, 1) : "")
         }
-        Swift.print("\(model), weights: \(weights), input \(Text.shape(input)), \(isa), "
-            + "\(threads) \(threads == 1 ? "thread" : "threads"), median of \(repeats)")
+        Swift.print(
+            "\(model), weights: \(weights), input \(Text.shape(input)), \(isa), "
+                + "\(threads) \(threads == 1 ? "thread" : "threads"), median of \(repeats)")
         table.print(indent: "  ")
-        var line = "  whole model: \(Text.fixed(milliseconds, 3)) ms, "
-            + "\(Text.short(multiply_adds)) multiply-adds, \(Text.fixed(gflops, 1)) GFLOP/s"
-        if executed_multiply_adds != multiply_adds {
-            let share = Double(executed_multiply_adds) / Double(multiply_adds)
+        var line =
+            "  whole model: \(Text.fixed(milliseconds, 3)) ms, "
+            + "\(Text.short(multiplyAdds)) multiply-adds, \(Text.fixed(gflops, 1)) GFLOP/s"
+        if executedMultiplyAdds != multiplyAdds {
+            let share = Double(executedMultiplyAdds) / Double(multiplyAdds)
             line += ", \(Text.percent(share)) executed"
         }
         Swift.print(line)

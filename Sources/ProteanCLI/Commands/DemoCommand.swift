@@ -9,8 +9,8 @@ struct DemoCommand: ParsableCommand {
         commandName: "demo",
         abstract: "Classify the shipped images with the embedded network, then time a few kernels.",
         discussion: """
-            Needs no files and no network connection. Multiply-adds are printed twice: those of the \
-            whole network, and those that were executed.
+            Needs no files and no network connection. Multiply-adds are printed twice: those of \
+            the whole network, and those that were executed.
 
             Examples:
               protean demo
@@ -50,8 +50,10 @@ struct DemoCommand: ParsableCommand {
                 Text.short(result.executedMultiplyAdds))
         }
         table.print(indent: "  ")
-        print("  \(correct) of \(images.count) correct, median \(Text.fixed(Text.median(times), 3)) ms "
-            + "per image, \(try Runtime.isa().rawValue), threads: \(try Runtime.threads())")
+        let median = Text.fixed(Text.median(times), 3)
+        print(
+            "  \(correct) of \(images.count) correct, median \(median) ms "
+                + "per image, \(try Runtime.isa().rawValue), threads: \(try Runtime.threads())")
     }
 
     private static func name(of index: Int, in model: Model) -> String {
@@ -65,7 +67,9 @@ struct DemoCommand: ParsableCommand {
         let beside = Bundle.main.executableURL?.resolvingSymlinksInPath()
             .deletingLastPathComponent().appendingPathComponent("kernelbench")
         guard let beside, FileManager.default.isExecutableFile(atPath: beside.path) else {
-            print("kernels: build their benchmark with `swift build -c release --product kernelbench`")
+            print(
+                "kernels: build their benchmark with `swift build -c release --product kernelbench`"
+            )
             return
         }
         // What was printed so far must come first when output goes to a pipe.

@@ -9,8 +9,8 @@ struct InfoCommand: ParsableCommand {
         commandName: "info",
         abstract: "Describe a weight file or a model.",
         discussion: """
-            A path that exists is a weight file (or a model's directory); anything else is a model's \
-            name.
+            A path that exists is a weight file (or a model's directory); anything else is a \
+            model's name.
 
             Examples:
               protean info weights.safetensors
@@ -28,7 +28,8 @@ struct InfoCommand: ParsableCommand {
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: subject, isDirectory: &isDirectory)
         if exists, !isDirectory.boolValue {
-            let report = FileReport(try Checkpoint.open(subject, formats: ModelLoader.standard.formats))
+            let report = FileReport(
+                try Checkpoint.open(subject, formats: ModelLoader.standard.formats))
             return json ? try Standard.json(report) : report.print()
         }
         let loader = ModelLoader.standard
@@ -73,8 +74,9 @@ private struct FileReport: Encodable {
     }
 
     func print() {
-        Swift.print("\(file): \(format), \(tensors.count) tensors, "
-            + "\(Text.grouped(parameters)) parameters, \(Text.grouped(bytes)) bytes")
+        Swift.print(
+            "\(file): \(format), \(tensors.count) tensors, "
+                + "\(Text.grouped(parameters)) parameters, \(Text.grouped(bytes)) bytes")
         for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
             Swift.print("  \(name): \(text)")
         }
@@ -98,7 +100,7 @@ private struct ModelReport: Encodable {
         let input: [Int]
         let output: [Int]
         let parameters: Int
-        let multiply_adds: Int
+        let multiplyAdds: Int
     }
 
     let model: String
@@ -108,7 +110,7 @@ private struct ModelReport: Encodable {
     let output: [Int]
     let layers: [Entry]
     let parameters: Int
-    let multiply_adds: Int
+    let multiplyAdds: Int
 
     init(_ made: Model) throws {
         model = made.plugin.name
@@ -119,17 +121,19 @@ private struct ModelReport: Encodable {
         layers = trace.events.map {
             Entry(
                 path: $0.path, layer: $0.layer, input: $0.inputShape, output: $0.outputShape,
-                parameters: $0.cost.parameters, multiply_adds: $0.cost.multiplyAdds)
+                parameters: $0.cost.parameters, multiplyAdds: $0.cost.multiplyAdds)
         }
         output = try made.outputShape(for: input)
         parameters = made.parameterCount
-        multiply_adds = trace.totalCost.multiplyAdds
+        multiplyAdds = trace.totalCost.multiplyAdds
     }
 
     func print() {
         Swift.print("\(model): \(summary)")
-        Swift.print("  input \(Text.shape(input)), output \(Text.shape(output)), "
-            + "\(Text.grouped(parameters)) parameters, \(Text.grouped(multiply_adds)) multiply-adds")
+        Swift.print(
+            "  input \(Text.shape(input)), output \(Text.shape(output)), "
+                + "\(Text.grouped(parameters)) parameters, "
+                + "\(Text.grouped(multiplyAdds)) multiply-adds")
         Swift.print("  weights: \(weights)")
         var table = Table([
             ("path", .left), ("layer", .left), ("output", .left), ("parameters", .right),
@@ -138,7 +142,7 @@ private struct ModelReport: Encodable {
         for layer in layers {
             table.add(
                 layer.path, layer.layer, Text.shape(layer.output), Text.grouped(layer.parameters),
-                Text.grouped(layer.multiply_adds))
+                Text.grouped(layer.multiplyAdds))
         }
         table.print(indent: "  ")
     }

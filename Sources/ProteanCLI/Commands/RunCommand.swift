@@ -51,8 +51,9 @@ struct RunCommand: ParsableCommand {
     }
 
     private static func printTable(_ result: Classification) {
-        print("\(result.file)  \(Text.fixed(result.milliseconds, 3)) ms, "
-            + "\(Text.short(result.multiplyAdds)) multiply-adds")
+        print(
+            "\(result.file)  \(Text.fixed(result.milliseconds, 3)) ms, "
+                + "\(Text.short(result.multiplyAdds)) multiply-adds")
         var table = Table([
             ("rank", .right), ("class", .left), ("probability", .right), ("logit", .right),
         ])

@@ -10,6 +10,17 @@ struct Classification: Encodable {
         let label: String?
         let probability: Double
         let logit: Float
+
+        enum CodingKeys: CodingKey { case index, label, probability, logit }
+
+        /// As the compiler would, but a missing label is null instead of absent.
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(index, forKey: .index)
+            try container.encode(label, forKey: .label)
+            try container.encode(probability, forKey: .probability)
+            try container.encode(logit, forKey: .logit)
+        }
     }
 
     let file: String
@@ -19,12 +30,6 @@ struct Classification: Encodable {
     let milliseconds: Double
     let multiplyAdds: Int
     let executedMultiplyAdds: Int
-
-    enum CodingKeys: String, CodingKey {
-        case file, predictions, milliseconds
-        case multiplyAdds = "multiply_adds"
-        case executedMultiplyAdds = "executed_multiply_adds"
-    }
 }
 
 /// A model that turns images into class scores.

@@ -13,6 +13,10 @@ struct DemoImage: Sendable {
 
     /// The images shipped with the embedded network.
     static func shipped() throws -> [DemoImage] {
-        throw Failure("this build has no embedded network '\(model)'")
+        let images = ProteanTiny.demoImages.map {
+            DemoImage(name: $0.name, path: $0.path, label: $0.label)
+        }
+        guard !images.isEmpty else { throw Failure("the images of '\(model)' are missing") }
+        return images
     }
 }

@@ -7,10 +7,12 @@ enum Standard {
         FileHandle.standardError.write(Data((line + "\n").utf8))
     }
 
-    /// Writes a value as JSON to standard output, names sorted; NaN and infinities as text.
+    /// Writes a value as JSON to standard output: names sorted and in snake_case, NaN and
+    /// infinities as text.
     static func json(_ value: some Encodable) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.nonConformingFloatEncodingStrategy = .convertToString(
             positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
         print(String(decoding: try encoder.encode(value), as: UTF8.self))

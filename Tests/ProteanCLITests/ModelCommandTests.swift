@@ -1,0 +1,135 @@
+import Foundation
+import Protean
+import ProteanImage
+import ProteanModels
+import Testing
+
+@testable import ProteanCLI
+
+/// Commands on a real architecture with seeded weights in a file.
+@Suite struct ModelCommandTests {
+    private static let name = "resnet20_cifar"
+    private let folder: TemporaryFolder
+    private let weights: String
+    private let image: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        weights = folder.path("w.safetensors")
+        image = folder.path("a.png")
+        try ModelLoader.standard.makeModel(Self.name).save(to: weights)
+        let pixels = (0..<40 * 33 * 3).map { UInt8(truncatingIfNeeded: $0 &* 37) }
+        try Image(width: 40, height: 33, channels: 3, pixels: pixels).writePNG(to: image)
+    }
+
+    private func json(_ result: CommandResult) throws -> [[String: Any]] {
+        try #require(result.status == 0, "\(result.errors)")
+        return try #require(
+            JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [[String: Any]])
+    }
+
+    @Test func runPrintsWhatTheLibraryComputes() throws {
+        let model = try ModelLoader.standard.load(weights, as: Self.name)
+        let input = try #require(model.plugin.preprocessing).tensor(from: Image.decode(image))
+        let logits = try model(input).elements
+        let best = try #require(logits.indices.max { logits[$0] < logits[$1] })
+
+        let result = try json(
+            protean("run", Self.name, "--weights", weights, "--image", image, image, "--json"))
+        #expect(result.count == 2)
+        #expect(result[0]["file"] as? String == image)
+        #expect(
+            result[0]["multiply_adds"] as? Int == (try model.cost(for: input.shape)).multiplyAdds)
+        #expect((result[0]["milliseconds"] as? Double ?? 0) > 0)
+        let predictions = try #require(result[0]["predictions"] as? [[String: Any]])
+        #expect(predictions.count == 5)
+        #expect(predictions[0]["index"] as? Int == best)
+        #expect(predictions[0]["label"] as? String == model.plugin.classNames[best])
+        #expect((predictions[0]["logit"] as? Double).map { Float($0) } == logits[best])
+
+        let table = try protean(
+            "run", Self.name, "--weights", weights, "--image", image, "--top", "2")
+        #expect(table.status == 0)
+        let lines = table.output.split(separator: "\n")
+        #expect(lines.count == 4)
+        #expect(lines[0].hasPrefix(image))
+        #expect(lines[2].contains(model.plugin.classNames[best]))
+    }
+
+    @Test func benchReportsEveryLayerForEveryThreadCount() throws {
+        let reports = try json(
+            protean("bench", Self.name, "--repeat", "2", "--threads", "1,2", "--json"))
+        #expect(reports.map { $0["threads"] as? Int } == [1, 2])
+        let layers = try #require(reports[0]["layers"] as? [[String: Any]])
+        #expect(layers.contains { $0["path"] as? String == "conv1" })
+        let shares = layers.reduce(0) { $0 + ($1["share"] as? Double ?? 0) }
+        #expect(abs(shares - 1) < 1e-9)
+        let sum = layers.reduce(0) { $0 + ($1["multiply_adds"] as? Int ?? 0) }
+        #expect(reports[0]["multiply_adds"] as? Int == sum)
+        #expect(reports[0]["weights"] as? String == Model.seededSource)
+        let table = try protean("bench", Self.name, "--repeat", "1")
+        #expect(table.output.contains("whole model:") && table.output.contains("GFLOP/s"))
+    }
+
+    @Test func infoDescribesAModel() throws {
+        let result = try protean("info", Self.name)
+        #expect(result.status == 0)
+        #expect(result.output.contains("input [1, 32, 32, 3], output [1, 10]"))
+        #expect(result.output.contains("conv1"))
+    }
+
+    private func expectFailure(_ arguments: [String], _ parts: String...) throws {
+        let result = try protean(arguments)
+        #expect(result.status == 1)
+        #expect(result.output.isEmpty)
+        #expect(result.errorLines.count == 1, "\(result.errors)")
+        for part in parts {
+            #expect(result.errors.contains(part), "\(result.errors) lacks \(part)")
+        }
+    }
+
+    private func run(_ image: String) -> [String] {
+        ["run", Self.name, "--weights", weights, "--image", image]
+    }
+
+    @Test func badImagesAreRefusedByName() throws {
+        let golden = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("Golden/images")
+        func bytes(_ name: String) throws -> Data {
+            try Data(contentsOf: golden.appendingPathComponent(name))
+        }
+        try expectFailure(run("/nowhere/a.png"), "/nowhere/a.png: No such file or directory")
+        try expectFailure(
+            run(folder.write(try bytes("rgb.png").dropLast(60), to: "cut.png")),
+            "cut.png: truncated image")
+        try expectFailure(
+            run(folder.write(try bytes("420.jpg").dropLast(200), to: "cut.jpg")),
+            "cut.jpg: truncated image")
+        var damaged = try bytes("rgb.png")
+        damaged[45] ^= 0xFF
+        try expectFailure(run(folder.write(damaged, to: "bad.png")), "bad.png: corrupt image")
+        try expectFailure(run(golden.appendingPathComponent("cmyk.jpg").path), "cmyk.jpg", "CMYK")
+        try expectFailure(
+            run(folder.write(Array("plain text".utf8), to: "a.txt")), "not an image")
+    }
+
+    @Test func badWeightsAreRefusedByName() throws {
+        try expectFailure(
+            ["run", Self.name, "--weights", "/nowhere/w.pth", "--image", image], "/nowhere/w.pth")
+        try expectFailure(["run", Self.name, "--image", image], Self.name, "give --weights")
+        try expectFailure(
+            ["run", "mobilenet_v2", "--weights", weights, "--image", image],
+            "w.safetensors: weights do not fit the model")
+        try expectFailure(
+            ["bench", Self.name, "--config", #"{"no_such_option": 1}"#], "no_such_option")
+    }
+
+    /// Skipped in a build without the embedded network.
+    @Test(.enabled(if: !ProteanTiny.demoImages.isEmpty))
+    func demoClassifiesItsImages() throws {
+        let result = try protean("demo", "--skip-kernels")
+        #expect(result.status == 0, "\(result.errors)")
+        for image in ProteanTiny.demoImages { #expect(result.output.contains(image.name)) }
+        #expect(result.output.contains("of \(ProteanTiny.demoImages.count) correct"))
+    }
+}

@@ -52,29 +52,85 @@ static void transpose_tile(size_t rows, size_t columns, const float *x, size_t x
         for (size_t k = j; k < columns; k++) y[i * y_step + k] = x[i + k * x_step];
 }
 
+// The loops of a transposition with few columns (or few rows): `narrow` is a constant at every
+// call, so they unroll and vectorise.
+static inline __attribute__((always_inline)) void transpose_narrow(
+    bool few_rows, size_t narrow, size_t length, const float *x, size_t x_step, float *y,
+    size_t y_step) {
+    for (size_t i = 0; i < length; i++)
+        for (size_t k = 0; k < narrow; k++) {
+            if (few_rows)
+                y[k * y_step + i] = x[k + i * x_step];
+            else
+                y[i * y_step + k] = x[i + k * x_step];
+        }
+}
+
 static void transpose(size_t rows, size_t columns, const float *x, size_t x_step, float *y,
                       size_t y_step) {
+    if (columns == 3 && y_step == 3) {
+        transpose_narrow(false, 3, rows, x, x_step, y, 3);
+        return;
+    }
+    if (rows == 3 && x_step == 3) {
+        transpose_narrow(true, 3, columns, x, 3, y, y_step);
+        return;
+    }
+    if (rows == 2) {
+        transpose_narrow(true, 2, columns, x, x_step, y, y_step);
+        return;
+    }
     for (size_t i = 0; i < rows; i += TILE)
         for (size_t j = 0; j < columns; j += TILE)
             transpose_tile(ptn_min(TILE, rows - i), ptn_min(TILE, columns - j),
                            x + i + j * x_step, x_step, y + i * y_step + j, y_step);
 }
 
-// One item: one piece of `inner` at one position of the outer axes, whole along the last axis.
-static void permute_item(const permute_job *j, size_t item) {
-    size_t last = j->rank - 1, rest = item / j->blocks, begin = item % j->blocks * j->block;
-    const float *x = j->x;
-    float *y = j->y;
+// Where an item lies: one piece of `inner` at one position of the outer axes, whole along the last
+// axis.
+typedef struct cursor {
+    size_t at[MOST]; // of the outer axes
+    size_t piece;    // of `inner`
+    size_t x, y;     // offset of the outer position
+} cursor;
+
+static bool is_outer(const permute_job *j, size_t axis) {
+    return axis != j->inner && axis != j->rank - 1;
+}
+
+static cursor cursor_at(const permute_job *j, size_t item) {
+    cursor c = {.piece = item % j->blocks};
+    size_t rest = item / j->blocks;
     for (size_t a = j->rank; a-- > 0;) {
-        if (a == j->inner || a == last) continue;
-        size_t at = rest % j->sizes[a];
+        if (!is_outer(j, a)) continue;
+        c.at[a] = rest % j->sizes[a];
         rest /= j->sizes[a];
-        x += at * j->x_steps[a];
-        y += at * j->y_steps[a];
+        c.x += c.at[a] * j->x_steps[a];
+        c.y += c.at[a] * j->y_steps[a];
     }
+    return c;
+}
+
+// Counting up is much cheaper than dividing where items are small.
+static void advance(const permute_job *j, cursor *c) {
+    if (++c->piece < j->blocks) return;
+    c->piece = 0;
+    for (size_t a = j->rank; a-- > 0;) {
+        if (!is_outer(j, a)) continue;
+        c->x += j->x_steps[a];
+        c->y += j->y_steps[a];
+        if (++c->at[a] < j->sizes[a]) return;
+        c->x -= j->sizes[a] * j->x_steps[a];
+        c->y -= j->sizes[a] * j->y_steps[a];
+        c->at[a] = 0;
+    }
+}
+
+static void permute_item(const permute_job *j, const cursor *c) {
+    size_t last = j->rank - 1, begin = c->piece * j->block;
     size_t n = ptn_min(j->block, j->sizes[j->inner] - begin);
-    x += begin * j->x_steps[j->inner];
-    y += begin * j->y_steps[j->inner];
+    const float *x = j->x + c->x + begin * j->x_steps[j->inner];
+    float *y = j->y + c->y + begin * j->y_steps[j->inner];
     if (j->inner == last && n >= 16)
         memcpy(y, x, n * sizeof *y);
     else if (j->inner == last)
@@ -86,8 +142,8 @@ static void permute_item(const permute_job *j, size_t item) {
 static void permute_task(void *context, size_t index, int thread) {
     (void)thread;
     const permute_job *j = context;
-    size_t end = ptn_min(j->items, (index + 1) * j->items_per_task);
-    for (size_t item = index * j->items_per_task; item < end; item++) permute_item(j, item);
+    size_t item = index * j->items_per_task, end = ptn_min(j->items, item + j->items_per_task);
+    for (cursor c = cursor_at(j, item); item < end; item++, advance(j, &c)) permute_item(j, &c);
 }
 
 // Drops axes of size 1 and merges neighbours that stay neighbours.

@@ -73,7 +73,7 @@ typedef struct ptn_tile_args {
     size_t row_offset;        // added to every row pointer: the group's first channel
     const float *panel;       // [taps][channels][width]
     const char *prefetch;     // bytes that later tiles will want in the second-level cache ...
-    size_t prefetch_step;     // ... so many per PTN_TILE_UNROLL channels; 0: none
+    size_t prefetch_step;     // ... so many per PTN_TILE_UNROLL channels
     size_t columns;           // output channels to store, 1 ... width
     float *partial;           // [m][width]: unfinished sums, when taps come in several blocks
     bool first, last;         // whether this is the first, the last block of taps

@@ -125,24 +125,36 @@ typedef struct chunk {
     float *partial; // [rows][width of a panel]
 } chunk;
 
-// The taps that `a` names, on every tile of the chunk.
+// What a tile brings into the second-level cache while it runs: `bytes` from `from` on, evenly over
+// its turns.
+static void set_prefetch(ptn_tile_args *a, const void *from, size_t bytes) {
+    const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
+    a->prefetch = from;
+    a->prefetch_step = turns > 0 ? ptn_min(PTN_TILE_PREFETCH, ptn_div_up(bytes, turns)) : 0;
+}
+
+// The taps that `a` names, on every tile of the chunk. `next` are the weights that come after these,
+// NULL when those are in the cache already; `fresh` says that no panel before this one has read the
+// chunk's pixels.
 static void run_block(const direct_job *j, const chunk *ch, ptn_tile_args *a, size_t vectors,
-                      size_t channel) {
+                      size_t channel, const char *next, bool fresh) {
     const size_t k = j->shape->k, width = vectors * j->panels.vector;
     const float *const *rows = a->rows;
+    const float *const *last_tap = rows + (a->taps - 1) * a->rows_step;
     const size_t tiles = ptn_div_up(ch->rows, ptn_tile_rows(j->isa, vectors));
-    // While this block is multiplied, the next one of about the same size comes in.
     const size_t bytes = a->taps * a->channels * width * sizeof(float);
-    const size_t per_tile = a->taps * (a->channels / PTN_TILE_UNROLL) * PTN_TILE_PREFETCH;
-    const char *next = (const char *)a->panel + bytes;
+    const size_t pixel = j->shape->stride_w * j->shape->c * sizeof(float);
     for (size_t t = 0; t < tiles; t++) {
-        const bool wanted = t * per_tile < bytes;
-        a->prefetch = wanted ? next + t * per_tile : (const char *)a->panel;
-        a->prefetch_step = wanted ? PTN_TILE_PREFETCH : 0;
-        size_t begin = part_begin(ch->rows, tiles, t);
-        size_t height = part_begin(ch->rows, tiles, t + 1) - begin;
+        size_t begin = part_begin(ch->rows, tiles, t), end = part_begin(ch->rows, tiles, t + 1);
+        size_t height = end - begin;
         a->rows = rows + begin;
         a->partial = ch->partial + begin * width;
+        set_prefetch(a, a->panel, 0);
+        if (next)
+            set_prefetch(a, next + bytes / tiles * t, ptn_div_up(bytes, tiles));
+        else if (fresh && end < ch->rows)
+            // The next tile's pixels at the last tap: no earlier output has read them.
+            set_prefetch(a, last_tap[end] + a->row_offset, height * pixel);
         float *y = j->y + (ch->sample * j->pixels + ch->first + begin) * k + channel;
         for (size_t m = 0; m < height; m++) ch->out[m] = y + m * k;
         (*j->tiles)[vectors - 1][height - 1](a);
@@ -150,14 +162,16 @@ static void run_block(const direct_job *j, const chunk *ch, ptn_tile_args *a, si
     }
 }
 
-static void run_panel(const direct_job *j, const chunk *ch, size_t group, size_t panel) {
+static void run_panel(const direct_job *j, const chunk *ch, size_t index) {
     const ptn_conv2d_shape *s = j->shape;
+    const size_t group = index / j->panels.count, panel = index % j->panels.count;
     const ptn_conv2d_epilogue *e = j->epilogue;
     const size_t taps = s->kh * s->kw, in = s->c / s->groups, out = s->k / s->groups;
     const size_t column = panel * j->panels.width, channel = group * out + column;
     const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
     const size_t tap_floats = in * vectors * j->panels.vector;
     const size_t block = ptn_max(1, BLOCK_BYTES / (tap_floats * sizeof(float)));
+    const bool cold = (ch->panel_end - ch->panel_begin) * taps * tap_floats > BLOCK_BYTES / 4;
     const float *weights = j->packed + ch->sample * j->packed_stride +
                            taps * in * (group * j->panels.padded + column);
     ptn_tile_args a = {
@@ -180,7 +194,10 @@ static void run_panel(const direct_job *j, const chunk *ch, size_t group, size_t
         a.last = tap + a.taps == taps;
         a.rows = ch->table + tap * a.rows_step;
         a.panel = weights + tap * tap_floats;
-        run_block(j, ch, &a, vectors, channel);
+        // Weights that fit one block stay where they are from one chunk to the next.
+        const bool more = !a.last || index + 1 < ch->panel_end;
+        const char *next = more && cold ? (const char *)(a.panel + a.taps * tap_floats) : NULL;
+        run_block(j, ch, &a, vectors, channel, next, index == ch->panel_begin && a.last);
     }
 }
 
@@ -204,7 +221,7 @@ static void run_chunk(void *context, size_t index, int thread) {
     const float *image = j->x + ch.sample * s->h * s->w * s->c;
     fill_table(j, image, ch.first, ch.rows, ch.table);
     for (size_t p = ch.panel_begin; p < ch.panel_end; p++)
-        run_panel(j, &ch, p / j->panels.count, p % j->panels.count);
+        run_panel(j, &ch, p);
 }
 
 // Cuts the work into tasks: nearly equal, several per thread when there is enough, by pixels first

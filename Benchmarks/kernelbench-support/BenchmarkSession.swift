@@ -43,7 +43,9 @@ package struct BenchmarkSession {
             let timings: [Timing]
             do {
                 let call = try prepared[index].load()
-                timings = try Measurement(minimumTime: minimumTime).run(configurations, call)
+                timings = try Measurement(
+                    minimumTime: minimumTime, gauge: Roofline.quickPeak
+                ).run(configurations, call)
             } catch let error as ProteanError {
                 throw one.error(nil, expected: "a case that runs", found: "\(error)")
             }
@@ -63,7 +65,8 @@ package struct BenchmarkSession {
             return BenchmarkResult(
                 name: one.name, kernel: one.kernel, configuration: configurations[index],
                 timing: timings[index], flops: prepared.flops, bytes: prepared.bytes,
-                executedShare: prepared.executedShare, roofline: rooflines[index],
+                executedShare: prepared.executedShare,
+                roofline: rooflines[index].withPeak(timings[index].peak),
                 singleThread: single.map { timings[$0].median })
         }
     }

@@ -66,6 +66,7 @@ package struct JSONReport: Encodable {
         var gbs: Double
         var executedShare: Double
         var rooflineShare: Double
+        var fmaPeakGflops: Double
         var bound: String
         var speedup: Double?
 
@@ -86,6 +87,7 @@ package struct JSONReport: Encodable {
             gbs = result.gbs
             executedShare = result.executedShare
             rooflineShare = result.rooflineShare
+            fmaPeakGflops = result.roofline.peakGflops
             bound = result.bound.rawValue
             speedup = result.speedup
         }
@@ -99,6 +101,7 @@ package struct JSONReport: Encodable {
             case timeUnit = "time_unit"
             case executedShare = "executed_share"
             case rooflineShare = "roofline_share"
+            case fmaPeakGflops = "fma_peak_gflops"
             case speedup
         }
     }

@@ -25,7 +25,11 @@ package struct Timing: Sendable {
     package var calls = 0
     /// Wall seconds in all samples.
     package var total = 0.0
+    /// The machine's multiply-add peak in GFLOP/s, measured once per turn.
+    package var peaks: [Double] = []
 
+    /// Median multiply-add peak of the turns in GFLOP/s; nil when it was not measured.
+    package var peak: Double? { peaks.isEmpty ? nil : Statistics.median(peaks) }
     /// Median wall seconds per call.
     package var median: Double { Statistics.median(samples) }
     /// (p90 - p10) / median of the samples.
@@ -49,8 +53,16 @@ package struct Measurement {
     /// Shorter calls are timed several at a time, so that reading the clock does not show.
     private let shortestSample = 50e-6
 
-    /// A measurement that spends `minimumTime` seconds on each configuration.
-    package init(minimumTime: Double) { self.minimumTime = minimumTime }
+    /// Measures the machine's peak between turns.
+    private let gauge: ((Configuration) throws -> Double)?
+
+    /// A measurement that spends `minimumTime` seconds on each configuration. `gauge` is asked for
+    /// the multiply-add peak in GFLOP/s before every turn: the clock of a shared machine drifts, and
+    /// a share of a peak from another minute would be off by as much.
+    package init(minimumTime: Double, gauge: ((Configuration) throws -> Double)? = nil) {
+        self.minimumTime = minimumTime
+        self.gauge = gauge
+    }
 
     /// Times `run`, in the order of `configurations`.
     package func run(
@@ -63,8 +75,9 @@ package struct Measurement {
         var open = Set(configurations.indices)
         while !open.isEmpty {
             for (index, one) in configurations.enumerated() where open.contains(index) {
+                if let gauge { timings[index].peaks.append(try gauge(one)) }
                 try Runtime.with(isa: one.isa, threads: one.threads) {
-                    if configurations.count > 1 { Self.consume(try run()) }
+                    if configurations.count > 1 || gauge != nil { Self.consume(try run()) }
                     try turn(run, batch: batches[index], &timings[index])
                 }
                 if isDone(timings[index]) { open.remove(index) }

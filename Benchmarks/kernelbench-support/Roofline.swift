@@ -28,6 +28,22 @@ package struct Roofline: Sendable {
         self.copyGBs = copyGBs
     }
 
+    /// The multiply-add peak alone, within some milliseconds.
+    package static func quickPeak(_ configuration: Configuration) throws -> Double {
+        try Runtime.with(isa: configuration.isa, threads: configuration.threads) {
+            var runtime = try Runtime.current()
+            var peak = 0.0
+            try ptn_measure_fma_peak(&runtime, 0.01, &peak).check("roofline")
+            return peak
+        }
+    }
+
+    /// The same limits with another multiply-add peak.
+    package func withPeak(_ gflops: Double?) -> Roofline {
+        Roofline(
+            configuration: configuration, peakGflops: gflops ?? peakGflops, copyGBs: copyGBs)
+    }
+
     /// Measures for about twice `seconds`.
     package static func measure(
         _ configuration: Configuration, seconds: Double

@@ -1,0 +1,19 @@
+// Every kernel's contract in one include, for callers in C.
+#ifndef PROTEAN_KERNELS_H
+#define PROTEAN_KERNELS_H
+
+#include "ptn_activation.h"
+#include "ptn_conv2d.h"
+#include "ptn_convert.h"
+#include "ptn_dynamic_relu.h"
+#include "ptn_elementwise.h"
+#include "ptn_expert_mix.h"
+#include "ptn_layout.h"
+#include "ptn_pool.h"
+#include "ptn_resize.h"
+#include "ptn_roofline.h"
+#include "ptn_runtime.h"
+#include "ptn_softmax.h"
+#include "ptn_status.h"
+
+#endif

@@ -56,6 +56,7 @@ let package = Package(
         .target(
             name: "ProteanModels",
             dependencies: ["Protean"],
+            exclude: ["Training"],
             resources: [.process("Resources")],
             swiftSettings: strict),
         // PNG and JPEG decoding through the system's libpng and libjpeg-turbo.

@@ -29,6 +29,10 @@ package struct BenchmarkResult: Sendable {
     package var rooflineShare: Double {
         roofline.leastSeconds(flops: executedFlops, bytes: bytes) / seconds
     }
+    /// ``rooflineShare`` of the fastest tenth of the samples.
+    package var undisturbedShare: Double {
+        roofline.leastSeconds(flops: executedFlops, bytes: bytes) / timing.undisturbed
+    }
     /// Which limit comes first.
     package var bound: Roofline.Bound { roofline.bound(flops: executedFlops, bytes: bytes) }
     /// Time on one thread over time; nil when one thread was not measured.

@@ -66,6 +66,7 @@ package struct JSONReport: Encodable {
         var gbs: Double
         var executedShare: Double
         var rooflineShare: Double
+        var undisturbedShare: Double
         var fmaPeakGflops: Double
         var bound: String
         var speedup: Double?
@@ -87,6 +88,7 @@ package struct JSONReport: Encodable {
             gbs = result.gbs
             executedShare = result.executedShare
             rooflineShare = result.rooflineShare
+            undisturbedShare = result.undisturbedShare
             fmaPeakGflops = result.roofline.peakGflops
             bound = result.bound.rawValue
             speedup = result.speedup
@@ -101,6 +103,7 @@ package struct JSONReport: Encodable {
             case timeUnit = "time_unit"
             case executedShare = "executed_share"
             case rooflineShare = "roofline_share"
+            case undisturbedShare = "roofline_share_p10"
             case fmaPeakGflops = "fma_peak_gflops"
             case speedup
         }

@@ -32,6 +32,9 @@ package struct Timing: Sendable {
     package var peak: Double? { peaks.isEmpty ? nil : Statistics.median(peaks) }
     /// Median wall seconds per call.
     package var median: Double { Statistics.median(samples) }
+    /// Wall seconds per call that a tenth of the samples stayed below: how fast the call is while
+    /// nothing else uses the core.
+    package var undisturbed: Double { Statistics.quantile(0.1, of: samples) }
     /// (p90 - p10) / median of the samples.
     package var spread: Double { Statistics.spread(samples) }
     /// Median processor seconds per call.

@@ -3,7 +3,7 @@ import Protean
 /// Results as a table of plain text.
 package enum TableReport {
     static let header = [
-        "case", "threads", "isa", "time", "spread", "GFLOP/s", "GB/s", "roofline", "bound",
+        "case", "threads", "isa", "time", "spread", "GFLOP/s", "GB/s", "roofline", "p10", "bound",
         "speed-up", "executed",
     ]
 
@@ -12,7 +12,8 @@ package enum TableReport {
             result.name, "\(result.configuration.threads)", result.configuration.isa.rawValue,
             Format.seconds(result.seconds), Format.percent(result.timing.spread),
             Format.digits(result.gflops), Format.digits(result.gbs),
-            Format.percent(result.rooflineShare), result.bound.rawValue,
+            Format.percent(result.rooflineShare), Format.percent(result.undisturbedShare),
+            result.bound.rawValue,
             result.speedup.map { Format.digits($0) + "x" } ?? "-",
             Format.percent(result.executedShare),
         ]
@@ -37,7 +38,7 @@ package enum TableReport {
     package static func text(_ results: [BenchmarkResult]) -> String {
         let rows = [header] + results.map(cells)
         let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        let leftAligned: Set<Int> = [0, 2, 8]
+        let leftAligned: Set<Int> = [0, 2, 9]
         return rows.map { row in
             let padded = row.indices.map { column in
                 let space = String(repeating: " ", count: widths[column] - row[column].count)

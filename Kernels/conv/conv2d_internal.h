@@ -74,6 +74,8 @@ typedef struct ptn_tile_args {
     const float *panel;       // [taps][channels][width]
     const char *prefetch;     // bytes that later tiles will want in the second-level cache ...
     size_t prefetch_step;     // ... so many per PTN_TILE_UNROLL channels
+    const char *stores;       // where results will go: brought into the first-level cache ...
+    size_t stores_step;       // ... so many bytes per PTN_TILE_UNROLL channels
     size_t columns;           // output channels to store, 1 ... width
     float *partial;           // [m][width]: unfinished sums, when taps come in several blocks
     bool first, last;         // whether this is the first, the last block of taps

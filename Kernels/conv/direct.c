@@ -133,6 +133,14 @@ static void set_prefetch(ptn_tile_args *a, const void *from, size_t bytes) {
     a->prefetch_step = turns > 0 ? ptn_min(PTN_TILE_PREFETCH, ptn_div_up(bytes, turns)) : 0;
 }
 
+// Spread over the tile's turns: all at once they would keep the weights from coming in.
+static void set_stores(ptn_tile_args *a, const float *y, size_t height) {
+    const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
+    a->stores = (const char *)y;
+    a->stores_step =
+        turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
+}
+
 // The taps that `a` names, on every tile of the chunk. `next` are the weights that come after these,
 // NULL when those are in the cache already; `fresh` says that no panel before this one has read the
 // chunk's pixels.
@@ -157,6 +165,7 @@ static void run_block(const direct_job *j, const chunk *ch, ptn_tile_args *a, si
             set_prefetch(a, last_tap[end] + a->row_offset, height * pixel);
         float *y = j->y + (ch->sample * j->pixels + ch->first + begin) * k + channel;
         for (size_t m = 0; m < height; m++) ch->out[m] = y + m * k;
+        set_stores(a, y, height);
         (*j->tiles)[vectors - 1][height - 1](a);
         if (j->activate && a->last) finish_rows(j, a, height, channel);
     }

@@ -22,16 +22,39 @@ static ptn_status output_size(size_t size, size_t pad_a, size_t pad_b, size_t ke
     return PTN_OK;
 }
 
-static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
-    if (is_depthwise(s))
+static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
+                                ptn_conv2d_algorithm algorithm, size_t *floats) {
+    if (algorithm == PTN_CONV2D_DEPTHWISE)
         return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
     // The panels' padding can exceed the channels by less than one panel.
     if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
+    const bool winograd = algorithm == PTN_CONV2D_WINOGRAD_4X4; // planes of a 6 x 6 tile
+    const size_t kh = winograd ? 6 : s->kh, kw = winograd ? 6 : s->kw;
     size_t padded;
     ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
     if (!ptn_mul(panels.padded, s->groups, &padded)) return PTN_SIZE_OVERFLOW;
-    return ptn_float_bytes(s->kh, s->kw, s->c / s->groups, padded, floats) ? PTN_OK
-                                                                           : PTN_SIZE_OVERFLOW;
+    return ptn_float_bytes(kh, kw, s->c / s->groups, padded, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+}
+
+// The algorithm for a shape whose output size is known. The batch and the threads have no say: a
+// sample's result must not depend on its company.
+static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
+    plan->algorithm = is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
+    const bool applies = ptn_conv2d_winograd_applies(s);
+    if (s->choice == PTN_CONV2D_WINOGRAD && !applies) return PTN_BAD_ARGUMENT;
+    if (s->choice == PTN_CONV2D_WINOGRAD ||
+        (s->choice == PTN_CONV2D_AUTO && applies && ptn_conv2d_winograd_pays(isa, s, plan)))
+        plan->algorithm = PTN_CONV2D_WINOGRAD_4X4;
+    return packed_floats(isa, s, plan->algorithm, &plan->packed_floats);
+}
+
+static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    switch (plan->algorithm) {
+    case PTN_CONV2D_DEPTHWISE: return (size_t)plan->threads * s->kh * sizeof(float *);
+    case PTN_CONV2D_WINOGRAD_4X4: return ptn_conv2d_winograd_scratch(isa, s, plan);
+    case PTN_CONV2D_DIRECT: break;
+    }
+    return ptn_conv2d_direct_scratch(isa, s, plan);
 }
 
 // A rough time on one thread, for deciding about threads: two vector multiply-adds per cycle at
@@ -39,6 +62,7 @@ static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *
 static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_plan *plan) {
     double lanes = (double)ptn_isa_vector_floats(isa);
     double compute = plan->multiply_adds / (lanes * 2 * 2.5);
+    if (plan->algorithm == PTN_CONV2D_WINOGRAD_4X4) compute *= 0.4;
     double traffic = (double)plan->packed_floats * 4 / 10;
     return compute > traffic ? compute : traffic;
 }
@@ -54,7 +78,6 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
     if (status == PTN_OK)
         status = output_size(s->w, s->pad_left, s->pad_right, s->kw, s->dilation_w, s->stride_w,
                              &plan->out_w);
-    if (status == PTN_OK) status = packed_floats(runtime->isa, s, &plan->packed_floats);
     if (status != PTN_OK) return status;
 
     size_t table;
@@ -63,15 +86,13 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
         !ptn_float_bytes(plan->out_h, s->kh, 4, 1, &table) ||
         !ptn_float_bytes(plan->out_w, s->kw, 4, 1, &table))
         return PTN_SIZE_OVERFLOW;
-
-    plan->algorithm = is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
+    status = choose(runtime->isa, s, plan);
+    if (status != PTN_OK) return status;
     plan->multiply_adds = (double)s->n * (double)plan->out_h * (double)plan->out_w * (double)s->k *
                           (double)(s->c / s->groups) * (double)s->kh * (double)s->kw;
     plan->threads =
         ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, plan));
-    plan->scratch_bytes = plan->algorithm == PTN_CONV2D_DEPTHWISE
-                              ? (size_t)plan->threads * s->kh * sizeof(float *)
-                              : ptn_conv2d_direct_scratch(runtime->isa, s, plan);
+    plan->scratch_bytes = scratch_bytes(runtime->isa, s, plan);
     return PTN_OK;
 }
 
@@ -101,11 +122,18 @@ static void pack_group(const ptn_panels *p, size_t channels, size_t in, size_t t
     }
 }
 
-ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
-                           const float *scale, float *packed) {
+ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
+                           ptn_conv2d_algorithm algorithm, const float *weights, const float *scale,
+                           float *packed) {
     const ptn_conv2d_shape *s = shape;
     if (!ptn_isa_supported(isa)) return PTN_UNSUPPORTED_ISA;
-    if (!sizes_valid(s)) return PTN_BAD_ARGUMENT;
+    if (!sizes_valid(s) || (algorithm == PTN_CONV2D_DEPTHWISE) != is_depthwise(s))
+        return PTN_BAD_ARGUMENT;
+    if (algorithm == PTN_CONV2D_WINOGRAD_4X4) {
+        if (!ptn_conv2d_winograd_applies(s)) return PTN_BAD_ARGUMENT;
+        ptn_conv2d_winograd_pack(isa, s, weights, scale, packed);
+        return PTN_OK;
+    }
     if (is_depthwise(s)) {
         pack_depthwise(s, weights, scale, packed);
         return PTN_OK;
@@ -146,7 +174,12 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
         status = ptn_conv2d_plan_for(runtime, &s, &plan);
         if (status != PTN_OK) return status;
     }
-    return plan.algorithm == PTN_CONV2D_DEPTHWISE
-               ? ptn_conv2d_depthwise(runtime, &s, &plan, x, packed, packed_stride, epilogue, y)
-               : ptn_conv2d_direct(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+    switch (plan.algorithm) {
+    case PTN_CONV2D_DEPTHWISE:
+        return ptn_conv2d_depthwise(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+    case PTN_CONV2D_WINOGRAD_4X4:
+        return ptn_conv2d_winograd(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+    case PTN_CONV2D_DIRECT: break;
+    }
+    return ptn_conv2d_direct(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
 }

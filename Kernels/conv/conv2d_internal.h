@@ -129,4 +129,19 @@ ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
 size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
                                  const ptn_conv2d_plan *plan);
 
+// F(4x4, 3x3): floats of packed weights, scratch for a plan whose threads are known, packing, running.
+size_t ptn_conv2d_winograd_floats(ptn_isa isa, const ptn_conv2d_shape *shape);
+size_t ptn_conv2d_winograd_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
+                                   const ptn_conv2d_plan *plan);
+void ptn_conv2d_winograd_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
+                              const float *scale, float *packed);
+ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                               const ptn_conv2d_plan *plan, const float *x, const float *packed,
+                               size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
+                               float *y);
+// Whether it applies, and whether it is estimated to be faster than the direct sums.
+bool ptn_conv2d_winograd_applies(const ptn_conv2d_shape *shape);
+bool ptn_conv2d_winograd_pays(ptn_isa isa, const ptn_conv2d_shape *shape,
+                              const ptn_conv2d_plan *plan);
+
 #endif

@@ -12,6 +12,13 @@
 #include "ptn_activation.h"
 #include "ptn_runtime.h"
 
+// What the caller asks for.
+typedef enum ptn_conv2d_choice {
+    PTN_CONV2D_AUTO = 0, // whatever is estimated to be fastest
+    PTN_CONV2D_SUMS,     // the sums as written above: direct or depthwise
+    PTN_CONV2D_WINOGRAD, // Winograd's F(4x4, 3x3); PTN_BAD_ARGUMENT where it does not apply
+} ptn_conv2d_choice;
+
 typedef struct ptn_conv2d_shape {
     size_t n, h, w, c; // input; c is a multiple of groups
     size_t k;          // output channels; a multiple of groups
@@ -19,11 +26,16 @@ typedef struct ptn_conv2d_shape {
     size_t stride_h, stride_w, dilation_h, dilation_w; // at least 1
     size_t pad_top, pad_bottom, pad_left, pad_right;
     size_t groups; // at least 1
+    ptn_conv2d_choice choice;
 } ptn_conv2d_shape;
 
 typedef enum ptn_conv2d_algorithm {
     PTN_CONV2D_DIRECT = 0,    // indirect GEMM
     PTN_CONV2D_DEPTHWISE = 1, // one input and one output channel per group
+    // Tiles of 4 x 4 outputs from 36 products instead of 144: 3 x 3 kernels with stride 1, dilation 1
+    // and one group. Rounding errors are some ten times those of the direct sums, and a value that is
+    // not finite spreads over the tiles that read it.
+    PTN_CONV2D_WINOGRAD_4X4 = 2,
 } ptn_conv2d_algorithm;
 
 // Everything that follows from a shape.
@@ -31,23 +43,25 @@ typedef struct ptn_conv2d_plan {
     ptn_conv2d_algorithm algorithm;
     size_t out_h, out_w;
     size_t packed_floats; // length of one set of packed weights
-    // For all threads: at most 1 MiB each (a table of row addresses; kernels of more than 5,000
+    // For all threads: at most 2 MiB each for Winograd's transformed tiles, and 8 MiB more for all
+    // when few blocks are shared; for the others at most 1 MiB each (a table of row addresses; kernels of more than 5,000
     // taps need 200 bytes per tap), and one row of zeros and two small tables, 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together.
     size_t scratch_bytes;
     double multiply_adds; // taps that fall outside the image included
     int threads;          // how many of the runtime's threads are worth using
 } ptn_conv2d_plan;
 
-// PTN_BAD_ARGUMENT when a size breaks the contract above or the padded image is smaller than the
+// The algorithm depends on everything but the batch and the threads. PTN_BAD_ARGUMENT when a size breaks the contract above or the padded image is smaller than the
 // dilated kernel; PTN_SIZE_OVERFLOW when a buffer would not fit the address space.
 PTN_MUST_CHECK ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime,
                                               const ptn_conv2d_shape *shape, ptn_conv2d_plan *plan);
 
 // Packs weights [k][c/groups][kh][kw], each output channel multiplied by `scale[k]` (NULL: 1).
-// The packed form belongs to one instruction set and to the shape's c, k, kernel and groups; batch,
-// image size, stride, padding and dilation may change.
+// The packed form belongs to one instruction set, one algorithm (a plan's) and to the shape's c, k,
+// kernel and groups; batch, image size, stride, padding and dilation may change.
 PTN_MUST_CHECK ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
-                                          const float *weights, const float *scale, float *packed);
+                                          ptn_conv2d_algorithm algorithm, const float *weights,
+                                          const float *scale, float *packed);
 
 typedef struct ptn_conv2d_epilogue {
     const float *bias;       // [k], NULL: 0

@@ -35,7 +35,7 @@ struct ShapeFileTests {
 
     @Test func namesNeedNoSuffix() throws {
         let cases = try library.cases(named: ["dense3x3", "demo.txt"])
-        #expect(cases.count == 12)
+        #expect(cases.count == 18)
         #expect(cases[0].place == "dense3x3:2")
     }
 }

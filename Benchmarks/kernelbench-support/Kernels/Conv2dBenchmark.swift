@@ -9,13 +9,16 @@ enum Conv2dBenchmark: BenchmarkKernel {
     static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
         let shape = try ConvolutionCase(benchmark)
         let epilogue = Conv2dEpilogue(activation: try benchmark.activationValue())
-        _ = try benchmark.word(.algorithm, of: ["auto"])
+        let names = Conv2dAlgorithm.allCases.map(\.rawValue)
+        let algorithm = try benchmark.word(.algorithm, of: names)
+            .flatMap(Conv2dAlgorithm.init(rawValue:)) ?? .automatic
         let bytes = Size.bytes(shape.inputs, shape.weights, shape.outputs)
         return PreparedCase(flops: shape.flops, bytes: bytes) {
             let layer = try Conv2d(
                 inputChannels: shape.channels.input, outputChannels: shape.channels.output,
                 kernelSize: shape.kernelSize, stride: shape.stride, padding: shape.padding,
-                dilation: shape.dilation, groups: shape.groups)
+                dilation: shape.dilation, groups: shape.groups,
+                algorithm: algorithm)
             let x = try benchmark.values(shape.inputShape)
             return { try layer(x, epilogue: epilogue).sample() }
         }

@@ -10,6 +10,7 @@ extension Operations {
         epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
     ) throws(ProteanError) -> Tensor {
         var shape = try packed.geometry.kernelShape(for: x.shape, layer: layer)
+        shape.choice = packed.algorithm.choice
         let plan = try packed.geometry.kernelPlan(shape, layer: layer)
         let output = [x.shape[0], Int(plan.out_h), Int(plan.out_w), packed.geometry.outputChannels]
         try epilogue.check(output: output, layer: layer)

@@ -12,6 +12,7 @@ public enum Runtime {
     private struct Settings {
         var isa: KernelISA?
         var threads: Int?
+        var exactness: Exactness?
     }
 
     @TaskLocal private static var scoped = Settings()
@@ -35,6 +36,14 @@ public enum Runtime {
                         expected: "a whole number of at least 1", found: text)
                 }
                 settings.threads = try checked(threads: threads)
+            }
+            if let text = variables["PROTEAN_EXACTNESS"], !text.isEmpty {
+                guard let exactness = Exactness(rawValue: text) else {
+                    throw .invalidOption(
+                        layer: "environment", option: "PROTEAN_EXACTNESS",
+                        expected: "fast or direct", found: text)
+                }
+                settings.exactness = exactness
             }
             return .success(settings)
         } catch {
@@ -70,6 +79,21 @@ public enum Runtime {
         if let isa = scoped.isa { return isa }
         if let isa = process.withLock({ $0.isa }) { return isa }
         return try environment.get().isa ?? machineISA
+    }
+
+    /// Whether convolutions may use algorithms with larger rounding errors; they may by default.
+    ///
+    /// - Throws: ``ProteanError`` when an environment variable is not usable.
+    public static func exactness() throws(ProteanError) -> Exactness {
+        if let exactness = process.withLock({ $0.exactness }) { return exactness }
+        return try environment.get().exactness ?? .fast
+    }
+
+    /// Sets whether convolutions of this process may use algorithms with larger rounding errors;
+    /// nil goes back to the default. `PROTEAN_EXACTNESS` sets it from outside. A layer's own
+    /// ``Conv2dAlgorithm`` comes first.
+    public static func setExactness(_ exactness: Exactness?) {
+        process.withLock { $0.exactness = exactness }
     }
 
     /// Sets the thread budget of the process; nil goes back to the default.

@@ -16,12 +16,11 @@ enum ConvolutionAdapters {
             .optional("groups", 1, "groups g of channels"),
             .optional("bias", true, "whether there is a bias"),
             .optional("padding_mode", "zeros", "\"zeros\""),
-            .optional("algorithm", "auto", "\"auto\" or \"direct\""),
+            .optional("algorithm", "auto", "\"auto\", \"direct\" or \"winograd\""),
         ],
         weights: [.init("weight", "[O, C/g, kh, kw]"), .init("bias", "[O]", optional: true)]
     ) { configuration in
         try configuration.require("padding_mode", "zeros")
-        _ = try configuration.choice("algorithm", ["auto", "direct"])
         let stride = try configuration.size("stride")
         let padding = try configuration.padding("padding")
         // PyTorch's rule; TensorFlow's `same`, which the layer knows too, allows other strides.
@@ -34,7 +33,8 @@ enum ConvolutionAdapters {
                 outputChannels: configuration.int("out_channels"),
                 kernelSize: configuration.size("kernel_size"), stride: stride, padding: padding,
                 dilation: configuration.size("dilation"), groups: configuration.int("groups"),
-                bias: configuration.bool("bias")))
+                bias: configuration.bool("bias"),
+                algorithm: configuration.choice("algorithm", of: Conv2dAlgorithm.self)))
     }
 
     private static let linear = LayerAdapter(

@@ -106,6 +106,25 @@ import Testing
         }
     }
 
+    @Test func exactnessKeepsFastAlgorithmsOut() async {
+        await #expect(processExitsWith: .success) {
+            func algorithm() throws -> Conv2dPlan.Algorithm {
+                try Conv2d(inputChannels: 64, outputChannels: 64, kernelSize: 3, padding: 1)
+                    .plan(for: [1, 56, 56, 64]).algorithm
+            }
+            unsetenv("PROTEAN_EXACTNESS")
+            try #expect(algorithm() == .winograd4x4)
+            Runtime.setExactness(.direct)
+            try #expect(algorithm() == .direct)
+            Runtime.setExactness(nil)
+            try #expect(algorithm() == .winograd4x4)
+        }
+        await #expect(processExitsWith: .success) {
+            setenv("PROTEAN_EXACTNESS", "direct", 1)
+            try #expect(Runtime.exactness() == .direct)
+        }
+    }
+
     @Test func withoutSettingsTheMachineDecides() async {
         await #expect(processExitsWith: .success) {
             unsetenv("PROTEAN_NUM_THREADS")

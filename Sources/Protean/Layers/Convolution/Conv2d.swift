@@ -7,7 +7,9 @@
 /// `height' = ⌊(height + padding − dilation · (kernel − 1) − 1) / stride⌋ + 1`. Parameters:
 /// `weight` `[out, in / groups, height, width]` and `bias` `[out]`, as in PyTorch.
 ///
-/// Weights are packed on first use for the instruction set in force; a repeated call allocates its
+/// 3 × 3 kernels with stride 1 may run as Winograd's F(4 × 4, 3 × 3) where that is faster, with
+/// rounding errors some ten times larger; `algorithm: .direct` keeps it out (see
+/// ``Runtime/setExactness(_:)`` for all layers). Weights are packed on first use for the instruction set in force; a repeated call allocates its
 /// result and nothing else. Cost: batch · height' · width' · out · in / groups · kernel area
 /// multiply-adds.
 public final class Conv2d: Layer {
@@ -28,11 +30,12 @@ public final class Conv2d: Layer {
     public init(
         inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d = 1,
         padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, bias: Bool = true,
-        seed: UInt64 = 0
+        algorithm: Conv2dAlgorithm = .automatic, seed: UInt64 = 0
     ) throws(ProteanError) {
         geometry = try Conv2dGeometry(
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
-            stride: stride, padding: padding, dilation: dilation, groups: groups)
+            stride: stride, padding: padding, dilation: dilation, groups: groups,
+            algorithm: algorithm)
         let fanIn = geometry.fanIn
         weight = Parameter(
             try Initializer.uniform(geometry.weightShape, fanIn: fanIn, seed: seed))
@@ -46,7 +49,7 @@ public final class Conv2d: Layer {
     /// - Throws: ``ProteanError`` when shapes and options do not fit together.
     public init(
         weight: Tensor, bias: Tensor? = nil, stride: Size2d = 1, padding: Padding2d = 0,
-        dilation: Size2d = 1, groups: Int = 1
+        dilation: Size2d = 1, groups: Int = 1, algorithm: Conv2dAlgorithm = .automatic
     ) throws(ProteanError) {
         guard weight.rank == 4 else {
             throw .shapeMismatch(
@@ -58,7 +61,7 @@ public final class Conv2d: Layer {
         geometry = try Conv2dGeometry(
             inputChannels: inputs, outputChannels: weight.shape[0],
             kernelSize: Size2d(height: weight.shape[2], width: weight.shape[3]), stride: stride,
-            padding: padding, dilation: dilation, groups: groups)
+            padding: padding, dilation: dilation, groups: groups, algorithm: algorithm)
         if let bias, bias.shape != [weight.shape[0]] {
             throw .shapeMismatch(
                 layer: "Conv2d", tensor: "bias", expected: "[\(weight.shape[0])]",
@@ -102,7 +105,8 @@ public final class Conv2d: Layer {
         try traced("Conv2d", path: label, input: x, cost: { cost(input: x, output: $0) }) {
             () throws(ProteanError) in
             let weights = try folded.packed(
-                weight: weight, bias: bias, norm: norm, geometry: geometry, layer: place)
+                weight: weight, bias: bias, norm: norm, geometry: geometry, input: x.shape,
+                layer: place)
             return try Operations.conv2d(x, weights, epilogue: epilogue, layer: place)
         }
     }

@@ -16,13 +16,16 @@ public struct Conv2dGeometry: Sendable, Hashable {
     public var dilation: Size2d
     /// Independent groups of channels; both channel counts are multiples of it.
     public var groups: Int
+    /// Which way of computing is allowed.
+    public var algorithm: Conv2dAlgorithm
 
     /// A checked geometry. `layer` names the caller in errors.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
         inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d = 1,
-        padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, layer: String = "Conv2d"
+        padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1,
+        algorithm: Conv2dAlgorithm = .automatic, layer: String = "Conv2d"
     ) throws(ProteanError) {
         self.inputChannels = inputChannels
         self.outputChannels = outputChannels
@@ -31,6 +34,7 @@ public struct Conv2dGeometry: Sendable, Hashable {
         self.padding = padding
         self.dilation = dilation
         self.groups = groups
+        self.algorithm = algorithm
         try check(layer)
     }
 
@@ -51,6 +55,14 @@ public struct Conv2dGeometry: Sendable, Hashable {
                 expected: "a positive multiple of groups = \(groups)", found: "\(channels)")
         }
         _ = try Shape.elementCount(weightShape, layer: layer)
+        let suits = kernelSize == 3 && stride == 1 && dilation == 1 && groups == 1
+        guard algorithm != .winograd || suits && inputChannels * outputChannels > 1 else {
+            throw .invalidOption(
+                layer: layer, option: "algorithm",
+                expected: "auto or direct, except for 3x3 kernels with stride 1, dilation 1, one "
+                    + "group and more than one channel",
+                found: algorithm.rawValue)
+        }
     }
 
     /// `[out, in / groups, height, width]`, PyTorch's order.
@@ -88,6 +100,7 @@ public struct Conv2dGeometry: Sendable, Hashable {
         shape.pad_left = pads.left
         shape.pad_right = pads.right
         shape.groups = groups
+        shape.choice = try algorithm.kernelChoice()
         return shape
     }
 

@@ -8,6 +8,29 @@ public struct Conv2dPlan: Sendable, Equatable {
         case direct
         /// One channel per group, computed row by row.
         case depthwise
+        /// Winograd's F(4 × 4, 3 × 3): tiles of 4 × 4 outputs from 36 products instead of 144.
+        case winograd4x4
+
+        init(_ kernelValue: ptn_conv2d_algorithm) {
+            switch kernelValue {
+            case PTN_CONV2D_DEPTHWISE: self = .depthwise
+            case PTN_CONV2D_WINOGRAD_4X4: self = .winograd4x4
+            default: self = .direct
+            }
+        }
+
+        var kernelValue: ptn_conv2d_algorithm {
+            switch self {
+            case .direct: PTN_CONV2D_DIRECT
+            case .depthwise: PTN_CONV2D_DEPTHWISE
+            case .winograd4x4: PTN_CONV2D_WINOGRAD_4X4
+            }
+        }
+
+        /// The request that leads to this algorithm.
+        var choice: ptn_conv2d_choice {
+            self == .winograd4x4 ? PTN_CONV2D_WINOGRAD : PTN_CONV2D_SUMS
+        }
     }
 
     /// The way of computing.
@@ -20,11 +43,11 @@ public struct Conv2dPlan: Sendable, Equatable {
     public let packedBytes: Int
     /// Threads that will take part: small work stays on one.
     public let threads: Int
-    /// Multiply-adds, those on padding included.
+    /// Multiply-adds of the defining sums, those on padding included, whatever the algorithm.
     public let multiplyAdds: Int
 
     init(_ plan: ptn_conv2d_plan, shape: ptn_conv2d_shape) {
-        algorithm = plan.algorithm == PTN_CONV2D_DEPTHWISE ? .depthwise : .direct
+        algorithm = Algorithm(plan.algorithm)
         outputShape = [Int(shape.n), Int(plan.out_h), Int(plan.out_w), Int(shape.k)]
         scratchBytes = Int(plan.scratch_bytes)
         packedBytes = Int(plan.packed_floats) * MemoryLayout<Float>.stride
@@ -42,6 +65,14 @@ extension Conv2dGeometry {
     ) throws(ProteanError) -> Conv2dPlan {
         let shape = try kernelShape(for: input, layer: layer)
         return Conv2dPlan(try kernelPlan(shape, layer: layer), shape: shape)
+    }
+
+    /// The algorithm for an input of shape `[n, h, w, c]`.
+    func algorithm(
+        for input: [Int], layer: String
+    ) throws(ProteanError) -> Conv2dPlan.Algorithm {
+        let shape = try kernelShape(for: input, layer: layer)
+        return Conv2dPlan.Algorithm(try kernelPlan(shape, layer: layer).algorithm)
     }
 
     func kernelPlan(

@@ -8,27 +8,30 @@ import CProteanKernels
 final class FoldedWeights: Sendable {
     private struct Key: Equatable, Sendable {
         var isa: KernelISA
+        var algorithm: Conv2dPlan.Algorithm
         var weight, bias, norm: Int
     }
 
-    // One entry per instruction set that a process may switch between.
-    private let cache = Derived<Key, PackedConv2d>(capacity: 3)
+    // An entry per instruction set and algorithm that inputs may switch between.
+    private let cache = Derived<Key, PackedConv2d>(capacity: 4)
 
-    /// The packed form for the instruction set in force. `experts` sets lie one after the other in
+    /// The packed form for the instruction set in force and an input of shape `input`. `experts` sets lie one after the other in
     /// `weight` and `bias`.
     func packed(
         weight: Parameter, bias: Parameter?, norm: BatchNorm2d?, experts: Int? = nil,
-        geometry: Conv2dGeometry, layer: String
+        geometry: Conv2dGeometry, input: [Int], layer: String
     ) throws(ProteanError) -> PackedConv2d {
         let isa = try Runtime.isa()
+        let algorithm = try geometry.algorithm(for: input, layer: layer)
         let key = Key(
-            isa: isa, weight: weight.version, bias: bias?.version ?? -1,
+            isa: isa, algorithm: algorithm, weight: weight.version, bias: bias?.version ?? -1,
             norm: norm?.version ?? -1)
         return try cache.value(for: key) { () throws(ProteanError) in
             let affine = try norm?.scaleAndShift()
             return try PackedConv2d(
                 weights: weight.value, bias: bias?.value, scale: affine?.scale,
-                shift: affine?.shift, experts: experts, geometry: geometry, isa: isa, layer: layer)
+                shift: affine?.shift, experts: experts, geometry: geometry, algorithm: algorithm, isa: isa,
+                layer: layer)
         }
     }
 }

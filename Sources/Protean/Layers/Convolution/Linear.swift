@@ -88,12 +88,13 @@ public final class Linear: Layer {
         }
         return try traced("Linear", path: label, input: x, cost: { cost(input: x, output: $0) }) {
             () throws(ProteanError) in
-            let weights = try packed.packed(
-                weight: weight, bias: bias, norm: nil, geometry: geometry, layer: place)
             // All rows are the pixels of one long image.
             let rows = try x.reshaped(to: [1, 1, x.count / inputFeatures, inputFeatures])
             let shape = Array(x.shape.dropLast()) + [outputFeatures]
             if rows.count == 0 { return try Tensor(emptyLike: x, shape: shape) }
+            let weights = try packed.packed(
+                weight: weight, bias: bias, norm: nil, geometry: geometry, input: rows.shape,
+                layer: place)
             let y = try Operations.conv2d(
                 rows, weights, epilogue: Conv2dEpilogue(activation: activation), layer: place)
             return try y.reshaped(to: shape)

@@ -7,6 +7,7 @@ import CProteanKernels
 final class PackedConv2d: @unchecked Sendable {
     let geometry: Conv2dGeometry
     let isa: KernelISA
+    let algorithm: Conv2dPlan.Algorithm
     /// Sets of weights: 1, or the number of experts.
     let count: Int
     /// Floats of one set.
@@ -22,9 +23,10 @@ final class PackedConv2d: @unchecked Sendable {
     /// bias' = bias · scale + shift. With `experts`, there are that many sets of filters and biases.
     init(
         weights source: Tensor, bias: Tensor?, scale: Tensor?, shift: Tensor?, experts: Int? = nil,
-        geometry: Conv2dGeometry, isa: KernelISA, layer: String
+        geometry: Conv2dGeometry, algorithm: Conv2dPlan.Algorithm, isa: KernelISA, layer: String
     ) throws(ProteanError) {
         self.geometry = geometry
+        self.algorithm = algorithm
         self.isa = isa
         count = experts ?? 1
         self.shift = experts == nil ? nil : shift
@@ -39,6 +41,7 @@ final class PackedConv2d: @unchecked Sendable {
         let width = (geometry.kernelSize.width - 1) * geometry.dilation.width + 1
         shape.h = reach
         shape.w = width
+        shape.choice = algorithm.choice
         var plan = ptn_conv2d_plan()
         var runtime = ptn_runtime(isa: isa.kernelValue, threads: 1)
         try ptn_conv2d_plan_for(&runtime, &shape, &plan).check(layer)
@@ -54,7 +57,7 @@ final class PackedConv2d: @unchecked Sendable {
         let filters = source.count / sets
         for index in 0..<sets {
             let status = ptn_conv2d_pack(
-                isa.kernelValue, &shape, source.storage!.base + index * filters,
+                isa.kernelValue, &shape, algorithm.kernelValue, source.storage!.base + index * filters,
                 scale?.storage?.base, weights + index * length)
             try status.check(layer)
         }

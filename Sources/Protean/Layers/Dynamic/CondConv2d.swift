@@ -10,9 +10,10 @@
 /// Input `[batch, height, width, inputChannels]`. Parameters: `weight`
 /// `[experts, out · in / groups · height · width]` and `bias` `[experts, out]`.
 ///
-/// Experts are mixed in packed form, once per sample, and one convolution runs on the result: one
-/// expert with routing weight 1 equals ``Conv2d`` bit for bit. Cost: the convolution, plus
-/// batch · experts · weights multiply-adds for mixing.
+/// Experts are mixed in packed form, once per sample, and one direct convolution runs on the result
+/// (Winograd's weights would be four times as much to mix): one expert with routing weight 1 equals
+/// a direct ``Conv2d`` bit for bit. Cost: the convolution, plus batch · experts · weights
+/// multiply-adds for mixing.
 public final class CondConv2d: Module {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
@@ -43,7 +44,7 @@ public final class CondConv2d: Module {
         geometry = try Conv2dGeometry(
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
             stride: stride, padding: padding, dilation: dilation, groups: groups,
-            layer: "CondConv2d")
+            algorithm: .direct, layer: "CondConv2d")
         self.experts = experts
         let fanIn = geometry.fanIn
         weight = Parameter(
@@ -88,7 +89,7 @@ public final class CondConv2d: Module {
         ) { () throws(ProteanError) in
             let sets = try folded.packed(
                 weight: weight, bias: bias, norm: norm, experts: experts, geometry: geometry,
-                layer: place)
+                input: x.shape, layer: place)
             return try Operations.conv2d(
                 x, sets, routing: routing, epilogue: epilogue, layer: place)
         }

@@ -1,0 +1,31 @@
+import CProteanKernels
+
+/// Which way of computing a convolution is allowed.
+public enum Conv2dAlgorithm: String, Sendable, CaseIterable {
+    /// Whatever is estimated to be fastest for an input's shape. See ``Runtime/setExactness(_:)``.
+    case automatic = "auto"
+    /// The sums of products as the definition writes them.
+    case direct
+    /// Winograd's F(4 × 4, 3 × 3): 3 × 3 kernels with stride 1, dilation 1 and one group only.
+    case winograd
+}
+
+/// How close to the defining sums results must be.
+public enum Exactness: String, Sendable, CaseIterable {
+    /// Fast algorithms whose rounding errors are some ten times larger are allowed.
+    case fast
+    /// Convolutions are computed as the definition writes them.
+    case direct
+}
+
+extension Conv2dAlgorithm {
+    /// What the kernel is asked for, where the process setting may keep fast algorithms out.
+    func kernelChoice() throws(ProteanError) -> ptn_conv2d_choice {
+        switch self {
+        case .automatic:
+            try Runtime.exactness() == .direct ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
+        case .direct: PTN_CONV2D_SUMS
+        case .winograd: PTN_CONV2D_WINOGRAD
+        }
+    }
+}

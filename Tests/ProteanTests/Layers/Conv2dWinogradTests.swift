@@ -1,0 +1,124 @@
+import Testing
+
+@testable import Protean
+
+/// Winograd's F(4 × 4, 3 × 3), forced on shapes around its tiles.
+@Suite struct Conv2dWinogradTests {
+    static let shapes: [(input: [Int], outputs: Int, padding: Padding2d)] = [
+        ([1, 4, 4, 16], 16, 1), ([1, 3, 3, 1], 2, 1), ([2, 5, 9, 3], 17, 1),
+        ([3, 13, 6, 33], 70, 1), ([1, 14, 15, 40], 130, .valid),
+        ([1, 7, 11, 64], 64, .explicit(top: 2, bottom: 0, left: 0, right: 3)),
+        ([1, 9, 10, 20], 48, .same), ([1, 30, 29, 17], 96, 1), ([2, 3, 17, 130], 10, 0),
+        ([1, 6, 5, 300], 65, 4),
+    ]
+
+    static func layer(
+        _ input: [Int], _ outputs: Int, _ padding: Padding2d, _ algorithm: Conv2dAlgorithm
+    ) throws -> Conv2d {
+        try Conv2d(
+            inputChannels: input[3], outputChannels: outputs, kernelSize: 3, padding: padding,
+            algorithm: algorithm, seed: 5)
+    }
+
+    @Test(arguments: shapes)
+    func agreesWithDoubleLoopsEverywhere(
+        input: [Int], outputs: Int, padding: Padding2d
+    ) throws {
+        let x = try Tensor.random(input)
+        let layer = try Self.layer(input, outputs, padding, .winograd)
+        let reference = try Conv2dReference(
+            layer.geometry, x: x, weights: layer.weight.value.elements.map(Double.init))
+        let bias = layer.bias!.value.elements.map(Double.init)
+        // Errors of a tile come from all of its pixels, so the scale is the map's, not the output's.
+        let scale = reference.magnitudes.max() ?? 0
+        for isa in KernelISA.supported {
+            let single = try Runtime.with(isa: isa, threads: 1) {
+                #expect(try layer.plan(for: input).algorithm == .winograd4x4)
+                return try layer(x)
+            }
+            #expect(single.shape == reference.outputShape)
+            for (i, value) in single.elements.enumerated() {
+                let exact = reference.sums[i] + bias[i % outputs]
+                #expect(abs(Double(value) - exact) < 2e-6 * scale + 1e-6)
+            }
+            for threads in [2, 3] {
+                let several = try Runtime.with(isa: isa, threads: threads) { try layer(x) }
+                #expect(several.isBitEqual(to: single))
+            }
+        }
+    }
+
+    @Test func epiloguesAgreeWithTheDirectOnes() throws {
+        let input = [2, 9, 7, 24], outputs = 40
+        let x = try Tensor.random(input)
+        let fast = try Self.layer(input, outputs, 1, .winograd)
+        let direct = try Self.layer(input, outputs, 1, .direct)
+        let residual = try Tensor.random([2, 9, 7, outputs], seed: 3)
+        let gate = try Tensor.random([2, outputs], seed: 4)
+        let epilogues = [
+            Conv2dEpilogue(activation: .relu), Conv2dEpilogue(activation: .relu6, residual: residual),
+            Conv2dEpilogue(activation: .relu, residual: residual, residualAfterActivation: true),
+            Conv2dEpilogue(activation: .silu, residual: residual, gate: gate),
+            Conv2dEpilogue(gate: gate),
+        ]
+        for epilogue in epilogues {
+            for isa in KernelISA.supported {
+                let difference = try Runtime.with(isa: isa) {
+                    try fast(x, epilogue: epilogue).maximumDifference(
+                        from: direct(x, epilogue: epilogue))
+                }
+                #expect(difference < 2e-5)
+            }
+        }
+    }
+
+    @Test func aSampleDoesNotDependOnItsBatch() throws {
+        let layer = try Self.layer([3, 9, 6, 8], 20, 1, .winograd)
+        let batch = try Tensor.random([3, 9, 6, 8])
+        let together = try layer(batch).elements
+        for n in 0..<3 {
+            let one = try Tensor(Array(batch.elements[n * 432..<(n + 1) * 432]), shape: [1, 9, 6, 8])
+            #expect(try layer(one).elements == Array(together[n * 1080..<(n + 1) * 1080]))
+        }
+        #expect(try layer(Tensor(zeros: [0, 9, 6, 8])).shape == [0, 9, 6, 20])
+    }
+
+    @Test func theChoiceCanBeSeenAndForced() throws {
+        let input = [1, 56, 56, 64]
+        func algorithm(_ choice: Conv2dAlgorithm) throws -> Conv2dPlan.Algorithm {
+            try Self.layer(input, 64, 1, choice).plan(for: input).algorithm
+        }
+        #expect(try algorithm(.direct) == .direct)
+        #expect(try algorithm(.winograd) == .winograd4x4)
+        #expect(try algorithm(.automatic) == .winograd4x4)
+        // Four tiles cannot pay for 38 MB of transformed weights.
+        let deep = try Self.layer([1, 7, 7, 512], 512, 1, .automatic)
+        #expect(try deep.plan(for: [1, 7, 7, 512]).algorithm == .direct)
+    }
+
+    @Test func unsuitableLayersRefuseIt() {
+        for (kernel, stride, dilation, groups) in [
+            (Size2d(5), Size2d(1), Size2d(1), 1), (3, 2, 1, 1), (3, 1, 2, 1), (3, 1, 1, 2),
+        ] {
+            let error = #expect(throws: ProteanError.self) {
+                try Conv2d(
+                    inputChannels: 4, outputChannels: 4, kernelSize: kernel, stride: stride,
+                    padding: 1, dilation: dilation, groups: groups, algorithm: .winograd)
+            }
+            guard case .invalidOption("Conv2d", "algorithm", _, "winograd") = error else {
+                Issue.record("unexpected \(String(describing: error))")
+                continue
+            }
+        }
+    }
+
+    @Test func aRepeatedCallAllocatesItsResultOnly() throws {
+        let layer = try Self.layer([1, 20, 20, 16], 32, 1, .winograd)
+        let x = try Tensor.random([1, 20, 20, 16])
+        let fewest = try Runtime.with(threads: 1) {
+            _ = try layer(x)
+            return try fewestAllocations { _ = try layer(x) }
+        }
+        #expect(fewest == 1)
+    }
+}

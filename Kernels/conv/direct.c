@@ -27,8 +27,10 @@ typedef struct direct_job {
     ptrdiff_t *row_offsets;    // [out_h][kh]: floats from the image's start; -1 outside
     ptrdiff_t *column_offsets; // [out_w][kw]
     size_t out_w;
-    bool pointwise;     // 1x1, stride 1, no padding: output pixel i reads input pixel i
-    const float *zeros; // c floats
+    bool pointwise; // 1x1, stride 1, no padding: output pixel i reads input pixel i
+    bool merged;    // a row of taps is one tap with kw * c channels
+    size_t taps, channels; // as the tiles see them
+    const float *zeros;    // as many floats as a tile's tap has channels
     char *thread_scratch;
     size_t thread_bytes;
     float low, high;
@@ -39,22 +41,38 @@ static size_t chunk_rows_for(const ptn_conv2d_shape *s) {
     return ptn_max(PTN_TILE_MAX_ROWS, ptn_min(CHUNK_ROWS, fit));
 }
 
-static size_t round_64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-
 // Pointers from one tap of a chunk's table to the next: an odd number of cache lines, since taps a
 // power of two apart would all fall into the same few sets of the first-level cache.
 static size_t table_step(size_t rows) { return (ptn_div_up(rows, 8) | 1) * 8; }
 
-// Row addresses of a chunk, addresses of a tile's outputs, unfinished sums.
+// With few channels the taps of a row are taken together: in memory they are kw * c neighbouring
+// numbers, in the image as in the packed weights, and a stem of three channels would else spend its
+// time on addresses. Windows that reach over the left or right edge are copied out with zeros.
+static bool is_merged(const ptn_conv2d_shape *s) {
+    return s->c <= 8 && s->groups == 1 && s->kw > 1 && s->dilation_w == 1 &&
+           s->kh * s->kw * s->c <= 512;
+}
+
+static size_t window_bytes(const ptn_conv2d_shape *s) {
+    if (!is_merged(s)) return 0;
+    return ptn_round_64(chunk_rows_for(s) * s->kh * s->kw * s->c * sizeof(float));
+}
+
+static size_t zeros_bytes(const ptn_conv2d_shape *s) {
+    return ptn_round_64((is_merged(s) ? s->kw * s->c : s->c) * sizeof(float));
+}
+
+// Row addresses of a chunk, addresses of a tile's outputs, unfinished sums, copied windows.
 static size_t table_bytes(const ptn_conv2d_shape *s) {
     return table_step(chunk_rows_for(s)) * s->kh * s->kw * sizeof(float *);
 }
 
-static size_t out_bytes(void) { return round_64(PTN_TILE_MAX_ROWS * sizeof(float *)); }
+static size_t out_bytes(void) { return ptn_round_64(PTN_TILE_MAX_ROWS * sizeof(float *)); }
 
 static size_t thread_scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s) {
     const size_t width = ptn_tile_vectors(isa) * ptn_isa_vector_floats(isa);
-    return table_bytes(s) + out_bytes() + round_64(chunk_rows_for(s) * width * sizeof(float));
+    return table_bytes(s) + out_bytes() +
+           ptn_round_64(chunk_rows_for(s) * width * sizeof(float)) + window_bytes(s);
 }
 
 static bool is_pointwise(const ptn_conv2d_shape *s) {
@@ -63,9 +81,9 @@ static bool is_pointwise(const ptn_conv2d_shape *s) {
 }
 
 static size_t shared_scratch_bytes(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    if (is_pointwise(s)) return round_64(s->c * sizeof(float));
-    return round_64((plan->out_h * s->kh + plan->out_w * s->kw) * sizeof(ptrdiff_t)) +
-           round_64(s->c * sizeof(float));
+    if (is_pointwise(s)) return zeros_bytes(s);
+    return ptn_round_64((plan->out_h * s->kh + plan->out_w * s->kw) * sizeof(ptrdiff_t)) +
+           zeros_bytes(s);
 }
 
 size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
@@ -111,6 +129,33 @@ static void fill_table(const direct_job *j, const float *image, size_t first, si
     }
 }
 
+// As fill_table, with one entry per row of taps; `windows` takes those that cross an edge.
+static void fill_merged_table(const direct_job *j, const float *image, size_t first, size_t rows,
+                              const float **table, float *windows) {
+    const ptn_conv2d_shape *s = j->shape;
+    const size_t step = table_step(rows), length = s->kw * s->c;
+    size_t oy = first / j->out_w, ox = first % j->out_w;
+    for (size_t m = 0; m < rows; m++) {
+        const ptrdiff_t *ys = j->row_offsets + oy * s->kh, *xs = j->column_offsets + ox * s->kw;
+        const bool inside = xs[0] >= 0 && xs[s->kw - 1] >= 0;
+        for (size_t i = 0; i < s->kh; i++) {
+            const float **entry = table + i * step + m;
+            if (ys[i] < 0) {
+                *entry = j->zeros;
+            } else if (inside) {
+                *entry = image + ys[i] + xs[0];
+            } else {
+                for (size_t k = 0; k < s->kw; k++)
+                    memcpy(windows + k * s->c, xs[k] < 0 ? j->zeros : image + ys[i] + xs[k],
+                           s->c * sizeof(float));
+                *entry = windows;
+                windows += length;
+            }
+        }
+        if (++ox == j->out_w) ox = 0, oy++;
+    }
+}
+
 static void finish_rows(const direct_job *j, const ptn_tile_args *a, size_t rows, size_t channel) {
     const ptn_activation_spec *act = &j->epilogue->activation;
     const float *slopes = act->slopes ? act->slopes + channel : NULL;
@@ -123,6 +168,7 @@ typedef struct chunk {
     const float **table;
     float **out;
     float *partial; // [rows][width of a panel]
+    float *windows; // copied ones, when taps are merged
 } chunk;
 
 // What a tile brings into the second-level cache while it runs: `bytes` from `from` on, evenly over
@@ -175,7 +221,7 @@ static void run_panel(const direct_job *j, const chunk *ch, size_t index) {
     const ptn_conv2d_shape *s = j->shape;
     const size_t group = index / j->panels.count, panel = index % j->panels.count;
     const ptn_conv2d_epilogue *e = j->epilogue;
-    const size_t taps = s->kh * s->kw, in = s->c / s->groups, out = s->k / s->groups;
+    const size_t taps = j->taps, in = j->channels, out = s->k / s->groups;
     const size_t column = panel * j->panels.width, channel = group * out + column;
     const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
     const size_t tap_floats = in * vectors * j->panels.vector;
@@ -226,9 +272,13 @@ static void run_chunk(void *context, size_t index, int thread) {
     ch.table = (const float **)scratch;
     ch.out = (float **)(scratch + table_bytes(s));
     ch.partial = (float *)(scratch + table_bytes(s) + out_bytes());
+    ch.windows = (float *)(scratch + j->thread_bytes - window_bytes(s));
 
     const float *image = j->x + ch.sample * s->h * s->w * s->c;
-    fill_table(j, image, ch.first, ch.rows, ch.table);
+    if (j->merged)
+        fill_merged_table(j, image, ch.first, ch.rows, ch.table, ch.windows);
+    else
+        fill_table(j, image, ch.first, ch.rows, ch.table);
     for (size_t p = ch.panel_begin; p < ch.panel_end; p++)
         run_panel(j, &ch, p);
 }
@@ -276,6 +326,9 @@ ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape 
                     .chunk_rows = chunk_rows_for(s),
                     .out_w = plan->out_w,
                     .pointwise = is_pointwise(s),
+                    .merged = is_merged(s),
+                    .taps = is_merged(s) ? s->kh : s->kh * s->kw,
+                    .channels = is_merged(s) ? s->kw * s->c : s->c / s->groups,
                     .row_offsets = (ptrdiff_t *)scratch,
                     .column_offsets = (ptrdiff_t *)scratch + plan->out_h * s->kh,
                     .thread_scratch = scratch + shared_scratch_bytes(s, plan),
@@ -283,8 +336,8 @@ ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape 
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
 
-    float *zeros = (float *)(j.thread_scratch - round_64(s->c * sizeof(float)));
-    memset(zeros, 0, s->c * sizeof(float));
+    float *zeros = (float *)(j.thread_scratch - zeros_bytes(s));
+    memset(zeros, 0, zeros_bytes(s));
     j.zeros = zeros;
     if (!j.pointwise) {
         fill_offsets(j.row_offsets, plan->out_h, s->kh, s->stride_h, s->dilation_h, s->pad_top, s->h,

@@ -75,19 +75,17 @@ bool ptn_conv2d_winograd_pays(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_
     return 1.15 * (fmax(products, traffic) + transforms) < direct;
 }
 
-static size_t round_64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
-
 static size_t pixels_bytes(const cutting *c, const ptn_conv2d_shape *s) {
-    return round_64(PLANES * c->block_tiles * s->c * sizeof(float));
+    return ptn_round_64(PLANES * c->block_tiles * s->c * sizeof(float));
 }
 
 static size_t products_bytes(const cutting *c) {
-    return round_64(PLANES * c->block_tiles * c->width * sizeof(float));
+    return ptn_round_64(PLANES * c->block_tiles * c->width * sizeof(float));
 }
 
 static size_t table_bytes(const cutting *c) {
-    return round_64(c->block_tiles * sizeof(float *)) +
-           round_64(PTN_TILE_MAX_ROWS * sizeof(float *));
+    return ptn_round_64(c->block_tiles * sizeof(float *)) +
+           ptn_round_64(PTN_TILE_MAX_ROWS * sizeof(float *));
 }
 
 // With few blocks per thread the panels are shared out too, and all blocks are transformed before.
@@ -100,7 +98,7 @@ size_t ptn_conv2d_winograd_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
     const cutting c = cut(isa, s, plan);
     const size_t threads = (size_t)plan->threads;
     const size_t inputs = shares_panels(&c, s, plan->threads) ? s->n * c.blocks : threads;
-    return round_64(s->c * sizeof(float)) + inputs * pixels_bytes(&c, s) +
+    return ptn_round_64(s->c * sizeof(float)) + inputs * pixels_bytes(&c, s) +
            threads * (products_bytes(&c) + table_bytes(&c));
 }
 
@@ -204,7 +202,7 @@ static void multiply(const winograd_job *j, const block *b, const float *u, cons
     float *products = (float *)scratch;
     const float **rows = (const float **)(scratch + products_bytes(&j->cut));
     float **out = (float **)(scratch + products_bytes(&j->cut) +
-                             round_64(j->cut.block_tiles * sizeof(float *)));
+                             ptn_round_64(j->cut.block_tiles * sizeof(float *)));
     const size_t heights = ptn_div_up(b->tiles, ptn_tile_rows(j->isa, vectors));
     const size_t bytes = channels * width * sizeof(float);
     const size_t turns = ptn_max(1, channels / PTN_TILE_UNROLL);
@@ -341,7 +339,7 @@ ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
     const size_t blocks = shape->n * j.cut.blocks;
     const bool by_panel = shares_panels(&j.cut, shape, plan->threads);
     const size_t inputs = by_panel ? blocks : (size_t)plan->threads;
-    j.inputs = scratch + round_64(shape->c * sizeof(float));
+    j.inputs = scratch + ptn_round_64(shape->c * sizeof(float));
     j.thread_scratch = j.inputs + inputs * pixels_bytes(&j.cut, shape);
     j.thread_bytes = products_bytes(&j.cut) + table_bytes(&j.cut);
     if (by_panel) {

@@ -25,6 +25,8 @@ static inline bool ptn_float_bytes(size_t a, size_t b, size_t c, size_t d, size_
 }
 
 static inline size_t ptn_div_up(size_t a, size_t b) { return a / b + (a % b != 0); }
+// Up to whole cache lines.
+static inline size_t ptn_round_64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static inline size_t ptn_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t ptn_max(size_t a, size_t b) { return a > b ? a : b; }
 

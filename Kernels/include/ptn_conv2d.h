@@ -43,9 +43,10 @@ typedef struct ptn_conv2d_plan {
     ptn_conv2d_algorithm algorithm;
     size_t out_h, out_w;
     size_t packed_floats; // length of one set of packed weights
-    // For all threads: at most 2 MiB each for Winograd's transformed tiles, and 8 MiB more for all
-    // when few blocks are shared; for the others at most 1 MiB each (a table of row addresses; kernels of more than 5,000
-    // taps need 200 bytes per tap), and one row of zeros and two small tables, 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together.
+    // For all threads. Winograd: at most 2 MiB each for transformed tiles, and 8 MiB more for all
+    // when few blocks are shared. Others: at most 1.25 MiB each for row addresses (kernels of more
+    // than 5,000 taps need 200 bytes per tap), and one row of zeros and two small tables,
+    // 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together.
     size_t scratch_bytes;
     double multiply_adds; // taps that fall outside the image included
     int threads;          // how many of the runtime's threads are worth using

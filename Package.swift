@@ -37,7 +37,7 @@ let package = Package(
         .executable(name: "kernelbench", targets: ["kernelbench"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // Everything hot: C11, one source per kernel, compiled for each ISA, OpenMP drivers.

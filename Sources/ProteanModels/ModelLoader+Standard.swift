@@ -3,7 +3,8 @@ import Protean
 extension ModelRegistry {
     /// A new registry with every architecture of this package.
     public static func standard() -> ModelRegistry {
-        ModelRegistry([ProteanTinyPlugin()] + CIFARResNetPlugin.all
+        ModelRegistry(
+            [ProteanTinyPlugin()] + CIFARResNetPlugin.all
                 + [MobileNetV2Plugin(), EfficientNetLite0Plugin()])
     }
 }

@@ -10,7 +10,8 @@ enum Conv2dBenchmark: BenchmarkKernel {
         let shape = try ConvolutionCase(benchmark)
         let epilogue = Conv2dEpilogue(activation: try benchmark.activationValue())
         let names = Conv2dAlgorithm.allCases.map(\.rawValue)
-        let algorithm = try benchmark.word(.algorithm, of: names)
+        let algorithm =
+            try benchmark.word(.algorithm, of: names)
             .flatMap(Conv2dAlgorithm.init(rawValue:)) ?? .automatic
         let bytes = Size.bytes(shape.inputs, shape.weights, shape.outputs)
         return PreparedCase(flops: shape.flops, bytes: bytes) {

@@ -14,7 +14,9 @@ import Testing
         let left = try wide(x).elements, right = x.elements, all = y.elements
         for pixel in 0..<24 {
             #expect(Array(all[pixel * 7..<pixel * 7 + 5]) == Array(left[pixel * 5..<pixel * 5 + 5]))
-            #expect(Array(all[pixel * 7 + 5..<pixel * 7 + 7]) == Array(right[pixel * 2..<pixel * 2 + 2]))
+            #expect(
+                Array(all[pixel * 7 + 5..<pixel * 7 + 7]) == Array(right[pixel * 2..<pixel * 2 + 2])
+            )
         }
     }
 

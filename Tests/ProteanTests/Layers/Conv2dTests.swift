@@ -118,7 +118,9 @@ import Testing
             Conv2dEpilogue(activation: .relu, residual: residual, residualAfterActivation: true)
         ) { s, r in max(s, 0) + r }
         try expect(Conv2dEpilogue(activation: .identity, gate: gate)) { s, _ in s }
-        try expect(Conv2dEpilogue(activation: .leakyReLU(slope: 0.1), residual: residual, gate: gate)) {
+        try expect(
+            Conv2dEpilogue(activation: .leakyReLU(slope: 0.1), residual: residual, gate: gate)
+        ) {
             s, r in s + r > 0 ? s + r : 0.1 * (s + r)
         }
     }
@@ -133,7 +135,8 @@ import Testing
         let batch = try Tensor.random([3, 6, 7, 5])
         let together = try layer(batch).elements
         for n in 0..<3 {
-            let one = try Tensor(Array(batch.elements[n * 210..<(n + 1) * 210]), shape: [1, 6, 7, 5])
+            let one = try Tensor(
+                Array(batch.elements[n * 210..<(n + 1) * 210]), shape: [1, 6, 7, 5])
             #expect(try layer(one).elements == Array(together[n * 1554..<(n + 1) * 1554]))
         }
     }

@@ -56,7 +56,8 @@ import Testing
         let residual = try Tensor.random([2, 9, 7, outputs], seed: 3)
         let gate = try Tensor.random([2, outputs], seed: 4)
         let epilogues = [
-            Conv2dEpilogue(activation: .relu), Conv2dEpilogue(activation: .relu6, residual: residual),
+            Conv2dEpilogue(activation: .relu),
+            Conv2dEpilogue(activation: .relu6, residual: residual),
             Conv2dEpilogue(activation: .relu, residual: residual, residualAfterActivation: true),
             Conv2dEpilogue(activation: .silu, residual: residual, gate: gate),
             Conv2dEpilogue(gate: gate),
@@ -77,7 +78,8 @@ import Testing
         let batch = try Tensor.random([3, 9, 6, 8])
         let together = try layer(batch).elements
         for n in 0..<3 {
-            let one = try Tensor(Array(batch.elements[n * 432..<(n + 1) * 432]), shape: [1, 9, 6, 8])
+            let one = try Tensor(
+                Array(batch.elements[n * 432..<(n + 1) * 432]), shape: [1, 9, 6, 8])
             #expect(try layer(one).elements == Array(together[n * 1080..<(n + 1) * 1080]))
         }
         #expect(try layer(Tensor(zeros: [0, 9, 6, 8])).shape == [0, 9, 6, 20])

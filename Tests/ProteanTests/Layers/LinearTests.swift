@@ -3,7 +3,9 @@ import Testing
 @testable import Protean
 
 @Suite struct LinearTests {
-    @Test(arguments: [([1, 1], 1), ([3, 17], 33), ([2, 5, 3, 64], 130), ([13, 300], 7), ([1, 96], 48)])
+    @Test(arguments: [
+        ([1, 1], 1), ([3, 17], 33), ([2, 5, 3, 64], 130), ([13, 300], 7), ([1, 96], 48),
+    ])
     func agreesWithDoubleLoops(shape: [Int], outputs: Int) throws {
         let inputs = shape[shape.count - 1]
         let layer = try Linear(inputFeatures: inputs, outputFeatures: outputs, seed: 5)

@@ -17,6 +17,8 @@ import Testing
 
     @Test func differingShapesAreRefused() throws {
         let main = try Conv2d(inputChannels: 3, outputChannels: 4, kernelSize: 1)
-        #expect(throws: ProteanError.self) { try Residual(main: main)(Tensor(zeros: [1, 2, 2, 3])) }
+        #expect(throws: ProteanError.self) {
+            try Residual(main: main)(Tensor(zeros: [1, 2, 2, 3]))
+        }
     }
 }

@@ -13,11 +13,13 @@ struct Conv2dReference {
     /// `weights` are `[out, in / groups, h, w]`, or one such set per sample.
     init(_ geometry: Conv2dGeometry, x: Tensor, weights: [Double], perSample: Bool = false) throws {
         let shape = try geometry.kernelShape(for: x.shape, layer: "reference")
-        let oh = (Int(shape.h + shape.pad_top + shape.pad_bottom)
-            - geometry.dilation.height * (geometry.kernelSize.height - 1) - 1)
+        let oh =
+            (Int(shape.h + shape.pad_top + shape.pad_bottom)
+                - geometry.dilation.height * (geometry.kernelSize.height - 1) - 1)
             / geometry.stride.height + 1
-        let ow = (Int(shape.w + shape.pad_left + shape.pad_right)
-            - geometry.dilation.width * (geometry.kernelSize.width - 1) - 1)
+        let ow =
+            (Int(shape.w + shape.pad_left + shape.pad_right)
+                - geometry.dilation.width * (geometry.kernelSize.width - 1) - 1)
             / geometry.stride.width + 1
         outputShape = [x.shape[0], oh, ow, geometry.outputChannels]
         let count = outputShape.reduce(1, *)

@@ -30,7 +30,8 @@ final class FoldedWeights: Sendable {
             let affine = try norm?.scaleAndShift()
             return try PackedConv2d(
                 weights: weight.value, bias: bias?.value, scale: affine?.scale,
-                shift: affine?.shift, experts: experts, geometry: geometry, algorithm: algorithm, isa: isa,
+                shift: affine?.shift, experts: experts, geometry: geometry, algorithm: algorithm,
+                isa: isa,
                 layer: layer)
         }
     }

@@ -57,7 +57,8 @@ final class PackedConv2d: @unchecked Sendable {
         let filters = source.count / sets
         for index in 0..<sets {
             let status = ptn_conv2d_pack(
-                isa.kernelValue, &shape, algorithm.kernelValue, source.storage!.base + index * filters,
+                isa.kernelValue, &shape, algorithm.kernelValue,
+                source.storage!.base + index * filters,
                 scale?.storage?.base, weights + index * length)
             try status.check(layer)
         }

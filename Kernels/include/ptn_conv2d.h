@@ -33,8 +33,8 @@ typedef enum ptn_conv2d_algorithm {
     PTN_CONV2D_DIRECT = 0,    // indirect GEMM
     PTN_CONV2D_DEPTHWISE = 1, // one input and one output channel per group
     // Tiles of 4 x 4 outputs from 36 products instead of 144: 3 x 3 kernels with stride 1, dilation 1
-    // and one group. Rounding errors are some ten times those of the direct sums, and a value that is
-    // not finite spreads over the tiles that read it.
+    // and one group. Rounding errors are some four times those of the direct sums in the mean
+    // and up to nine times at worst, and a value that is not finite spreads over the tiles that read it.
     PTN_CONV2D_WINOGRAD_4X4 = 2,
 } ptn_conv2d_algorithm;
 
@@ -43,8 +43,9 @@ typedef struct ptn_conv2d_plan {
     ptn_conv2d_algorithm algorithm;
     size_t out_h, out_w;
     size_t packed_floats; // length of one set of packed weights
-    // For all threads. Winograd: at most 2 MiB each for transformed tiles, and 8 MiB more for all
-    // when few blocks are shared. Others: at most 1.25 MiB each for row addresses (kernels of more
+    // For all threads. Winograd: about 1 MiB each for transformed tiles (or six tiles of all
+    // channels, 864 bytes per channel, where that is more); when few blocks are shared, up to four
+    // times as much. Others: at most 1.25 MiB each for row addresses (kernels of more
     // than 5,000 taps need 200 bytes per tap), and one row of zeros and two small tables,
     // 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together.
     size_t scratch_bytes;

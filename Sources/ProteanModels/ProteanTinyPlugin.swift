@@ -14,7 +14,9 @@ struct ProteanTinyPlugin: ModelPlugin {
     ]
 
     var embeddedWeights: String? {
-        Bundle.module.url(forResource: "protean_tiny", withExtension: "safetensors")?.path
+        // A path even when the resource is missing: the loader then names it, instead of making a
+        // network with random weights.
+        Bundle.module.bundlePath + "/protean_tiny.safetensors"
     }
 
     var preprocessing: ImagePreprocessing? {

@@ -22,16 +22,7 @@ public struct PyTorchZipFormat: CheckpointFormat {
     public func read(
         _ storage: CheckpointBytes, source: String
     ) throws(ProteanError) -> Checkpoint {
-        let content: (object: PickledObject, places: TorchStateDict.Places)
-        do {
-            content = try withExtendedLifetime(storage) { () throws(WeightFileProblem) in
-                try parse(storage.bytes)
-            }
-        } catch {
-            throw .weightFile(file: source, problem: error)
-        }
-        return try TorchStateDict.checkpoint(
-            content.object, storage: storage, places: content.places, source: source, format: name)
+        try TorchStateDict.read(storage, source: source, format: name, parse: parse)
     }
 
     private func parse(

@@ -137,3 +137,25 @@ struct TorchStateDict {
         tensors = tensors.map { (String($0.name.dropFirst(prefix.count)), $0.tensor) }
     }
 }
+
+extension TorchStateDict {
+    /// What both of PyTorch's layouts do once `parse` has found the pickle and the storages' places.
+    static func read(
+        _ storage: CheckpointBytes, source: String, format: String,
+        parse: (UnsafeRawBufferPointer) throws(WeightFileProblem) -> (
+            object: PickledObject, places: Places
+        )
+    ) throws(ProteanError) -> Checkpoint {
+        let content: (object: PickledObject, places: Places)
+        do {
+            content = try withExtendedLifetime(storage) { () throws(WeightFileProblem) in
+                try parse(storage.bytes)
+            }
+        } catch {
+            throw .weightFile(file: source, problem: error)
+        }
+        return try checkpoint(
+            content.object, storage: storage, places: content.places, source: source,
+            format: format)
+    }
+}

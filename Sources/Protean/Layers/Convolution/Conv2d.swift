@@ -8,7 +8,7 @@
 /// `weight` `[out, in / groups, height, width]` and `bias` `[out]`, as in PyTorch.
 ///
 /// 3 × 3 kernels with stride 1 may run as Winograd's F(4 × 4, 3 × 3) where that is faster, with
-/// rounding errors some ten times larger; `algorithm: .direct` keeps it out (see
+/// rounding errors some four times larger (see Docs/Numerics.md); `algorithm: .direct` keeps it out (see
 /// ``Runtime/setExactness(_:)`` for all layers). Weights are packed on first use for the instruction set in force; a repeated call allocates its
 /// result and nothing else. Cost: batch · height' · width' · out · in / groups · kernel area
 /// multiply-adds.

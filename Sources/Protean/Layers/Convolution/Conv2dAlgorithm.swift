@@ -12,7 +12,7 @@ public enum Conv2dAlgorithm: String, Sendable, CaseIterable {
 
 /// How close to the defining sums results must be.
 public enum Exactness: String, Sendable, CaseIterable {
-    /// Fast algorithms whose rounding errors are some ten times larger are allowed.
+    /// Fast algorithms whose rounding errors are some four times larger are allowed.
     case fast
     /// Convolutions are computed as the definition writes them.
     case direct

@@ -26,6 +26,8 @@ static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
                                 ptn_conv2d_algorithm algorithm, size_t *floats) {
     if (algorithm == PTN_CONV2D_DEPTHWISE)
         return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+    if (algorithm == PTN_CONV2D_GROUPED)
+        return ptn_conv2d_grouped_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
     // The panels' padding can exceed the channels by less than one panel.
     if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
     const bool winograd = algorithm == PTN_CONV2D_WINOGRAD_4X4; // planes of a 6 x 6 tile
@@ -40,6 +42,8 @@ static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
 // sample's result must not depend on its company.
 static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
     plan->algorithm = is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
+    if (s->groups > 1 && !is_depthwise(s) && ptn_conv2d_grouped_pays(isa, s))
+        plan->algorithm = PTN_CONV2D_GROUPED;
     const bool applies = ptn_conv2d_winograd_applies(s);
     if (s->choice == PTN_CONV2D_WINOGRAD && !applies) return PTN_BAD_ARGUMENT;
     if (s->choice == PTN_CONV2D_WINOGRAD ||
@@ -52,6 +56,7 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_co
     switch (plan->algorithm) {
     case PTN_CONV2D_DEPTHWISE: return (size_t)plan->threads * s->kh * sizeof(float *);
     case PTN_CONV2D_WINOGRAD_4X4: return ptn_conv2d_winograd_scratch(isa, s, plan);
+    case PTN_CONV2D_GROUPED: return ptn_conv2d_grouped_scratch(isa, s, plan);
     case PTN_CONV2D_DIRECT: break;
     }
     return ptn_conv2d_direct_scratch(isa, s, plan);
@@ -134,6 +139,10 @@ ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
         ptn_conv2d_winograd_pack(isa, s, weights, scale, packed);
         return PTN_OK;
     }
+    if (algorithm == PTN_CONV2D_GROUPED) {
+        ptn_conv2d_grouped_pack(isa, s, weights, scale, packed);
+        return PTN_OK;
+    }
     if (is_depthwise(s)) {
         pack_depthwise(s, weights, scale, packed);
         return PTN_OK;
@@ -179,6 +188,8 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
         return ptn_conv2d_depthwise(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_WINOGRAD_4X4:
         return ptn_conv2d_winograd(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+    case PTN_CONV2D_GROUPED:
+        return ptn_conv2d_grouped(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_DIRECT: break;
     }
     return ptn_conv2d_direct(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);

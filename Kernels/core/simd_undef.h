@@ -14,3 +14,4 @@
 #undef vround
 #undef vselect
 #undef vsum
+#undef vpick

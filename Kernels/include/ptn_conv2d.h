@@ -15,7 +15,7 @@
 // What the caller asks for.
 typedef enum ptn_conv2d_choice {
     PTN_CONV2D_AUTO = 0, // whatever is estimated to be fastest
-    PTN_CONV2D_SUMS,     // the sums as written above: direct or depthwise
+    PTN_CONV2D_SUMS,     // the sums as written above: direct, grouped or depthwise
     PTN_CONV2D_WINOGRAD, // Winograd's F(4x4, 3x3); PTN_BAD_ARGUMENT where it does not apply
 } ptn_conv2d_choice;
 
@@ -36,6 +36,8 @@ typedef enum ptn_conv2d_algorithm {
     // and one group. Rounding errors are some four times those of the direct sums in the mean
     // and up to nine times at worst, and a value that is not finite spreads over the tiles that read it.
     PTN_CONV2D_WINOGRAD_4X4 = 2,
+    // Groups narrower than a vector: one vector of outputs spans several of them.
+    PTN_CONV2D_GROUPED = 4,
 } ptn_conv2d_algorithm;
 
 // Everything that follows from a shape.

@@ -10,11 +10,14 @@ public struct Conv2dPlan: Sendable, Equatable {
         case depthwise
         /// Winograd's F(4 × 4, 3 × 3): tiles of 4 × 4 outputs from 36 products instead of 144.
         case winograd4x4
+        /// Groups narrower than a vector, several of them in one vector of output channels.
+        case grouped
 
         init(_ kernelValue: ptn_conv2d_algorithm) {
             switch kernelValue {
             case PTN_CONV2D_DEPTHWISE: self = .depthwise
             case PTN_CONV2D_WINOGRAD_4X4: self = .winograd4x4
+            case PTN_CONV2D_GROUPED: self = .grouped
             default: self = .direct
             }
         }
@@ -24,6 +27,7 @@ public struct Conv2dPlan: Sendable, Equatable {
             case .direct: PTN_CONV2D_DIRECT
             case .depthwise: PTN_CONV2D_DEPTHWISE
             case .winograd4x4: PTN_CONV2D_WINOGRAD_4X4
+            case .grouped: PTN_CONV2D_GROUPED
             }
         }
 

@@ -177,7 +177,7 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     ptn_conv2d_plan plan;
     ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
     if (status != PTN_OK || s.n == 0) return status;
-    if (flattens(&s, packed_stride, epilogue)) {
+    if (plan.algorithm != PTN_CONV2D_GROUPED && flattens(&s, packed_stride, epilogue)) {
         s.w *= s.n * s.h;
         s.n = s.h = 1;
         status = ptn_conv2d_plan_for(runtime, &s, &plan);

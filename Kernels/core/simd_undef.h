@@ -15,3 +15,4 @@
 #undef vselect
 #undef vsum
 #undef vpick
+#undef vpick2

@@ -26,6 +26,8 @@ static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
                                 ptn_conv2d_algorithm algorithm, size_t *floats) {
     if (algorithm == PTN_CONV2D_DEPTHWISE)
         return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+    if (algorithm == PTN_CONV2D_GROUPED)
+        return ptn_conv2d_grouped_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
     // The panels' padding can exceed the channels by less than one panel.
     if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
     const size_t side = ptn_conv2d_is_winograd(algorithm) ? ptn_conv2d_winograd_side(algorithm) : 0;
@@ -34,6 +36,13 @@ static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
     ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
     if (!ptn_mul(panels.padded, s->groups, &padded)) return PTN_SIZE_OVERFLOW;
     return ptn_float_bytes(kh, kw, s->c / s->groups, padded, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+}
+
+// The way to compute the sums as they are written.
+static ptn_conv2d_algorithm sums_algorithm(ptn_isa isa, const ptn_conv2d_shape *s) {
+    if (is_depthwise(s)) return PTN_CONV2D_DEPTHWISE;
+    const bool grouped = s->groups > 1 && ptn_conv2d_grouped_pays(isa, s);
+    return grouped ? PTN_CONV2D_GROUPED : PTN_CONV2D_DIRECT;
 }
 
 // The better of two by the plan's estimates. `b` is the less exact one and must gain something.
@@ -47,7 +56,7 @@ static ptn_conv2d_algorithm faster(const ptn_conv2d_plan *plan, ptn_conv2d_algor
 static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
     ptn_conv2d_estimate(isa, s, plan);
     const bool applies = ptn_conv2d_winograd_applies(s);
-    const ptn_conv2d_algorithm sums = is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
+    const ptn_conv2d_algorithm sums = sums_algorithm(isa, s);
     const ptn_conv2d_algorithm winograd =
         faster(plan, PTN_CONV2D_WINOGRAD_4X4, PTN_CONV2D_WINOGRAD_6X6);
     switch (s->choice) {
@@ -67,6 +76,7 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_co
     case PTN_CONV2D_DEPTHWISE: return (size_t)plan->threads * s->kh * sizeof(float *);
     case PTN_CONV2D_WINOGRAD_4X4:
     case PTN_CONV2D_WINOGRAD_6X6: return ptn_conv2d_winograd_scratch(isa, s, plan);
+    case PTN_CONV2D_GROUPED: return ptn_conv2d_grouped_scratch(isa, s, plan);
     case PTN_CONV2D_DIRECT: break;
     }
     return ptn_conv2d_direct_scratch(isa, s, plan);
@@ -149,6 +159,10 @@ ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
         ptn_conv2d_winograd_pack(isa, s, algorithm, weights, scale, packed);
         return PTN_OK;
     }
+    if (algorithm == PTN_CONV2D_GROUPED) {
+        ptn_conv2d_grouped_pack(isa, s, weights, scale, packed);
+        return PTN_OK;
+    }
     if (is_depthwise(s)) {
         pack_depthwise(s, weights, scale, packed);
         return PTN_OK;
@@ -183,7 +197,7 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     ptn_conv2d_plan plan;
     ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
     if (status != PTN_OK || s.n == 0) return status;
-    if (flattens(&s, packed_stride, epilogue)) {
+    if (plan.algorithm != PTN_CONV2D_GROUPED && flattens(&s, packed_stride, epilogue)) {
         s.w *= s.n * s.h;
         s.n = s.h = 1;
         status = ptn_conv2d_plan_for(runtime, &s, &plan);
@@ -195,6 +209,8 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     case PTN_CONV2D_WINOGRAD_4X4:
     case PTN_CONV2D_WINOGRAD_6X6:
         return ptn_conv2d_winograd(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+    case PTN_CONV2D_GROUPED:
+        return ptn_conv2d_grouped(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_DIRECT: break;
     }
     return ptn_conv2d_direct(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);

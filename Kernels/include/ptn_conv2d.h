@@ -15,7 +15,7 @@
 // What the caller asks for.
 typedef enum ptn_conv2d_choice {
     PTN_CONV2D_AUTO = 0, // whatever is estimated to be fastest
-    PTN_CONV2D_SUMS,     // the sums as written above: direct or depthwise
+    PTN_CONV2D_SUMS,     // the sums as written above: direct, grouped or depthwise
     // The following are refused with PTN_BAD_ARGUMENT where they do not apply.
     PTN_CONV2D_WINOGRAD,           // the faster of Winograd's two forms
     PTN_CONV2D_WINOGRAD_FORCE_4X4, // F(4x4, 3x3)
@@ -40,10 +40,12 @@ typedef enum ptn_conv2d_algorithm {
     // times at worst, and a value that is not finite spreads over the tiles that read it. With
     // dilation d the image is taken as d x d interleaved ones.
     PTN_CONV2D_WINOGRAD_4X4 = 2,
-    // Tiles of 6 x 6 outputs from 64 products instead of 324; errors are larger still.
+    // Tiles of 6 x 6 outputs from 64 products instead of 324; errors are twice as large.
     PTN_CONV2D_WINOGRAD_6X6 = 3,
+    // Groups narrower than a vector: one vector of outputs spans several of them.
+    PTN_CONV2D_GROUPED = 4,
 } ptn_conv2d_algorithm;
-#define PTN_CONV2D_ALGORITHMS 4
+#define PTN_CONV2D_ALGORITHMS 5
 
 // Everything that follows from a shape.
 typedef struct ptn_conv2d_plan {
@@ -51,8 +53,8 @@ typedef struct ptn_conv2d_plan {
     size_t out_h, out_w;
     size_t packed_floats; // length of one set of packed weights
     // For all threads. Winograd: about 1 MiB each for transformed tiles (or six tiles of all
-    // channels, 864 bytes per channel, where that is more); when few blocks are shared, up to four
-    // times as much. Others: at most 1.25 MiB each for row addresses (kernels of more
+    // channels, 864 or 1,536 bytes per channel, where that is more); when few blocks are shared, up
+    // to four times as much; with large weights 7 MiB for all threads together. Others: at most 1.25 MiB each for row addresses (kernels of more
     // than 5,000 taps need 200 bytes per tap), and one row of zeros and two small tables,
     // 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together.
     size_t scratch_bytes;

@@ -12,12 +12,15 @@ public struct Conv2dPlan: Sendable, Equatable {
         case winograd4x4
         /// Winograd's F(6 × 6, 3 × 3): tiles of 6 × 6 outputs from 64 products instead of 324.
         case winograd6x6
+        /// Groups narrower than a vector, several of them in one vector of output channels.
+        case grouped
 
         init(_ kernelValue: ptn_conv2d_algorithm) {
             switch kernelValue {
             case PTN_CONV2D_DEPTHWISE: self = .depthwise
             case PTN_CONV2D_WINOGRAD_4X4: self = .winograd4x4
             case PTN_CONV2D_WINOGRAD_6X6: self = .winograd6x6
+            case PTN_CONV2D_GROUPED: self = .grouped
             default: self = .direct
             }
         }
@@ -28,6 +31,7 @@ public struct Conv2dPlan: Sendable, Equatable {
             case .depthwise: PTN_CONV2D_DEPTHWISE
             case .winograd4x4: PTN_CONV2D_WINOGRAD_4X4
             case .winograd6x6: PTN_CONV2D_WINOGRAD_6X6
+            case .grouped: PTN_CONV2D_GROUPED
             }
         }
 

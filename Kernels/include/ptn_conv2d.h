@@ -52,11 +52,10 @@ typedef struct ptn_conv2d_plan {
     ptn_conv2d_algorithm algorithm;
     size_t out_h, out_w;
     size_t packed_floats; // length of one set of packed weights
-    // For all threads. Winograd: about 1 MiB each for transformed tiles (or six tiles of all
-    // channels, 864 or 1,536 bytes per channel, where that is more); when few blocks are shared, up
-    // to four times as much; with large weights 7 MiB for all threads together. Others: at most 1.25 MiB each for row addresses (kernels of more
-    // than 5,000 taps need 200 bytes per tap), and one row of zeros and two small tables,
-    // 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together.
+    // For all threads. Winograd: at most 8 MiB for up to 20,000 input and output channels together;
+    // about 1 MiB each for transformed tiles, or 7 MiB for all threads. Others: at most 1.25 MiB each
+    // for row addresses (kernels of more than 5,000 taps need 200 bytes per tap), and one row of zeros
+    // and two small tables, 4 * c + 8 * out_h * kh + 16 * kw bytes, for all together.
     size_t scratch_bytes;
     double multiply_adds; // taps that fall outside the image included
     // By algorithm: cycles that one sample is estimated to take on one core that does two vector

@@ -2,8 +2,9 @@
 // several groups.
 //
 // The inputs that a block needs for channel i of its groups are spread over the lanes in registers:
-// lane l takes channel i of its own group, which lies near in memory. An input that was spread serves
-// all taps of a row that reach it, so three multiply-adds with full vectors follow one permutation.
+// lane l takes channel i of its own group, which lies near in memory. An input that was spread
+// serves all taps of a row that reach it, so three multiply-adds with full vectors follow one
+// permutation.
 #include "conv2d_internal.h"
 #include <stdint.h>
 #include <string.h>
@@ -31,7 +32,7 @@ typedef struct grouped_tile_args {
     const float *zeros;         // a pixel outside the image
     const grouped_taps *run;    // [runs]
     size_t runs;
-    size_t from, span;         // channel of the block's first input; how far its groups lie apart, + 1
+    size_t from, span; // channel of the block's first input; how far its groups lie apart, + 1
     const int32_t *lanes_from; // [lane]: where the lane's group begins, counted from `from`
     const float *weights;      // [kh][channels][kw][lane]
     size_t lanes;              // output channels to store

@@ -87,6 +87,7 @@ static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_plan *plan) {
     double lanes = (double)ptn_isa_vector_floats(isa);
     double compute = plan->multiply_adds / (lanes * 2 * 2.5);
     if (ptn_conv2d_is_winograd(plan->algorithm)) compute *= 0.4;
+    if (plan->algorithm == PTN_CONV2D_GROUPED) compute *= 2.5;
     double traffic = (double)plan->packed_floats * 4 / 10;
     return compute > traffic ? compute : traffic;
 }

@@ -207,7 +207,7 @@ def cases_of(options):
         path = path if path.exists() else HERE.parent / "shapes" / shapes
         for line in path.read_text().splitlines():
             case = parse_case(line)
-            if case and re.search(options.filter, case["name"]):
+            if case and re.search(options.filter, case["line"]):
                 yield case
 
 
@@ -222,7 +222,7 @@ def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kernelbench", default=str(HERE / "../../.build/release/kernelbench"))
     parser.add_argument("--shapes", nargs="+", default=["dense3x3.txt"])
-    parser.add_argument("--filter", default="", help="only cases whose name matches this")
+    parser.add_argument("--filter", default="", help="only cases whose line matches this")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.2, help="per library and round")

@@ -51,21 +51,13 @@ static size_t chunk_rows_for(const ptn_conv2d_shape *s) {
 // power of two apart would all fall into the same few sets of the first-level cache.
 static size_t table_step(size_t rows) { return (ptn_div_up(rows, 8) | 1) * 8; }
 
-// With few channels the taps of a row are taken together: in memory they are kw * c neighbouring
-// numbers, in the image as in the packed weights, and a stem of three channels would else spend its
-// time on addresses. Windows that reach over the left or right edge are copied out with zeros.
-static bool is_merged(const ptn_conv2d_shape *s) {
-    return s->c <= 8 && s->groups == 1 && s->kw > 1 && s->dilation_w == 1 &&
-           s->kh * s->kw * s->c <= 512;
-}
-
 static size_t window_bytes(const ptn_conv2d_shape *s) {
-    if (!is_merged(s)) return 0;
+    if (!ptn_conv2d_is_merged(s)) return 0;
     return ptn_round_64(chunk_rows_for(s) * s->kh * s->kw * s->c * sizeof(float));
 }
 
 static size_t zeros_bytes(const ptn_conv2d_shape *s) {
-    return ptn_round_64((is_merged(s) ? s->kw * s->c : s->c) * sizeof(float));
+    return ptn_round_64((ptn_conv2d_is_merged(s) ? s->kw * s->c : s->c) * sizeof(float));
 }
 
 // Row addresses of a chunk, addresses of a tile's outputs, unfinished sums, copied windows.
@@ -405,9 +397,9 @@ ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape 
                     .chunk_rows = chunk_rows_for(s),
                     .out_w = plan->out_w,
                     .pointwise = is_pointwise(s),
-                    .merged = is_merged(s),
-                    .taps = is_merged(s) ? s->kh : s->kh * s->kw,
-                    .channels = is_merged(s) ? s->kw * s->c : s->c / s->groups,
+                    .merged = ptn_conv2d_is_merged(s),
+                    .taps = ptn_conv2d_is_merged(s) ? s->kh : s->kh * s->kw,
+                    .channels = ptn_conv2d_is_merged(s) ? s->kw * s->c : s->c / s->groups,
                     .row_offsets = (ptrdiff_t *)scratch,
                     .columns = (column_range *)((ptrdiff_t *)scratch + plan->out_h * s->kh),
                     .thread_scratch = scratch + shared_scratch_bytes(s, plan),

@@ -14,6 +14,8 @@ public struct Conv2dPlan: Sendable, Equatable {
         case winograd6x6
         /// Groups narrower than a vector, several of them in one vector of output channels.
         case grouped
+        /// At most eight output channels: vectors run along the input channels.
+        case narrow
 
         init(_ kernelValue: ptn_conv2d_algorithm) {
             switch kernelValue {
@@ -21,6 +23,7 @@ public struct Conv2dPlan: Sendable, Equatable {
             case PTN_CONV2D_WINOGRAD_4X4: self = .winograd4x4
             case PTN_CONV2D_WINOGRAD_6X6: self = .winograd6x6
             case PTN_CONV2D_GROUPED: self = .grouped
+            case PTN_CONV2D_NARROW: self = .narrow
             default: self = .direct
             }
         }
@@ -32,6 +35,7 @@ public struct Conv2dPlan: Sendable, Equatable {
             case .winograd4x4: PTN_CONV2D_WINOGRAD_4X4
             case .winograd6x6: PTN_CONV2D_WINOGRAD_6X6
             case .grouped: PTN_CONV2D_GROUPED
+            case .narrow: PTN_CONV2D_NARROW
             }
         }
 

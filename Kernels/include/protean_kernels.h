@@ -10,6 +10,7 @@
 #include "ptn_expert_mix.h"
 #include "ptn_layout.h"
 #include "ptn_pool.h"
+#include "ptn_random.h"
 #include "ptn_resize.h"
 #include "ptn_roofline.h"
 #include "ptn_runtime.h"

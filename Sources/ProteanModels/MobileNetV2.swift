@@ -108,13 +108,7 @@ struct MobileNetV2Plugin: ModelPlugin {
     let summary = "MobileNetV2 for ImageNet, torchvision's keys (arXiv 1801.04381)"
     let inputShape = [1, 224, 224, 3]
     var classNames: [String] { ImageNet.classNames }
-
-    var preprocessing: ImagePreprocessing? {
-        ImagePreprocessing(
-            resizeShorterSide: 256, interpolation: .bilinear, cropHeight: 224, cropWidth: 224,
-            mean: ImagePreprocessing.imageNetMean,
-            deviation: ImagePreprocessing.imageNetDeviation)
-    }
+    var preprocessing: ImagePreprocessing? { ImageNet.torchvisionPreprocessing }
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
         try configuration.requireOnly(known: ["num_classes"])

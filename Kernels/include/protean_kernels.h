@@ -4,6 +4,7 @@
 
 #include "ptn_activation.h"
 #include "ptn_conv2d.h"
+#include "ptn_conv2d_chain.h"
 #include "ptn_convert.h"
 #include "ptn_dynamic_relu.h"
 #include "ptn_elementwise.h"

@@ -75,7 +75,7 @@ public struct Conv2dGeometry: Sendable, Hashable {
 
     /// The kernel's view of this geometry for inputs of shape `[n, h, w, c]`.
     func kernelShape(
-        for input: [Int], layer: String
+        for input: [Int], exactness: Exactness, layer: String
     ) throws(ProteanError) -> ptn_conv2d_shape {
         guard input.count == 4, input[3] == inputChannels, input[1] > 0, input[2] > 0 else {
             throw .shapeMismatch(
@@ -100,7 +100,7 @@ public struct Conv2dGeometry: Sendable, Hashable {
         shape.pad_left = pads.left
         shape.pad_right = pads.right
         shape.groups = groups
-        shape.choice = try algorithm.kernelChoice()
+        shape.choice = algorithm.kernelChoice(exactness)
         return shape
     }
 

@@ -6,15 +6,15 @@ extension Operations {
     /// `routing`, `[batch, experts]`, mixes the sets of packed weights per sample; without it there
     /// must be one set, shared by all samples.
     static func conv2d(
-        _ x: Tensor, _ weights: FoldedWeights, routing: Tensor? = nil,
+        _ x: Tensor, _ calls: Conv2dCalls, routing: Tensor? = nil,
         epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
     ) throws(ProteanError) -> Tensor {
         if x.isShapeOnly {
-            let output = try weights.geometry.plan(for: x.shape, layer: layer).outputShape
+            let output = try calls.geometry.plan(for: x.shape, layer: layer).outputShape
             try epilogue.check(output: output, layer: layer)
             return try Tensor(shapeOnly: output)
         }
-        let call = try weights.call(for: x.shape, settings: try Runtime.resolved(), layer: layer)
+        let call = try calls.call(for: x.shape, settings: try Runtime.resolved(), layer: layer)
         try epilogue.check(output: call.output, layer: layer)
         let y = try Tensor(uninitialized: call.output, for: layer)
         let packed = call.packed

@@ -23,7 +23,7 @@ public final class Conv2d: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let folded: FoldedWeights
+    private let calls: Conv2dCalls
 
     /// A convolution with seeded initial values, uniform in ±1/√(inputs per output).
     ///
@@ -43,7 +43,7 @@ public final class Conv2d: Layer {
         self.bias =
             bias
             ? Parameter(try Initializer.uniform([outputChannels], fanIn: fanIn, seed: ~seed)) : nil
-        folded = FoldedWeights(weight: weight, bias: self.bias, geometry: geometry)
+        calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
     }
 
     /// A convolution with the given weights `[out, in / groups, height, width]` and bias `[out]`.
@@ -71,7 +71,7 @@ public final class Conv2d: Layer {
         }
         self.weight = Parameter(weight)
         self.bias = bias.map(Parameter.init)
-        folded = FoldedWeights(weight: self.weight, bias: self.bias, geometry: geometry)
+        calls = Conv2dCalls(weight: self.weight, bias: self.bias, geometry: geometry)
     }
 
     /// `weight` and, if there is one, `bias`.
@@ -92,7 +92,7 @@ public final class Conv2d: Layer {
     public func callAsFunction(
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
-        try run(x, folded: folded, epilogue: epilogue)
+        try run(x, calls: calls, epilogue: epilogue)
     }
 
     /// How an input of shape `[batch, height, width, channels]` would be run here.
@@ -103,11 +103,11 @@ public final class Conv2d: Layer {
     }
 
     func run(
-        _ x: Tensor, folded: FoldedWeights, epilogue: Conv2dEpilogue
+        _ x: Tensor, calls: Conv2dCalls, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         try traced("Conv2d", path: label, input: x, cost: { cost(input: x, output: $0) }) {
             () throws(ProteanError) in
-            try Operations.conv2d(x, folded, epilogue: epilogue, layer: place)
+            try Operations.conv2d(x, calls, epilogue: epilogue, layer: place)
         }
     }
 

@@ -69,12 +69,14 @@ extension Conv2dGeometry {
         return Conv2dPlan(plan, shape: shape)
     }
 
+    /// The kernel's plan, with the settings in force unless others are given.
     func kernelPlan(
-        _ shape: ptn_conv2d_shape, runtime: ptn_runtime, layer: String
+        _ shape: ptn_conv2d_shape, runtime: ptn_runtime? = nil, layer: String
     ) throws(ProteanError) -> ptn_conv2d_plan {
         var plan = ptn_conv2d_plan()
-        var shape = shape, runtime = runtime
-        let status = ptn_conv2d_plan_for(&runtime, &shape, &plan)
+        var shape = shape
+        var settings = if let runtime { runtime } else { try Runtime.current() }
+        let status = ptn_conv2d_plan_for(&settings, &shape, &plan)
         if status == PTN_BAD_ARGUMENT {
             throw .shapeMismatch(
                 layer: layer, tensor: "x",

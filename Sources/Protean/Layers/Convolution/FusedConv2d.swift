@@ -11,7 +11,7 @@
 public final class FusedConv2d: Sendable {
     let conv: Conv2d
     let activation: Activation
-    let folded: FoldedWeights
+    let calls: Conv2dCalls
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
@@ -28,7 +28,7 @@ public final class FusedConv2d: Sendable {
         }
         self.conv = conv
         self.activation = activation
-        folded = FoldedWeights(
+        calls = Conv2dCalls(
             weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry)
     }
 
@@ -39,6 +39,6 @@ public final class FusedConv2d: Sendable {
         _ x: Tensor, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
-        return try conv.run(x, folded: folded, epilogue: epilogue)
+        return try conv.run(x, calls: calls, epilogue: epilogue)
     }
 }

@@ -20,7 +20,7 @@ public final class FusedConv2dChain: Sendable {
     private struct Key: Equatable, Sendable {
         var input: [Int]
         var settings: Runtime.Resolved
-        var versions: Int
+        var version: Int
     }
     private let calls = Derived<Key, Conv2dChainCall>(capacity: 4)
 
@@ -77,14 +77,13 @@ public final class FusedConv2dChain: Sendable {
     /// What a run on inputs of this shape needs; nil where the chain cannot run band by band.
     private func call(for input: [Int]) throws(ProteanError) -> Conv2dChainCall? {
         let settings = try Runtime.resolved()
-        // Versions only grow: none can change without changing their sum.
-        let versions = stages.reduce(0) { $0 &+ $1.folded.version.sum }
-        let key = Key(input: input, settings: settings, versions: versions)
+        let version = stages.reduce(0) { $0 + $1.calls.version }
+        let key = Key(input: input, settings: settings, version: version)
         return try calls.value(for: key) { () throws(ProteanError) in
             var calls: [Conv2dCall] = []
             var shape = input
             for stage in stages {
-                let call = try stage.folded.call(
+                let call = try stage.calls.call(
                     for: shape, settings: settings, layer: stage.conv.place)
                 calls.append(call)
                 shape = call.output

@@ -15,7 +15,7 @@ public final class Linear: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let folded: FoldedWeights
+    private let calls: Conv2dCalls
 
     /// A linear layer with seeded initial values, uniform in ±1/√inputs.
     ///
@@ -34,7 +34,7 @@ public final class Linear: Layer {
             ? Parameter(
                 try Initializer.uniform([outputFeatures], fanIn: inputFeatures, seed: ~seed))
             : nil
-        folded = FoldedWeights(weight: weight, bias: self.bias, geometry: geometry)
+        calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
     }
 
     /// A linear layer with the given weights `[out, in]` and bias `[out]`.
@@ -54,7 +54,7 @@ public final class Linear: Layer {
         outputFeatures = weight.shape[0]
         self.weight = Parameter(weight)
         self.bias = bias.map(Parameter.init)
-        folded = FoldedWeights(
+        calls = Conv2dCalls(
             weight: self.weight, bias: self.bias,
             geometry: try Self.geometry(inputFeatures, outputFeatures))
     }
@@ -95,7 +95,7 @@ public final class Linear: Layer {
             let shape = Array(x.shape.dropLast()) + [outputFeatures]
             if rows.count == 0 { return try Tensor(emptyLike: x, shape: shape) }
             let y = try Operations.conv2d(
-                rows, folded, epilogue: Conv2dEpilogue(activation: activation), layer: place)
+                rows, calls, epilogue: Conv2dEpilogue(activation: activation), layer: place)
             return try y.reshaped(to: shape)
         }
     }

@@ -26,7 +26,7 @@ public final class CondConv2d: Module {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let folded: FoldedWeights
+    private let calls: Conv2dCalls
 
     /// A layer with seeded initial values, uniform in ±1/√(inputs per output) for every expert.
     ///
@@ -55,7 +55,7 @@ public final class CondConv2d: Module {
             ? Parameter(
                 try Initializer.uniform([experts, outputChannels], fanIn: fanIn, seed: ~seed))
             : nil
-        folded = FoldedWeights(
+        calls = Conv2dCalls(
             weight: weight, bias: self.bias, experts: experts, geometry: geometry)
     }
 
@@ -74,11 +74,11 @@ public final class CondConv2d: Module {
     public func callAsFunction(
         _ x: Tensor, routing: Tensor, epilogue: Conv2dEpilogue = Conv2dEpilogue()
     ) throws(ProteanError) -> Tensor {
-        try run(x, routing: routing, folded: folded, epilogue: epilogue)
+        try run(x, routing: routing, calls: calls, epilogue: epilogue)
     }
 
     func run(
-        _ x: Tensor, routing: Tensor, folded: FoldedWeights, epilogue: Conv2dEpilogue
+        _ x: Tensor, routing: Tensor, calls: Conv2dCalls, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         guard x.rank == 4, routing.shape == [x.shape[0], experts] else {
             throw .shapeMismatch(
@@ -89,7 +89,7 @@ public final class CondConv2d: Module {
             "CondConv2d", path: label, input: x, cost: { cost(input: x, output: $0) }
         ) { () throws(ProteanError) in
             try Operations.conv2d(
-                x, folded, routing: routing, epilogue: epilogue, layer: place)
+                x, calls, routing: routing, epilogue: epilogue, layer: place)
         }
     }
 

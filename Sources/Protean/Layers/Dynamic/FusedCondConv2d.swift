@@ -3,7 +3,7 @@
 public final class FusedCondConv2d: Sendable {
     private let conv: CondConv2d
     private let activation: Activation
-    private let folded: FoldedWeights
+    private let calls: Conv2dCalls
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
@@ -20,7 +20,7 @@ public final class FusedCondConv2d: Sendable {
         }
         self.conv = conv
         self.activation = activation
-        folded = FoldedWeights(
+        calls = Conv2dCalls(
             weight: conv.weight, bias: conv.bias, norm: norm, experts: conv.experts,
             geometry: conv.geometry)
     }
@@ -32,6 +32,6 @@ public final class FusedCondConv2d: Sendable {
         _ x: Tensor, routing: Tensor, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
-        return try conv.run(x, routing: routing, folded: folded, epilogue: epilogue)
+        return try conv.run(x, routing: routing, calls: calls, epilogue: epilogue)
     }
 }

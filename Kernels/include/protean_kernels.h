@@ -4,6 +4,7 @@
 
 #include "ptn_activation.h"
 #include "ptn_conv2d.h"
+#include "ptn_conv2d_chain.h"
 #include "ptn_convert.h"
 #include "ptn_dynamic_relu.h"
 #include "ptn_elementwise.h"
@@ -11,6 +12,7 @@
 #include "ptn_layout.h"
 #include "ptn_memory.h"
 #include "ptn_pool.h"
+#include "ptn_random.h"
 #include "ptn_resize.h"
 #include "ptn_roofline.h"
 #include "ptn_runtime.h"

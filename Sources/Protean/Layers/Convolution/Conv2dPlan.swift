@@ -91,25 +91,20 @@ extension Conv2dGeometry {
     public func plan(
         for input: [Int], layer: String = "Conv2d"
     ) throws(ProteanError) -> Conv2dPlan {
-        let shape = try kernelShape(for: input, layer: layer)
-        return Conv2dPlan(try kernelPlan(shape, layer: layer), shape: shape)
+        let settings = try Runtime.resolved()
+        let shape = try kernelShape(for: input, exactness: settings.exactness, layer: layer)
+        let plan = try kernelPlan(shape, runtime: settings.kernelValue, layer: layer)
+        return Conv2dPlan(plan, shape: shape)
     }
 
-    /// The algorithm for an input of shape `[n, h, w, c]`.
-    func algorithm(
-        for input: [Int], layer: String
-    ) throws(ProteanError) -> Conv2dPlan.Algorithm {
-        let shape = try kernelShape(for: input, layer: layer)
-        return Conv2dPlan.Algorithm(try kernelPlan(shape, layer: layer).algorithm)
-    }
-
+    /// The kernel's plan, with the settings in force unless others are given.
     func kernelPlan(
-        _ shape: ptn_conv2d_shape, layer: String
+        _ shape: ptn_conv2d_shape, runtime: ptn_runtime? = nil, layer: String
     ) throws(ProteanError) -> ptn_conv2d_plan {
         var plan = ptn_conv2d_plan()
-        var runtime = try Runtime.current()
         var shape = shape
-        let status = ptn_conv2d_plan_for(&runtime, &shape, &plan)
+        var settings = if let runtime { runtime } else { try Runtime.current() }
+        let status = ptn_conv2d_plan_for(&settings, &shape, &plan)
         if status == PTN_BAD_ARGUMENT {
             throw .shapeMismatch(
                 layer: layer, tensor: "x",

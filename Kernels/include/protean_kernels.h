@@ -5,6 +5,7 @@
 #include "ptn_activation.h"
 #include "ptn_conv2d.h"
 #include "ptn_convert.h"
+#include "ptn_deform_conv2d.h"
 #include "ptn_dynamic_relu.h"
 #include "ptn_elementwise.h"
 #include "ptn_expert_mix.h"

@@ -96,7 +96,7 @@ static double estimated_nanoseconds(ptn_isa isa, const ptn_deform_conv2d_shape *
 static bool sizes_fit(const ptn_deform_conv2d_shape *shape, const ptn_deform_conv2d_plan *plan) {
     const ptn_conv2d_shape *s = &shape->conv;
     size_t entries, pixels;
-    return ptn_sampling_fits(s->h, s->w) && ptn_mul(s->kh, s->kw, &entries) &&
+    return ptn_sampling_fits(s->h, s->w, s->c) && ptn_mul(s->kh, s->kw, &entries) &&
            ptn_mul(entries, shape->offset_groups, &entries) &&
            ptn_mul(plan->out_h, plan->out_w, &pixels) &&
            ptn_float_bytes(entries, 4096, 1, 1, NULL) &&

@@ -9,11 +9,12 @@
 #include "ptn_runtime.h"
 #include <stdint.h>
 
-// Positions are floats and pixels are numbered by int32.
-#define PTN_SAMPLING_MOST_PIXELS ((size_t)1 << 22)
-static inline bool ptn_sampling_fits(size_t h, size_t w) {
-    return h <= PTN_SAMPLING_MOST_PIXELS && w <= PTN_SAMPLING_MOST_PIXELS &&
-           (w == 0 || h <= (size_t)INT32_MAX / w);
+// Positions are floats, pixels are numbered by int32, and so are a pixel's bytes.
+#define PTN_SAMPLING_MOST_SIDE ((size_t)1 << 22)
+static inline bool ptn_sampling_fits(size_t h, size_t w, size_t channels) {
+    return h <= PTN_SAMPLING_MOST_SIDE && w <= PTN_SAMPLING_MOST_SIDE &&
+           (w == 0 || h <= (size_t)INT32_MAX / w) &&
+           channels <= (size_t)INT32_MAX / sizeof(float);
 }
 
 // A vector of entries may be stored beyond the last one.

@@ -44,3 +44,28 @@ void reference_deform_conv2d(const reference_conv2d *p, long offset_groups, cons
         magnitude[at] = total;
     }
 }
+
+void reference_deform_aggregate(const reference_aggregate *p, const float *x, const float *offset,
+                                const float *mask, double *y) {
+    const long points = p->k * p->k - p->remove_center, width = p->c / p->groups;
+    const double half = (double)(p->dilation * (p->k - 1) / 2);
+    for (long at = 0; at < p->n * p->oh * p->ow * p->c; at++) {
+        const long c = at % p->c, pixel = at / p->c;
+        const long ox = pixel % p->ow, oy = pixel / p->ow % p->oh, n = pixel / p->ow / p->oh;
+        const float *o = offset + (pixel * p->groups + c / width) * points * 2;
+        const float *m = mask + (pixel * p->groups + c / width) * points;
+        double sum = 0;
+        for (long i = 0; i < p->k; i++)
+            for (long j = 0; j < p->k; j++) {
+                if (p->remove_center && i == p->k / 2 && j == p->k / 2) continue;
+                const double px = (double)(ox * p->stride - p->pad) + half - half * p->scale +
+                                  ((double)(i * p->dilation) + o[0]) * p->scale;
+                const double py = (double)(oy * p->stride - p->pad) + half - half * p->scale +
+                                  ((double)(j * p->dilation) + o[1]) * p->scale;
+                sum += *m++ * reference_bilinear(x + n * p->h * p->w * p->c, p->h, p->w, p->c, c,
+                                                 (float)py, (float)px);
+                o += 2;
+            }
+        y[at] = sum;
+    }
+}

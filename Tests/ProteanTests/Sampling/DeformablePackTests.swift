@@ -60,7 +60,7 @@ import Testing
             try layer(x)
         } check: { isa, y in
             let expected = try Runtime.with(isa: isa) {
-                try core(x, offset: offset, mask: Operations.activation(logits, .sigmoid))
+                try core(x, offset: offset, mask: Operations.activate(logits, .sigmoid))
             }
             MapTest.expect(
                 y, shape: expected.shape, expected.elements.map(Double.init), tolerance: 1e-5,
@@ -75,7 +75,7 @@ import Testing
         }
         let x = try Tensor.random([1, 5, 6, 6])
         let fused = try FusedModulatedDeformableConv2d(layer, norm, .relu)
-        let expected = try Operations.activation(norm(layer(x)), .relu)
+        let expected = try Operations.activate(norm(layer(x)), .relu)
         MapTest.expect(
             try fused(x), shape: expected.shape, expected.elements.map(Double.init),
             tolerance: 1e-5)

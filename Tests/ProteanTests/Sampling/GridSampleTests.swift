@@ -51,7 +51,8 @@ import Testing
             let finite = pixels.map { $0.allSatisfy { $0.isFinite } }
             #expect(undefined[0] == (mode == .bicubic || (mode == .bilinear && padding == .zeros)))
             for far in 1..<7 {
-                #expect(finite[far] || mode == .bicubic && far < 3, "\(isa) \(hostile[far])")
+                // The first four are infinite, or become so on their way to pixels.
+                #expect(finite[far] || mode == .bicubic && far < 5, "\(isa) \(hostile[far])")
                 guard mode != .bicubic else { continue }
                 if padding == .zeros { #expect(pixels[far] == Array(repeating: 0, count: 17)) }
             }

@@ -82,12 +82,14 @@ import Testing
     func equalsTheReference(_ test: Case) throws {
         let isMap = try test.text("kind") != "affine"
         let expected = try #require(isMap ? try test.map("y") : try test.plain("y"))
+        // ONNX writes this one down with four decimals.
+        let tolerance = test.name == "onnx.test_gridsample_bicubic" ? 6e-5 : 1e-5
         try MapTest.everywhere {
             try Self.run(test)
         } check: { isa, y in
             MapTest.expect(
-                y, shape: expected.shape, expected.elements.map(Double.init), tolerance: 1e-5,
-                "\(isa)")
+                y, shape: expected.shape, expected.elements.map(Double.init),
+                tolerance: tolerance, "\(isa)")
         }
     }
 

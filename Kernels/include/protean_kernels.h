@@ -13,6 +13,7 @@
 #include "ptn_grid_sample.h"
 #include "ptn_layer_norm.h"
 #include "ptn_layout.h"
+#include "ptn_memory.h"
 #include "ptn_pool.h"
 #include "ptn_resize.h"
 #include "ptn_roi_align.h"

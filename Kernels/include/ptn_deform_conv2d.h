@@ -12,8 +12,8 @@
 //
 // sample() is bilinear. It is 0 unless -1 < py < H and -1 < px < W; inside, a corner beyond the
 // edge counts as 0. Infinite positions are outside. A position that is not a number gives NaN, and
-// reads nothing. Offsets of 0 without a mask give ptn_conv2d's direct sums bit for bit, as far as
-// the input is finite.
+// reads nothing. Offsets of 0 without a mask give ptn_conv2d's sums as far as the input is finite,
+// with one group bit for bit those of PTN_CONV2D_DIRECT.
 //
 // The sum runs over taps row by row and over channels within a tap, in that order, for every output
 // and every thread count. Sampled values are rounded to float.
@@ -31,7 +31,6 @@ typedef struct ptn_deform_conv2d_shape {
 } ptn_deform_conv2d_shape;
 
 typedef struct ptn_deform_conv2d_plan {
-    ptn_conv2d_algorithm algorithm; // direct or depthwise: how weights must be packed
     size_t out_h, out_w;
     size_t packed_floats;
     // For all threads. At most 1.5 MiB each for sampled rows, positions and unfinished sums, unless
@@ -48,7 +47,14 @@ PTN_MUST_CHECK ptn_status ptn_deform_conv2d_plan_for(const ptn_runtime *runtime,
                                                      const ptn_deform_conv2d_shape *shape,
                                                      ptn_deform_conv2d_plan *plan);
 
-// `packed`: of ptn_conv2d_pack for shape->conv and the plan's algorithm. `mask` may be NULL.
+// Packs weights [k][c/groups][kh][kw], each output channel multiplied by `scale[k]` (NULL: 1), into
+// a plan's packed_floats. The packed form belongs to one instruction set and to the shape's c, k,
+// kernel and groups.
+PTN_MUST_CHECK ptn_status ptn_deform_conv2d_pack(ptn_isa isa, const ptn_deform_conv2d_shape *shape,
+                                                 const float *weights, const float *scale,
+                                                 float *packed);
+
+// `packed`: of ptn_deform_conv2d_pack. `mask` may be NULL.
 // Arrays must not overlap y. A batch of 0 does nothing.
 PTN_MUST_CHECK ptn_status ptn_deform_conv2d(const ptn_runtime *runtime,
                                             const ptn_deform_conv2d_shape *shape, const float *x,

@@ -105,6 +105,16 @@ static bool sizes_fit(const ptn_deform_conv2d_shape *shape, const ptn_deform_con
            ptn_float_bytes(s->c, s->kh * s->kw, 1024, 1, NULL);
 }
 
+static bool packed_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
+    if (is_depthwise(s)) return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats);
+    // The panels' padding can exceed the channels by less than one panel.
+    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return false;
+    const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
+    size_t padded;
+    return ptn_mul(panels.padded, s->groups, &padded) &&
+           ptn_float_bytes(s->kh, s->kw, s->c / s->groups, padded, floats);
+}
+
 ptn_status ptn_deform_conv2d_plan_for(const ptn_runtime *runtime,
                                       const ptn_deform_conv2d_shape *shape,
                                       ptn_deform_conv2d_plan *plan) {
@@ -116,16 +126,53 @@ ptn_status ptn_deform_conv2d_plan_for(const ptn_runtime *runtime,
     ptn_conv2d_plan dense;
     ptn_status status = ptn_conv2d_plan_for(runtime, &conv, &dense);
     if (status != PTN_OK) return status;
-    plan->algorithm = dense.algorithm;
     plan->out_h = dense.out_h;
     plan->out_w = dense.out_w;
-    plan->packed_floats = dense.packed_floats;
     plan->multiply_adds = dense.multiply_adds;
-    if (!sizes_fit(shape, plan)) return PTN_SIZE_OVERFLOW;
+    if (!sizes_fit(shape, plan) || !packed_floats(runtime->isa, &conv, &plan->packed_floats))
+        return PTN_SIZE_OVERFLOW;
     plan->threads =
         ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, shape, plan));
     const tiling t = tiling_for(runtime->isa, shape);
     plan->scratch_bytes = shared_bytes(shape) + (size_t)plan->threads * thread_bytes(&t);
+    return PTN_OK;
+}
+
+// Panels [tap][c][width] of one group, as the convolution's tiles read them.
+static void pack_group(const ptn_panels *p, size_t out, size_t in, size_t taps,
+                       const float *weights, const float *scale, float *packed) {
+    for (size_t first = 0; first < out; first += p->width) {
+        const size_t columns = ptn_min(out - first, p->width);
+        const size_t width = ptn_panel_vectors(p, out, first) * p->vector;
+        float *panel = packed + first * in * taps;
+        memset(panel, 0, in * taps * width * sizeof *panel);
+        for (size_t j = 0; j < columns; j++) {
+            const float *filter = weights + (first + j) * in * taps;
+            for (size_t c = 0; c < in; c++)
+                for (size_t t = 0; t < taps; t++)
+                    panel[(t * in + c) * width + j] =
+                        filter[c * taps + t] * (scale ? scale[first + j] : 1);
+        }
+    }
+}
+
+ptn_status ptn_deform_conv2d_pack(ptn_isa isa, const ptn_deform_conv2d_shape *shape,
+                                  const float *weights, const float *scale, float *packed) {
+    const ptn_conv2d_shape *s = &shape->conv;
+    if (!ptn_isa_supported(isa)) return PTN_UNSUPPORTED_ISA;
+    if (s->groups == 0 || s->c == 0 || s->k == 0 || s->c % s->groups || s->k % s->groups)
+        return PTN_BAD_ARGUMENT;
+    const size_t in = s->c / s->groups, out = s->k / s->groups, taps = s->kh * s->kw;
+    if (is_depthwise(s)) {
+        for (size_t c = 0; c < s->c; c++)
+            for (size_t t = 0; t < taps; t++)
+                packed[t * s->c + c] = weights[c * taps + t] * (scale ? scale[c] : 1);
+        return PTN_OK;
+    }
+    const ptn_panels panels = ptn_panels_for(isa, out);
+    for (size_t g = 0; g < s->groups; g++)
+        pack_group(&panels, out, in, taps, weights + g * out * in * taps,
+                   scale ? scale + g * out : NULL, packed + g * panels.padded * in * taps);
     return PTN_OK;
 }
 

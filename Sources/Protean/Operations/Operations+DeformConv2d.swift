@@ -40,7 +40,7 @@ struct Displacements {
 extension Operations {
     /// The deformable convolution on packed weights.
     static func deformConv2d(
-        _ x: Tensor, _ packed: PackedConv2d, at displacements: Displacements,
+        _ x: Tensor, _ packed: PackedDeformableConv2d, at displacements: Displacements,
         epilogue: Conv2dEpilogue, layer: String
     ) throws(ProteanError) -> Tensor {
         let geometry = packed.geometry

@@ -187,12 +187,18 @@ import Testing
             repeating: 1, shape: offset.shape.dropLast() + [test.offsetGroups * test.taps])
         for runtime in allRuntimes {
             try Runtime.with(isa: runtime.isa, threads: runtime.threads) {
-                let plain = try test.plain()(x)
-                let layer = try test.layer()
-                #expect(try layer(x, offset: offset).elements == plain.elements, "\(runtime)")
-                #expect(
-                    try layer(x, offset: offset, mask: ones).elements == plain.elements,
-                    "\(runtime)")
+                let plain = try test.plain()(x), layer = try test.layer()
+                let results = [
+                    try layer(x, offset: offset), try layer(x, offset: offset, mask: ones),
+                ]
+                for y in results {
+                    // With several groups an ordinary convolution may add in another order.
+                    if test.groups == 1 && test.input[3] > 1 {
+                        #expect(y.elements == plain.elements, "\(runtime)")
+                    }
+                    MapTest.expect(
+                        y, shape: plain.shape, plain.elements.map(Double.init), tolerance: 1e-5)
+                }
             }
         }
     }

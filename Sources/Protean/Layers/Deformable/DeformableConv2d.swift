@@ -15,8 +15,8 @@
 /// `weight` `[out, in / groups, height, width]` and `bias` `[out]`.
 ///
 /// A sample at or beyond −1 or the size is 0, between −1 and 0 it fades out; infinite displacements
-/// are outside; those that are not numbers give NaN. Offsets of zero without a mask give a direct
-/// ``Conv2d``, bit for bit as far as the input is finite. Memory beside the result is bounded by
+/// are outside; those that are not numbers give NaN. Offsets of zero without a mask give a ``Conv2d``
+/// as far as the input is finite, with one group a direct one bit for bit. Memory beside the result is bounded by
 /// 1.5 MiB per thread, whatever the image (see ptn_deform_conv2d.h for kernels with thousands of
 /// channels). Cost: as ``Conv2d``, plus four multiply-adds per sampled channel.
 public final class DeformableConv2d: Module {
@@ -29,7 +29,7 @@ public final class DeformableConv2d: Module {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let packed = FoldedWeights()
+    private let packed = DeformableWeights()
 
     /// A layer with seeded initial values, uniform in ±1/√(inputs per output).
     ///
@@ -75,7 +75,7 @@ public final class DeformableConv2d: Module {
 
     /// `place` and `label` are the layer's that this one works for.
     func run(
-        _ x: Tensor, at displacements: Displacements, folded: FoldedWeights, norm: BatchNorm2d?,
+        _ x: Tensor, at displacements: Displacements, folded: DeformableWeights, norm: BatchNorm2d?,
         epilogue: Conv2dEpilogue, place: String, label: Label?
     ) throws(ProteanError) -> Tensor {
         try traced(
@@ -83,8 +83,7 @@ public final class DeformableConv2d: Module {
             cost: { cost(input: x, displacements, output: $0) }
         ) { () throws(ProteanError) in
             let weights = try folded.packed(
-                weight: weight, bias: bias, norm: norm, geometry: geometry, input: x.shape,
-                layer: place)
+                weight: weight, bias: bias, norm: norm, geometry: geometry, layer: place)
             return try Operations.deformConv2d(
                 x, weights, at: displacements, epilogue: epilogue, layer: place)
         }

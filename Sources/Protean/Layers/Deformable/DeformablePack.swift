@@ -7,7 +7,7 @@ struct DeformablePack: Sendable {
     let prediction: Conv2d
     let offsetGroups: Int
     let modulated: Bool
-    private let packed = FoldedWeights()
+    private let packed = DeformableWeights()
 
     /// Options as ``DeformableConv2d`` has them; `layer` names the caller in errors.
     init(
@@ -39,7 +39,7 @@ struct DeformablePack: Sendable {
 
     /// The output for `x`; `norm` is folded into the weights.
     func callAsFunction(
-        _ x: Tensor, folded: FoldedWeights? = nil, norm: BatchNorm2d? = nil,
+        _ x: Tensor, folded: DeformableWeights? = nil, norm: BatchNorm2d? = nil,
         epilogue: Conv2dEpilogue, place: String, label: Label?
     ) throws(ProteanError) -> Tensor {
         let predicted = try prediction(x)

@@ -63,7 +63,7 @@ public final class ModulatedDeformableConv2d: Layer {
     }
 
     func run(
-        _ x: Tensor, folded: FoldedWeights, norm: BatchNorm2d?, epilogue: Conv2dEpilogue
+        _ x: Tensor, folded: DeformableWeights, norm: BatchNorm2d?, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         try pack(
             x, folded: folded, norm: norm, epilogue: epilogue, place: place, label: label)
@@ -76,7 +76,7 @@ public final class FusedModulatedDeformableConv2d: Sendable {
     private let conv: ModulatedDeformableConv2d
     private let norm: BatchNorm2d?
     private let activation: Activation
-    private let folded = FoldedWeights()
+    private let folded = DeformableWeights()
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///

@@ -2,13 +2,15 @@
 // channels, the core operation of DCNv3 (Wang et al., arXiv 2211.05778) and DCNv4 (Xiong et al.,
 // arXiv 2401.06197).
 //
-//     y[n, oy, ox, g, c] = sum over points p of  mask[n, oy, ox, g, p] * sample(x[n, :, :, g, c], py, px)
-//     px = ox*sw - pad_w + hw - hw*a + (i*dw + offset[n, oy, ox, g, p, 0]) * a,   hw = dw*(kw-1) / 2
-//     py = oy*sh - pad_h + hh - hh*a + (j*dh + offset[n, oy, ox, g, p, 1]) * a,   hh = dh*(kh-1) / 2
+//     y[n, oy, ox, g, c] = sum over points p of
+//                          mask[n, oy, ox, g, p] * sample(x[n, :, :, g, c], py, px)
+//     px = ox*sw - pad_w + hw - hw*a + (i*dw + offset[n, oy, ox, g, p, 0]) * a
+//     py = oy*sh - pad_h + hh - hh*a + (j*dh + offset[n, oy, ox, g, p, 1]) * a
+//     hw = dw*(kw-1) / 2 and hh = dh*(kh-1) / 2, rounded down
 //
-// Unlike ptn_deform_conv2d: offsets are (x, y), points run column by column, p = i*kh + j with i along
-// the width (the centre left out with `remove_center`), and the scale `a` stretches the whole grid.
-// hw and hh are whole numbers, rounded down. sample() and its edges are those of ptn_deform_conv2d.
+// Unlike ptn_deform_conv2d: offsets are (x, y), points run column by column, p = i*kh + j with i
+// along the width (the centre left out with `remove_center`), and the scale `a` stretches the whole
+// grid. sample() and its edges are those of ptn_deform_conv2d.
 #ifndef PTN_DEFORM_AGGREGATE_H
 #define PTN_DEFORM_AGGREGATE_H
 

@@ -1,7 +1,7 @@
 // Driver of the deformable convolution.
 //
-// A task is a chunk of output pixels of one sample. Its positions are planned once; then, a few taps
-// at a time, sampled pixels are blended into rows that stay in the second-level cache, and the
+// A task is a chunk of output pixels of one sample. Its positions are planned once; then, a few
+// taps at a time, sampled pixels are blended into rows that stay in the second-level cache, and the
 // convolution's tiles multiply these rows by the packed weights of all panels. Unfinished sums wait
 // in scratch for the next taps. Depthwise forms sum over the taps as they blend.
 #include "ptn_deform_conv2d.h"
@@ -227,7 +227,8 @@ static void activate_rows(const deform_job *j, float *const *rows, size_t count,
 static const float *weights_of(const deform_job *j, size_t panel, size_t tap) {
     const ptn_conv2d_shape *s = j->conv;
     const size_t in = s->c / s->groups, out = s->k / s->groups;
-    const size_t group = panel / j->panels.count, column = panel % j->panels.count * j->panels.width;
+    const size_t group = panel / j->panels.count;
+    const size_t column = panel % j->panels.count * j->panels.width;
     const size_t width = ptn_panel_vectors(&j->panels, out, column) * j->panels.vector;
     return j->packed + j->taps * in * (group * j->panels.padded + column) + tap * in * width;
 }
@@ -248,7 +249,8 @@ static void run_panel(const deform_job *j, const chunk *ch, size_t panel, size_t
     const ptn_conv2d_shape *s = j->conv;
     const ptn_conv2d_epilogue *e = j->epilogue;
     const size_t in = s->c / s->groups, out = s->k / s->groups;
-    const size_t group = panel / j->panels.count, column = panel % j->panels.count * j->panels.width;
+    const size_t group = panel / j->panels.count;
+    const size_t column = panel % j->panels.count * j->panels.width;
     const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
     const size_t width = vectors * j->panels.vector, channel = group * out + column;
     ptn_tile_args a = {
@@ -285,7 +287,8 @@ static void run_panel(const deform_job *j, const chunk *ch, size_t panel, size_t
         for (size_t m = 0; m < height; m++) ch->out[m] = y + m * s->k;
         a.rows = ch->table + begin;
         a.partial = partial + begin * width;
-        set_streams(&a, next ? next + bytes / tiles * t : NULL, ptn_div_up(bytes, tiles), y, height);
+        const char *stream = next ? next + bytes / tiles * t : NULL;
+        set_streams(&a, stream, ptn_div_up(bytes, tiles), y, height);
         (*j->tiles)[vectors - 1][height - 1](&a);
         if (j->activate && a.last) activate_rows(j, ch->out, height, a.columns, channel);
     }

@@ -31,10 +31,12 @@ void reference_deform_conv2d(const reference_conv2d *p, long offset_groups, cons
             for (long i = 0; i < in; i++) {
                 const long c = k / out * in + i;
                 const long entry = (pixel * offset_groups + c / shared) * taps + t;
-                const float py = (float)(oy * p->sh - p->top + t / p->kw * p->dh) + offset[2 * entry];
+                const float py =
+                    (float)(oy * p->sh - p->top + t / p->kw * p->dh) + offset[2 * entry];
                 const float px =
                     (float)(ox * p->sw - p->left + t % p->kw * p->dw) + offset[2 * entry + 1];
-                double v = reference_bilinear(x + n * p->h * p->w * p->c, p->h, p->w, p->c, c, py, px);
+                const float *image = x + n * p->h * p->w * p->c;
+                double v = reference_bilinear(image, p->h, p->w, p->c, c, py, px);
                 if (mask) v *= mask[entry];
                 v *= weights[(k * in + i) * taps + t];
                 sum += v;

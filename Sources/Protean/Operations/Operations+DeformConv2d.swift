@@ -16,7 +16,9 @@ struct Displacements {
     private var width: Int { fused ? 3 : 2 }
 
     /// The groups of offsets, from the number of channels as the reference has it.
-    func groups(taps: Int, channels: Int, output: [Int], layer: String) throws(ProteanError) -> Int {
+    func groups(
+        taps: Int, channels: Int, output: [Int], layer: String
+    ) throws(ProteanError) -> Int {
         let found = offset.shape, map = Array(output.dropLast())
         let per = width * taps
         let groups = found.count == 4 ? found[3] / per : 0

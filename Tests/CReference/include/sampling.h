@@ -15,8 +15,8 @@ void reference_deform_conv2d(const reference_conv2d *p, long offset_groups, cons
 // x[:, :, channel] of one sample [h][w][c] at (y, x), bilinear, zeros outside; NaN for NaN.
 double reference_bilinear(const float *x, long h, long w, long c, long channel, float py, float px);
 
-// The core of DCNv3: z[n, oy, ox, g, c] = sum of mask[.., g, p] * x[n, :, :, g, c] sampled at point p,
-// points column by column, offsets (x, y). Square kernels; `remove_center` leaves a point out.
+// The core of DCNv3: z[n, oy, ox, g, c] = sum of mask[.., g, p] * x[n, :, :, g, c] sampled at point
+// p, points column by column, offsets (x, y). Square kernels; `remove_center` leaves a point out.
 typedef struct reference_aggregate {
     long n, h, w, c, groups, k, stride, pad, dilation, oh, ow, remove_center;
     double scale;

@@ -31,7 +31,8 @@ import Testing
         Case(input: [1, 5, 9, 1], groups: 1),
         Case(input: [2, 7, 4, 34], groups: 2),
         Case(input: [3, 9, 6, 48], groups: 3, kernel: 5, padding: 4, dilation: 2, scale: 0.5),
-        Case(input: [1, 11, 8, 20], groups: 4, stride: 2, padding: 0, scale: 2, removeCenter: true),
+        Case(
+            input: [1, 11, 8, 20], groups: 4, stride: 2, padding: 0, scale: 2, removeCenter: true),
         Case(input: [1, 40, 33, 64], groups: 4),
         Case(input: [0, 4, 4, 6], groups: 3),
     ]

@@ -235,12 +235,13 @@ import Testing
         #expect(y.isShapeOnly && y.shape == [2, 4, 6, 5])
     }
 
-    @Test(arguments: [
-        ([1, 4, 6, 17], nil, "offset"), ([1, 4, 6, 36], nil, "offset"),
-        ([1, 4, 5, 18], nil, "offset"),
-        ([4, 6, 18], nil, "offset"), ([1, 4, 6, 0], nil, "offset"),
-        ([1, 4, 6, 18], [1, 4, 6, 8], "mask"), ([1, 4, 6, 18], [1, 4, 6, 18], "mask"),
-    ] as [([Int], [Int]?, String)])
+    @Test(
+        arguments: [
+            ([1, 4, 6, 17], nil, "offset"), ([1, 4, 6, 36], nil, "offset"),
+            ([1, 4, 5, 18], nil, "offset"),
+            ([4, 6, 18], nil, "offset"), ([1, 4, 6, 0], nil, "offset"),
+            ([1, 4, 6, 18], [1, 4, 6, 8], "mask"), ([1, 4, 6, 18], [1, 4, 6, 18], "mask"),
+        ] as [([Int], [Int]?, String)])
     func wrongShapesAreRefused(offset: [Int], mask: [Int]?, tensor: String) throws {
         let layer = try Case(input: [1, 4, 6, 3], outputs: 5).layer()
         let x = try Tensor(zeros: [1, 4, 6, 3])

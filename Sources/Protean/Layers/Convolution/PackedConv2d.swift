@@ -66,7 +66,8 @@ final class PackedConv2d: @unchecked Sendable {
 
     deinit { ptn_memory_release(weights) }
 
-    private static func fold(
+    /// bias · scale + shift.
+    static func fold(
         bias: Tensor?, scale: Tensor?, shift: Tensor?, channels: Int
     ) throws(ProteanError) -> Tensor? {
         if scale == nil && shift == nil { return bias }

@@ -10,7 +10,8 @@
 // As in the direct convolution: pixels per chunk, taps times pixels, weights used on a whole chunk
 // before the next are fetched.
 enum { CHUNK_ROWS = 256, TABLE_ENTRIES = 1 << 16 };
-static const size_t BLOCK_BYTES = 384 << 10;
+static const size_t BLOCK_BYTES = 384 << 10, SMALL_BLOCK_BYTES = 32 << 10;
+enum { FEW_ROWS = 96 };
 // Tasks per thread to aim at, and pixels that are worth a chunk.
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 24 };
 
@@ -156,6 +157,22 @@ static void run_block(const masked_job *j, const chunk *ch, ptn_tile_args *a, si
     }
 }
 
+// Which weights make a block: some taps, or some channels of one tap.
+typedef struct block_cut {
+    size_t taps, channels;
+} block_cut;
+
+// Few pixels read every weight few times, so weights that do not fit the second-level cache come in
+// at its rate; then blocks that stay in the first level leave the way free for the next.
+static block_cut cut_blocks(size_t taps, size_t channels, size_t width, size_t rows, bool cold) {
+    const size_t bytes = cold && rows <= FEW_ROWS ? SMALL_BLOCK_BYTES : BLOCK_BYTES;
+    const size_t fit = ptn_max(1, bytes / (width * sizeof(float)));
+    if (fit >= channels) return (block_cut){ptn_min(taps, fit / channels), channels};
+    const size_t parts = ptn_div_up(channels, fit);
+    const size_t piece = ptn_div_up(ptn_div_up(channels, parts), PTN_TILE_UNROLL);
+    return (block_cut){1, piece * PTN_TILE_UNROLL};
+}
+
 static void run_panel(const masked_job *j, const chunk *ch, size_t index) {
     const ptn_conv2d_shape *s = j->shape;
     const size_t group = index / j->panels.count, panel = index % j->panels.count;
@@ -163,8 +180,7 @@ static void run_panel(const masked_job *j, const chunk *ch, size_t index) {
     const size_t taps = s->kh * s->kw, in = s->c / s->groups, out = s->k / s->groups;
     const size_t column = panel * j->panels.width, channel = group * out + column;
     const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
-    const size_t tap_floats = in * vectors * j->panels.vector;
-    const size_t block = ptn_max(1, BLOCK_BYTES / (tap_floats * sizeof(float)));
+    const size_t width = vectors * j->panels.vector, tap_floats = in * width;
     const bool cold = (ch->panel_end - ch->panel_begin) * taps * tap_floats > BLOCK_BYTES / 4;
     const float *weights = j->packed + ch->sample * j->packed_stride +
                            taps * in * (group * j->panels.padded + column);
@@ -182,15 +198,20 @@ static void run_panel(const masked_job *j, const chunk *ch, size_t index) {
         .low = j->low,
         .high = j->high,
     };
-    for (size_t tap = 0; tap < taps; tap += block) {
-        a.taps = ptn_min(block, taps - tap);
-        a.first = tap == 0;
-        a.last = tap + a.taps == taps;
-        a.rows = ch->table + tap * a.rows_step;
-        a.panel = weights + tap * tap_floats;
-        const bool more = !a.last || index + 1 < ch->panel_end;
-        const char *next = more && cold ? (const char *)(a.panel + a.taps * tap_floats) : NULL;
-        run_block(j, ch, &a, vectors, channel, next);
+    const block_cut cut = cut_blocks(taps, in, width, ch->rows, cold);
+    for (size_t tap = 0; tap < taps; tap += cut.taps) {
+        for (size_t c = 0; c < in; c += cut.channels) {
+            a.taps = ptn_min(cut.taps, taps - tap);
+            a.channels = ptn_min(cut.channels, in - c);
+            a.row_offset = group * in + c;
+            a.first = tap == 0 && c == 0;
+            a.last = tap + a.taps == taps && c + a.channels == in;
+            a.rows = ch->table + tap * a.rows_step;
+            a.panel = weights + tap * tap_floats + c * width;
+            const bool more = !a.last || index + 1 < ch->panel_end;
+            const float *next = a.panel + a.taps * a.channels * width;
+            run_block(j, ch, &a, vectors, channel, more && cold ? (const char *)next : NULL);
+        }
     }
 }
 

@@ -31,7 +31,7 @@ typedef struct masked_job {
     ptn_taps taps;
     bool pointwise; // 1x1, stride 1, no padding
     // Lists of active pixels that are cut on their own, chunks of each, parts of the panels.
-    size_t lists, chunks, panel_parts, chunk_rows, compute_tasks;
+    size_t lists, chunks, panel_parts, chunk_rows, tile_rows, compute_tasks;
     ptn_inactive_job inactive;
     char *thread_scratch;
     size_t thread_bytes;
@@ -215,6 +215,14 @@ static void run_panel(const masked_job *j, const chunk *ch, size_t index) {
     }
 }
 
+// Where a chunk of a list of `rows` pixels begins: at a tile, so that cutting finer does not make
+// more tiles.
+static size_t chunk_begin(const masked_job *j, size_t rows, size_t index) {
+    const size_t tiles = ptn_div_up(rows, j->tile_rows);
+    if (tiles == 0) return 0;
+    return ptn_part_begin(rows, tiles, ptn_part_begin(tiles, j->chunks, index));
+}
+
 static void run_task(void *context, size_t index, int thread) {
     const masked_job *j = context;
     const ptn_conv2d_shape *s = j->shape;
@@ -226,9 +234,8 @@ static void run_task(void *context, size_t index, int thread) {
     const size_t part = rest % j->panel_parts, list = rest / j->panel_parts;
     const size_t begin = j->outputs.offsets[list];
     const size_t end = j->outputs.offsets[j->lists == 1 ? j->outputs.n : list + 1];
-    const size_t first = ptn_part_begin(end - begin, j->chunks, at);
-    chunk ch = {.sample = list, .first = begin + first};
-    ch.rows = ptn_part_begin(end - begin, j->chunks, at + 1) - first;
+    chunk ch = {.sample = list, .first = begin + chunk_begin(j, end - begin, at)};
+    ch.rows = begin + chunk_begin(j, end - begin, at + 1) - ch.first;
     if (ch.rows == 0) return;
     const size_t all_panels = s->groups * j->panels.count;
     ch.panel_begin = ptn_part_begin(all_panels, j->panel_parts, part);
@@ -253,7 +260,8 @@ static void cut(masked_job *j, int threads) {
         for (size_t n = 0; n < j->outputs.n; n++)
             longest = ptn_max(longest, j->outputs.offsets[n + 1] - j->outputs.offsets[n]);
     }
-    j->chunks = ptn_max(1, ptn_div_up(longest, j->chunk_rows));
+    const size_t tiles = ptn_div_up(longest, j->tile_rows);
+    j->chunks = ptn_max(1, ptn_div_up(tiles, j->chunk_rows / j->tile_rows));
     j->panel_parts = 1;
     if (threads > 1) {
         const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
@@ -264,10 +272,9 @@ static void cut(masked_job *j, int threads) {
         const size_t chunks = ptn_div_up(wanted, j->lists * j->panel_parts);
         j->chunks = ptn_max(j->chunks, ptn_min(chunks, longest / LEAST_ROWS));
         if (!large) j->panel_parts = ptn_min(all_panels, ptn_div_up(wanted, j->lists * j->chunks));
+        const size_t even = ptn_div_up(j->chunks, (size_t)threads) * (size_t)threads;
         if (j->lists * j->panel_parts % (size_t)threads != 0)
-            j->chunks =
-                ptn_max(1, ptn_min(ptn_div_up(j->chunks, (size_t)threads) * (size_t)threads,
-                                   longest));
+            j->chunks = ptn_max(j->chunks, ptn_min(even, tiles));
     }
     j->compute_tasks = longest == 0 ? 0 : j->lists * j->chunks * j->panel_parts;
 }
@@ -303,6 +310,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                     .chunk_rows = chunk_rows_for(s),
                     .inactive = ptn_inactive_for(mask, s->k, y),
                     .thread_bytes = thread_scratch_bytes(runtime->isa, s)};
+    j.tile_rows = ptn_tile_rows(j.isa, j.panels.vectors);
     const bool shared = packed_stride == 0 && e->bias_stride == 0 && !e->gate;
     j.lists = shared ? 1 : s->n;
     const int threads = threads_for(runtime, plan, s, j.outputs.count);
@@ -364,5 +372,8 @@ ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape 
     if (status != PTN_OK) return status;
     if (!mask_valid(mask, &s, &plan)) return PTN_BAD_ARGUMENT;
     if (s.n == 0) return PTN_OK;
+    if (plan.algorithm == PTN_CONV2D_DEPTHWISE)
+        return ptn_masked_depthwise(runtime, &s, &plan, mask, x, packed, packed_stride, epilogue,
+                                    y);
     return run(runtime, &s, &plan, mask, x, packed, packed_stride, epilogue, y);
 }

@@ -50,6 +50,26 @@ ptn_taps ptn_taps_for(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan
 void ptn_taps_fill(const ptn_taps *taps, size_t sample, const int32_t *pixels, size_t count,
                    size_t step, const float **table);
 
+// Neighbouring outputs of one row of a depthwise convolution.
+typedef struct ptn_masked_dw_run {
+    const float *const *rows; // [kh]: input rows, where column 0 is; NULL outside the image
+    ptrdiff_t left;           // column of the first output's first tap, may be negative
+    size_t length;            // outputs
+    size_t begin, end;        // outputs [begin, end) have all their columns inside the image
+    float *out;               // [length][c]
+} ptn_masked_dw_run;
+
+typedef struct ptn_masked_dw_args {
+    size_t w, c, kh, kw, stride, dilation; // along a row
+    const ptn_masked_dw_run *runs;
+    size_t count;
+    const float *weights;     // [kh*kw][c]
+    const float *bias, *gate; // [c] or NULL
+    ptrdiff_t residual;       // bytes from an output to its residual
+    bool has_residual, residual_last;
+    float low, high;
+} ptn_masked_dw_args;
+
 // Inactive pixels of a dense output map, a few image rows per task.
 typedef struct ptn_inactive_job {
     ptn_mask_view outputs;
@@ -62,5 +82,11 @@ typedef struct ptn_inactive_job {
 // `tasks` is 0 when there is nothing to do.
 ptn_inactive_job ptn_inactive_for(const ptn_masked_conv2d_mask *mask, size_t k, float *y);
 void ptn_inactive_run(const ptn_inactive_job *job, size_t task);
+
+// Depthwise shapes; arguments are checked.
+ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                                const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
+                                const float *x, const float *packed, size_t packed_stride,
+                                const ptn_conv2d_epilogue *epilogue, float *y);
 
 #endif

@@ -11,6 +11,7 @@
 #include "ptn_layout.h"
 #include "ptn_mask_plan.h"
 #include "ptn_masked_conv2d.h"
+#include "ptn_memory.h"
 #include "ptn_pool.h"
 #include "ptn_resize.h"
 #include "ptn_roofline.h"

@@ -33,8 +33,8 @@ typedef struct ptn_masked_conv2d_mask {
     const float *base;             // COPY: like y, may be y
 } ptn_masked_conv2d_mask;
 
-// `shape` is that of the dense convolution, with PTN_CONV2D_SUMS as its choice, `packed` as for
-// ptn_conv2d. The epilogue's residual is laid out like y and may be y itself. x, packed and y must
+// `shape` is that of the dense convolution, `packed` its weights packed for PTN_CONV2D_DIRECT, or for
+// PTN_CONV2D_DEPTHWISE where that is the shape; shape->choice is not read. The epilogue's residual is laid out like y and may be y itself. x, packed and y must
 // not overlap. The sum's order is that of ptn_conv2d for any number of threads.
 //
 // Scratch: at most 1.5 MiB per thread, and one row of zeros.

@@ -65,7 +65,7 @@ ptn_status ptn_mask_plan_dilate(const ptn_runtime *runtime, const ptn_mask_plan 
     const ptn_mask_view *v = &outputs->view;
     ptn_conv2d_shape s = *shape;
     s.n = v->n;
-    s.choice = PTN_CONV2D_SUMS;
+    s.choice = PTN_CONV2D_FORCE_DIRECT;
     ptn_conv2d_plan plan;
     ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
     if (status != PTN_OK) return status;

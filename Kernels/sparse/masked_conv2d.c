@@ -366,7 +366,7 @@ ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape 
                              const ptn_conv2d_epilogue *epilogue, float *y) {
     if (!epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_shape s = *shape;
-    s.choice = PTN_CONV2D_SUMS;
+    s.choice = PTN_CONV2D_FORCE_DIRECT;
     ptn_conv2d_plan plan;
     const ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
     if (status != PTN_OK) return status;

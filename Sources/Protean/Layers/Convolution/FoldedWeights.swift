@@ -16,13 +16,15 @@ final class FoldedWeights: Sendable {
     private let cache = Derived<Key, PackedConv2d>(capacity: 4)
 
     /// The packed form for the instruction set in force and an input of shape `input`. `experts` sets lie one after the other in
-    /// `weight` and `bias`.
+    /// `weight` and `bias`. `forced` is an algorithm that the input has no say in.
     func packed(
         weight: Parameter, bias: Parameter?, norm: BatchNorm2d?, experts: Int? = nil,
-        geometry: Conv2dGeometry, input: [Int], layer: String
+        geometry: Conv2dGeometry, input: [Int], forced: Conv2dPlan.Algorithm? = nil,
+        layer: String
     ) throws(ProteanError) -> PackedConv2d {
         let isa = try Runtime.isa()
-        let algorithm = try geometry.algorithm(for: input, layer: layer)
+        let algorithm =
+            try forced ?? geometry.algorithm(for: input, layer: layer)
         let key = Key(
             isa: isa, algorithm: algorithm, weight: weight.version, bias: bias?.version ?? -1,
             norm: norm?.version ?? -1)

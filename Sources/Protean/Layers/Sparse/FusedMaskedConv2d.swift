@@ -87,13 +87,12 @@ public final class FusedMaskedConv2d: Sendable {
     ) throws(ProteanError) -> Tensor {
         try traced("MaskedConv2d", path: conv.label, input: x, cost: { _ in cost(x, mask) }) {
             () throws(ProteanError) in
-            // The algorithm is settled, so any input will do.
-            let reach = Size2d(
-                height: (geometry.kernelSize.height - 1) * geometry.dilation.height + 1,
-                width: (geometry.kernelSize.width - 1) * geometry.dilation.width + 1)
+            let depthwise =
+                geometry.groups == geometry.inputChannels
+                && geometry.groups == geometry.outputChannels
             let weights = try folded.packed(
-                weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
-                input: [0, reach.height, reach.width, geometry.inputChannels], layer: conv.place)
+                weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry, input: [],
+                forced: depthwise ? .depthwise : .direct, layer: conv.place)
             return try body(weights)
         }
     }

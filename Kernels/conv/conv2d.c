@@ -64,6 +64,9 @@ static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan
     switch (s->choice) {
     case PTN_CONV2D_AUTO: plan->algorithm = applies ? faster(plan, sums, winograd) : sums; break;
     case PTN_CONV2D_SUMS: plan->algorithm = sums; break;
+    case PTN_CONV2D_FORCE_DIRECT:
+        plan->algorithm = is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
+        break;
     case PTN_CONV2D_WINOGRAD: plan->algorithm = winograd; break;
     case PTN_CONV2D_WINOGRAD_FORCE_4X4: plan->algorithm = PTN_CONV2D_WINOGRAD_4X4; break;
     case PTN_CONV2D_WINOGRAD_FORCE_6X6: plan->algorithm = PTN_CONV2D_WINOGRAD_6X6; break;

@@ -21,6 +21,7 @@ typedef enum ptn_conv2d_choice {
     PTN_CONV2D_WINOGRAD,           // the faster of Winograd's two forms
     PTN_CONV2D_WINOGRAD_FORCE_4X4, // F(4x4, 3x3)
     PTN_CONV2D_WINOGRAD_FORCE_6X6, // F(6x6, 3x3)
+    PTN_CONV2D_FORCE_DIRECT,       // never grouped, whose weights only dense maps can use
 } ptn_conv2d_choice;
 
 typedef struct ptn_conv2d_shape {

@@ -44,6 +44,7 @@ public struct Conv2dPlan: Sendable, Equatable {
             switch self {
             case .winograd4x4: PTN_CONV2D_WINOGRAD_FORCE_4X4
             case .winograd6x6: PTN_CONV2D_WINOGRAD_FORCE_6X6
+            case .direct: PTN_CONV2D_FORCE_DIRECT
             default: PTN_CONV2D_SUMS
             }
         }

@@ -50,7 +50,7 @@ static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan
 
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     switch (plan->algorithm) {
-    case PTN_CONV2D_DEPTHWISE: return (size_t)plan->threads * s->kh * sizeof(float *);
+    case PTN_CONV2D_DEPTHWISE: return (size_t)plan->threads * (s->kh + 2) * sizeof(float *);
     case PTN_CONV2D_WINOGRAD_4X4: return ptn_conv2d_winograd_scratch(isa, s, plan);
     case PTN_CONV2D_DIRECT: break;
     }

@@ -91,21 +91,6 @@ typedef void (*ptn_tile_fn)(const ptn_tile_args *args);
 typedef ptn_tile_fn ptn_tile_table[PTN_TILE_MAX_VECTORS][PTN_TILE_MAX_ROWS];
 extern const ptn_tile_table *const ptn_tile_tables[PTN_ISA_COUNT];
 
-// One row of outputs of a depthwise convolution, all channels.
-typedef struct ptn_depthwise_args {
-    size_t w, c, out_w, kh, kw, stride, dilation, pad_left;
-    const float *const *rows; // [kh]: input rows; NULL outside the image
-    const float *weights;     // [kh*kw][c]
-    const float *bias, *gate; // [c] or NULL
-    const float *residual;    // like out, or NULL
-    bool residual_last;
-    float low, high;
-    float *out; // [out_w][c]
-} ptn_depthwise_args;
-
-typedef void (*ptn_depthwise_fn)(const ptn_depthwise_args *args);
-extern const ptn_depthwise_fn ptn_depthwise_rows[PTN_ISA_COUNT];
-
 // Whether an activation is no more than a clamp, and which; others run after the tile is stored.
 static inline bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
     *low = -INFINITY;

@@ -24,10 +24,12 @@ static ptn_status output_size(size_t size, size_t pad_a, size_t pad_b, size_t ke
 
 static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
                                 ptn_conv2d_algorithm algorithm, size_t *floats) {
-    if (algorithm == PTN_CONV2D_DEPTHWISE)
-        return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
-    // The panels' padding can exceed the channels by less than one panel.
+    // Padding can exceed the channels by less than one panel or vector.
     if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
+    if (algorithm == PTN_CONV2D_DEPTHWISE) {
+        const size_t channels = ptn_conv2d_depthwise_channels(isa, s->c);
+        return ptn_float_bytes(s->kh, s->kw, channels, 1, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+    }
     const bool winograd = algorithm == PTN_CONV2D_WINOGRAD_4X4; // planes of a 6 x 6 tile
     const size_t kh = winograd ? 6 : s->kh, kw = winograd ? 6 : s->kw;
     size_t padded;
@@ -96,14 +98,6 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
     return PTN_OK;
 }
 
-static void pack_depthwise(const ptn_conv2d_shape *s, const float *weights, const float *scale,
-                           float *packed) {
-    const size_t taps = s->kh * s->kw;
-    for (size_t c = 0; c < s->c; c++)
-        for (size_t t = 0; t < taps; t++)
-            packed[t * s->c + c] = weights[c * taps + t] * (scale ? scale[c] : 1);
-}
-
 // [k][c][tap] of one group into panels [tap][c][width], padded with zeros.
 static void pack_group(const ptn_panels *p, size_t channels, size_t in, size_t taps,
                        const float *weights, const float *scale, float *packed) {
@@ -135,7 +129,7 @@ ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
         return PTN_OK;
     }
     if (is_depthwise(s)) {
-        pack_depthwise(s, weights, scale, packed);
+        ptn_conv2d_depthwise_pack(isa, s, weights, scale, packed);
         return PTN_OK;
     }
     const size_t in = s->c / s->groups, out = s->k / s->groups, taps = s->kh * s->kw;

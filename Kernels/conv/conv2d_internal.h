@@ -111,6 +111,10 @@ ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                                 const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                 size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
                                 float *y);
+// Channels of packed weights, padding included; packing.
+size_t ptn_conv2d_depthwise_channels(ptn_isa isa, size_t channels);
+void ptn_conv2d_depthwise_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
+                               const float *scale, float *packed);
 size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
                                  const ptn_conv2d_plan *plan);
 

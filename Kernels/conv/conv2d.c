@@ -61,10 +61,14 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_co
 
 // A rough time on one thread, for deciding about threads: two vector multiply-adds per cycle at
 // some 2.5 GHz, or the weights' way from memory.
-static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_plan *plan) {
+static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s,
+                                    const ptn_conv2d_plan *plan) {
     double lanes = (double)ptn_isa_vector_floats(isa);
     double compute = plan->multiply_adds / (lanes * 2 * 2.5);
     if (plan->algorithm == PTN_CONV2D_WINOGRAD_4X4) compute *= 0.4;
+    // Few operations for each number: the way from the last-level cache decides.
+    if (plan->algorithm == PTN_CONV2D_DEPTHWISE)
+        return 1.5 * compute + ((double)s->h * (double)s->w + (double)plan->out_h * (double)plan->out_w) * (double)s->n * (double)s->c * 4 / 50;
     double traffic = (double)plan->packed_floats * 4 / 10;
     return compute > traffic ? compute : traffic;
 }
@@ -93,7 +97,7 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
     plan->multiply_adds = (double)s->n * (double)plan->out_h * (double)plan->out_w * (double)s->k *
                           (double)(s->c / s->groups) * (double)s->kh * (double)s->kw;
     plan->threads =
-        ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, plan));
+        ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, s, plan));
     plan->scratch_bytes = scratch_bytes(runtime->isa, s, plan);
     return PTN_OK;
 }

@@ -75,7 +75,8 @@ typedef struct depthwise_job {
     size_t packed_stride;
     float *y;
     size_t bands, parts; // tasks per sample: of rows, of channels
-    size_t vector;
+    size_t vector;       // floats of a vector
+    bool many_registers; // 32 rather than 16
     const float **rows; // [threads][row_slots]
     size_t row_slots;
     float low, high;
@@ -112,27 +113,47 @@ static void activate_tile(const depthwise_job *j, const ptn_depthwise_tile *t, s
     }
 }
 
-// Columns of the next tile when so many outputs are left: seven fit most maps, four the rest.
-static size_t tile_columns(size_t left) {
-    return left <= 4 || left == 8 || left == 12 ? 4 : 7;
+// Whether the next tile should be seven outputs wide rather than four when so many are left. Most
+// maps are multiples of seven; with 16 registers it pays only where a map would else end in a sliver.
+static bool wide_pays(const depthwise_job *j, size_t left) {
+    if (!j->many_registers) return j->vertical.taps <= 5 && (left == 7 || left == 14);
+    return left > 4 && left != 8 && left != 12;
 }
 
-// Which columns of a tile with `wide` outputs lie inside the image, when the first tap of the first
+// Which columns of a tile with `most` outputs lie inside the image, when the first tap of the first
 // output is at `position`, padding included.
-static void find_columns(const depthwise_job *j, ptn_depthwise_tile *t, size_t wide,
+static void find_columns(const depthwise_job *j, ptn_depthwise_tile *t, size_t most,
                          size_t position) {
     const axis *h = &j->horizontal;
-    const size_t end = h->size + h->pad, wanted = (wide - 1) * h->phase_stride + h->taps;
+    const size_t end = h->size + h->pad, wanted = (most - 1) * h->phase_stride + h->taps;
     t->left = ((ptrdiff_t)position - (ptrdiff_t)h->pad) * (ptrdiff_t)t->c;
     t->first_column = h->pad > position ? ptn_div_up(h->pad - position, h->unit) : 0;
     t->last_column = end > position ? ptn_div_up(end - position, h->unit) : 0;
     const size_t left = t->first_column, padding = h->taps / 2;
     const size_t right = t->last_column < wanted ? wanted - t->last_column : 0;
-    if (t->columns < wide || (left != 0 && left != padding) ||
+    if (t->columns < most || (left != 0 && left != padding) ||
         (right != 0 && right + h->phase_stride != padding + 1))
         t->place = SOME;
     else
         t->place = left ? (right ? BOTH : LEFT) : (right ? RIGHT : INNER);
+}
+
+// Lays the next tile of at most `left` outputs at `position` and says what computes it.
+static ptn_depthwise_fn next_tile(const depthwise_job *j, ptn_depthwise_tile *t, size_t rows,
+                                  size_t left, size_t position) {
+    if (!j->sized) {
+        t->columns = ptn_min(PTN_DEPTHWISE_COLUMNS, left);
+        find_columns(j, t, PTN_DEPTHWISE_COLUMNS, position);
+        return j->any;
+    }
+    if (left >= 7 && wide_pays(j, left)) {
+        t->columns = 7;
+        find_columns(j, t, 7, position);
+        if (j->sized[rows - 1][1][t->place]) return j->sized[rows - 1][1][t->place];
+    }
+    t->columns = ptn_min(4, left);
+    find_columns(j, t, 4, position);
+    return j->sized[rows - 1][0][t->place];
 }
 
 static void find_rows(const depthwise_job *j, size_t sample, size_t oy, size_t count,
@@ -154,13 +175,11 @@ static void run_rows(const depthwise_job *j, ptn_depthwise_tile *t, size_t sampl
     for (size_t phase = 0; phase < ptn_min(h->phases, h->outputs); phase++)
         for (size_t ox = phase; ox < h->outputs;) {
             const size_t left = ptn_div_up(h->outputs - ox, h->phases);
-            const size_t wide = j->sized ? tile_columns(left) : PTN_DEPTHWISE_COLUMNS;
-            t->columns = ptn_min(wide, left);
-            find_columns(j, t, wide, ox * h->stride);
+            const ptn_depthwise_fn tile = next_tile(j, t, rows, left, ox * h->stride);
             const size_t at = ((sample * v->outputs + oy) * h->outputs + ox) * t->c;
             t->out = j->y + at;
             t->residual = j->epilogue->residual ? j->epilogue->residual + at : NULL;
-            (j->sized ? j->sized[rows - 1][wide > 4][t->place] : j->any)(t);
+            tile(t);
             if (j->activate) activate_tile(j, t, rows);
             ox += t->columns * h->phases;
         }
@@ -238,15 +257,20 @@ static const ptn_depthwise_fn (*sized_tiles(const depthwise_job *j, ptn_isa isa)
     return fits ? (*tiles[isa])[(taps - 3) / 2][stride - 1] : NULL;
 }
 
-// Cuts the work into tasks. Results do not depend on the cut.
-static void cut(depthwise_job *j, int threads) {
-    (void)threads;
-    j->bands = 1;
-    j->parts = 1;
+// Cuts the work into bands of rows, which share input rows at their borders: one for each thread,
+// which then finds its part of the map in its own cache again at the next call; more where work is
+// large and a thread may be held up. Small maps have few rows and many channels. Results do not
+// depend on the cut.
+static void cut(depthwise_job *j, const ptn_conv2d_plan *plan) {
+    const size_t threads = (size_t)plan->threads, pairs = ptn_div_up(j->vertical.outputs, 2);
+    j->bands = j->parts = 1;
     if (threads <= 1) return;
-    size_t pairs = ptn_div_up(j->vertical.outputs, 2);
-    j->bands = ptn_min(pairs, DEF_BANDS);
-    j->parts = ptn_min(DEF_PARTS, ptn_div_up(j->shape->c, j->vector));
+    const double each = plan->multiply_adds / (double)j->vector / 1e5 / (double)threads;
+    const size_t wanted = threads * (each > 4 ? 4 : each > 1 ? (size_t)each : 1);
+    j->bands = ptn_min(pairs, ptn_div_up(wanted, j->shape->n));
+    if (j->bands * j->shape->n < threads)
+        j->parts = ptn_min(ptn_div_up(threads, j->bands * j->shape->n),
+                           ptn_div_up(j->shape->c, 4 * j->vector));
 }
 
 ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
@@ -267,12 +291,13 @@ ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
         .packed_stride = packed_stride,
         .y = y,
         .vector = ptn_isa_vector_floats(runtime->isa),
+        .many_registers = runtime->isa == PTN_ISA_AVX512 || runtime->isa == PTN_ISA_NEON,
         .rows = rows,
         .row_slots = s->kh + 2};
     j.sized = sized_tiles(&j, runtime->isa);
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
-    cut(&j, plan->threads);
+    cut(&j, plan);
     ptn_parallel(plan->threads, s->n * j.parts * j.bands, run_task, &j);
     ptn_scratch_release(rows);
     return PTN_OK;

@@ -25,17 +25,20 @@ package struct PreparedCase {
     package var bytes: Double
     /// Share of ``flops`` that is executed, 0...1.
     package var executedShare = 1.0
+    /// How the kernel would run this case, in words; nil for kernels with one way only.
+    package var explain: (() throws -> Explanation)?
     /// Makes weights and inputs and returns the call to measure.
     package var load: () throws -> KernelRun
 
     /// Describes a case.
     package init(
         flops: Double, bytes: Double, executedShare: Double = 1,
-        load: @escaping () throws -> KernelRun
+        explain: (() throws -> Explanation)? = nil, load: @escaping () throws -> KernelRun
     ) {
         self.flops = flops
         self.bytes = bytes
         self.executedShare = executedShare
+        self.explain = explain
         self.load = load
     }
 }

@@ -25,6 +25,7 @@ struct Kernelbench: ParsableCommand {
               kernelbench --case 'mine conv2d h=28 w=28 c=128 k=128 r=3' --isa avx2,avx512
               kernelbench --shapes dense3x3 --json results.json --report report.html
               kernelbench --list --filter depthwise
+              kernelbench --explain --shapes resnet50 --threads 2
 
             TABLE:
               time      median wall time of a call, result's allocation included
@@ -77,6 +78,13 @@ struct Kernelbench: ParsableCommand {
     @Flag(help: "Print the cases, as lines of a shape file, and measure nothing.")
     var list = false
 
+    @Flag(
+        help: """
+            Print which algorithm each case would run with, and the estimates that decide, as \
+            multiples of the smallest; measure nothing.
+            """)
+    var explain = false
+
     func validate() throws {
         guard minTime > 0, minTime <= 3600 else {
             throw ValidationError("--min-time: expected seconds above 0, at most 3600")
@@ -94,6 +102,7 @@ struct Kernelbench: ParsableCommand {
             for one in cases { print(one.line) }
             return
         }
+        if explain { return try explainAll(cases) }
         for file in [json, report] { try checkWritable(file) }
         warnAboutDebugBuild()
         let progress = ProgressLine()
@@ -106,6 +115,18 @@ struct Kernelbench: ParsableCommand {
         let results = try session.run(cases, rooflines: rooflines)
         progress.clear()
         try write(results, rooflines: rooflines, single: single)
+    }
+
+    private func explainAll(_ cases: [BenchmarkCase]) throws {
+        for one in cases {
+            let prepared = try KernelRegistry.standard.prepare(one)
+            for configuration in try configurations() {
+                let text = try Runtime.with(
+                    isa: configuration.isa, threads: configuration.threads
+                ) { try prepared.explain?().text ?? "one algorithm" }
+                print("\(one.name)  \(configuration.isa.rawValue)  \(text)")
+            }
+        }
     }
 
     /// Cases of the options, all of them possible.

@@ -149,8 +149,8 @@ ptn_status ptn_measure_copy_bandwidth(const ptn_runtime *runtime, size_t bytes, 
         return PTN_SIZE_OVERFLOW;
     if (bytes < least) return PTN_BAD_ARGUMENT;
     copy_job job = {.count = bytes / sizeof(float), .slices = (size_t)runtime->threads};
-    job.from = ptn_aligned_alloc(bytes);
-    job.to = ptn_aligned_alloc(bytes);
+    job.from = ptn_memory_acquire(PTN_MEMORY_SCRATCH, bytes);
+    job.to = ptn_memory_acquire(PTN_MEMORY_SCRATCH, bytes);
     if (job.from && job.to) {
         ptn_parallel(runtime->threads, job.slices, fill_task, &job);
         choose_passes(&job, runtime);
@@ -161,7 +161,7 @@ ptn_status ptn_measure_copy_bandwidth(const ptn_runtime *runtime, size_t bytes, 
     } else {
         status = PTN_OUT_OF_MEMORY;
     }
-    ptn_aligned_free(job.from);
-    ptn_aligned_free(job.to);
+    ptn_memory_release(job.from);
+    ptn_memory_release(job.to);
     return status;
 }

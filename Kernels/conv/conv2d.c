@@ -26,34 +26,57 @@ static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
                                 ptn_conv2d_algorithm algorithm, size_t *floats) {
     // Padding can exceed the channels by less than one panel or vector.
     if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
-    if (algorithm == PTN_CONV2D_DEPTHWISE) {
-        const size_t channels = ptn_conv2d_depthwise_channels(isa, s->c);
-        return ptn_float_bytes(s->kh, s->kw, channels, 1, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
-    }
-    const bool winograd = algorithm == PTN_CONV2D_WINOGRAD_4X4; // planes of a 6 x 6 tile
-    const size_t kh = winograd ? 6 : s->kh, kw = winograd ? 6 : s->kw;
+    if (algorithm == PTN_CONV2D_DEPTHWISE)
+        return ptn_conv2d_depthwise_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+    if (algorithm == PTN_CONV2D_GROUPED)
+        return ptn_conv2d_grouped_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+    const size_t side = ptn_conv2d_is_winograd(algorithm) ? ptn_conv2d_winograd_side(algorithm) : 0;
+    const size_t kh = side ? side : s->kh, kw = side ? side : s->kw;
     size_t padded;
     ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
     if (!ptn_mul(panels.padded, s->groups, &padded)) return PTN_SIZE_OVERFLOW;
     return ptn_float_bytes(kh, kw, s->c / s->groups, padded, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
 }
 
+// The way to compute the sums as they are written.
+static ptn_conv2d_algorithm sums_algorithm(ptn_isa isa, const ptn_conv2d_shape *s) {
+    if (is_depthwise(s)) return PTN_CONV2D_DEPTHWISE;
+    const bool grouped = s->groups > 1 && ptn_conv2d_grouped_pays(isa, s);
+    return grouped ? PTN_CONV2D_GROUPED : PTN_CONV2D_DIRECT;
+}
+
+// The better of two by the plan's estimates. `b` is the less exact one and must gain something.
+static ptn_conv2d_algorithm faster(const ptn_conv2d_plan *plan, ptn_conv2d_algorithm a,
+                                   ptn_conv2d_algorithm b) {
+    return 1.03 * plan->estimated_cycles[b] < plan->estimated_cycles[a] ? b : a;
+}
+
 // The algorithm for a shape whose output size is known. The batch and the threads have no say: a
 // sample's result must not depend on its company.
 static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
-    plan->algorithm = is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
+    ptn_conv2d_estimate(isa, s, plan);
     const bool applies = ptn_conv2d_winograd_applies(s);
-    if (s->choice == PTN_CONV2D_WINOGRAD && !applies) return PTN_BAD_ARGUMENT;
-    if (s->choice == PTN_CONV2D_WINOGRAD ||
-        (s->choice == PTN_CONV2D_AUTO && applies && ptn_conv2d_winograd_pays(isa, s, plan)))
-        plan->algorithm = PTN_CONV2D_WINOGRAD_4X4;
+    const ptn_conv2d_algorithm sums = sums_algorithm(isa, s);
+    const ptn_conv2d_algorithm winograd =
+        faster(plan, PTN_CONV2D_WINOGRAD_4X4, PTN_CONV2D_WINOGRAD_6X6);
+    switch (s->choice) {
+    case PTN_CONV2D_AUTO: plan->algorithm = applies ? faster(plan, sums, winograd) : sums; break;
+    case PTN_CONV2D_SUMS: plan->algorithm = sums; break;
+    case PTN_CONV2D_WINOGRAD: plan->algorithm = winograd; break;
+    case PTN_CONV2D_WINOGRAD_FORCE_4X4: plan->algorithm = PTN_CONV2D_WINOGRAD_4X4; break;
+    case PTN_CONV2D_WINOGRAD_FORCE_6X6: plan->algorithm = PTN_CONV2D_WINOGRAD_6X6; break;
+    default: return PTN_BAD_ARGUMENT;
+    }
+    if (ptn_conv2d_is_winograd(plan->algorithm) && !applies) return PTN_BAD_ARGUMENT;
     return packed_floats(isa, s, plan->algorithm, &plan->packed_floats);
 }
 
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     switch (plan->algorithm) {
-    case PTN_CONV2D_DEPTHWISE: return (size_t)plan->threads * (s->kh + 2) * sizeof(float *);
-    case PTN_CONV2D_WINOGRAD_4X4: return ptn_conv2d_winograd_scratch(isa, s, plan);
+    case PTN_CONV2D_DEPTHWISE: return ptn_conv2d_depthwise_scratch(s, plan);
+    case PTN_CONV2D_WINOGRAD_4X4:
+    case PTN_CONV2D_WINOGRAD_6X6: return ptn_conv2d_winograd_scratch(isa, s, plan);
+    case PTN_CONV2D_GROUPED: return ptn_conv2d_grouped_scratch(isa, s, plan);
     case PTN_CONV2D_DIRECT: break;
     }
     return ptn_conv2d_direct_scratch(isa, s, plan);
@@ -65,10 +88,9 @@ static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s,
                                     const ptn_conv2d_plan *plan) {
     double lanes = (double)ptn_isa_vector_floats(isa);
     double compute = plan->multiply_adds / (lanes * 2 * 2.5);
-    if (plan->algorithm == PTN_CONV2D_WINOGRAD_4X4) compute *= 0.4;
-    // Few operations for each number: the way from the last-level cache decides.
     if (plan->algorithm == PTN_CONV2D_DEPTHWISE)
-        return 1.5 * compute + ((double)s->h * (double)s->w + (double)plan->out_h * (double)plan->out_w) * (double)s->n * (double)s->c * 4 / 50;
+        return ptn_conv2d_depthwise_nanoseconds(s, plan, compute);
+    if (ptn_conv2d_is_winograd(plan->algorithm)) compute *= 0.4;
     double traffic = (double)plan->packed_floats * 4 / 10;
     return compute > traffic ? compute : traffic;
 }
@@ -127,9 +149,13 @@ ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
     if (!ptn_isa_supported(isa)) return PTN_UNSUPPORTED_ISA;
     if (!sizes_valid(s) || (algorithm == PTN_CONV2D_DEPTHWISE) != is_depthwise(s))
         return PTN_BAD_ARGUMENT;
-    if (algorithm == PTN_CONV2D_WINOGRAD_4X4) {
+    if (ptn_conv2d_is_winograd(algorithm)) {
         if (!ptn_conv2d_winograd_applies(s)) return PTN_BAD_ARGUMENT;
-        ptn_conv2d_winograd_pack(isa, s, weights, scale, packed);
+        ptn_conv2d_winograd_pack(isa, s, algorithm, weights, scale, packed);
+        return PTN_OK;
+    }
+    if (algorithm == PTN_CONV2D_GROUPED) {
+        ptn_conv2d_grouped_pack(isa, s, weights, scale, packed);
         return PTN_OK;
     }
     if (is_depthwise(s)) {
@@ -166,7 +192,7 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     ptn_conv2d_plan plan;
     ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
     if (status != PTN_OK || s.n == 0) return status;
-    if (flattens(&s, packed_stride, epilogue)) {
+    if (plan.algorithm != PTN_CONV2D_GROUPED && flattens(&s, packed_stride, epilogue)) {
         s.w *= s.n * s.h;
         s.n = s.h = 1;
         status = ptn_conv2d_plan_for(runtime, &s, &plan);
@@ -176,7 +202,10 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     case PTN_CONV2D_DEPTHWISE:
         return ptn_conv2d_depthwise(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_WINOGRAD_4X4:
+    case PTN_CONV2D_WINOGRAD_6X6:
         return ptn_conv2d_winograd(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+    case PTN_CONV2D_GROUPED:
+        return ptn_conv2d_grouped(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_DIRECT: break;
     }
     return ptn_conv2d_direct(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);

@@ -46,16 +46,20 @@ static inline size_t ptn_panel_vectors(const ptn_panels *p, size_t channels, siz
     return ptn_min(p->vectors, ptn_div_up(channels - column, p->vector));
 }
 
-// The width that wastes least: four vectors run as fast as three, two are slower, one is slowest,
-// so 96 channels are better cut into 48 + 48 than into 64 + 32.
+// Time of a panel by its vectors: four run as fast as three, two are slower, one is slowest.
+static inline double ptn_panel_time(size_t vectors) {
+    static const double time[] = {0, 1.3, 2.2, 3.05, 4};
+    return time[vectors];
+}
+
+// The width that wastes least: 96 channels are better cut into 48 + 48 than into 64 + 32.
 static inline ptn_panels ptn_panels_for(ptn_isa isa, size_t channels) {
-    static const double time[] = {0, 1.3, 2.2, 3.05, 4}; // of a panel by its vectors
     const size_t vector = ptn_isa_vector_floats(isa), all = ptn_div_up(channels, vector);
     const size_t widest = ptn_tile_vectors(isa);
     size_t best = ptn_min(all, widest);
     double best_time = 1e300;
     for (size_t v = widest; v >= 2 && v + 1 >= widest; v--) {
-        double t = (double)(all / v) * time[v] + time[all % v];
+        double t = (double)(all / v) * ptn_panel_time(v) + ptn_panel_time(all % v);
         if (t < best_time) best_time = t, best = ptn_min(all, v);
     }
     return (ptn_panels){.vector = vector,
@@ -111,26 +115,49 @@ ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                                 const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                 size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
                                 float *y);
-// Channels of packed weights, padding included; packing.
-size_t ptn_conv2d_depthwise_channels(ptn_isa isa, size_t channels);
+// Floats of packed weights, false when they overflow; scratch for a plan whose threads are known; a
+// rough time on one thread when the sums alone take `compute`; packing.
+bool ptn_conv2d_depthwise_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
+size_t ptn_conv2d_depthwise_scratch(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan);
+double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan,
+                                        double compute);
 void ptn_conv2d_depthwise_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
                                const float *scale, float *packed);
 size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
                                  const ptn_conv2d_plan *plan);
 
-// F(4x4, 3x3): floats of packed weights, scratch for a plan whose threads are known, packing, running.
-size_t ptn_conv2d_winograd_floats(ptn_isa isa, const ptn_conv2d_shape *shape);
+// Groups narrower than a vector: whether that way is estimated to be faster than the direct one, which
+// does not depend on the image; floats of packed weights (false: too many), scratch for a plan whose
+// threads are known, packing, running.
+bool ptn_conv2d_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *shape);
+bool ptn_conv2d_grouped_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
+size_t ptn_conv2d_grouped_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
+                                  const ptn_conv2d_plan *plan);
+void ptn_conv2d_grouped_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
+                             const float *scale, float *packed);
+ptn_status ptn_conv2d_grouped(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                              const ptn_conv2d_plan *plan, const float *x, const float *packed,
+                              size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y);
+
+// Winograd: planes of a tile along one axis, scratch for a plan whose threads are known, packing,
+// running.
+size_t ptn_conv2d_winograd_side(ptn_conv2d_algorithm algorithm);
 size_t ptn_conv2d_winograd_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
                                    const ptn_conv2d_plan *plan);
-void ptn_conv2d_winograd_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
+void ptn_conv2d_winograd_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
+                              ptn_conv2d_algorithm algorithm, const float *weights,
                               const float *scale, float *packed);
 ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
                                float *y);
-// Whether it applies, and whether it is estimated to be faster than the direct sums.
 bool ptn_conv2d_winograd_applies(const ptn_conv2d_shape *shape);
-bool ptn_conv2d_winograd_pays(ptn_isa isa, const ptn_conv2d_shape *shape,
-                              const ptn_conv2d_plan *plan);
+
+static inline bool ptn_conv2d_is_winograd(ptn_conv2d_algorithm algorithm) {
+    return algorithm == PTN_CONV2D_WINOGRAD_4X4 || algorithm == PTN_CONV2D_WINOGRAD_6X6;
+}
+
+// Fills a plan's estimates; its output size must be known.
+void ptn_conv2d_estimate(ptn_isa isa, const ptn_conv2d_shape *shape, ptn_conv2d_plan *plan);
 
 #endif

@@ -13,7 +13,7 @@ enum { INNER, LEFT, RIGHT, BOTH, SOME, PLACES };
 typedef struct ptn_depthwise_tile {
     size_t c, kh, kw, stride;
     const float *const *rows;         // input rows that the tile reads; NULL outside the image
-    ptrdiff_t left;                   // floats from a row's start to column 0
+    size_t left; // floats from a row's start to column 0, modulo the address space
     size_t step;                      // floats from one column to the next
     size_t first_column, last_column; // columns inside the image
     size_t columns;                   // outputs in a row that exist
@@ -32,10 +32,10 @@ typedef void (*ptn_depthwise_fn)(const ptn_depthwise_tile *tile);
 // [(kernel - 3) / 2][stride - 1][rows - 1][wide][place]
 typedef ptn_depthwise_fn ptn_depthwise_table[3][2][2][2][PLACES];
 
-// `offset` floats from `row`. Where padding would be it lies outside the row; then it is not read,
-// and pointer arithmetic must not say where it is.
-static inline const float *ptn_depthwise_at(const float *row, ptrdiff_t offset) {
-    return (const float *)((uintptr_t)row + (uintptr_t)offset * sizeof(float));
+// `offset` floats, modulo the address space, from `row`. Where padding would be it lies outside the
+// row; then it is not read, and pointer arithmetic must not say where it is.
+static inline const float *ptn_depthwise_at(const float *row, size_t offset) {
+    return (const float *)((uintptr_t)row + offset * sizeof(float));
 }
 
 // Keeps the compiler from making each address of a walk a multiple of its step, which takes more
@@ -60,8 +60,8 @@ static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = {&dw_tiles_scalar
 // where the first of them begins: each phase is a convolution without dilation.
 typedef struct axis {
     size_t size, outputs, taps, pad;
-    size_t stride, unit;          // as given, stride and dilation
-    size_t phases, phase_stride;  // `phases` outputs further is `phase_stride` units further
+    size_t stride, unit;         // as given: stride and dilation
+    size_t phases, phase_stride; // `phases` outputs further is `phase_stride` units further
 } axis;
 
 typedef struct depthwise_job {
@@ -114,7 +114,7 @@ static void activate_tile(const depthwise_job *j, const ptn_depthwise_tile *t, s
 }
 
 // Whether the next tile should be seven outputs wide rather than four when so many are left. Most
-// maps are multiples of seven; with 16 registers it pays only where a map would else end in a sliver.
+// maps are multiples of seven; with 16 registers it pays only where a map would end in a sliver.
 static bool wide_pays(const depthwise_job *j, size_t left) {
     if (!j->many_registers) return j->vertical.taps <= 5 && (left == 7 || left == 14);
     return left > 4 && left != 8 && left != 12;
@@ -126,7 +126,7 @@ static void find_columns(const depthwise_job *j, ptn_depthwise_tile *t, size_t m
                          size_t position) {
     const axis *h = &j->horizontal;
     const size_t end = h->size + h->pad, wanted = (most - 1) * h->phase_stride + h->taps;
-    t->left = ((ptrdiff_t)position - (ptrdiff_t)h->pad) * (ptrdiff_t)t->c;
+    t->left = (position - h->pad) * t->c;
     t->first_column = h->pad > position ? ptn_div_up(h->pad - position, h->unit) : 0;
     t->last_column = end > position ? ptn_div_up(end - position, h->unit) : 0;
     const size_t left = t->first_column, padding = h->taps / 2;
@@ -227,11 +227,11 @@ static void run_task(void *context, size_t index, int thread) {
         }
 }
 
-// A vector of channels after the other, [c / vector][kh*kw][vector]. The last one ends where the
-// channels end and repeats some of the one before; channels that fill no vector are padded.
-size_t ptn_conv2d_depthwise_channels(ptn_isa isa, size_t channels) {
+// Vectors of channels one after the other: [c / vector][kh*kw][vector]. The last one ends where the
+// channels end and repeats some of the one before; channels that do not fill a vector are padded.
+bool ptn_conv2d_depthwise_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
     const size_t vector = ptn_isa_vector_floats(isa);
-    return ptn_div_up(channels, vector) * vector;
+    return ptn_float_bytes(s->kh, s->kw, ptn_div_up(s->c, vector), vector, floats);
 }
 
 void ptn_conv2d_depthwise_pack(ptn_isa isa, const ptn_conv2d_shape *s, const float *weights,
@@ -246,6 +246,21 @@ void ptn_conv2d_depthwise_pack(ptn_isa isa, const ptn_conv2d_shape *s, const flo
                     c < s->c ? weights[c * taps + t] * (scale ? scale[c] : 1) : 0;
         }
     }
+}
+
+// Where a tile's input rows begin; the row below wants up to two more.
+static size_t row_slots(const ptn_conv2d_shape *s) { return s->kh + 2; }
+
+size_t ptn_conv2d_depthwise_scratch(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    return (size_t)plan->threads * row_slots(s) * sizeof(float *);
+}
+
+double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
+                                        double compute) {
+    // Few operations for each number: the way from the caches counts as much.
+    const double read = (double)s->h * (double)s->w;
+    const double written = (double)plan->out_h * (double)plan->out_w;
+    return 1.5 * compute + (read + written) * (double)s->n * (double)s->c * sizeof(float) / 50;
 }
 
 // Tiles of constant size exist for small square kernels.
@@ -293,7 +308,7 @@ ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
         .vector = ptn_isa_vector_floats(runtime->isa),
         .many_registers = runtime->isa == PTN_ISA_AVX512 || runtime->isa == PTN_ISA_NEON,
         .rows = rows,
-        .row_slots = s->kh + 2};
+        .row_slots = row_slots(s)};
     j.sized = sized_tiles(&j, runtime->isa);
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];

@@ -1,46 +1,112 @@
-// Aligned memory and a pool of scratch blocks.
+// Blocks of memory, counted by kind, and the pool of scratch blocks.
+#include "arena.h"
 #include "checked.h"
-#include "ptn_runtime.h"
-#include <pthread.h>
+#include "ptn_memory.h"
 #include <stdlib.h>
 
-enum { ALIGNMENT = 64, HEADER = 64, POOL_BLOCKS = 16 };
+enum { POOL_BLOCKS = 16 };
 static const size_t POOL_BYTES = (size_t)256 << 20;
+// Free regions beyond this are given back at once.
+static const size_t KEPT_BYTES = (size_t)256 << 20;
 
-static _Thread_local uint64_t allocations;
+// Smaller blocks come from the C library. So do all under the address sanitizer, which cannot see
+// the borders within a region.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+static const size_t ARENA_BYTES = SIZE_MAX;
+#else
+static const size_t ARENA_BYTES = 4096;
+#endif
+#else
+static const size_t ARENA_BYTES = 4096;
+#endif
 
-uint64_t ptn_allocation_count(void) { return allocations; }
+static ptn_arena arenas[PTN_MEMORY_KINDS] = {
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+    {.lock = PTHREAD_MUTEX_INITIALIZER},
+};
 
-void *ptn_aligned_alloc(size_t bytes) {
-    size_t rounded;
-    if (!ptn_add(bytes, ALIGNMENT - 1, &rounded)) return NULL;
-    rounded &= ~(size_t)(ALIGNMENT - 1);
-    if (rounded == 0) rounded = ALIGNMENT;
-    allocations++;
-    return aligned_alloc(ALIGNMENT, rounded);
+static _Thread_local uint64_t acquisitions;
+
+uint64_t ptn_memory_acquisitions(void) { return acquisitions; }
+
+static ptn_block *block_of(void *memory) {
+    return (ptn_block *)((char *)memory - PTN_BLOCK_HEADER);
 }
 
-void ptn_aligned_free(void *memory) { free(memory); }
+static ptn_block *library_block(size_t bytes) {
+    ptn_block *b = aligned_alloc(64, bytes);
+    if (b) b->region = NULL;
+    return b;
+}
 
-// A block's capacity is written in front of it, so that release needs no size.
-static size_t *capacity_of(void *memory) { return (size_t *)((char *)memory - HEADER); }
+void *ptn_memory_acquire(ptn_memory_kind kind, size_t asked) {
+    size_t bytes;
+    if (!ptn_add(asked, PTN_BLOCK_HEADER + 63, &bytes)) return NULL;
+    bytes &= ~(size_t)63;
+    acquisitions++;
+    const bool small = bytes < ARENA_BYTES;
+    ptn_block *b = small ? library_block(bytes) : NULL;
+    ptn_arena *a = &arenas[kind];
+    pthread_mutex_lock(&a->lock);
+    if (!small) b = ptn_arena_take(a, bytes);
+    if (b) {
+        b->asked = asked;
+        b->kind = (int)kind;
+        a->live += asked;
+        a->peak = ptn_max(a->peak, a->live);
+    }
+    pthread_mutex_unlock(&a->lock);
+    return b ? (char *)b + PTN_BLOCK_HEADER : NULL;
+}
+
+void ptn_memory_release(void *memory) {
+    if (!memory) return;
+    ptn_block *b = block_of(memory);
+    ptn_arena *a = &arenas[b->kind];
+    pthread_mutex_lock(&a->lock);
+    a->live -= b->asked;
+    const bool small = b->region == NULL;
+    if (!small) ptn_arena_put(a, b, KEPT_BYTES);
+    pthread_mutex_unlock(&a->lock);
+    if (small) free(b);
+}
+
+ptn_memory_usage ptn_memory_usage_of(ptn_memory_kind kind) {
+    ptn_arena *a = &arenas[kind];
+    pthread_mutex_lock(&a->lock);
+    const ptn_memory_usage usage = {.live = a->live, .peak = a->peak, .reserved = a->reserved};
+    pthread_mutex_unlock(&a->lock);
+    return usage;
+}
+
+void ptn_memory_reset_peaks(void) {
+    for (size_t kind = 0; kind < PTN_MEMORY_KINDS; kind++) {
+        pthread_mutex_lock(&arenas[kind].lock);
+        arenas[kind].peak = arenas[kind].live;
+        pthread_mutex_unlock(&arenas[kind].lock);
+    }
+}
 
 static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
 static void *pool[POOL_BLOCKS];
 static size_t pool_count, pool_bytes;
 
+static size_t capacity_of(void *memory) { return block_of(memory)->asked; }
+
 // The smallest kept block that is large enough, taken out of the pool; NULL when there is none.
 static void *pool_take(size_t bytes) {
     size_t best = POOL_BLOCKS;
     for (size_t i = 0; i < pool_count; i++) {
-        size_t capacity = *capacity_of(pool[i]);
-        if (capacity >= bytes && (best == POOL_BLOCKS || capacity < *capacity_of(pool[best])))
+        size_t capacity = capacity_of(pool[i]);
+        if (capacity >= bytes && (best == POOL_BLOCKS || capacity < capacity_of(pool[best])))
             best = i;
     }
     if (best == POOL_BLOCKS) return NULL;
     void *memory = pool[best];
     pool[best] = pool[--pool_count];
-    pool_bytes -= *capacity_of(memory);
+    pool_bytes -= capacity_of(memory);
     return memory;
 }
 
@@ -48,33 +114,30 @@ void *ptn_scratch_acquire(size_t bytes) {
     pthread_mutex_lock(&pool_lock);
     void *memory = pool_take(bytes);
     pthread_mutex_unlock(&pool_lock);
-    if (memory) return memory;
-
-    size_t total;
-    if (!ptn_add(bytes, HEADER, &total)) return NULL;
-    char *block = ptn_aligned_alloc(total);
-    if (!block) return NULL;
-    memory = block + HEADER;
-    *capacity_of(memory) = bytes;
-    return memory;
+    return memory ? memory : ptn_memory_acquire(PTN_MEMORY_SCRATCH, bytes);
 }
 
 void ptn_scratch_release(void *memory) {
     if (!memory) return;
-    size_t capacity = *capacity_of(memory);
+    const size_t capacity = capacity_of(memory);
     pthread_mutex_lock(&pool_lock);
-    bool kept = pool_count < POOL_BLOCKS && capacity <= POOL_BYTES - pool_bytes;
+    const bool kept = pool_count < POOL_BLOCKS && capacity <= POOL_BYTES - pool_bytes;
     if (kept) {
         pool[pool_count++] = memory;
         pool_bytes += capacity;
     }
     pthread_mutex_unlock(&pool_lock);
-    if (!kept) ptn_aligned_free((char *)memory - HEADER);
+    if (!kept) ptn_memory_release(memory);
 }
 
-void ptn_scratch_trim(void) {
+void ptn_memory_trim(void) {
     pthread_mutex_lock(&pool_lock);
-    while (pool_count > 0) ptn_aligned_free((char *)pool[--pool_count] - HEADER);
+    while (pool_count > 0) ptn_memory_release(pool[--pool_count]);
     pool_bytes = 0;
     pthread_mutex_unlock(&pool_lock);
+    for (size_t kind = 0; kind < PTN_MEMORY_KINDS; kind++) {
+        pthread_mutex_lock(&arenas[kind].lock);
+        ptn_arena_trim(&arenas[kind]);
+        pthread_mutex_unlock(&arenas[kind].lock);
+    }
 }

@@ -11,6 +11,8 @@
 //     vround(v)                      nearest integer, ties to even; |v| < 2^22 in the scalar variant
 //     vselect(m, a, b)               a where m is -1, b where m is 0
 //     vsum(v)                        sum of the lanes, in a fixed tree order
+//     vpick(v, i)                    lane l is v[i[l]]; 0 <= i[l] < PTN_V_LEN
+//     vpick2(a, b, i)                lane l is a[i[l]], or b[i[l] - PTN_V_LEN] from PTN_V_LEN on
 
 #define vf PTN_NAME(ptn_vf)
 #define vi PTN_NAME(ptn_vi)
@@ -25,6 +27,8 @@
 #define vround PTN_NAME(ptn_vround)
 #define vselect PTN_NAME(ptn_vselect)
 #define vsum PTN_NAME(ptn_vsum)
+#define vpick PTN_NAME(ptn_vpick)
+#define vpick2 PTN_NAME(ptn_vpick2)
 
 typedef float vf __attribute__((vector_size(PTN_V_LEN * 4)));
 typedef int32_t vi __attribute__((vector_size(PTN_V_LEN * 4)));
@@ -45,6 +49,8 @@ PTN_INLINE vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 PTN_INLINE vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
 PTN_INLINE vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
 PTN_INLINE vf vround(vf v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT); }
+PTN_INLINE vf vpick(vf v, vi i) { return _mm512_permutexvar_ps((__m512i)i, v); }
+PTN_INLINE vf vpick2(vf a, vf b, vi i) { return _mm512_permutex2var_ps(a, (__m512i)i, b); }
 PTN_INLINE vf vload_n(const float *p, size_t n) {
     return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 }
@@ -64,6 +70,10 @@ PTN_INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 PTN_INLINE vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
 PTN_INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
 PTN_INLINE vf vround(vf v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT); }
+PTN_INLINE vf vpick(vf v, vi i) { return _mm256_permutevar8x32_ps(v, (__m256i)i); }
+PTN_INLINE vf vpick2(vf a, vf b, vi i) {
+    return _mm256_blendv_ps(vpick(a, i), vpick(b, i), (vf)(i << 28)); // bit 3 chooses
+}
 PTN_INLINE __m256i PTN_NAME(ptn_first_lanes)(size_t n) {
     static const int32_t lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
     return _mm256_loadu_si256((const __m256i *)(lanes + 8 - n));
@@ -95,8 +105,18 @@ PTN_INLINE vf vfma(vf a, vf b, vf c) {
     return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }
 PTN_INLINE vf vround(vf v) { return (vf)vrndnq_f32((float32x4_t)v); }
+// The four bytes of lane i are 4 i ... 4 i + 3.
+PTN_INLINE vf vpick(vf v, vi i) {
+    return (vf)vqtbl1q_u8((uint8x16_t)v, (uint8x16_t)(i * 0x04040404 + 0x03020100));
+}
+PTN_INLINE vf vpick2(vf a, vf b, vi i) {
+    const uint8x16x2_t table = {{(uint8x16_t)a, (uint8x16_t)b}};
+    return (vf)vqtbl2q_u8(table, (uint8x16_t)(i * 0x04040404 + 0x03020100));
+}
 #else
 PTN_INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+PTN_INLINE vf vpick(vf v, vi i) { return (vf){v[i[0]], v[i[1]], v[i[2]], v[i[3]]}; }
+PTN_INLINE vf vpick2(vf a, vf b, vi i) { return vselect((vi)(i < 4), vpick(a, i & 3), vpick(b, i & 3)); }
 PTN_INLINE vf vround(vf v) {
     // Adding and taking away 1.5 * 2^23 rounds to nearest even in the current rounding mode.
     const vf magic = vset(12582912.0f);

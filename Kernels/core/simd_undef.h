@@ -14,3 +14,5 @@
 #undef vround
 #undef vselect
 #undef vsum
+#undef vpick
+#undef vpick2

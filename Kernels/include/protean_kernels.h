@@ -9,6 +9,7 @@
 #include "ptn_elementwise.h"
 #include "ptn_expert_mix.h"
 #include "ptn_layout.h"
+#include "ptn_memory.h"
 #include "ptn_pool.h"
 #include "ptn_resize.h"
 #include "ptn_roofline.h"

@@ -15,8 +15,11 @@
 // What the caller asks for.
 typedef enum ptn_conv2d_choice {
     PTN_CONV2D_AUTO = 0, // whatever is estimated to be fastest
-    PTN_CONV2D_SUMS,     // the sums as written above: direct or depthwise
-    PTN_CONV2D_WINOGRAD, // Winograd's F(4x4, 3x3); PTN_BAD_ARGUMENT where it does not apply
+    PTN_CONV2D_SUMS,     // the sums as written above: direct, grouped or depthwise
+    // The following are refused with PTN_BAD_ARGUMENT where they do not apply.
+    PTN_CONV2D_WINOGRAD,           // the faster of Winograd's two forms
+    PTN_CONV2D_WINOGRAD_FORCE_4X4, // F(4x4, 3x3)
+    PTN_CONV2D_WINOGRAD_FORCE_6X6, // F(6x6, 3x3)
 } ptn_conv2d_choice;
 
 typedef struct ptn_conv2d_shape {
@@ -32,11 +35,17 @@ typedef struct ptn_conv2d_shape {
 typedef enum ptn_conv2d_algorithm {
     PTN_CONV2D_DIRECT = 0,    // indirect GEMM
     PTN_CONV2D_DEPTHWISE = 1, // one input and one output channel per group
-    // Tiles of 4 x 4 outputs from 36 products instead of 144: 3 x 3 kernels with stride 1, dilation 1
-    // and one group. Rounding errors are some four times those of the direct sums in the mean
-    // and up to nine times at worst, and a value that is not finite spreads over the tiles that read it.
+    // Tiles of 4 x 4 outputs from 36 products instead of 144: 3 x 3 kernels with stride 1 and one
+    // group. Rounding errors are some four times those of the direct sums in the mean and up to nine
+    // times at worst, and a value that is not finite spreads over the tiles that read it. With
+    // dilation d the image is taken as d x d interleaved ones.
     PTN_CONV2D_WINOGRAD_4X4 = 2,
+    // Tiles of 6 x 6 outputs from 64 products instead of 324; errors are twice as large.
+    PTN_CONV2D_WINOGRAD_6X6 = 3,
+    // Groups narrower than a vector: one vector of outputs spans several of them.
+    PTN_CONV2D_GROUPED = 4,
 } ptn_conv2d_algorithm;
+#define PTN_CONV2D_ALGORITHMS 5
 
 // Everything that follows from a shape.
 typedef struct ptn_conv2d_plan {
@@ -44,17 +53,21 @@ typedef struct ptn_conv2d_plan {
     size_t out_h, out_w;
     size_t packed_floats; // length of one set of packed weights
     // For all threads. Winograd: about 1 MiB each for transformed tiles (or six tiles of all
-    // channels, 864 bytes per channel, where that is more); when few blocks are shared, up to four
-    // times as much. Others: at most 1.25 MiB each for row addresses (kernels of more
+    // channels, 864 or 1,536 bytes per channel, where that is more); when few blocks are shared, up
+    // to four times as much; with large weights 7 MiB for all threads together. Others: at most 1.25 MiB each for row addresses (kernels of more
     // than 5,000 taps need 200 bytes per tap), and one row of zeros and two small tables,
     // 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together.
     size_t scratch_bytes;
     double multiply_adds; // taps that fall outside the image included
+    // By algorithm: cycles that one sample is estimated to take on one core that does two vector
+    // multiply-adds per cycle; 0 where the algorithm does not apply. Only ratios are meant.
+    double estimated_cycles[PTN_CONV2D_ALGORITHMS];
     int threads;          // how many of the runtime's threads are worth using
 } ptn_conv2d_plan;
 
-// The algorithm depends on everything but the batch and the threads. PTN_BAD_ARGUMENT when a size breaks the contract above or the padded image is smaller than the
-// dilated kernel; PTN_SIZE_OVERFLOW when a buffer would not fit the address space.
+// The algorithm depends on everything but the batch and the threads. PTN_BAD_ARGUMENT when a size
+// breaks the contract above or the padded image is smaller than the dilated kernel;
+// PTN_SIZE_OVERFLOW when a buffer would not fit the address space.
 PTN_MUST_CHECK ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime,
                                               const ptn_conv2d_shape *shape, ptn_conv2d_plan *plan);
 

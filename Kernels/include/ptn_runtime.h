@@ -4,6 +4,7 @@
 #ifndef PTN_RUNTIME_H
 #define PTN_RUNTIME_H
 
+#include "ptn_memory.h"
 #include "ptn_status.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,18 +47,5 @@ int ptn_parallel(int threads, size_t tasks, ptn_task body, void *context);
 // Threads worth waking for `nanoseconds` of estimated single-thread work: 1 when splitting would
 // cost more than it gains, never more than `budget`.
 int ptn_threads_worth(int budget, double nanoseconds);
-
-// 64-byte aligned memory for results and packed weights; NULL when it cannot be had.
-void *ptn_aligned_alloc(size_t bytes);
-void ptn_aligned_free(void *memory);
-
-// Scratch memory, kept and handed out again: a repeated call of the same size allocates nothing.
-// At most 16 blocks and 256 MiB are kept. Thread-safe.
-void *ptn_scratch_acquire(size_t bytes);
-void ptn_scratch_release(void *memory);
-// Gives every kept block back to the system.
-void ptn_scratch_trim(void);
-// How often the calling thread took memory from the system through the two allocators.
-uint64_t ptn_allocation_count(void);
 
 #endif

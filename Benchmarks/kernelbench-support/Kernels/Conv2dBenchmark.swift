@@ -14,12 +14,18 @@ enum Conv2dBenchmark: BenchmarkKernel {
             try benchmark.word(.algorithm, of: names)
             .flatMap(Conv2dAlgorithm.init(rawValue:)) ?? .automatic
         let bytes = Size.bytes(shape.inputs, shape.weights, shape.outputs)
-        return PreparedCase(flops: shape.flops, bytes: bytes) {
-            let layer = try Conv2d(
+        func layer() throws -> Conv2d {
+            try Conv2d(
                 inputChannels: shape.channels.input, outputChannels: shape.channels.output,
                 kernelSize: shape.kernelSize, stride: shape.stride, padding: shape.padding,
                 dilation: shape.dilation, groups: shape.groups,
                 algorithm: algorithm)
+        }
+        return PreparedCase(
+            flops: shape.flops, bytes: bytes,
+            explain: { Explanation(try layer().plan(for: shape.inputShape)) }
+        ) {
+            let layer = try layer()
             let x = try benchmark.values(shape.inputShape)
             return { try layer(x, epilogue: epilogue).sample() }
         }

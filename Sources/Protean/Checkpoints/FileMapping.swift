@@ -74,12 +74,12 @@ extension CheckpointBytes {
     private static func readAll(
         _ descriptor: Int32, _ size: Int, _ path: String
     ) throws(ProteanError) -> CheckpointBytes {
-        guard let memory = ptn_aligned_alloc(size) else {
+        guard let memory = ptn_memory_acquire(PTN_MEMORY_WEIGHTS, size) else {
             throw .outOfMemory(layer: path, bytes: size)
         }
         // Owned from here on, so that it is freed when reading fails.
         let storage = CheckpointBytes(UnsafeRawBufferPointer(start: memory, count: size)) {
-            ptn_aligned_free(UnsafeMutableRawPointer(mutating: $0.baseAddress))
+            ptn_memory_release(UnsafeMutableRawPointer(mutating: $0.baseAddress))
         }
         var done = 0
         while done < size {

@@ -13,7 +13,8 @@ final class TensorStorage: @unchecked Sendable {
 
     /// Owned, 64-byte aligned, with undefined contents; nil when memory is short.
     init?(count: Int) {
-        guard let memory = ptn_aligned_alloc(count * MemoryLayout<Float>.stride) else { return nil }
+        let bytes = count * MemoryLayout<Float>.stride
+        guard let memory = ptn_memory_acquire(PTN_MEMORY_TENSORS, bytes) else { return nil }
         base = memory.assumingMemoryBound(to: Float.self)
         self.count = count
         owner = nil
@@ -29,6 +30,6 @@ final class TensorStorage: @unchecked Sendable {
     var isOwned: Bool { owner == nil }
 
     deinit {
-        if isOwned { ptn_aligned_free(base) }
+        if isOwned { ptn_memory_release(base) }
     }
 }

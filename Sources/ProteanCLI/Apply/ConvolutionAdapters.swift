@@ -16,7 +16,9 @@ enum ConvolutionAdapters {
             .optional("groups", 1, "groups g of channels"),
             .optional("bias", true, "whether there is a bias"),
             .optional("padding_mode", "zeros", "\"zeros\""),
-            .optional("algorithm", "auto", "\"auto\", \"direct\" or \"winograd\""),
+            .optional(
+                "algorithm", "auto",
+                "\"auto\", \"direct\", \"winograd\", \"winograd4x4\" or \"winograd6x6\""),
         ],
         weights: [.init("weight", "[O, C/g, kh, kw]"), .init("bias", "[O]", optional: true)]
     ) { configuration in

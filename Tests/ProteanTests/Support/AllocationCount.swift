@@ -7,9 +7,9 @@ import CProteanKernels
 func fewestAllocations(_ body: () throws -> Void) rethrows -> Int {
     var fewest = Int.max
     for _ in 0..<20 {
-        let before = ptn_allocation_count()
+        let before = ptn_memory_acquisitions()
         try body()
-        fewest = min(fewest, Int(ptn_allocation_count() - before))
+        fewest = min(fewest, Int(ptn_memory_acquisitions() - before))
     }
     return fewest
 }

@@ -6,8 +6,15 @@ public enum Conv2dAlgorithm: String, Sendable, CaseIterable {
     case automatic = "auto"
     /// The sums of products as the definition writes them.
     case direct
-    /// Winograd's F(4 × 4, 3 × 3): 3 × 3 kernels with stride 1, dilation 1 and one group only.
+    /// The faster of Winograd's two forms: 3 × 3 kernels with stride 1 and one group only.
     case winograd
+    /// Winograd's F(4 × 4, 3 × 3), under the same condition.
+    case winograd4x4
+    /// Winograd's F(6 × 6, 3 × 3), under the same condition.
+    case winograd6x6
+
+    /// Whether this insists on Winograd's algorithm.
+    var isWinograd: Bool { self == .winograd || self == .winograd4x4 || self == .winograd6x6 }
 }
 
 /// How close to the defining sums results must be.
@@ -26,6 +33,8 @@ extension Conv2dAlgorithm {
             try Runtime.exactness() == .direct ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
         case .direct: PTN_CONV2D_SUMS
         case .winograd: PTN_CONV2D_WINOGRAD
+        case .winograd4x4: PTN_CONV2D_WINOGRAD_FORCE_4X4
+        case .winograd6x6: PTN_CONV2D_WINOGRAD_FORCE_6X6
         }
     }
 }

@@ -55,12 +55,13 @@ public struct Conv2dGeometry: Sendable, Hashable {
                 expected: "a positive multiple of groups = \(groups)", found: "\(channels)")
         }
         _ = try Shape.elementCount(weightShape, layer: layer)
-        let suits = kernelSize == 3 && stride == 1 && dilation == 1 && groups == 1
-        guard algorithm != .winograd || suits && inputChannels * outputChannels > 1 else {
+        let suits = kernelSize == 3 && stride == 1 && groups == 1
+        guard !algorithm.isWinograd || suits && inputChannels * outputChannels > 1 else {
             throw .invalidOption(
                 layer: layer, option: "algorithm",
-                expected: "auto or direct, except for 3x3 kernels with stride 1, dilation 1, one "
-                    + "group and more than one channel",
+                expected:
+                    "auto or direct, except for 3x3 kernels with stride 1, one group and more "
+                    + "than one channel",
                 found: algorithm.rawValue)
         }
     }

@@ -3,18 +3,24 @@ import CProteanKernels
 /// How a convolution of a given input shape will be run.
 public struct Conv2dPlan: Sendable, Equatable {
     /// The way of computing.
-    public enum Algorithm: String, Sendable {
+    public enum Algorithm: String, Sendable, CaseIterable {
         /// Indirect matrix multiplication on packed weights.
         case direct
         /// One channel per group, computed row by row.
         case depthwise
         /// Winograd's F(4 × 4, 3 × 3): tiles of 4 × 4 outputs from 36 products instead of 144.
         case winograd4x4
+        /// Winograd's F(6 × 6, 3 × 3): tiles of 6 × 6 outputs from 64 products instead of 324.
+        case winograd6x6
+        /// Groups narrower than a vector, several of them in one vector of output channels.
+        case grouped
 
         init(_ kernelValue: ptn_conv2d_algorithm) {
             switch kernelValue {
             case PTN_CONV2D_DEPTHWISE: self = .depthwise
             case PTN_CONV2D_WINOGRAD_4X4: self = .winograd4x4
+            case PTN_CONV2D_WINOGRAD_6X6: self = .winograd6x6
+            case PTN_CONV2D_GROUPED: self = .grouped
             default: self = .direct
             }
         }
@@ -24,12 +30,18 @@ public struct Conv2dPlan: Sendable, Equatable {
             case .direct: PTN_CONV2D_DIRECT
             case .depthwise: PTN_CONV2D_DEPTHWISE
             case .winograd4x4: PTN_CONV2D_WINOGRAD_4X4
+            case .winograd6x6: PTN_CONV2D_WINOGRAD_6X6
+            case .grouped: PTN_CONV2D_GROUPED
             }
         }
 
         /// The request that leads to this algorithm.
         var choice: ptn_conv2d_choice {
-            self == .winograd4x4 ? PTN_CONV2D_WINOGRAD : PTN_CONV2D_SUMS
+            switch self {
+            case .winograd4x4: PTN_CONV2D_WINOGRAD_FORCE_4X4
+            case .winograd6x6: PTN_CONV2D_WINOGRAD_FORCE_6X6
+            default: PTN_CONV2D_SUMS
+            }
         }
     }
 
@@ -45,6 +57,9 @@ public struct Conv2dPlan: Sendable, Equatable {
     public let threads: Int
     /// Multiply-adds of the defining sums, those on padding included, whatever the algorithm.
     public let multiplyAdds: Int
+    /// What the choice rests on, where there is one: cycles that one sample is estimated to take on
+    /// one core with each algorithm that applies. Only their ratios are meant.
+    public let estimatedCycles: [Algorithm: Double]
 
     init(_ plan: ptn_conv2d_plan, shape: ptn_conv2d_shape) {
         algorithm = Algorithm(plan.algorithm)
@@ -53,6 +68,15 @@ public struct Conv2dPlan: Sendable, Equatable {
         packedBytes = Int(plan.packed_floats) * MemoryLayout<Float>.stride
         threads = Int(plan.threads)
         multiplyAdds = Int(exactly: plan.multiply_adds.rounded()) ?? .max
+        var cycles: [Algorithm: Double] = [:]
+        withUnsafeBytes(of: plan.estimated_cycles) { bytes in
+            let all = bytes.bindMemory(to: Double.self)
+            for algorithm in Algorithm.allCases {
+                let estimate = all[Int(algorithm.kernelValue.rawValue)]
+                if estimate > 0 { cycles[algorithm] = estimate }
+            }
+        }
+        estimatedCycles = cycles
     }
 }
 

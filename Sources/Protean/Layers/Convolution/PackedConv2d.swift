@@ -50,7 +50,7 @@ final class PackedConv2d: @unchecked Sendable {
         let sets = count
         let bytes = length.multipliedReportingOverflow(by: sets * MemoryLayout<Float>.stride)
         guard !bytes.overflow else { throw .sizeOverflow(layer: layer, what: "packed weights") }
-        guard let memory = ptn_aligned_alloc(bytes.partialValue) else {
+        guard let memory = ptn_memory_acquire(PTN_MEMORY_WEIGHTS, bytes.partialValue) else {
             throw .outOfMemory(layer: layer, bytes: bytes.partialValue)
         }
         weights = memory.assumingMemoryBound(to: Float.self)
@@ -64,7 +64,7 @@ final class PackedConv2d: @unchecked Sendable {
         }
     }
 
-    deinit { ptn_aligned_free(weights) }
+    deinit { ptn_memory_release(weights) }
 
     private static func fold(
         bias: Tensor?, scale: Tensor?, shift: Tensor?, channels: Int

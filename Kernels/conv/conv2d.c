@@ -24,14 +24,14 @@ static ptn_status output_size(size_t size, size_t pad_a, size_t pad_b, size_t ke
 
 static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
                                 ptn_conv2d_algorithm algorithm, size_t *floats) {
+    // Padding can exceed the channels by less than one panel or vector.
+    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
     if (algorithm == PTN_CONV2D_DEPTHWISE)
-        return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+        return ptn_conv2d_depthwise_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
     if (algorithm == PTN_CONV2D_GROUPED)
         return ptn_conv2d_grouped_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
     if (algorithm == PTN_CONV2D_NARROW)
         return ptn_conv2d_narrow_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
-    // The panels' padding can exceed the channels by less than one panel.
-    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
     const size_t side = ptn_conv2d_is_winograd(algorithm) ? ptn_conv2d_winograd_side(algorithm) : 0;
     const size_t kh = side ? side : s->kh, kw = side ? side : s->kw;
     size_t padded;
@@ -78,7 +78,7 @@ static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan
 
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     switch (plan->algorithm) {
-    case PTN_CONV2D_DEPTHWISE: return (size_t)plan->threads * s->kh * sizeof(float *);
+    case PTN_CONV2D_DEPTHWISE: return ptn_conv2d_depthwise_scratch(s, plan);
     case PTN_CONV2D_WINOGRAD_4X4:
     case PTN_CONV2D_WINOGRAD_6X6: return ptn_conv2d_winograd_scratch(isa, s, plan);
     case PTN_CONV2D_GROUPED: return ptn_conv2d_grouped_scratch(isa, s, plan);
@@ -90,14 +90,17 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_co
 
 // A rough time on one thread, for deciding about threads: two vector multiply-adds per cycle at
 // some 2.5 GHz, or the weights' way from memory.
-static double estimated_nanoseconds(ptn_isa isa, size_t batch, const ptn_conv2d_plan *plan) {
+static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s,
+                                    const ptn_conv2d_plan *plan) {
     double lanes = (double)ptn_isa_vector_floats(isa);
     double compute = plan->multiply_adds / (lanes * 2 * 2.5);
+    if (plan->algorithm == PTN_CONV2D_DEPTHWISE)
+        return ptn_conv2d_depthwise_nanoseconds(s, plan, compute);
     if (plan->algorithm == PTN_CONV2D_GROUPED) compute *= 2.5;
     if (plan->algorithm == PTN_CONV2D_NARROW) compute *= 8;
     // Winograd's threads may meet three times instead of once.
     if (ptn_conv2d_is_winograd(plan->algorithm))
-        compute = (double)batch * plan->estimated_cycles[plan->algorithm] / 2.8 / 2;
+        compute = (double)s->n * plan->estimated_cycles[plan->algorithm] / 2.8 / 2;
     double traffic = (double)plan->packed_floats * 4 / 10;
     return compute > traffic ? compute : traffic;
 }
@@ -126,17 +129,9 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
     plan->multiply_adds = (double)s->n * (double)plan->out_h * (double)plan->out_w * (double)s->k *
                           (double)(s->c / s->groups) * (double)s->kh * (double)s->kw;
     plan->threads =
-        ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, s->n, plan));
+        ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, s, plan));
     plan->scratch_bytes = scratch_bytes(runtime->isa, s, plan);
     return PTN_OK;
-}
-
-static void pack_depthwise(const ptn_conv2d_shape *s, const float *weights, const float *scale,
-                           float *packed) {
-    const size_t taps = s->kh * s->kw;
-    for (size_t c = 0; c < s->c; c++)
-        for (size_t t = 0; t < taps; t++)
-            packed[t * s->c + c] = weights[c * taps + t] * (scale ? scale[c] : 1);
 }
 
 // [k][c][tap] of one group into panels [tap][c][width], padded with zeros.
@@ -178,7 +173,7 @@ ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
         return PTN_OK;
     }
     if (is_depthwise(s)) {
-        pack_depthwise(s, weights, scale, packed);
+        ptn_conv2d_depthwise_pack(isa, s, weights, scale, packed);
         return PTN_OK;
     }
     const size_t in = s->c / s->groups, out = s->k / s->groups, taps = s->kh * s->kw;

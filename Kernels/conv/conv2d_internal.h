@@ -95,21 +95,6 @@ typedef void (*ptn_tile_fn)(const ptn_tile_args *args);
 typedef ptn_tile_fn ptn_tile_table[PTN_TILE_MAX_VECTORS][PTN_TILE_MAX_ROWS];
 extern const ptn_tile_table *const ptn_tile_tables[PTN_ISA_COUNT];
 
-// One row of outputs of a depthwise convolution, all channels.
-typedef struct ptn_depthwise_args {
-    size_t w, c, out_w, kh, kw, stride, dilation, pad_left;
-    const float *const *rows; // [kh]: input rows; NULL outside the image
-    const float *weights;     // [kh*kw][c]
-    const float *bias, *gate; // [c] or NULL
-    const float *residual;    // like out, or NULL
-    bool residual_last;
-    float low, high;
-    float *out; // [out_w][c]
-} ptn_depthwise_args;
-
-typedef void (*ptn_depthwise_fn)(const ptn_depthwise_args *args);
-extern const ptn_depthwise_fn ptn_depthwise_rows[PTN_ISA_COUNT];
-
 // Whether an activation is no more than a clamp, and which; others run after the tile is stored.
 static inline bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
     *low = -INFINITY;
@@ -130,6 +115,14 @@ ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                                 const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                 size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
                                 float *y);
+// Floats of packed weights, false when they overflow; scratch for a plan whose threads are known; a
+// rough time on one thread when the sums alone take `compute`; packing.
+bool ptn_conv2d_depthwise_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
+size_t ptn_conv2d_depthwise_scratch(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan);
+double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan,
+                                        double compute);
+void ptn_conv2d_depthwise_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
+                               const float *scale, float *packed);
 // With few channels the taps of a row are taken together: in memory they are kw * c neighbouring
 // numbers, in the image as in the packed weights, and a stem of three channels would else spend its
 // time on addresses. Windows that reach over the left or right edge are copied out with zeros.

@@ -38,16 +38,17 @@ static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
     return ptn_float_bytes(kh, kw, s->c / s->groups, padded, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
 }
 
+// The way to compute the sums as they are written.
+static ptn_conv2d_algorithm sums_algorithm(ptn_isa isa, const ptn_conv2d_shape *s) {
+    if (is_depthwise(s)) return PTN_CONV2D_DEPTHWISE;
+    const bool grouped = s->groups > 1 && ptn_conv2d_grouped_pays(isa, s);
+    return grouped ? PTN_CONV2D_GROUPED : PTN_CONV2D_DIRECT;
+}
+
 // The better of two by the plan's estimates. `b` is the less exact one and must gain something.
 static ptn_conv2d_algorithm faster(const ptn_conv2d_plan *plan, ptn_conv2d_algorithm a,
                                    ptn_conv2d_algorithm b) {
     return 1.03 * plan->estimated_cycles[b] < plan->estimated_cycles[a] ? b : a;
-}
-
-static ptn_conv2d_algorithm sums_for(ptn_isa isa, const ptn_conv2d_shape *s) {
-    if (is_depthwise(s)) return PTN_CONV2D_DEPTHWISE;
-    return s->groups > 1 && ptn_conv2d_grouped_pays(isa, s) ? PTN_CONV2D_GROUPED
-                                                            : PTN_CONV2D_DIRECT;
 }
 
 // The algorithm for a shape whose output size is known. The batch and the threads have no say: a
@@ -55,7 +56,7 @@ static ptn_conv2d_algorithm sums_for(ptn_isa isa, const ptn_conv2d_shape *s) {
 static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
     ptn_conv2d_estimate(isa, s, plan);
     const bool applies = ptn_conv2d_winograd_applies(s);
-    const ptn_conv2d_algorithm sums = sums_for(isa, s);
+    const ptn_conv2d_algorithm sums = sums_algorithm(isa, s);
     const ptn_conv2d_algorithm winograd =
         faster(plan, PTN_CONV2D_WINOGRAD_4X4, PTN_CONV2D_WINOGRAD_6X6);
     switch (s->choice) {
@@ -83,10 +84,12 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_co
 
 // A rough time on one thread, for deciding about threads: two vector multiply-adds per cycle at
 // some 2.5 GHz, or the weights' way from memory.
-static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_plan *plan) {
+static double estimated_nanoseconds(ptn_isa isa, size_t batch, const ptn_conv2d_plan *plan) {
     double lanes = (double)ptn_isa_vector_floats(isa);
     double compute = plan->multiply_adds / (lanes * 2 * 2.5);
-    if (ptn_conv2d_is_winograd(plan->algorithm)) compute *= 0.4;
+    // Winograd's threads may meet three times instead of once.
+    if (ptn_conv2d_is_winograd(plan->algorithm))
+        compute = (double)batch * plan->estimated_cycles[plan->algorithm] / 2.8 / 2;
     if (plan->algorithm == PTN_CONV2D_GROUPED) compute *= 2.5;
     double traffic = (double)plan->packed_floats * 4 / 10;
     return compute > traffic ? compute : traffic;
@@ -116,7 +119,7 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
     plan->multiply_adds = (double)s->n * (double)plan->out_h * (double)plan->out_w * (double)s->k *
                           (double)(s->c / s->groups) * (double)s->kh * (double)s->kw;
     plan->threads =
-        ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, plan));
+        ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, s->n, plan));
     plan->scratch_bytes = scratch_bytes(runtime->isa, s, plan);
     return PTN_OK;
 }

@@ -57,7 +57,7 @@ static double direct_cycles(const direct_costs *costs, ptn_isa isa, const ptn_co
 
 static double winograd_cycles(const winograd_costs *costs, const ptn_wino_form *form, ptn_isa isa,
                               const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w);
+    const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, 1);
     const double planes = (double)form->planes, tiles = (double)c.tiles, in = (double)s->c;
     const size_t heights =
         c.blocks * ptn_div_up(c.block_tiles, ptn_tile_rows(isa, c.panels.vectors));

@@ -41,7 +41,7 @@ typedef enum ptn_conv2d_algorithm {
     // times at worst, and a value that is not finite spreads over the tiles that read it. With
     // dilation d the image is taken as d x d interleaved ones.
     PTN_CONV2D_WINOGRAD_4X4 = 2,
-    // Tiles of 6 x 6 outputs from 64 products instead of 324; errors are larger still.
+    // Tiles of 6 x 6 outputs from 64 products instead of 324; errors are twice as large.
     PTN_CONV2D_WINOGRAD_6X6 = 3,
     // Groups narrower than a vector: one vector of outputs spans several of them.
     PTN_CONV2D_GROUPED = 4,
@@ -53,12 +53,12 @@ typedef struct ptn_conv2d_plan {
     ptn_conv2d_algorithm algorithm;
     size_t out_h, out_w;
     size_t packed_floats; // length of one set of packed weights
-    // For all threads. Winograd: about 1 MiB each for transformed tiles (or six tiles of all
-    // channels, 864 bytes per channel, where that is more); when few blocks are shared, up to four
-    // times as much. Others: at most 1.25 MiB each for row addresses (kernels of more
-    // than 5,000 taps need 200 bytes per tap), and one row of zeros and two small tables,
-    // 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together. Narrow groups: 4 * c + 20 * k
-    // bytes for all together, 8 * kh + 56 * kw bytes each, in whole cache lines.
+    // For all threads. Winograd: at most 8 MiB for up to 20,000 input and output channels together;
+    // about 1 MiB each for transformed tiles, or 7 MiB for all threads. Others: at most 1.25 MiB each
+    // for row addresses (kernels of more than 5,000 taps need 200 bytes per tap), and one row of zeros
+    // and two small tables, 4 * c + 8 * out_h * kh + 16 * kw bytes, for all together.
+    // Narrow groups: 4 * c + 20 * k bytes for all together, 8 * kh + 56 * kw bytes each, in whole cache
+    // lines.
     size_t scratch_bytes;
     double multiply_adds; // taps that fall outside the image included
     // By algorithm: cycles that one sample is estimated to take on one core that does two vector

@@ -134,9 +134,9 @@ static inline bool ptn_conv2d_is_merged(const ptn_conv2d_shape *s) {
 size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
                                  const ptn_conv2d_plan *plan);
 
-// Groups narrower than a vector: whether that way is estimated to be faster than the direct one, which
-// does not depend on the image; floats of packed weights (false: too many), scratch for a plan whose
-// threads are known, packing, running.
+// Groups narrower than a vector: whether that way is estimated to be faster than the direct one,
+// which does not depend on the image; floats of packed weights (false: too many), scratch for a
+// plan whose threads are known, packing, running.
 bool ptn_conv2d_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *shape);
 bool ptn_conv2d_grouped_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
 size_t ptn_conv2d_grouped_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,

@@ -35,11 +35,11 @@ typedef struct grouped_tile_args {
     size_t from, span; // channel of the block's first input; how far its groups lie apart, + 1
     const int32_t *lanes_from; // [lane]: where the lane's group begins, counted from `from`
     const float *weights;      // [kh][channels][kw][lane]
-    size_t lanes;              // output channels to store
+    size_t lanes; // output channels to store
     float *out;
-    size_t out_step;    // floats from one output to the next
-    const float *ahead; // inputs that the next row of tiles will want first ...
-    size_t ahead_count; // ... so many pixels
+    size_t out_step;          // floats from one output to the next
+    const float *ahead;       // inputs of the next row of outputs ...
+    size_t ahead_count;       // ... so many of the first run's
     const float *bias, *gate; // of the block's first channel; may be NULL
     ptrdiff_t residual;       // bytes from an output to its residual; used when has_residual
     bool has_residual, residual_last;
@@ -184,7 +184,7 @@ static size_t part_begin(size_t all, size_t parts, size_t index) {
 static size_t run_length(const grouped_job *j, size_t tap) {
     const ptn_conv2d_shape *s = j->shape;
     const size_t left = s->kw - tap;
-    if (s->dilation_w != 1 || s->c < j->vector || s->stride_w > 2) return 1;
+    if (s->dilation_w != 1 || s->stride_w > 2) return 1;
     if (s->pad_left > GROUPED_EDGE || s->pad_right > GROUPED_EDGE) return 1;
     if (s->stride_w == 2) return left >= GROUPED_TAPS ? GROUPED_TAPS : 1;
     return ptn_min(left, GROUPED_TAPS);
@@ -222,19 +222,17 @@ static const float *row_at(const ptn_conv2d_shape *s, const float *image, size_t
     return image + (position - s->pad_top) * s->w * s->c;
 }
 
-// Pixels that the next row of outputs is the first to read, `a->ahead_count` of them; NULL: none.
+// Kernels of one row are done with a line so soon that the next row's should come in meanwhile;
+// with more rows, asking for lines costs more than it gains. Returns the first of them or NULL.
 static const float *look_ahead(const grouped_job *j, const float *image, size_t oy,
                                grouped_tile_args *a) {
     const ptn_conv2d_shape *s = j->shape;
     const grouped_taps *run = a->run;
-    const float *row = row_at(s, image, (oy + 1) * s->stride_h + (s->kh - 1) * s->dilation_h);
+    const float *row = s->kh == 1 ? row_at(s, image, (oy + 1) * s->stride_h) : NULL;
     a->ahead_count = 0;
     if (!row || run->begin >= run->end) return NULL;
-    const size_t pixels = run->step / s->c; // from one input to the next
-    const float *ahead = row + run->offset + (ptrdiff_t)(run->begin * run->step);
-    const size_t rest = s->w - (size_t)(ahead - row) / s->c;
-    a->ahead_count = ptn_min((run->end - run->begin) * pixels, rest);
-    return ahead;
+    a->ahead_count = run->end - run->begin;
+    return row + run->offset + (ptrdiff_t)(run->begin * run->step);
 }
 
 // `columns` outputs from `ox` on, of some rows and blocks.

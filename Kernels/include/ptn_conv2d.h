@@ -60,9 +60,9 @@ typedef struct ptn_conv2d_plan {
     // For all threads. Winograd: at most 8 MiB for up to 20,000 input and output channels together;
     // about 1 MiB each for transformed tiles, or 7 MiB for all threads. Others: at most 1.25 MiB each
     // for row addresses (kernels of more than 5,000 taps need 200 bytes per tap), and one row of zeros
-    // and two small tables, 4 * c + 8 * out_h * kh + 16 * kw bytes, for all together. Narrow groups: 4 * c + 20 * k
-    // bytes for all together, 8 * kh + 56 * kw bytes each. Few output channels: 4 * c bytes, and 64
-    // per tap each.
+    // and two small tables, 4 * c + 8 * out_h * kh + 16 * kw bytes, for all together.
+    // Narrow groups: 4 * c + 20 * k bytes for all together, 8 * kh + 56 * kw bytes each, in whole cache
+    // lines. Few output channels: 4 * c bytes, and 64 per tap each.
     size_t scratch_bytes;
     double multiply_adds; // taps that fall outside the image included
     // By algorithm: cycles that one sample is estimated to take on one core that does two vector

@@ -123,12 +123,20 @@ double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *shape, const ptn
                                         double compute);
 void ptn_conv2d_depthwise_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
                                const float *scale, float *packed);
+// With few channels the taps of a row are taken together: in memory they are kw * c neighbouring
+// numbers, in the image as in the packed weights, and a stem of three channels would else spend its
+// time on addresses. Windows that reach over the left or right edge are copied out with zeros.
+static inline bool ptn_conv2d_is_merged(const ptn_conv2d_shape *s) {
+    return s->c <= 8 && s->groups == 1 && s->kw > 1 && s->dilation_w == 1 &&
+           s->kh * s->kw * s->c <= 512;
+}
+
 size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
                                  const ptn_conv2d_plan *plan);
 
-// Groups narrower than a vector: whether that way is estimated to be faster than the direct one, which
-// does not depend on the image; floats of packed weights (false: too many), scratch for a plan whose
-// threads are known, packing, running.
+// Groups narrower than a vector: whether that way is estimated to be faster than the direct one,
+// which does not depend on the image; floats of packed weights (false: too many), scratch for a
+// plan whose threads are known, packing, running.
 bool ptn_conv2d_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *shape);
 bool ptn_conv2d_grouped_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
 size_t ptn_conv2d_grouped_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
@@ -138,6 +146,16 @@ void ptn_conv2d_grouped_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const f
 ptn_status ptn_conv2d_grouped(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                               const ptn_conv2d_plan *plan, const float *x, const float *packed,
                               size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y);
+
+// Few output channels: likewise.
+bool ptn_conv2d_narrow_pays(ptn_isa isa, const ptn_conv2d_shape *shape);
+bool ptn_conv2d_narrow_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
+size_t ptn_conv2d_narrow_scratch(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan);
+void ptn_conv2d_narrow_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
+                            const float *scale, float *packed);
+ptn_status ptn_conv2d_narrow(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                             const ptn_conv2d_plan *plan, const float *x, const float *packed,
+                             size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y);
 
 // Winograd: planes of a tile along one axis, scratch for a plan whose threads are known, packing,
 // running.

@@ -1,0 +1,46 @@
+// A mask plan from the inside; not visible outside Kernels/sparse.
+#ifndef PTN_MASK_PLAN_INTERNAL_H
+#define PTN_MASK_PLAN_INTERNAL_H
+
+#include "../core/checked.h"
+#include "ptn_mask_plan.h"
+#include <stdatomic.h>
+
+struct ptn_mask_plan {
+    ptn_mask_view view;
+    ptn_isa isa;
+    uint64_t *bits;
+    size_t *offsets;
+    int32_t *pixels; // a block of its own: its size is known only after the bits
+    _Atomic(int32_t *) rows;
+    _Atomic(ptn_mask_run *) runs;
+};
+
+// A plan without any active pixel, whose bits are to be set; NULL when memory is short.
+ptn_mask_plan *ptn_mask_plan_allocate(ptn_isa isa, size_t n, size_t h, size_t w,
+                                      ptn_status *status);
+// Makes offsets and list from the bits.
+ptn_status ptn_mask_plan_finish(ptn_mask_plan *plan);
+
+// Counts of bits, compiled per instruction set.
+typedef struct ptn_mask_kernels {
+    // Bits of one row of `w` pixels from bytes or floats.
+    void (*bytes)(const uint8_t *mask, size_t w, uint64_t *bits);
+    void (*floats)(const float *mask, size_t w, ptn_mask_kind kind, float threshold,
+                   uint64_t *bits);
+    size_t (*count)(const uint64_t *bits, size_t words);
+    // Active pixels of an image in order; up to 16 entries beyond the last may be written.
+    void (*list)(const uint64_t *bits, size_t h, size_t w, int32_t *pixels);
+    // Adds one image's runs and cells.
+    void (*statistics)(const uint64_t *bits, size_t h, size_t words, ptn_mask_statistics *sums);
+} ptn_mask_kernels;
+extern const ptn_mask_kernels *const ptn_mask_kernel_tables[PTN_ISA_COUNT];
+enum { PTN_MASK_LIST_SLACK = 16 };
+
+static inline size_t ptn_mask_words(size_t w) { return ptn_div_up(w, 64); }
+// The bits of a word that belong to pixels [x, w), x being the word's first.
+static inline uint64_t ptn_mask_valid(size_t x, size_t w) {
+    return w - x >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << (w - x)) - 1;
+}
+
+#endif

@@ -1,0 +1,136 @@
+// Row addresses of scattered outputs, and what becomes of the pixels in between.
+#include "masked_conv2d.h"
+#include <string.h>
+
+// [begin, end): outputs along one axis whose taps all lie inside the image.
+static void inner(size_t size, size_t pad, size_t taps, size_t stride, size_t dilation,
+                  size_t outputs, size_t *begin, size_t *end) {
+    const size_t reach = (taps - 1) * dilation;
+    *begin = ptn_min(ptn_div_up(pad, stride), outputs);
+    *end = size + pad > reach ? ptn_min((size + pad - reach - 1) / stride + 1, outputs) : 0;
+    *end = ptn_max(*begin, *end);
+}
+
+ptn_taps ptn_taps_for(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan, ptrdiff_t *pixels) {
+    ptn_taps t = {.shape = s,
+                  .out_w = plan->out_w,
+                  .by_width = ptn_divider_for(plan->out_w),
+                  .pixels = pixels,
+                  .taps = s->kh * s->kw};
+    inner(s->h, s->pad_top, s->kh, s->stride_h, s->dilation_h, plan->out_h, &t.top, &t.bottom);
+    inner(s->w, s->pad_left, s->kw, s->stride_w, s->dilation_w, plan->out_w, &t.left, &t.right);
+    for (size_t i = 0; i < s->kh; i++)
+        for (size_t j = 0; j < s->kw; j++)
+            pixels[i * s->kw + j] = (ptrdiff_t)(i * s->dilation_h * s->w + j * s->dilation_w);
+    return t;
+}
+
+// One output at the border: every tap is looked at.
+static void fill_border(const ptn_taps *t, const float *image, const int32_t *rows, size_t oy,
+                        size_t ox, size_t step, const float **entry) {
+    const ptn_conv2d_shape *s = t->shape;
+    for (size_t i = 0; i < s->kh; i++)
+        for (size_t j = 0; j < s->kw; j++, entry += step) {
+            // Wraps around where the tap lies above or to the left, and is then too large.
+            const size_t iy = oy * s->stride_h + i * s->dilation_h - s->pad_top;
+            const size_t ix = ox * s->stride_w + j * s->dilation_w - s->pad_left;
+            *entry = t->zeros;
+            if (iy >= s->h || ix >= s->w) continue;
+            const size_t at = iy * s->w + ix;
+            if (!rows || rows[at] >= 0)
+                *entry = image + (t->layout == PTN_MASKED_ROWS ? (size_t)rows[at] : at) * s->c;
+        }
+}
+
+// The loop over outputs, with the number of taps and the layout known where it pays.
+static inline __attribute__((always_inline)) void
+fill(const ptn_taps *t, const float *image, const int32_t *rows, const int32_t *pixels,
+     size_t count, size_t step, const size_t taps, const ptn_masked_layout layout,
+     const float **table) {
+    const ptn_conv2d_shape *s = t->shape;
+    const size_t c = s->c, height = t->bottom - t->top, width = t->right - t->left;
+    for (size_t m = 0; m < count; m++) {
+        const size_t p = (size_t)pixels[m], oy = ptn_divide(t->by_width, p);
+        const size_t ox = p - oy * t->out_w;
+        const float **entry = table + m;
+        if (oy - t->top >= height || ox - t->left >= width) {
+            fill_border(t, image, rows, oy, ox, step, entry);
+            continue;
+        }
+        const size_t at =
+            (oy * s->stride_h - s->pad_top) * s->w + ox * s->stride_w - s->pad_left;
+        for (size_t tap = 0; tap < taps; tap++, entry += step) {
+            const size_t pixel = at + (size_t)t->pixels[tap];
+            if (layout == PTN_MASKED_MAP) {
+                *entry = image + pixel * c;
+            } else {
+                const int32_t row = rows[pixel];
+                const size_t place = layout == PTN_MASKED_ROWS ? (size_t)row : pixel;
+                *entry = row < 0 ? t->zeros : image + place * c;
+            }
+        }
+    }
+}
+
+void ptn_taps_fill(const ptn_taps *t, size_t sample, const int32_t *pixels, size_t count,
+                   size_t step, const float **table) {
+    const size_t image_pixels = t->shape->h * t->shape->w;
+    const float *image = t->x;
+    if (t->layout != PTN_MASKED_ROWS) image += sample * image_pixels * t->shape->c;
+    const int32_t *rows = t->rows ? t->rows + sample * image_pixels : NULL;
+    const bool nine = t->taps == 9;
+    if (t->layout == PTN_MASKED_MAP) {
+        if (nine)
+            fill(t, image, NULL, pixels, count, step, 9, PTN_MASKED_MAP, table);
+        else
+            fill(t, image, NULL, pixels, count, step, t->taps, PTN_MASKED_MAP, table);
+    } else if (t->layout == PTN_MASKED_ROWS) {
+        if (nine)
+            fill(t, image, rows, pixels, count, step, 9, PTN_MASKED_ROWS, table);
+        else
+            fill(t, image, rows, pixels, count, step, t->taps, PTN_MASKED_ROWS, table);
+    } else {
+        fill(t, image, rows, pixels, count, step, t->taps, PTN_MASKED_ACTIVE_MAP, table);
+    }
+}
+
+enum { INACTIVE_ROWS = 8 };
+
+ptn_inactive_job ptn_inactive_for(const ptn_masked_conv2d_mask *mask, size_t k, float *y) {
+    ptn_inactive_job j = {.outputs = mask->outputs->view, .y = y, .k = k};
+    const bool nothing = mask->output == PTN_MASKED_ROWS || mask->inactive == PTN_MASKED_KEEP ||
+                         (mask->inactive == PTN_MASKED_COPY && mask->base == y);
+    if (nothing) return j;
+    if (mask->inactive == PTN_MASKED_COPY) j.base = mask->base;
+    if (mask->inactive == PTN_MASKED_ZERO && mask->previous)
+        j.previous = mask->previous->view.bits;
+    j.tasks = ptn_div_up(j.outputs.n * j.outputs.h, INACTIVE_ROWS);
+    return j;
+}
+
+// Neighbouring inactive pixels at once.
+static void clear_word(const ptn_inactive_job *j, uint64_t bits, size_t pixel) {
+    while (bits) {
+        const unsigned start = (unsigned)__builtin_ctzll(bits);
+        const uint64_t rest = ~(bits >> start);
+        const unsigned length = rest ? (unsigned)__builtin_ctzll(rest) : 64;
+        const size_t at = (pixel + start) * j->k, bytes = length * j->k * sizeof(float);
+        if (j->base)
+            memcpy(j->y + at, j->base + at, bytes);
+        else
+            memset(j->y + at, 0, bytes);
+        if (start + length >= 64) return;
+        bits &= ~(uint64_t)0 << (start + length);
+    }
+}
+
+void ptn_inactive_run(const ptn_inactive_job *j, size_t task) {
+    const ptn_mask_view *v = &j->outputs;
+    const size_t end = ptn_min((task + 1) * INACTIVE_ROWS, v->n * v->h);
+    for (size_t row = task * INACTIVE_ROWS; row < end; row++)
+        for (size_t i = 0; i < v->words; i++) {
+            uint64_t off = ~v->bits[row * v->words + i] & ptn_mask_valid(64 * i, v->w);
+            if (j->previous) off &= j->previous[row * v->words + i];
+            clear_word(j, off, row * v->w + 64 * i);
+        }
+}

@@ -1,0 +1,79 @@
+/// A convolution that is computed at the active pixels of a mask only.
+///
+/// `y = mask ⊙ conv(x)`: active outputs are those of ``Conv2d`` with the same weights, bit for bit
+/// where both are computed directly; other outputs are zero, copied from another map, or left as they
+/// are. Time falls with the number of active pixels. DynConv (Verelst, Tuytelaars, arXiv 1912.03203)
+/// and its kin use it this way; the mask is a ``MaskPlan`` of the *output's* size.
+///
+/// Input `[batch, height, width, inputChannels]`, or compact rows; see ``MaskedInput``. Parameters
+/// `weight` and `bias` as in ``Conv2d``. Cost: active pixels · out · in / groups · kernel area
+/// multiply-adds.
+public final class MaskedConv2d: Module {
+    /// The dense convolution with the same parameters.
+    public let conv: Conv2d
+    /// Where the layer stands in a model.
+    public let label: Label? = Label()
+
+    private let fused: FusedMaskedConv2d
+
+    /// A layer with seeded initial values, uniform in ±1/√(inputs per output).
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
+    public convenience init(
+        inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d = 1,
+        padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, bias: Bool = true,
+        seed: UInt64 = 0
+    ) throws(ProteanError) {
+        try self.init(
+            try Conv2d(
+                inputChannels: inputChannels, outputChannels: outputChannels,
+                kernelSize: kernelSize, stride: stride, padding: padding, dilation: dilation,
+                groups: groups, bias: bias, seed: seed))
+    }
+
+    /// The masked form of a convolution, with the same parameters.
+    ///
+    /// - Throws: ``ProteanError`` when memory is short.
+    public init(_ conv: Conv2d) throws(ProteanError) {
+        self.conv = conv
+        fused = try FusedMaskedConv2d(conv)
+    }
+
+    /// `weight` and, if there is one, `bias`.
+    public var parameters: [NamedParameter] { conv.parameters }
+
+    /// The convolution where `mask` is active, `inactive` elsewhere.
+    ///
+    /// - Parameters:
+    ///   - x: a map, or what `input` says.
+    ///   - input: how `x` lies in memory.
+    ///   - mask: the outputs to compute, of the output's size.
+    ///   - inactive: what the other outputs hold.
+    /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
+    public func callAsFunction(
+        _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
+        inactive: InactiveOutputs = .zeros
+    ) throws(ProteanError) -> Tensor {
+        try fused(x, from: input, mask: mask, inactive: inactive)
+    }
+
+    /// The active outputs as compact rows `[active pixels, outputChannels]` in the mask's order.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
+    public func rows(
+        _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan
+    ) throws(ProteanError) -> Tensor {
+        try fused.rows(x, from: input, mask: mask)
+    }
+
+    /// Writes the active outputs into `y`, such as the last frame's result. Other pixels stay as
+    /// they are; with `previous`, the mask of the last frame, those that have switched off become 0.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
+    public func update(
+        _ y: inout Tensor, with x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
+        previous: MaskPlan? = nil
+    ) throws(ProteanError) {
+        try fused.update(&y, with: x, from: input, mask: mask, previous: previous)
+    }
+}

@@ -1,0 +1,175 @@
+import CProteanKernels
+
+extension Operations {
+    /// The convolution kernel at the active pixels of `outputs`, as compact rows
+    /// `[outputs.count, channels]` in list order.
+    static func maskedConv2dRows(
+        _ x: Tensor, from input: MaskedInput, _ packed: PackedConv2d, outputs: MaskPlan,
+        epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
+    ) throws(ProteanError) -> Tensor {
+        let call = try MaskedConv2dCall(x, input, packed, outputs, layer: layer)
+        let shape = [outputs.count, packed.geometry.outputChannels]
+        try call.check(epilogue, result: shape)
+        if x.isShapeOnly { return try Tensor(shapeOnly: shape) }
+        let y = try Tensor(uninitialized: shape, for: layer)
+        try call.run(epilogue, residual: epilogue.residual?.storage?.base, into: y.storage!.base) {
+            $0.output = PTN_MASKED_ROWS
+        }
+        return y
+    }
+
+    /// The convolution kernel at the active pixels of `outputs`, as a dense map.
+    static func maskedConv2d(
+        _ x: Tensor, from input: MaskedInput = .map, _ packed: PackedConv2d, outputs: MaskPlan,
+        inactive: InactiveOutputs = .zeros, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
+        layer: String
+    ) throws(ProteanError) -> Tensor {
+        let call = try MaskedConv2dCall(x, input, packed, outputs, layer: layer)
+        try call.check(epilogue, result: call.outputShape)
+        if case .copy(let base) = inactive { try call.check(base, as: "inactive") }
+        if x.isShapeOnly { return try Tensor(shapeOnly: call.outputShape) }
+        let y = try Tensor(uninitialized: call.outputShape, for: layer)
+        try call.run(epilogue, residual: epilogue.residual?.storage?.base, into: y.storage!.base) {
+            switch inactive {
+            case .zeros: $0.inactive = PTN_MASKED_ZERO
+            case .copy(let base):
+                $0.inactive = PTN_MASKED_COPY
+                $0.base = UnsafePointer(base.storage!.base)
+            }
+        }
+        withExtendedLifetime(inactive) {}
+        return y
+    }
+
+    /// The convolution kernel at the active pixels of `outputs`, written into `y`. Other pixels stay
+    /// as they are, but those that are active in `previous` and not in `outputs` become 0. With
+    /// `addsToResult`, `y` itself is the residual.
+    static func updateMaskedConv2d(
+        _ y: inout Tensor, with x: Tensor, from input: MaskedInput = .map, _ packed: PackedConv2d,
+        outputs: MaskPlan, previous: MaskPlan? = nil, addsToResult: Bool = false,
+        epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
+    ) throws(ProteanError) {
+        let call = try MaskedConv2dCall(x, input, packed, outputs, layer: layer)
+        try call.check(epilogue, result: call.outputShape)
+        try call.check(y, as: "y")
+        if let previous { try call.check(previous) }
+        if x.isShapeOnly { return }
+        let base = try y.uniqueBase()
+        let residual = addsToResult ? base : epilogue.residual?.storage?.base
+        try call.run(epilogue, residual: residual, into: base) {
+            $0.inactive = previous == nil ? PTN_MASKED_KEEP : PTN_MASKED_ZERO
+            $0.previous = previous?.kernelPlan
+        }
+        withExtendedLifetime(previous) {}
+    }
+}
+
+/// One masked convolution, checked.
+private struct MaskedConv2dCall {
+    let x: Tensor
+    let input: MaskedInput
+    let packed: PackedConv2d
+    let outputs: MaskPlan
+    let layer: String
+    let shape: ptn_conv2d_shape
+    /// `[batch, height, width, channels]` of the dense result.
+    let outputShape: [Int]
+
+    init(
+        _ x: Tensor, _ input: MaskedInput, _ packed: PackedConv2d, _ outputs: MaskPlan,
+        layer: String
+    ) throws(ProteanError) {
+        let map = try Self.mapShape(of: x, input, packed.geometry, layer: layer)
+        var shape = try packed.geometry.kernelShape(for: map, layer: layer)
+        shape.choice = PTN_CONV2D_FORCE_DIRECT
+        let plan = try packed.geometry.kernelPlan(shape, layer: layer)
+        outputShape = [map[0], Int(plan.out_h), Int(plan.out_w), packed.geometry.outputChannels]
+        self.x = x
+        self.input = input
+        self.packed = packed
+        self.outputs = outputs
+        self.layer = layer
+        self.shape = shape
+        try check(outputs)
+    }
+
+    /// The input's shape as a map.
+    private static func mapShape(
+        of x: Tensor, _ input: MaskedInput, _ geometry: Conv2dGeometry, layer: String
+    ) throws(ProteanError) -> [Int] {
+        guard let plan = input.plan else { return x.shape }
+        let map = [plan.batch, plan.size.height, plan.size.width, geometry.inputChannels]
+        var expected = map
+        if case .rows = input { expected = [plan.count, geometry.inputChannels] }
+        guard x.shape == expected else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "x", expected: "\(expected)", found: x.shape)
+        }
+        return map
+    }
+
+    func check(_ plan: MaskPlan) throws(ProteanError) {
+        let found = [plan.batch, plan.size.height, plan.size.width]
+        guard found == Array(outputShape.prefix(3)) else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "mask", expected: "\(Array(outputShape.prefix(3)))",
+                found: found)
+        }
+    }
+
+    func check(_ map: Tensor, as name: String) throws(ProteanError) {
+        guard map.shape == outputShape else {
+            throw .shapeMismatch(
+                layer: layer, tensor: name, expected: "\(outputShape)", found: map.shape)
+        }
+        guard x.isShapeOnly || !map.isShapeOnly else { throw .noValues(layer: layer) }
+    }
+
+    func check(_ epilogue: Conv2dEpilogue, result: [Int]) throws(ProteanError) {
+        var others = epilogue
+        others.residual = nil
+        try others.check(output: outputShape, layer: layer)
+        guard let residual = epilogue.residual else { return }
+        guard residual.shape == result else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "residual", expected: "\(result)", found: residual.shape)
+        }
+        // The rule about activations is about residuals of any shape.
+        others.residual = try Tensor(shapeOnly: outputShape)
+        try others.check(output: outputShape, layer: layer)
+    }
+
+    func run(
+        _ epilogue: Conv2dEpilogue, residual: UnsafeMutablePointer<Float>?,
+        into y: UnsafeMutablePointer<Float>,
+        _ configure: (inout ptn_masked_conv2d_mask) -> Void
+    ) throws(ProteanError) {
+        var mask = ptn_masked_conv2d_mask()
+        mask.outputs = outputs.kernelPlan
+        mask.inputs = input.plan?.kernelPlan
+        mask.input = input.kernelValue
+        configure(&mask)
+        var runtime = try Runtime.current()
+        var shape = shape
+        var kernelEpilogue = epilogue.kernelValue(bias: packed.bias?.storage?.base)
+        kernelEpilogue.residual = UnsafePointer(residual)
+        let status = withExtendedLifetime((x, packed, epilogue, outputs, input)) {
+            ptn_masked_conv2d(
+                &runtime, &shape, &mask, x.storage!.base, packed.weights, 0, &kernelEpilogue, y)
+        }
+        try status.check(layer)
+    }
+}
+
+extension Tensor {
+    /// The elements for writing; copied first when they are shared.
+    mutating func uniqueBase() throws(ProteanError) -> UnsafeMutablePointer<Float> {
+        guard storage != nil else { throw .noValues(layer: "Tensor") }
+        if !(storage!.isOwned && isKnownUniquelyReferenced(&storage!)) {
+            let copy = try Tensor(uninitialized: shape)
+            copy.storage!.base.initialize(from: storage!.base, count: count)
+            storage = copy.storage
+        }
+        return storage!.base
+    }
+}

@@ -1,0 +1,224 @@
+import CProteanKernels
+
+/// Which pixels of a map matter, in every form that sparse layers read.
+///
+/// A plan is built once per mask, in one pass without branches, and shared by all layers of a
+/// block, by all tasks and by the next frame if the mask stays: the list of active pixels, bits,
+/// and, made when first asked for, the inverse map and the runs of neighbours. Building one for
+/// 112 × 112 pixels takes some 2 µs on one AVX-512 core. Memory: 4 bytes per active pixel and an
+/// eighth of a byte per pixel; 4 bytes per pixel more for the inverse map.
+///
+/// Safety of `@unchecked Sendable`: the plan is immutable; what is made later is published
+/// atomically.
+public final class MaskPlan: @unchecked Sendable {
+    /// When a number of a mask means "active".
+    public enum Rule: Sendable, Hashable {
+        /// It is not 0; NaN is active.
+        case nonzero
+        /// It is larger than a threshold.
+        case above(Float)
+        /// It is at least a threshold.
+        case atLeast(Float)
+    }
+
+    /// Number of samples.
+    public let batch: Int
+    /// Height and width of the map.
+    public let size: Size2d
+    /// Active pixels of all samples.
+    public let count: Int
+
+    let kernelPlan: OpaquePointer
+
+    private init(adopting plan: OpaquePointer) {
+        kernelPlan = plan
+        let view = ptn_mask_plan_view(plan)
+        batch = Int(view.n)
+        size = Size2d(height: Int(view.h), width: Int(view.w))
+        count = Int(view.count)
+    }
+
+    deinit { ptn_mask_plan_destroy(kernelPlan) }
+
+    /// The plan of a mask of numbers, `[batch, height, width]` or `[batch, height, width, 1]`.
+    ///
+    /// - Throws: ``ProteanError`` when the shape is another, values are missing, there are 2³¹
+    ///   pixels or more, or memory is short.
+    public convenience init(_ mask: Tensor, active rule: Rule = .nonzero) throws(ProteanError) {
+        guard mask.rank == 3 || (mask.rank == 4 && mask.shape[3] == 1) else {
+            throw .shapeMismatch(
+                layer: "MaskPlan", tensor: "mask",
+                expected: "[batch, height, width] or [batch, height, width, 1]",
+                found: mask.shape)
+        }
+        guard let storage = mask.storage else { throw .noValues(layer: "MaskPlan") }
+        let (kind, threshold): (ptn_mask_kind, Float) =
+            switch rule {
+            case .nonzero: (PTN_MASK_FLOATS_NONZERO, 0)
+            case .above(let threshold): (PTN_MASK_FLOATS_ABOVE, threshold)
+            case .atLeast(let threshold): (PTN_MASK_FLOATS_AT_LEAST, threshold)
+            }
+        let plan = try Self.make(
+            Array(mask.shape.prefix(3)), kind, UnsafeRawPointer(storage.base), threshold)
+        withExtendedLifetime(storage) {}
+        self.init(adopting: plan)
+    }
+
+    /// The plan of a mask of bytes, one per pixel in row-major order; any but 0 is active.
+    ///
+    /// - Throws: ``ProteanError`` when there are not as many bytes as pixels, or as above.
+    public convenience init(
+        bytes: [UInt8], batch: Int = 1, size: Size2d
+    ) throws(ProteanError) {
+        let shape = [batch, size.height, size.width]
+        try Self.check(bytes.count, of: shape, per: 1, "bytes")
+        self.init(adopting: try Self.make(shape, PTN_MASK_BYTES, bytes))
+    }
+
+    /// The plan of a packed mask: pixel p of the batch is bit p % 8 of byte p / 8.
+    ///
+    /// - Throws: ``ProteanError`` when there are not enough bytes, or as above.
+    public convenience init(
+        bits: [UInt8], batch: Int = 1, size: Size2d
+    ) throws(ProteanError) {
+        let shape = [batch, size.height, size.width]
+        try Self.check(bits.count, of: shape, per: 8, "bits")
+        self.init(adopting: try Self.make(shape, PTN_MASK_BITS, bits))
+    }
+
+    private static func check(
+        _ bytes: Int, of shape: [Int], per pixels: Int, _ option: String
+    ) throws(ProteanError) {
+        let count = try Shape.elementCount(shape, layer: "MaskPlan")
+        let expected = count / pixels + (count % pixels == 0 ? 0 : 1)
+        guard bytes == expected else {
+            throw .invalidOption(
+                layer: "MaskPlan", option: option, expected: "\(expected) bytes for \(shape)",
+                found: "\(bytes)")
+        }
+    }
+
+    private static func make(
+        _ shape: [Int], _ kind: ptn_mask_kind, _ data: UnsafeRawPointer, _ threshold: Float = 0
+    ) throws(ProteanError) -> OpaquePointer {
+        var source = ptn_mask_source(
+            n: shape[0], h: shape[1], w: shape[2], kind: kind, data: data, threshold: threshold)
+        return try creating { ptn_mask_plan_create($0, &source, $1) }
+    }
+
+    private static func creating(
+        _ kernel: (UnsafePointer<ptn_runtime>, UnsafeMutablePointer<OpaquePointer?>) -> ptn_status
+    ) throws(ProteanError) -> OpaquePointer {
+        var runtime = try Runtime.current()
+        var plan: OpaquePointer?
+        try kernel(&runtime, &plan).check("MaskPlan")
+        guard let plan else { throw .outOfMemory(layer: "MaskPlan", bytes: 0) }
+        return plan
+    }
+}
+
+extension MaskPlan {
+    /// The input pixels that a convolution reads for the active outputs of this plan, any kernel,
+    /// stride, dilation and padding: what layers in front have to compute.
+    ///
+    /// `input` is the height and width of the convolution's input.
+    /// - Throws: ``ProteanError`` when the convolution's output of such an input is not of this
+    ///   plan's size.
+    public func dilated(
+        for geometry: Conv2dGeometry, input: Size2d
+    ) throws(ProteanError) -> MaskPlan {
+        var shape = try geometry.kernelShape(
+            for: [batch, input.height, input.width, geometry.inputChannels], layer: "MaskPlan")
+        let plan = try geometry.kernelPlan(shape, layer: "MaskPlan")
+        let output = Size2d(height: Int(plan.out_h), width: Int(plan.out_w))
+        guard output == size else {
+            throw .shapeMismatch(
+                layer: "MaskPlan", tensor: "mask", expected: "\([batch, output.height, output.width])",
+                found: [batch, size.height, size.width])
+        }
+        return try derive { ptn_mask_plan_dilate($0, kernelPlan, &shape, $1) }
+    }
+
+    /// The pixels that are active here and not in `other`, such as those that a frame switched off.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the sizes differ.
+    public func subtracting(_ other: MaskPlan) throws(ProteanError) -> MaskPlan {
+        guard other.batch == batch, other.size == size else {
+            throw .shapeMismatch(
+                layer: "MaskPlan", tensor: "other",
+                expected: "\([batch, size.height, size.width])",
+                found: [other.batch, other.size.height, other.size.width])
+        }
+        return try withExtendedLifetime(other) { () throws(ProteanError) in
+            try derive { ptn_mask_plan_subtract($0, kernelPlan, other.kernelPlan, $1) }
+        }
+    }
+
+    private func derive(
+        _ kernel: (UnsafePointer<ptn_runtime>, UnsafeMutablePointer<OpaquePointer?>) -> ptn_status
+    ) throws(ProteanError) -> MaskPlan {
+        try withExtendedLifetime(self) { () throws(ProteanError) in
+            MaskPlan(adopting: try Self.creating(kernel))
+        }
+    }
+}
+
+extension MaskPlan {
+    /// How the active pixels lie.
+    public struct Statistics: Sendable, Equatable {
+        /// Active pixels of all samples.
+        public let count: Int
+        /// Runs of neighbouring active pixels within a row.
+        public let runs: Int
+        /// Aligned cells of 2 × 2 pixels that hold an active one.
+        public let cells2: Int
+        /// Aligned cells of 4 × 4 pixels that hold an active one.
+        public let cells4: Int
+    }
+
+    /// How the active pixels lie. Read from the bits each time; under 1 µs for 112 × 112 pixels.
+    public var statistics: Statistics {
+        let found = withExtendedLifetime(self) { ptn_mask_plan_statistics(kernelPlan) }
+        return Statistics(
+            count: Int(found.count), runs: Int(found.runs), cells2: Int(found.cells2),
+            cells4: Int(found.cells4))
+    }
+
+    /// Pixels of all samples.
+    public var pixelCount: Int { batch * size.height * size.width }
+
+    /// Share of the pixels that are active; 0 for a map without pixels.
+    public var density: Double { pixelCount == 0 ? 0 : Double(count) / Double(pixelCount) }
+
+    /// Active pixels of each sample: y · width + x, ascending. Copied.
+    public var activePixels: [[Int32]] {
+        withExtendedLifetime(self) {
+            let view = ptn_mask_plan_view(kernelPlan)
+            return (0..<batch).map { sample in
+                (view.offsets[sample]..<view.offsets[sample + 1]).map { view.pixels[$0] }
+            }
+        }
+    }
+
+    /// For every pixel of `[batch, height, width]` its place among the active ones, or -1. Copied.
+    ///
+    /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
+    public func inverseMap() throws(ProteanError) -> [Int32] {
+        let rows = withExtendedLifetime(self) {
+            ptn_mask_plan_rows(kernelPlan).map {
+                Array(UnsafeBufferPointer(start: $0, count: pixelCount))
+            }
+        }
+        guard let rows else { throw .outOfMemory(layer: "MaskPlan", bytes: 4 * pixelCount) }
+        return rows
+    }
+
+    /// The mask as a map of ones and zeros, `[batch, height, width, 1]`.
+    ///
+    /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
+    public func mask() throws(ProteanError) -> Tensor {
+        let map = try Tensor(uninitialized: [batch, size.height, size.width, 1], for: "MaskPlan")
+        withExtendedLifetime(self) { ptn_mask_plan_paint(kernelPlan, map.storage!.base) }
+        return map
+    }
+}

@@ -1,0 +1,48 @@
+import CProteanKernels
+
+/// How a masked convolution's input lies in memory.
+public enum MaskedInput: Sendable {
+    /// A dense map `[batch, height, width, channels]` all of whose pixels count.
+    case map
+    /// Compact rows `[active pixels, channels]` in the order of a plan's list. Other pixels are zeros.
+    case rows(MaskPlan)
+    /// A dense map of which only a plan's active pixels count. Other pixels are zeros, whatever is
+    /// stored there.
+    case activeMap(MaskPlan)
+
+    var plan: MaskPlan? {
+        switch self {
+        case .map: nil
+        case .rows(let plan), .activeMap(let plan): plan
+        }
+    }
+
+    var kernelValue: ptn_masked_layout {
+        switch self {
+        case .map: PTN_MASKED_MAP
+        case .rows: PTN_MASKED_ROWS
+        case .activeMap: PTN_MASKED_ACTIVE_MAP
+        }
+    }
+}
+
+/// What a masked convolution's dense result holds where the mask is off.
+public enum InactiveOutputs: Sendable {
+    /// Zeros.
+    case zeros
+    /// The pixels of another map of the result's shape.
+    case copy(of: Tensor)
+}
+
+/// Which way of computing a masked convolution is allowed.
+public enum MaskedConv2dAlgorithm: String, Sendable, CaseIterable {
+    /// Whatever is estimated to be fastest for a mask.
+    case automatic = "auto"
+    /// The defining sums at the active pixels: equal to the dense direct result bit for bit.
+    case direct
+    /// Winograd's F(4 × 4, 3 × 3) on the tiles that hold an active pixel: 3 × 3 kernels with stride 1,
+    /// dilation 1 and one group only.
+    case winograd
+    /// The whole map, whichever way is fastest.
+    case dense
+}

@@ -9,6 +9,7 @@
 #include "ptn_elementwise.h"
 #include "ptn_expert_mix.h"
 #include "ptn_layout.h"
+#include "ptn_mask_copy.h"
 #include "ptn_mask_plan.h"
 #include "ptn_masked_conv2d.h"
 #include "ptn_memory.h"

@@ -23,8 +23,12 @@ final class FoldedWeights: Sendable {
         layer: String
     ) throws(ProteanError) -> PackedConv2d {
         let isa = try Runtime.isa()
-        let algorithm =
-            try forced ?? geometry.algorithm(for: input, layer: layer)
+        let algorithm: Conv2dPlan.Algorithm
+        if let forced {
+            algorithm = forced
+        } else {
+            algorithm = try geometry.algorithm(for: input, layer: layer)
+        }
         let key = Key(
             isa: isa, algorithm: algorithm, weight: weight.version, bias: bias?.version ?? -1,
             norm: norm?.version ?? -1)

@@ -8,7 +8,7 @@ LIBRARIES := libomp-dev libpng-dev libjpeg-dev
 # The test images of the embedded network's check.
 TEST_DATA := dataset-fashion-mnist
 
-.PHONY: all demo test bench peers format lint dependencies test-dependencies weights clean
+.PHONY: all demo test bench peers peers-networks peers-environment format lint dependencies test-dependencies weights clean
 
 all: dependencies
 	$(SWIFT) build -c release
@@ -25,10 +25,16 @@ bench: all
 	$(SWIFT) run -c release --skip-build kernelbench --threads 1,2
 
 # Other libraries on the same convolutions, side by side; the virtual environment is large.
-peers: all
+peers: all peers-environment
+	.build-peers/bin/python Benchmarks/peers/peers.py --shapes $(or $(SHAPES),dense3x3.txt)
+
+# Whole networks in other libraries, side by side, with published weights where they were fetched.
+peers-networks: all peers-environment weights
+	.build-peers/bin/python Benchmarks/peers/networks.py --weights .build-weights
+
+peers-environment:
 	python3 -m venv .build-peers
 	.build-peers/bin/pip install --quiet -r Benchmarks/peers/requirements.txt
-	.build-peers/bin/python Benchmarks/peers/peers.py --shapes $(or $(SHAPES),dense3x3.txt)
 
 format:
 	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks

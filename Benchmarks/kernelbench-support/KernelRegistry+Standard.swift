@@ -6,6 +6,7 @@ extension KernelRegistry {
             LinearBenchmark.self,
             CondConv2dBenchmark.self,
             MaskedConv2dBenchmark.self,
+            DeformConv2dBenchmark.self,
             DynamicReLUBenchmark.self,
             SqueezeExcitationBenchmark.self,
             MaxPool2dBenchmark.self,

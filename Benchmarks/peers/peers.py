@@ -2,17 +2,22 @@
 
     make peers                          # installs the peers into a virtual environment first
     python peers.py --kernelbench ../../.build/release/kernelbench --shapes dense3x3.txt
+    python peers.py --shapes vgg16.txt --json vgg16.json --append --budget 60    # in slices
 
 All libraries take turns within one run (A B C A B C ...), each with its own best layout, Float32
 in and out, weights packed beforehand, at the same number of threads; the table shows medians and
 Protean's ratio to the best peer (above 1: Protean is faster). kernelbench is started anew for every
 turn and measures a call as a user makes it, with a fresh result, as the peers' calls do.
+
+A long table can be made in slices: with --append, rows that the JSON file holds are printed and not
+measured again; with --budget, no row is begun that late.
 """
 import argparse
 import json
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -43,10 +48,10 @@ def parse_case(line):
 
 
 def timed(call, seconds):
-    """Median seconds of a call, after a warm-up, over at least five calls."""
+    """Median seconds of a call, after a warm-up, over at least three calls."""
     call()
     samples, end = [], time.perf_counter() + seconds
-    while len(samples) < 5 or time.perf_counter() < end:
+    while len(samples) < 3 or time.perf_counter() < end:
         start = time.perf_counter()
         call()
         samples.append(time.perf_counter() - start)
@@ -186,36 +191,69 @@ def measure(options, case, threads):
     return best
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kernelbench", default=str(HERE / "../../.build/release/kernelbench"))
-    parser.add_argument("--shapes", nargs="+", default=["dense3x3.txt"])
-    parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.2, help="per library and round")
-    parser.add_argument("--json", help="write the times to this file")
-    options = parser.parse_args()
+NAMES = ["protean", "pytorch", "onnxruntime", "openvino", "ncnn"]
 
-    names = ["protean", "pytorch", "onnxruntime", "openvino", "ncnn"]
-    print(f"{platform.processor() or platform.machine()}, ms; ratio = best peer / protean")
-    print(f"{'case':<28}{'threads':>8}" + "".join(f"{name:>13}" for name in names) + "   ratio")
-    rows = []
+
+def print_row(row):
+    best = row["seconds"]
+    cells = [f"{1e3 * best[name]:13.3f}" if name in best else f"{'-':>13}" for name in NAMES]
+    print(f"{row['case']:<44}{row['threads']:>8}" + "".join(cells) + f"{row['ratio']:8.2f}",
+          flush=True)
+
+
+def cases_of(options):
     for shapes in options.shapes:
         path = pathlib.Path(shapes)
         path = path if path.exists() else HERE.parent / "shapes" / shapes
         for line in path.read_text().splitlines():
             case = parse_case(line)
-            for threads in map(int, options.threads.split(",")) if case else []:
-                best = measure(options, case, threads)
-                peers = [seconds for name, seconds in best.items() if name != "protean"]
-                ratio = min(peers) / best["protean"] if peers else float("nan")
-                cells = [f"{1e3 * best[n]:13.3f}" if n in best else f"{'-':>13}" for n in names]
-                print(f"{case['name']:<28}{threads:>8}" + "".join(cells) + f"{ratio:8.2f}",
-                      flush=True)
-                rows.append({"case": case["name"], "threads": threads, "ratio": ratio,
-                             "seconds": best})
-    if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(rows, indent=1) + "\n")
+            if case and re.search(options.filter, case["line"]):
+                yield case
+
+
+def measured_row(options, case, threads):
+    best = measure(options, case, threads)
+    peers = [seconds for name, seconds in best.items() if name != "protean"]
+    ratio = min(peers) / best["protean"] if peers else float("nan")
+    return {"case": case["name"], "threads": threads, "ratio": ratio, "seconds": best}
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kernelbench", default=str(HERE / "../../.build/release/kernelbench"))
+    parser.add_argument("--shapes", nargs="+", default=["dense3x3.txt"])
+    parser.add_argument("--filter", default="", help="only cases whose line matches this")
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.2, help="per library and round")
+    parser.add_argument("--json", help="write the times to this file, after every row")
+    parser.add_argument("--append", action="store_true", help="keep the rows of the JSON file")
+    parser.add_argument("--budget", type=float, help="begin no row after this many seconds")
+    options = parser.parse_args()
+    if options.append and not options.json:
+        parser.error("--append needs --json")
+    return options
+
+
+def main():
+    options = parse_options()
+    start = time.perf_counter()
+    file = pathlib.Path(options.json) if options.json else None
+    rows = json.loads(file.read_text()) if options.append and file.exists() else []
+    known = {(row["case"], row["threads"]): row for row in rows}
+    print(f"{platform.processor() or platform.machine()}, ms; ratio = best peer / protean")
+    print(f"{'case':<44}{'threads':>8}" + "".join(f"{name:>13}" for name in NAMES) + "   ratio")
+    for case in cases_of(options):
+        for threads in map(int, options.threads.split(",")):
+            row = known.get((case["name"], threads))
+            if row is None:
+                if options.budget and time.perf_counter() - start > options.budget:
+                    continue
+                row = measured_row(options, case, threads)
+                rows.append(row)
+                if file:
+                    file.write_text(json.dumps(rows, indent=1) + "\n")
+            print_row(row)
 
 
 if __name__ == "__main__":

@@ -24,12 +24,14 @@ static ptn_status output_size(size_t size, size_t pad_a, size_t pad_b, size_t ke
 
 static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
                                 ptn_conv2d_algorithm algorithm, size_t *floats) {
+    // Padding can exceed the channels by less than one panel or vector.
+    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
     if (algorithm == PTN_CONV2D_DEPTHWISE)
-        return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
+        return ptn_conv2d_depthwise_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
     if (algorithm == PTN_CONV2D_GROUPED)
         return ptn_conv2d_grouped_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
-    // The panels' padding can exceed the channels by less than one panel.
-    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return PTN_SIZE_OVERFLOW;
+    if (algorithm == PTN_CONV2D_NARROW)
+        return ptn_conv2d_narrow_floats(isa, s, floats) ? PTN_OK : PTN_SIZE_OVERFLOW;
     const size_t side = ptn_conv2d_is_winograd(algorithm) ? ptn_conv2d_winograd_side(algorithm) : 0;
     const size_t kh = side ? side : s->kh, kw = side ? side : s->kw;
     size_t padded;
@@ -39,10 +41,10 @@ static ptn_status packed_floats(ptn_isa isa, const ptn_conv2d_shape *s,
 }
 
 // The way to compute the sums as they are written.
-static ptn_conv2d_algorithm sums_algorithm(ptn_isa isa, const ptn_conv2d_shape *s) {
+static ptn_conv2d_algorithm sums_for(ptn_isa isa, const ptn_conv2d_shape *s) {
     if (is_depthwise(s)) return PTN_CONV2D_DEPTHWISE;
-    const bool grouped = s->groups > 1 && ptn_conv2d_grouped_pays(isa, s);
-    return grouped ? PTN_CONV2D_GROUPED : PTN_CONV2D_DIRECT;
+    if (s->groups > 1 && ptn_conv2d_grouped_pays(isa, s)) return PTN_CONV2D_GROUPED;
+    return ptn_conv2d_narrow_pays(isa, s) ? PTN_CONV2D_NARROW : PTN_CONV2D_DIRECT;
 }
 
 // The better of two by the plan's estimates. `b` is the less exact one and must gain something.
@@ -56,7 +58,7 @@ static ptn_conv2d_algorithm faster(const ptn_conv2d_plan *plan, ptn_conv2d_algor
 static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
     ptn_conv2d_estimate(isa, s, plan);
     const bool applies = ptn_conv2d_winograd_applies(s);
-    const ptn_conv2d_algorithm sums = sums_algorithm(isa, s);
+    const ptn_conv2d_algorithm sums = sums_for(isa, s);
     const ptn_conv2d_algorithm winograd =
         faster(plan, PTN_CONV2D_WINOGRAD_4X4, PTN_CONV2D_WINOGRAD_6X6);
     switch (s->choice) {
@@ -76,10 +78,11 @@ static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan
 
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     switch (plan->algorithm) {
-    case PTN_CONV2D_DEPTHWISE: return (size_t)plan->threads * s->kh * sizeof(float *);
+    case PTN_CONV2D_DEPTHWISE: return ptn_conv2d_depthwise_scratch(s, plan);
     case PTN_CONV2D_WINOGRAD_4X4:
     case PTN_CONV2D_WINOGRAD_6X6: return ptn_conv2d_winograd_scratch(isa, s, plan);
     case PTN_CONV2D_GROUPED: return ptn_conv2d_grouped_scratch(isa, s, plan);
+    case PTN_CONV2D_NARROW: return ptn_conv2d_narrow_scratch(s, plan);
     case PTN_CONV2D_DIRECT: break;
     }
     return ptn_conv2d_direct_scratch(isa, s, plan);
@@ -87,10 +90,17 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_co
 
 // A rough time on one thread, for deciding about threads: two vector multiply-adds per cycle at
 // some 2.5 GHz, or the weights' way from memory.
-static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_plan *plan) {
+static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s,
+                                    const ptn_conv2d_plan *plan) {
     double lanes = (double)ptn_isa_vector_floats(isa);
     double compute = plan->multiply_adds / (lanes * 2 * 2.5);
-    if (ptn_conv2d_is_winograd(plan->algorithm)) compute *= 0.4;
+    if (plan->algorithm == PTN_CONV2D_DEPTHWISE)
+        return ptn_conv2d_depthwise_nanoseconds(s, plan, compute);
+    if (plan->algorithm == PTN_CONV2D_GROUPED) compute *= 2.5;
+    if (plan->algorithm == PTN_CONV2D_NARROW) compute *= 8;
+    // Winograd's threads may meet three times instead of once.
+    if (ptn_conv2d_is_winograd(plan->algorithm))
+        compute = (double)s->n * plan->estimated_cycles[plan->algorithm] / 2.8 / 2;
     double traffic = (double)plan->packed_floats * 4 / 10;
     return compute > traffic ? compute : traffic;
 }
@@ -119,17 +129,9 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
     plan->multiply_adds = (double)s->n * (double)plan->out_h * (double)plan->out_w * (double)s->k *
                           (double)(s->c / s->groups) * (double)s->kh * (double)s->kw;
     plan->threads =
-        ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, plan));
+        ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, s, plan));
     plan->scratch_bytes = scratch_bytes(runtime->isa, s, plan);
     return PTN_OK;
-}
-
-static void pack_depthwise(const ptn_conv2d_shape *s, const float *weights, const float *scale,
-                           float *packed) {
-    const size_t taps = s->kh * s->kw;
-    for (size_t c = 0; c < s->c; c++)
-        for (size_t t = 0; t < taps; t++)
-            packed[t * s->c + c] = weights[c * taps + t] * (scale ? scale[c] : 1);
 }
 
 // [k][c][tap] of one group into panels [tap][c][width], padded with zeros.
@@ -162,12 +164,16 @@ ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
         ptn_conv2d_winograd_pack(isa, s, algorithm, weights, scale, packed);
         return PTN_OK;
     }
+    if (algorithm == PTN_CONV2D_NARROW) {
+        ptn_conv2d_narrow_pack(isa, s, weights, scale, packed);
+        return PTN_OK;
+    }
     if (algorithm == PTN_CONV2D_GROUPED) {
         ptn_conv2d_grouped_pack(isa, s, weights, scale, packed);
         return PTN_OK;
     }
     if (is_depthwise(s)) {
-        pack_depthwise(s, weights, scale, packed);
+        ptn_conv2d_depthwise_pack(isa, s, weights, scale, packed);
         return PTN_OK;
     }
     const size_t in = s->c / s->groups, out = s->k / s->groups, taps = s->kh * s->kw;
@@ -200,7 +206,10 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     ptn_conv2d_plan plan;
     ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
     if (status != PTN_OK || s.n == 0) return status;
-    if (plan.algorithm != PTN_CONV2D_GROUPED && flattens(&s, packed_stride, epilogue)) {
+    // Those two share out rows of the image.
+    const bool by_row = plan.algorithm == PTN_CONV2D_GROUPED ||
+                        (plan.algorithm == PTN_CONV2D_NARROW && s.h * s.w > 1);
+    if (!by_row && flattens(&s, packed_stride, epilogue)) {
         s.w *= s.n * s.h;
         s.n = s.h = 1;
         status = ptn_conv2d_plan_for(runtime, &s, &plan);
@@ -212,6 +221,8 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     case PTN_CONV2D_WINOGRAD_4X4:
     case PTN_CONV2D_WINOGRAD_6X6:
         return ptn_conv2d_winograd(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+    case PTN_CONV2D_NARROW:
+        return ptn_conv2d_narrow(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_GROUPED:
         return ptn_conv2d_grouped(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_DIRECT: break;

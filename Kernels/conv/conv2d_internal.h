@@ -95,21 +95,6 @@ typedef void (*ptn_tile_fn)(const ptn_tile_args *args);
 typedef ptn_tile_fn ptn_tile_table[PTN_TILE_MAX_VECTORS][PTN_TILE_MAX_ROWS];
 extern const ptn_tile_table *const ptn_tile_tables[PTN_ISA_COUNT];
 
-// One row of outputs of a depthwise convolution, all channels.
-typedef struct ptn_depthwise_args {
-    size_t w, c, out_w, kh, kw, stride, dilation, pad_left;
-    const float *const *rows; // [kh]: input rows; NULL outside the image
-    const float *weights;     // [kh*kw][c]
-    const float *bias, *gate; // [c] or NULL
-    const float *residual;    // like out, or NULL
-    bool residual_last;
-    float low, high;
-    float *out; // [out_w][c]
-} ptn_depthwise_args;
-
-typedef void (*ptn_depthwise_fn)(const ptn_depthwise_args *args);
-extern const ptn_depthwise_fn ptn_depthwise_rows[PTN_ISA_COUNT];
-
 // Whether an activation is no more than a clamp, and which; others run after the tile is stored.
 static inline bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
     *low = -INFINITY;
@@ -130,12 +115,28 @@ ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                                 const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                 size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
                                 float *y);
+// Floats of packed weights, false when they overflow; scratch for a plan whose threads are known; a
+// rough time on one thread when the sums alone take `compute`; packing.
+bool ptn_conv2d_depthwise_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
+size_t ptn_conv2d_depthwise_scratch(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan);
+double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan,
+                                        double compute);
+void ptn_conv2d_depthwise_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
+                               const float *scale, float *packed);
+// With few channels the taps of a row are taken together: in memory they are kw * c neighbouring
+// numbers, in the image as in the packed weights, and a stem of three channels would else spend its
+// time on addresses. Windows that reach over the left or right edge are copied out with zeros.
+static inline bool ptn_conv2d_is_merged(const ptn_conv2d_shape *s) {
+    return s->c <= 8 && s->groups == 1 && s->kw > 1 && s->dilation_w == 1 &&
+           s->kh * s->kw * s->c <= 512;
+}
+
 size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
                                  const ptn_conv2d_plan *plan);
 
-// Groups narrower than a vector: whether that way is estimated to be faster than the direct one, which
-// does not depend on the image; floats of packed weights (false: too many), scratch for a plan whose
-// threads are known, packing, running.
+// Groups narrower than a vector: whether that way is estimated to be faster than the direct one,
+// which does not depend on the image; floats of packed weights (false: too many), scratch for a
+// plan whose threads are known, packing, running.
 bool ptn_conv2d_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *shape);
 bool ptn_conv2d_grouped_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
 size_t ptn_conv2d_grouped_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
@@ -145,6 +146,16 @@ void ptn_conv2d_grouped_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const f
 ptn_status ptn_conv2d_grouped(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                               const ptn_conv2d_plan *plan, const float *x, const float *packed,
                               size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y);
+
+// Few output channels: likewise.
+bool ptn_conv2d_narrow_pays(ptn_isa isa, const ptn_conv2d_shape *shape);
+bool ptn_conv2d_narrow_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
+size_t ptn_conv2d_narrow_scratch(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan);
+void ptn_conv2d_narrow_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
+                            const float *scale, float *packed);
+ptn_status ptn_conv2d_narrow(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                             const ptn_conv2d_plan *plan, const float *x, const float *packed,
+                             size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y);
 
 // Winograd: planes of a tile along one axis, scratch for a plan whose threads are known, packing,
 // running.

@@ -1,88 +1,319 @@
-// Depthwise convolution: one task is a few rows of one sample, all channels.
+// Depthwise convolution: one task is a band of rows of one sample and some of its channels.
 #include "conv2d_internal.h"
+#include <stdint.h>
+
+// Outputs side by side in one tile, at most.
+#define PTN_DEPTHWISE_COLUMNS 8
+
+// What a tile's columns meet: nothing outside the image, the usual padding, anything.
+enum { INNER, LEFT, RIGHT, BOTH, SOME, PLACES };
+
+// A tile of outputs: one or two rows, a few columns, all channels from the first to the last.
+// Columns are counted from the first tap of the first output, in steps of the dilation.
+typedef struct ptn_depthwise_tile {
+    size_t c, kh, kw, stride;
+    const float *const *rows;         // input rows that the tile reads; NULL outside the image
+    size_t left; // floats from a row's start to column 0, modulo the address space
+    size_t step;                      // floats from one column to the next
+    size_t first_column, last_column; // columns inside the image
+    size_t columns;                   // outputs in a row that exist
+    int place;
+    const float *weights;     // as packed
+    const float *bias, *gate; // [c] or NULL
+    const float *residual;    // like out, or NULL
+    bool residual_last;
+    float low, high;
+    float *out;
+    size_t out_step, out_row; // floats from one output to the next, to the row below
+    size_t first_channel, last_channel;
+} ptn_depthwise_tile;
+
+typedef void (*ptn_depthwise_fn)(const ptn_depthwise_tile *tile);
+// [(kernel - 3) / 2][stride - 1][rows - 1][wide][place]
+typedef ptn_depthwise_fn ptn_depthwise_table[3][2][2][2][PLACES];
+
+// `offset` floats, modulo the address space, from `row`. Where padding would be it lies outside the
+// row; then it is not read, and pointer arithmetic must not say where it is.
+static inline const float *ptn_depthwise_at(const float *row, size_t offset) {
+    return (const float *)((uintptr_t)row + offset * sizeof(float));
+}
+
+// Keeps the compiler from making each address of a walk a multiple of its step, which takes more
+// registers than there are.
+#define PTN_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 #define PTN_SOURCE "../conv/depthwise.inc"
 #include "../core/foreach_isa.h"
 
-const ptn_depthwise_fn ptn_depthwise_rows[PTN_ISA_COUNT] = PTN_TABLE(dw_row);
+static const ptn_depthwise_fn any_tile[PTN_ISA_COUNT] = PTN_TABLE(dw_any);
+#if defined(__x86_64__)
+static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = {&dw_tiles_scalar, &dw_tiles_avx2,
+                                                                &dw_tiles_avx512, NULL};
+#elif defined(__aarch64__)
+static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = {&dw_tiles_scalar, NULL, NULL,
+                                                                &dw_tiles_neon};
+#else
+static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = {&dw_tiles_scalar};
+#endif
+
+// One axis. With dilation d, outputs that lie `phases` apart read the image at multiples of d from
+// where the first of them begins: each phase is a convolution without dilation.
+typedef struct axis {
+    size_t size, outputs, taps, pad;
+    size_t stride, unit;         // as given: stride and dilation
+    size_t phases, phase_stride; // `phases` outputs further is `phase_stride` units further
+} axis;
 
 typedef struct depthwise_job {
     const ptn_conv2d_shape *shape;
-    const ptn_conv2d_plan *plan;
     const ptn_conv2d_epilogue *epilogue;
-    ptn_depthwise_fn row;
-    ptn_activate_row_fn activate;
+    axis vertical, horizontal;
+    const ptn_depthwise_fn (*sized)[2][PLACES]; // [rows - 1][wide][place]; NULL: `any`
+    ptn_depthwise_fn any;
+    ptn_activate_row_fn activate; // NULL when the clamp says it all
     const float *x, *packed;
     size_t packed_stride;
     float *y;
-    const float **rows; // [threads][kh]
+    size_t bands, parts; // tasks per sample: of rows, of channels
+    size_t vector;       // floats of a vector
+    bool many_registers; // 32 rather than 16
+    const float **rows; // [threads][row_slots]
+    size_t row_slots;
     float low, high;
 } depthwise_job;
 
-static void activate_row(const depthwise_job *j, float *row) {
-    const ptn_activation_spec *act = &j->epilogue->activation;
-    const size_t c = j->shape->c;
-    if (act->kind != PTN_ACT_PRELU) {
-        j->activate(act->kind, act->slope, NULL, j->plan->out_w * c, row, row);
-        return;
+static size_t greatest_common_divisor(size_t a, size_t b) {
+    while (b > 0) {
+        const size_t rest = a % b;
+        a = b;
+        b = rest;
     }
-    for (size_t ox = 0; ox < j->plan->out_w; ox++)
-        j->activate(act->kind, act->slope, act->slopes, c, row + ox * c, row + ox * c);
+    return a;
 }
 
-static void run_row(void *context, size_t index, int thread) {
+static axis axis_for(size_t size, size_t outputs, size_t taps, size_t pad, size_t stride,
+                     size_t dilation) {
+    const size_t common = greatest_common_divisor(stride, dilation);
+    return (axis){size,   outputs,  taps,              pad,
+                  stride, dilation, dilation / common, stride / common};
+}
+
+static void activate_tile(const depthwise_job *j, const ptn_depthwise_tile *t, size_t rows) {
+    const ptn_activation_spec *act = &j->epilogue->activation;
+    const size_t channels = t->last_channel - t->first_channel;
+    for (size_t r = 0; r < rows; r++) {
+        float *row = t->out + r * t->out_row + t->first_channel;
+        if (channels == t->out_step && act->kind != PTN_ACT_PRELU) {
+            j->activate(act->kind, act->slope, NULL, t->columns * channels, row, row);
+            continue;
+        }
+        const float *slopes = act->slopes ? act->slopes + t->first_channel : NULL;
+        for (size_t b = 0; b < t->columns; b++, row += t->out_step)
+            j->activate(act->kind, act->slope, slopes, channels, row, row);
+    }
+}
+
+// Whether the next tile should be seven outputs wide rather than four when so many are left. Most
+// maps are multiples of seven; with 16 registers it pays only where a map would end in a sliver.
+static bool wide_pays(const depthwise_job *j, size_t left) {
+    if (!j->many_registers) return j->vertical.taps <= 5 && (left == 7 || left == 14);
+    return left > 4 && left != 8 && left != 12;
+}
+
+// Which columns of a tile with `most` outputs lie inside the image, when the first tap of the first
+// output is at `position`, padding included.
+static void find_columns(const depthwise_job *j, ptn_depthwise_tile *t, size_t most,
+                         size_t position) {
+    const axis *h = &j->horizontal;
+    const size_t end = h->size + h->pad, wanted = (most - 1) * h->phase_stride + h->taps;
+    t->left = (position - h->pad) * t->c;
+    t->first_column = h->pad > position ? ptn_div_up(h->pad - position, h->unit) : 0;
+    t->last_column = end > position ? ptn_div_up(end - position, h->unit) : 0;
+    const size_t left = t->first_column, padding = h->taps / 2;
+    const size_t right = t->last_column < wanted ? wanted - t->last_column : 0;
+    if (t->columns < most || (left != 0 && left != padding) ||
+        (right != 0 && right + h->phase_stride != padding + 1))
+        t->place = SOME;
+    else
+        t->place = left ? (right ? BOTH : LEFT) : (right ? RIGHT : INNER);
+}
+
+// Lays the next tile of at most `left` outputs at `position` and says what computes it.
+static ptn_depthwise_fn next_tile(const depthwise_job *j, ptn_depthwise_tile *t, size_t rows,
+                                  size_t left, size_t position) {
+    if (!j->sized) {
+        t->columns = ptn_min(PTN_DEPTHWISE_COLUMNS, left);
+        find_columns(j, t, PTN_DEPTHWISE_COLUMNS, position);
+        return j->any;
+    }
+    if (left >= 7 && wide_pays(j, left)) {
+        t->columns = 7;
+        find_columns(j, t, 7, position);
+        if (j->sized[rows - 1][1][t->place]) return j->sized[rows - 1][1][t->place];
+    }
+    t->columns = ptn_min(4, left);
+    find_columns(j, t, 4, position);
+    return j->sized[rows - 1][0][t->place];
+}
+
+static void find_rows(const depthwise_job *j, size_t sample, size_t oy, size_t count,
+                      const float **rows) {
+    const axis *v = &j->vertical;
+    const size_t row = j->shape->w * j->shape->c;
+    for (size_t i = 0; i < count; i++) {
+        const size_t position = oy * v->stride + i * v->unit;
+        const bool inside = position >= v->pad && position - v->pad < v->size;
+        rows[i] = inside ? j->x + (sample * v->size + position - v->pad) * row : NULL;
+    }
+}
+
+// Output row `oy` and, with `rows` 2, the next one of its phase.
+static void run_rows(const depthwise_job *j, ptn_depthwise_tile *t, size_t sample, size_t oy,
+                     size_t rows, const float **inputs) {
+    const axis *v = &j->vertical, *h = &j->horizontal;
+    find_rows(j, sample, oy, v->taps + (rows - 1) * v->phase_stride, inputs);
+    for (size_t phase = 0; phase < ptn_min(h->phases, h->outputs); phase++)
+        for (size_t ox = phase; ox < h->outputs;) {
+            const size_t left = ptn_div_up(h->outputs - ox, h->phases);
+            const ptn_depthwise_fn tile = next_tile(j, t, rows, left, ox * h->stride);
+            const size_t at = ((sample * v->outputs + oy) * h->outputs + ox) * t->c;
+            t->out = j->y + at;
+            t->residual = j->epilogue->residual ? j->epilogue->residual + at : NULL;
+            tile(t);
+            if (j->activate) activate_tile(j, t, rows);
+            ox += t->columns * h->phases;
+        }
+}
+
+// Where part `index` of `parts` begins.
+static size_t part_begin(size_t size, size_t parts, size_t index) {
+    return size / parts * index + ptn_min(index, size % parts);
+}
+
+static void run_task(void *context, size_t index, int thread) {
     const depthwise_job *j = context;
     const ptn_conv2d_shape *s = j->shape;
     const ptn_conv2d_epilogue *e = j->epilogue;
-    const size_t sample = index / j->plan->out_h, oy = index % j->plan->out_h;
-    const float **rows = j->rows + (size_t)thread * s->kh;
-    for (size_t i = 0; i < s->kh; i++) {
-        size_t position = oy * s->stride_h + i * s->dilation_h;
-        bool inside = position >= s->pad_top && position - s->pad_top < s->h;
-        rows[i] = inside ? j->x + (sample * s->h + position - s->pad_top) * s->w * s->c : NULL;
-    }
-    const size_t at = index * j->plan->out_w * s->c;
-    ptn_depthwise_args a = {
-        .w = s->w,
+    const axis *v = &j->vertical;
+    const size_t band = index % j->bands, rest = index / j->bands;
+    const size_t part = rest % j->parts, sample = rest / j->parts;
+    const size_t vectors = ptn_div_up(s->c, j->vector), pairs = ptn_div_up(v->outputs, 2);
+    const float **rows = j->rows + (size_t)thread * j->row_slots;
+    ptn_depthwise_tile t = {
         .c = s->c,
-        .out_w = j->plan->out_w,
         .kh = s->kh,
         .kw = s->kw,
-        .stride = s->stride_w,
-        .dilation = s->dilation_w,
-        .pad_left = s->pad_left,
+        .stride = j->horizontal.phase_stride,
         .rows = rows,
+        .step = s->dilation_w * s->c,
         .weights = j->packed + sample * j->packed_stride,
         .bias = e->bias ? e->bias + sample * e->bias_stride : NULL,
         .gate = e->gate ? e->gate + sample * s->k : NULL,
-        .residual = e->residual ? e->residual + at : NULL,
         .residual_last = e->residual_after_activation,
         .low = j->low,
         .high = j->high,
-        .out = j->y + at,
+        .out_step = j->horizontal.phases * s->c,
+        .out_row = v->phases * j->horizontal.outputs * s->c,
+        .first_channel = part_begin(vectors, j->parts, part) * j->vector,
+        .last_channel = ptn_min(s->c, part_begin(vectors, j->parts, part + 1) * j->vector),
     };
-    j->row(&a);
-    if (j->activate) activate_row(j, a.out);
+    const size_t begin = 2 * part_begin(pairs, j->bands, band);
+    const size_t end = ptn_min(v->outputs, 2 * part_begin(pairs, j->bands, band + 1));
+    for (size_t first = begin; first < ptn_min(end, begin + v->phases); first++)
+        for (size_t oy = first; oy < end;) {
+            const size_t both = j->sized && end - oy > v->phases ? 2 : 1;
+            run_rows(j, &t, sample, oy, both, rows);
+            oy += both * v->phases;
+        }
+}
+
+// Vectors of channels one after the other: [c / vector][kh*kw][vector]. The last one ends where the
+// channels end and repeats some of the one before; channels that do not fill a vector are padded.
+bool ptn_conv2d_depthwise_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
+    const size_t vector = ptn_isa_vector_floats(isa);
+    return ptn_float_bytes(s->kh, s->kw, ptn_div_up(s->c, vector), vector, floats);
+}
+
+void ptn_conv2d_depthwise_pack(ptn_isa isa, const ptn_conv2d_shape *s, const float *weights,
+                               const float *scale, float *packed) {
+    const size_t vector = ptn_isa_vector_floats(isa), taps = s->kh * s->kw;
+    for (size_t begin = 0; begin < s->c; begin += vector, packed += taps * vector) {
+        const size_t first = s->c < vector ? 0 : ptn_min(begin, s->c - vector);
+        for (size_t i = 0; i < vector; i++) {
+            const size_t c = first + i;
+            for (size_t t = 0; t < taps; t++)
+                packed[t * vector + i] =
+                    c < s->c ? weights[c * taps + t] * (scale ? scale[c] : 1) : 0;
+        }
+    }
+}
+
+// Where a tile's input rows begin; the row below wants up to two more.
+static size_t row_slots(const ptn_conv2d_shape *s) { return s->kh + 2; }
+
+size_t ptn_conv2d_depthwise_scratch(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    return (size_t)plan->threads * row_slots(s) * sizeof(float *);
+}
+
+double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
+                                        double compute) {
+    // Few operations for each number: the way from the caches counts as much.
+    const double read = (double)s->h * (double)s->w;
+    const double written = (double)plan->out_h * (double)plan->out_w;
+    return 1.5 * compute + (read + written) * (double)s->n * (double)s->c * sizeof(float) / 50;
+}
+
+// Tiles of constant size exist for small square kernels.
+static const ptn_depthwise_fn (*sized_tiles(const depthwise_job *j, ptn_isa isa))[2][PLACES] {
+    const size_t taps = j->vertical.taps, stride = j->vertical.phase_stride;
+    const bool fits = (taps == 3 || taps == 5 || taps == 7) && taps == j->horizontal.taps &&
+                      stride <= 2 && stride == j->horizontal.phase_stride &&
+                      j->shape->c >= j->vector;
+    return fits ? (*tiles[isa])[(taps - 3) / 2][stride - 1] : NULL;
+}
+
+// Cuts the work into bands of rows, which share input rows at their borders: one for each thread,
+// which then finds its part of the map in its own cache again at the next call; more where work is
+// large and a thread may be held up. Small maps have few rows and many channels. Results do not
+// depend on the cut.
+static void cut(depthwise_job *j, const ptn_conv2d_plan *plan) {
+    const size_t threads = (size_t)plan->threads, pairs = ptn_div_up(j->vertical.outputs, 2);
+    j->bands = j->parts = 1;
+    if (threads <= 1) return;
+    const double each = plan->multiply_adds / (double)j->vector / 1e5 / (double)threads;
+    const size_t wanted = threads * (each > 4 ? 4 : each > 1 ? (size_t)each : 1);
+    j->bands = ptn_min(pairs, ptn_div_up(wanted, j->shape->n));
+    if (j->bands * j->shape->n < threads)
+        j->parts = ptn_min(ptn_div_up(threads, j->bands * j->shape->n),
+                           ptn_div_up(j->shape->c, 4 * j->vector));
 }
 
 ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                 const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                 size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
                                 float *y) {
+    const ptn_conv2d_shape *s = shape;
     const float **rows = ptn_scratch_acquire(plan->scratch_bytes);
     if (!rows) return PTN_OUT_OF_MEMORY;
-    depthwise_job j = {.shape = shape,
-                       .plan = plan,
-                       .epilogue = epilogue,
-                       .row = ptn_depthwise_rows[runtime->isa],
-                       .x = x,
-                       .packed = packed,
-                       .packed_stride = packed_stride,
-                       .y = y,
-                       .rows = rows};
+    depthwise_job j = {
+        .shape = s,
+        .epilogue = epilogue,
+        .vertical = axis_for(s->h, plan->out_h, s->kh, s->pad_top, s->stride_h, s->dilation_h),
+        .horizontal = axis_for(s->w, plan->out_w, s->kw, s->pad_left, s->stride_w, s->dilation_w),
+        .any = any_tile[runtime->isa],
+        .x = x,
+        .packed = packed,
+        .packed_stride = packed_stride,
+        .y = y,
+        .vector = ptn_isa_vector_floats(runtime->isa),
+        .many_registers = runtime->isa == PTN_ISA_AVX512 || runtime->isa == PTN_ISA_NEON,
+        .rows = rows,
+        .row_slots = row_slots(s)};
+    j.sized = sized_tiles(&j, runtime->isa);
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
-    ptn_parallel(plan->threads, shape->n * plan->out_h, run_row, &j);
+    cut(&j, plan);
+    ptn_parallel(plan->threads, s->n * j.parts * j.bands, run_task, &j);
     ptn_scratch_release(rows);
     return PTN_OK;
 }

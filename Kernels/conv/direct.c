@@ -13,6 +13,11 @@ enum { CHUNK_ROWS = 256, TABLE_ENTRIES = 1 << 16 };
 // stay in the second-level cache meanwhile. Taps beyond are added in further blocks.
 static const size_t BLOCK_BYTES = 384 << 10;
 
+// The outputs of a row, from `begin` to before `end`, that find a column of taps inside the image.
+typedef struct column_range {
+    size_t begin, end;
+} column_range;
+
 typedef struct direct_job {
     ptn_isa isa;
     const ptn_conv2d_shape *shape;
@@ -24,8 +29,9 @@ typedef struct direct_job {
     size_t packed_stride;
     float *y;
     size_t pixels, chunks, chunk_rows, panel_parts;
-    ptrdiff_t *row_offsets;    // [out_h][kh]: floats from the image's start; -1 outside
-    ptrdiff_t *column_offsets; // [out_w][kw]
+    ptrdiff_t *row_offsets; // [out_h][kh]: floats from the image's start; -1 outside
+    column_range *columns;  // [kw]
+    column_range inside;    // outputs whose whole window is in the row
     size_t out_w;
     bool pointwise; // 1x1, stride 1, no padding: output pixel i reads input pixel i
     bool merged;    // a row of taps is one tap with kw * c channels
@@ -45,21 +51,13 @@ static size_t chunk_rows_for(const ptn_conv2d_shape *s) {
 // power of two apart would all fall into the same few sets of the first-level cache.
 static size_t table_step(size_t rows) { return (ptn_div_up(rows, 8) | 1) * 8; }
 
-// With few channels the taps of a row are taken together: in memory they are kw * c neighbouring
-// numbers, in the image as in the packed weights, and a stem of three channels would else spend its
-// time on addresses. Windows that reach over the left or right edge are copied out with zeros.
-static bool is_merged(const ptn_conv2d_shape *s) {
-    return s->c <= 8 && s->groups == 1 && s->kw > 1 && s->dilation_w == 1 &&
-           s->kh * s->kw * s->c <= 512;
-}
-
 static size_t window_bytes(const ptn_conv2d_shape *s) {
-    if (!is_merged(s)) return 0;
+    if (!ptn_conv2d_is_merged(s)) return 0;
     return ptn_round_64(chunk_rows_for(s) * s->kh * s->kw * s->c * sizeof(float));
 }
 
 static size_t zeros_bytes(const ptn_conv2d_shape *s) {
-    return ptn_round_64((is_merged(s) ? s->kw * s->c : s->c) * sizeof(float));
+    return ptn_round_64((ptn_conv2d_is_merged(s) ? s->kw * s->c : s->c) * sizeof(float));
 }
 
 // Row addresses of a chunk, addresses of a tile's outputs, unfinished sums, copied windows.
@@ -82,7 +80,7 @@ static bool is_pointwise(const ptn_conv2d_shape *s) {
 
 static size_t shared_scratch_bytes(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     if (is_pointwise(s)) return zeros_bytes(s);
-    return ptn_round_64((plan->out_h * s->kh + plan->out_w * s->kw) * sizeof(ptrdiff_t)) +
+    return ptn_round_64(plan->out_h * s->kh * sizeof(ptrdiff_t) + s->kw * sizeof(column_range)) +
            zeros_bytes(s);
 }
 
@@ -92,15 +90,32 @@ size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
            (size_t)plan->threads * thread_scratch_bytes(isa, shape);
 }
 
-// offsets[o][i] = unit * position of tap i for output o, or -1 outside [0, size).
-static void fill_offsets(ptrdiff_t *offsets, size_t outputs, size_t taps, size_t stride,
-                         size_t dilation, size_t pad, size_t size, size_t unit) {
-    for (size_t o = 0; o < outputs; o++)
-        for (size_t i = 0; i < taps; i++) {
-            size_t position = o * stride + i * dilation;
-            bool inside = position >= pad && position - pad < size;
-            offsets[o * taps + i] = inside ? (ptrdiff_t)((position - pad) * unit) : -1;
+static void fill_row_offsets(const direct_job *j, size_t out_h) {
+    const ptn_conv2d_shape *s = j->shape;
+    for (size_t o = 0; o < out_h; o++)
+        for (size_t i = 0; i < s->kh; i++) {
+            const size_t at = o * s->stride_h + i * s->dilation_h;
+            const bool inside = at >= s->pad_top && at - s->pad_top < s->h;
+            j->row_offsets[o * s->kh + i] =
+                inside ? (ptrdiff_t)((at - s->pad_top) * s->w * s->c) : -1;
         }
+}
+
+static void fill_columns(direct_job *j) {
+    const ptn_conv2d_shape *s = j->shape;
+    j->inside = (column_range){0, j->out_w};
+    for (size_t k = 0; k < s->kw; k++) {
+        const size_t tap = k * s->dilation_w, end = s->w + s->pad_left;
+        column_range r = {.begin = 0, .end = 0};
+        if (tap < s->pad_left) r.begin = ptn_div_up(s->pad_left - tap, s->stride_w);
+        if (tap < end) r.end = ptn_div_up(end - tap, s->stride_w);
+        r.begin = ptn_min(r.begin, j->out_w);
+        r.end = ptn_max(r.begin, ptn_min(r.end, j->out_w));
+        j->columns[k] = r;
+        j->inside.begin = ptn_max(j->inside.begin, r.begin);
+        j->inside.end = ptn_min(j->inside.end, r.end);
+    }
+    j->inside.end = ptn_max(j->inside.begin, j->inside.end);
 }
 
 // Where part `index` of `parts` begins when `rows` are cut into nearly equal parts, so that a small
@@ -109,50 +124,106 @@ static size_t part_begin(size_t rows, size_t parts, size_t index) {
     return rows / parts * index + ptn_min(index, rows % parts);
 }
 
+// A run of neighbouring outputs of one row: those at [begin, end) of it, entries from `row` on.
+typedef struct output_run {
+    size_t y, begin, end, row;
+} output_run;
+
+static output_run run_at(const direct_job *j, size_t first, size_t row, size_t rows) {
+    const size_t at = first + row, x = at % j->out_w;
+    return (output_run){at / j->out_w, x, ptn_min(j->out_w, x + rows - row), row};
+}
+
+static void fill_constant(const float **entries, size_t count, const float *value) {
+    for (size_t i = 0; i < count; i++) entries[i] = value;
+}
+
+static void fill_linear(const float **entries, size_t count, const float *first, size_t step) {
+    const uintptr_t from = (uintptr_t)first, bytes = step * sizeof(float);
+    for (size_t i = 0; i < count; i++) entries[i] = (const float *)(from + i * bytes);
+}
+
+// One tap of a run: zeros, then pixels in even steps, then zeros.
+static void fill_tap(const direct_job *j, const output_run *run, const float *image_row, size_t k,
+                     const float **entries) {
+    const ptn_conv2d_shape *s = j->shape;
+    const size_t begin = ptn_min(ptn_max(j->columns[k].begin, run->begin), run->end);
+    const size_t end = ptn_max(begin, ptn_min(j->columns[k].end, run->end));
+    fill_constant(entries, begin - run->begin, j->zeros);
+    if (begin < end) {
+        const size_t x = begin * s->stride_w + k * s->dilation_w - s->pad_left;
+        fill_linear(entries + (begin - run->begin), end - begin, image_row + x * s->c,
+                    s->stride_w * s->c);
+    }
+    fill_constant(entries + (end - run->begin), run->end - end, j->zeros);
+}
+
 // table[tap][row]: where the channels begin that output row `first + row` reads at this tap.
 static void fill_table(const direct_job *j, const float *image, size_t first, size_t rows,
                        const float **table) {
     const ptn_conv2d_shape *s = j->shape;
     if (j->pointwise) {
-        for (size_t m = 0; m < rows; m++) table[m] = image + (first + m) * s->c;
+        fill_linear(table, rows, image + first * s->c, s->c);
         return;
     }
     const size_t step = table_step(rows);
-    size_t oy = first / j->out_w, ox = first % j->out_w;
-    for (size_t m = 0; m < rows; m++) {
-        const ptrdiff_t *ys = j->row_offsets + oy * s->kh, *xs = j->column_offsets + ox * s->kw;
-        const float **entry = table + m;
+    for (size_t row = 0; row < rows;) {
+        const output_run run = run_at(j, first, row, rows);
+        const size_t count = run.end - run.begin;
+        const ptrdiff_t *ys = j->row_offsets + run.y * s->kh;
+        const float **entries = table + row;
         for (size_t i = 0; i < s->kh; i++)
-            for (size_t k = 0; k < s->kw; k++, entry += step)
-                *entry = (ys[i] | xs[k]) < 0 ? j->zeros : image + ys[i] + xs[k];
-        if (++ox == j->out_w) ox = 0, oy++;
+            for (size_t k = 0; k < s->kw; k++, entries += step) {
+                if (ys[i] < 0)
+                    fill_constant(entries, count, j->zeros);
+                else
+                    fill_tap(j, &run, image + ys[i], k, entries);
+            }
+        row += count;
     }
+}
+
+// Copies the windows of outputs [begin, end) that reach over an edge, and enters them.
+static float *copy_windows(const direct_job *j, const float *image_row, size_t begin, size_t end,
+                           const float **entries, float *windows) {
+    const ptn_conv2d_shape *s = j->shape;
+    for (size_t o = begin; o < end; o++) {
+        entries[o - begin] = windows;
+        for (size_t k = 0; k < s->kw; k++, windows += s->c) {
+            const size_t at = o * s->stride_w + k;
+            const bool is_inside = at >= s->pad_left && at - s->pad_left < s->w;
+            memcpy(windows, is_inside ? image_row + (at - s->pad_left) * s->c : j->zeros,
+                   s->c * sizeof(float));
+        }
+    }
+    return windows;
 }
 
 // As fill_table, with one entry per row of taps; `windows` takes those that cross an edge.
 static void fill_merged_table(const direct_job *j, const float *image, size_t first, size_t rows,
                               const float **table, float *windows) {
     const ptn_conv2d_shape *s = j->shape;
-    const size_t step = table_step(rows), length = s->kw * s->c;
-    size_t oy = first / j->out_w, ox = first % j->out_w;
-    for (size_t m = 0; m < rows; m++) {
-        const ptrdiff_t *ys = j->row_offsets + oy * s->kh, *xs = j->column_offsets + ox * s->kw;
-        const bool inside = xs[0] >= 0 && xs[s->kw - 1] >= 0;
+    const size_t step = table_step(rows);
+    for (size_t row = 0; row < rows;) {
+        const output_run run = run_at(j, first, row, rows);
+        const size_t count = run.end - run.begin;
+        const ptrdiff_t *ys = j->row_offsets + run.y * s->kh;
+        const size_t begin = ptn_min(ptn_max(j->inside.begin, run.begin), run.end);
+        const size_t end = ptn_max(begin, ptn_min(j->inside.end, run.end));
         for (size_t i = 0; i < s->kh; i++) {
-            const float **entry = table + i * step + m;
+            const float **entries = table + i * step + row;
             if (ys[i] < 0) {
-                *entry = j->zeros;
-            } else if (inside) {
-                *entry = image + ys[i] + xs[0];
-            } else {
-                for (size_t k = 0; k < s->kw; k++)
-                    memcpy(windows + k * s->c, xs[k] < 0 ? j->zeros : image + ys[i] + xs[k],
-                           s->c * sizeof(float));
-                *entry = windows;
-                windows += length;
+                fill_constant(entries, count, j->zeros);
+                continue;
             }
+            const float *line = image + ys[i];
+            windows = copy_windows(j, line, run.begin, begin, entries, windows);
+            if (begin < end)
+                fill_linear(entries + (begin - run.begin), end - begin,
+                            line + (begin * s->stride_w - s->pad_left) * s->c, s->stride_w * s->c);
+            windows = copy_windows(j, line, end, run.end, entries + (end - run.begin), windows);
         }
-        if (++ox == j->out_w) ox = 0, oy++;
+        row += count;
     }
 }
 
@@ -326,11 +397,11 @@ ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape 
                     .chunk_rows = chunk_rows_for(s),
                     .out_w = plan->out_w,
                     .pointwise = is_pointwise(s),
-                    .merged = is_merged(s),
-                    .taps = is_merged(s) ? s->kh : s->kh * s->kw,
-                    .channels = is_merged(s) ? s->kw * s->c : s->c / s->groups,
+                    .merged = ptn_conv2d_is_merged(s),
+                    .taps = ptn_conv2d_is_merged(s) ? s->kh : s->kh * s->kw,
+                    .channels = ptn_conv2d_is_merged(s) ? s->kw * s->c : s->c / s->groups,
                     .row_offsets = (ptrdiff_t *)scratch,
-                    .column_offsets = (ptrdiff_t *)scratch + plan->out_h * s->kh,
+                    .columns = (column_range *)((ptrdiff_t *)scratch + plan->out_h * s->kh),
                     .thread_scratch = scratch + shared_scratch_bytes(s, plan),
                     .thread_bytes = thread_scratch_bytes(runtime->isa, s)};
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
@@ -340,10 +411,8 @@ ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape 
     memset(zeros, 0, zeros_bytes(s));
     j.zeros = zeros;
     if (!j.pointwise) {
-        fill_offsets(j.row_offsets, plan->out_h, s->kh, s->stride_h, s->dilation_h, s->pad_top, s->h,
-                     s->w * s->c);
-        fill_offsets(j.column_offsets, plan->out_w, s->kw, s->stride_w, s->dilation_w, s->pad_left,
-                     s->w, s->c);
+        fill_row_offsets(&j, plan->out_h);
+        fill_columns(&j);
     }
     cut(&j, plan->threads);
     ptn_parallel(plan->threads, s->n * j.chunks * j.panel_parts, run_chunk, &j);

@@ -26,10 +26,10 @@ typedef struct cost_table {
     winograd_costs four, six;
 } cost_table;
 
-static const cost_table wide = {.direct = {1.02, 7.8, 92, 0.072},
+static const cost_table wide = {.direct = {1.02, 2, 92, 0.072},
                                 .four = {1.03, 22.4, 7.6, 200, 311},
                                 .six = {0.91, 18.3, 6.9, 89, 1149}};
-static const cost_table narrow = {.direct = {0.77, 2.9, 51, 0.011},
+static const cost_table narrow = {.direct = {0.77, 2, 51, 0.011},
                                   .four = {0.75, 15.2, 10.6, 84, 241},
                                   .six = {0.76, 39.8, 7.6, 58, 511}};
 // Weights up to here stay in the second-level cache, and none of those beyond the second do.
@@ -48,16 +48,17 @@ static double direct_cycles(const direct_costs *costs, ptn_isa isa, const ptn_co
     const ptn_panels p = ptn_panels_for(isa, s->k);
     const double pixels = (double)plan->out_h * (double)plan->out_w;
     const double taps = (double)(s->kh * s->kw), channels = (double)s->c;
+    const double entries = ptn_conv2d_is_merged(s) ? (double)s->kh : taps;
     const double tiles = pixels / (double)ptn_tile_rows(isa, p.vectors) * (double)p.count;
     const double weights = taps * channels * (double)p.padded * sizeof(float);
     return costs->product * pixels * taps * channels * panel_time(&p, s->k) / 2 +
-           costs->address * pixels * taps + costs->tile * tiles +
+           costs->address * pixels * entries + costs->tile * tiles +
            costs->byte * fmax(0, weights - DIRECT_KEPT_BYTES);
 }
 
 static double winograd_cycles(const winograd_costs *costs, const ptn_wino_form *form, ptn_isa isa,
                               const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w);
+    const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, 1);
     const double planes = (double)form->planes, tiles = (double)c.tiles, in = (double)s->c;
     const size_t heights =
         c.blocks * ptn_div_up(c.block_tiles, ptn_tile_rows(isa, c.panels.vectors));

@@ -2,8 +2,9 @@
 // several groups.
 //
 // The inputs that a block needs for channel i of its groups are spread over the lanes in registers:
-// lane l takes channel i of its own group, which lies near in memory. An input that was spread serves
-// all taps of a row that reach it, so three multiply-adds with full vectors follow one permutation.
+// lane l takes channel i of its own group, which lies near in memory. An input that was spread
+// serves all taps of a row that reach it, so three multiply-adds with full vectors follow one
+// permutation.
 #include "conv2d_internal.h"
 #include <stdint.h>
 #include <string.h>
@@ -31,14 +32,14 @@ typedef struct grouped_tile_args {
     const float *zeros;         // a pixel outside the image
     const grouped_taps *run;    // [runs]
     size_t runs;
-    size_t from, span;         // channel of the block's first input; how far its groups lie apart, + 1
+    size_t from, span; // channel of the block's first input; how far its groups lie apart, + 1
     const int32_t *lanes_from; // [lane]: where the lane's group begins, counted from `from`
     const float *weights;      // [kh][channels][kw][lane]
-    size_t lanes;              // output channels to store
+    size_t lanes; // output channels to store
     float *out;
-    size_t out_step;    // floats from one output to the next
-    const float *ahead; // inputs that the next row of tiles will want first ...
-    size_t ahead_count; // ... so many pixels
+    size_t out_step;          // floats from one output to the next
+    const float *ahead;       // inputs of the next row of outputs ...
+    size_t ahead_count;       // ... so many of the first run's
     const float *bias, *gate; // of the block's first channel; may be NULL
     ptrdiff_t residual;       // bytes from an output to its residual; used when has_residual
     bool has_residual, residual_last;
@@ -97,7 +98,7 @@ bool ptn_conv2d_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *s) {
         {1.6, 3.4, 3.4}, {1.65, 2.8, 3}, {1.33, 2.33, 3.2}, {1.5, 2, 2.5}};
     // A panel of the direct way, by its vectors.
     static const double panel[PTN_ISA_COUNT][PTN_TILE_MAX_VECTORS + 1] = {
-        {0, 2, 2.2}, {0, 2.4, 2.3}, {0, 2.86, 2.8, 3.45, 4.3}, {0, 2, 2.4, 3.2, 4.2}};
+        {0, 2, 2.2}, {0, 2.4, 2.3}, {0, 2.86, 2.7, 3.45, 4.3}, {0, 2, 2.4, 3.2, 4.2}};
     const size_t vector = ptn_isa_vector_floats(isa), out = s->k / s->groups;
     if (out > PTN_TILE_MAX_VECTORS * vector) return false;
     // Blocks repeat after `out` of them at most.
@@ -149,6 +150,7 @@ typedef struct grouped_job {
     float *y;
     float low, high;
     size_t vector, blocks;             // lanes; vectors of output channels
+    grouped_block *block;              // [blocks]
     size_t columns;                    // tiles per row of outputs
     size_t bands, column_bands, parts; // tasks per sample: of rows, of columns, of blocks
     const float *zeros;                // [c]
@@ -160,6 +162,10 @@ static size_t zeros_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(s->c * sizeof(float));
 }
 
+static size_t blocks_bytes(ptn_isa isa, const ptn_conv2d_shape *s) {
+    return ptn_round_64(ptn_div_up(s->k, ptn_isa_vector_floats(isa)) * sizeof(grouped_block));
+}
+
 // Row addresses and runs of a tile.
 static size_t thread_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(s->kh * sizeof(float *)) + ptn_round_64(s->kw * sizeof(grouped_taps));
@@ -167,8 +173,7 @@ static size_t thread_bytes(const ptn_conv2d_shape *s) {
 
 size_t ptn_conv2d_grouped_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
                                   const ptn_conv2d_plan *plan) {
-    (void)isa;
-    return zeros_bytes(s) + (size_t)plan->threads * thread_bytes(s);
+    return zeros_bytes(s) + blocks_bytes(isa, s) + (size_t)plan->threads * thread_bytes(s);
 }
 
 static size_t part_begin(size_t all, size_t parts, size_t index) {
@@ -179,7 +184,7 @@ static size_t part_begin(size_t all, size_t parts, size_t index) {
 static size_t run_length(const grouped_job *j, size_t tap) {
     const ptn_conv2d_shape *s = j->shape;
     const size_t left = s->kw - tap;
-    if (s->dilation_w != 1 || s->c < j->vector || s->stride_w > 2) return 1;
+    if (s->dilation_w != 1 || s->stride_w > 2) return 1;
     if (s->pad_left > GROUPED_EDGE || s->pad_right > GROUPED_EDGE) return 1;
     if (s->stride_w == 2) return left >= GROUPED_TAPS ? GROUPED_TAPS : 1;
     return ptn_min(left, GROUPED_TAPS);
@@ -217,31 +222,31 @@ static const float *row_at(const ptn_conv2d_shape *s, const float *image, size_t
     return image + (position - s->pad_top) * s->w * s->c;
 }
 
-// Pixels that the next row of outputs is the first to read.
-static void look_ahead(const grouped_job *j, const float *image, size_t oy, grouped_tile_args *a) {
+// Kernels of one row are done with a line so soon that the next row's should come in meanwhile;
+// with more rows, asking for lines costs more than it gains. Returns the first of them or NULL.
+static const float *look_ahead(const grouped_job *j, const float *image, size_t oy,
+                               grouped_tile_args *a) {
     const ptn_conv2d_shape *s = j->shape;
     const grouped_taps *run = a->run;
-    const float *row =
-        row_at(s, image, (oy + 1) * s->stride_h + (s->kh - 1) * s->dilation_h);
-    const size_t pixels = run->step / s->c, begin = run->begin * pixels;
+    const float *row = s->kh == 1 ? row_at(s, image, (oy + 1) * s->stride_h) : NULL;
     a->ahead_count = 0;
-    if (!row || run->begin >= run->end) return;
-    a->ahead = row + run->offset + (ptrdiff_t)(begin * s->c);
-    a->ahead_count = (run->end - run->begin) * pixels;
-    const size_t rest = s->w - (size_t)(a->ahead - row) / s->c;
-    a->ahead_count = ptn_min(a->ahead_count, rest);
+    if (!row || run->begin >= run->end) return NULL;
+    a->ahead_count = run->end - run->begin;
+    return row + run->offset + (ptrdiff_t)(run->begin * run->step);
 }
 
-// Rows [first, last) of one block, `columns` outputs wide from `ox` on.
-static void run_tiles(const grouped_job *j, size_t sample, size_t block, const size_t rows[2],
-                      size_t ox, size_t columns, char *scratch) {
+// `columns` outputs from `ox` on, of some rows and blocks.
+static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
+                      const size_t blocks[2], size_t ox, size_t columns, char *scratch) {
     const ptn_conv2d_shape *s = j->shape;
     const ptn_conv2d_epilogue *e = j->epilogue;
-    const size_t channel = block * j->vector, in = s->c / s->groups;
+    const size_t in = s->c / s->groups, block_floats = j->vector * s->kh * s->kw * in;
     const float *image = j->x + sample * s->h * s->w * s->c;
+    const float *weights = j->packed + sample * j->packed_stride;
+    const float *bias = e->bias ? e->bias + sample * e->bias_stride : NULL;
+    const float *gate = e->gate ? e->gate + sample * s->k : NULL;
     const float **addresses = (const float **)scratch;
     grouped_taps *runs = (grouped_taps *)(scratch + ptn_round_64(s->kh * sizeof(float *)));
-    const grouped_block place = block_at(s, j->vector, block);
     grouped_tile_args a = {
         .kh = s->kh,
         .kw = s->kw,
@@ -251,14 +256,7 @@ static void run_tiles(const grouped_job *j, size_t sample, size_t block, const s
         .zeros = j->zeros,
         .run = runs,
         .runs = find_runs(j, ox, columns, runs),
-        .from = place.from,
-        .span = place.span,
-        .lanes_from = place.lanes,
-        .weights = j->packed + sample * j->packed_stride + channel * s->kh * s->kw * in,
-        .lanes = ptn_min(j->vector, s->k - channel),
         .out_step = s->k,
-        .bias = e->bias ? e->bias + sample * e->bias_stride + channel : NULL,
-        .gate = e->gate ? e->gate + sample * s->k + channel : NULL,
         .has_residual = e->residual != NULL,
         .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
         .residual_last = e->residual_after_activation,
@@ -268,10 +266,21 @@ static void run_tiles(const grouped_job *j, size_t sample, size_t block, const s
     for (size_t oy = rows[0]; oy < rows[1]; oy++) {
         for (size_t i = 0; i < s->kh; i++)
             addresses[i] = row_at(s, image, oy * s->stride_h + i * s->dilation_h);
-        look_ahead(j, image + place.from, oy, &a);
+        const float *ahead = look_ahead(j, image, oy, &a);
         const size_t pixel = (sample * j->plan->out_h + oy) * j->plan->out_w + ox;
-        a.out = j->y + pixel * s->k + channel;
-        (*j->tiles)[columns - 1](&a);
+        for (size_t b = blocks[0]; b < blocks[1]; b++) {
+            const size_t channel = b * j->vector;
+            a.from = j->block[b].from;
+            a.span = j->block[b].span;
+            a.lanes_from = j->block[b].lanes;
+            a.lanes = ptn_min(j->vector, s->k - channel);
+            a.weights = weights + b * block_floats;
+            a.bias = bias ? bias + channel : NULL;
+            a.gate = gate ? gate + channel : NULL;
+            a.ahead = ahead ? ahead + a.from : NULL;
+            a.out = j->y + pixel * s->k + channel;
+            (*j->tiles)[columns - 1](&a);
+        }
     }
 }
 
@@ -306,12 +315,11 @@ static void run_task(void *context, size_t index, int thread) {
         channels[i] = ptn_min(s->k, blocks[i] * j->vector);
     }
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
-    for (size_t b = blocks[0]; b < blocks[1]; b++)
-        for (size_t t = tiles[0]; t < tiles[1]; t++) {
-            const size_t ox = part_begin(j->plan->out_w, j->columns, t);
-            const size_t end = part_begin(j->plan->out_w, j->columns, t + 1);
-            run_tiles(j, sample, b, rows, ox, end - ox, scratch);
-        }
+    for (size_t t = tiles[0]; t < tiles[1]; t++) {
+        const size_t ox = part_begin(j->plan->out_w, j->columns, t);
+        const size_t end = part_begin(j->plan->out_w, j->columns, t + 1);
+        run_tiles(j, sample, rows, blocks, ox, end - ox, scratch);
+    }
     if (j->activate) activate(j, sample, rows, columns, channels);
 }
 
@@ -353,10 +361,12 @@ ptn_status ptn_conv2d_grouped(const ptn_runtime *runtime, const ptn_conv2d_shape
                      .vector = ptn_isa_vector_floats(runtime->isa),
                      .columns = ptn_div_up(plan->out_w, tile_columns(runtime->isa)),
                      .zeros = (const float *)scratch,
-                     .thread_scratch = scratch + zeros_bytes(shape),
+                     .block = (grouped_block *)(scratch + zeros_bytes(shape)),
                      .thread_bytes = thread_bytes(shape)};
     memset(scratch, 0, zeros_bytes(shape));
+    j.thread_scratch = scratch + zeros_bytes(shape) + blocks_bytes(runtime->isa, shape);
     j.blocks = ptn_div_up(shape->k, j.vector);
+    for (size_t b = 0; b < j.blocks; b++) j.block[b] = block_at(shape, j.vector, b);
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
     cut(&j);

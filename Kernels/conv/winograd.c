@@ -14,6 +14,8 @@ static const size_t BLOCK_CACHE = 896 << 10;
 // Weights beyond the second-level cache cost more to read for each such block than transformed data
 // cost in the next cache: blocks become as large as the bound on scratch memory allows.
 static const size_t LARGE_WEIGHTS = 3 << 20, LARGE_BLOCK = 7 << 20;
+// Weights up to here stay in the second-level cache beside a block.
+static const size_t SMALL_WEIGHTS = 1 << 20;
 
 bool ptn_conv2d_winograd_applies(const ptn_conv2d_shape *s) {
     return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->groups == 1 &&
@@ -21,7 +23,7 @@ bool ptn_conv2d_winograd_applies(const ptn_conv2d_shape *s) {
 }
 
 ptn_wino_cut ptn_wino_cut_for(const ptn_wino_form *form, ptn_isa isa, const ptn_conv2d_shape *s,
-                              size_t out_h, size_t out_w) {
+                              size_t out_h, size_t out_w, size_t threads) {
     ptn_wino_cut c = {.panels = ptn_panels_for(isa, s->k),
                       .phases_h = ptn_min(s->dilation_h, out_h),
                       .phases_w = ptn_min(s->dilation_w, out_w)};
@@ -29,10 +31,23 @@ ptn_wino_cut ptn_wino_cut_for(const ptn_wino_form *form, ptn_isa isa, const ptn_
     c.tiles_w = ptn_div_up(ptn_div_up(out_w, s->dilation_w), form->outputs);
     c.tiles = c.phases_h * c.phases_w * c.tiles_h * c.tiles_w;
     const size_t pixel = form->planes * sizeof(float);
-    size_t fit = ptn_max(PTN_TILE_MAX_ROWS / 2, BLOCK_CACHE / (pixel * (s->c + c.panels.width)));
-    c.by_plane = fit < c.tiles && pixel * s->c * c.panels.padded > LARGE_WEIGHTS;
-    if (c.by_plane) fit = ptn_max(fit, LARGE_BLOCK / (pixel * (s->c + c.panels.padded)));
+    const size_t weights = pixel * s->c * c.panels.padded;
+    // Fewer than six tiles only where the bound on scratch memory asks for it.
+    const size_t large = ptn_max(1, LARGE_BLOCK / (pixel * (s->c + c.panels.padded)));
+    const size_t fit = ptn_max(ptn_min(large, PTN_TILE_MAX_ROWS / 2),
+                               BLOCK_CACHE / (pixel * (s->c + c.panels.width)));
     c.blocks = ptn_div_up(c.tiles, fit);
+    c.by_plane = c.blocks > 1 && weights > LARGE_WEIGHTS;
+    // Blocks are shared out among threads. Where there are too few, they become smaller while the
+    // weights stay in the second-level cache; else the threads share planes.
+    if (threads > 1 && !c.by_plane && weights <= SMALL_WEIGHTS) {
+        const size_t most = ptn_max(1, c.tiles / PTN_TILE_MAX_ROWS);
+        c.blocks = ptn_max(c.blocks, ptn_min(most, ptn_div_up(4 * threads, s->n)));
+        if (s->n % threads != 0) c.blocks = ptn_min(c.tiles, ptn_div_up(c.blocks, threads) * threads);
+    } else if (s->n * c.blocks < 2 * threads) {
+        c.by_plane = threads > 1;
+    }
+    if (c.by_plane) c.blocks = ptn_div_up(c.tiles, large);
     c.block_tiles = ptn_div_up(c.tiles, c.blocks);
     return c;
 }
@@ -52,29 +67,19 @@ static size_t table_bytes(const ptn_wino_cut *c) {
            ptn_round_64(PTN_TILE_MAX_ROWS * sizeof(float *));
 }
 
-// With few blocks per thread the panels are shared out too, and all blocks are transformed before.
-static bool shares_panels(const ptn_wino_cut *c, const ptn_conv2d_shape *s, int threads) {
-    return threads > 1 && !c->by_plane && s->n * c->blocks < 4 * (size_t)threads;
-}
-
-// How many sets of transformed pixels and of products there are at a time.
-static size_t input_sets(const ptn_wino_cut *c, const ptn_conv2d_shape *s, int threads) {
-    if (c->by_plane) return 1;
-    return shares_panels(c, s, threads) ? s->n * c->blocks : (size_t)threads;
-}
-
-static size_t product_sets(const ptn_wino_cut *c, int threads) {
+// How many blocks are worked on at a time.
+static size_t block_sets(const ptn_wino_cut *c, int threads) {
     return c->by_plane ? 1 : (size_t)threads;
 }
 
 size_t ptn_conv2d_winograd_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
                                    const ptn_conv2d_plan *plan) {
     const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
-    const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w);
+    const size_t threads = (size_t)plan->threads;
+    const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, threads);
     return ptn_round_64(s->c * sizeof(float)) +
-           input_sets(&c, s, plan->threads) * pixels_bytes(form, &c, s) +
-           product_sets(&c, plan->threads) * products_bytes(form, &c) +
-           (size_t)plan->threads * table_bytes(&c);
+           block_sets(&c, plan->threads) * (pixels_bytes(form, &c, s) + products_bytes(form, &c)) +
+           threads * table_bytes(&c);
 }
 
 typedef struct winograd_job {
@@ -101,14 +106,14 @@ typedef struct block {
     float *products;             // [plane][tile][width]
 } block;
 
-static block block_at(const winograd_job *j, size_t index, size_t input, size_t product) {
+static block block_at(const winograd_job *j, size_t index, size_t set) {
     const ptn_wino_cut *c = &j->cut;
     const size_t at = index % c->blocks, each = c->tiles / c->blocks, rest = c->tiles % c->blocks;
     return (block){.sample = index / c->blocks,
                    .first = each * at + ptn_min(at, rest),
                    .tiles = each + (at < rest),
-                   .u = (float *)(j->inputs + input * pixels_bytes(j->form, c, j->shape)),
-                   .products = (float *)(j->products + product * products_bytes(j->form, c))};
+                   .u = (float *)(j->inputs + set * pixels_bytes(j->form, c, j->shape)),
+                   .products = (float *)(j->products + set * products_bytes(j->form, c))};
 }
 
 // Where a tile's outputs lie in its image. With dilation d, outputs d apart belong together.
@@ -262,28 +267,12 @@ static void run_panel(const winograd_job *j, const block *b, size_t index, int t
 // One block with all its panels.
 static void run_block(void *context, size_t index, int thread) {
     const winograd_job *j = context;
-    const block b = block_at(j, index, (size_t)thread, (size_t)thread);
+    const block b = block_at(j, index, (size_t)thread);
     for (size_t t = 0; t < b.tiles; t++) transform_tile(j, &b, t);
     for (size_t p = 0; p < j->cut.panels.count; p++) run_panel(j, &b, p, thread);
 }
 
-// Few blocks: tiles are shared out, then pairs of a block and a panel.
-static void run_tile(void *context, size_t index, int thread) {
-    (void)thread;
-    const winograd_job *j = context;
-    const size_t at = index / j->cut.block_tiles, tile = index % j->cut.block_tiles;
-    const block b = block_at(j, at, at, 0);
-    if (tile < b.tiles) transform_tile(j, &b, tile);
-}
-
-static void run_block_panel(void *context, size_t index, int thread) {
-    const winograd_job *j = context;
-    const size_t at = index / j->cut.panels.count;
-    const block b = block_at(j, at, at, (size_t)thread);
-    run_panel(j, &b, index % j->cut.panels.count, thread);
-}
-
-// Large weights: all threads work on one block, and each plane's weights are read once for it.
+// All threads work on one block, and each plane's weights are read once for it.
 typedef struct block_job {
     const winograd_job *job;
     block b;
@@ -319,7 +308,7 @@ static void run_block_back(void *context, size_t tile, int thread) {
 
 static void run_by_plane(const winograd_job *j, int threads, size_t blocks) {
     for (size_t index = 0; index < blocks; index++) {
-        block_job k = {.job = j, .b = block_at(j, index, 0, 0)};
+        block_job k = {.job = j, .b = block_at(j, index, 0)};
         ptn_parallel(threads, k.b.tiles, run_block_tile, &k);
         ptn_parallel(threads, j->form->planes, run_block_plane, &k);
         ptn_parallel(threads, k.b.tiles, run_block_back, &k);
@@ -338,7 +327,8 @@ ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                       .plan = plan,
                       .epilogue = epilogue,
                       .form = form,
-                      .cut = ptn_wino_cut_for(form, runtime->isa, shape, plan->out_h, plan->out_w),
+                      .cut = ptn_wino_cut_for(form, runtime->isa, shape, plan->out_h, plan->out_w,
+                                              (size_t)threads),
                       .isa = runtime->isa,
                       .input = ptn_wino_input_for(form, runtime->isa),
                       .output = ptn_wino_output_for(form, runtime->isa),
@@ -351,17 +341,13 @@ ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
         j.activate = ptn_activate_row[runtime->isa];
     memset(scratch, 0, shape->c * sizeof(float));
     j.inputs = scratch + ptn_round_64(shape->c * sizeof(float));
-    j.products = j.inputs + input_sets(&j.cut, shape, threads) * pixels_bytes(form, &j.cut, shape);
-    j.tables = j.products + product_sets(&j.cut, threads) * products_bytes(form, &j.cut);
+    j.products = j.inputs + block_sets(&j.cut, threads) * pixels_bytes(form, &j.cut, shape);
+    j.tables = j.products + block_sets(&j.cut, threads) * products_bytes(form, &j.cut);
     const size_t blocks = shape->n * j.cut.blocks;
-    if (j.cut.by_plane) {
+    if (j.cut.by_plane)
         run_by_plane(&j, threads, blocks);
-    } else if (shares_panels(&j.cut, shape, threads)) {
-        ptn_parallel(threads, blocks * j.cut.block_tiles, run_tile, &j);
-        ptn_parallel(threads, blocks * j.cut.panels.count, run_block_panel, &j);
-    } else {
+    else
         ptn_parallel(threads, blocks, run_block, &j);
-    }
     ptn_scratch_release(scratch);
     return PTN_OK;
 }

@@ -37,15 +37,15 @@ const ptn_wino_form *ptn_wino_form_of(ptn_conv2d_algorithm algorithm);
 ptn_wino_input_fn ptn_wino_input_for(const ptn_wino_form *form, ptn_isa isa);
 ptn_wino_output_fn ptn_wino_output_for(const ptn_wino_form *form, ptn_isa isa);
 
-// How a convolution is cut. All of it follows from the shape and the instruction set.
+// How a convolution is cut. No result depends on it.
 typedef struct ptn_wino_cut {
     ptn_panels panels;
     size_t phases_h, phases_w;      // a dilated image is that many images, interleaved
     size_t tiles_h, tiles_w, tiles; // of one phase; of one image with all phases
     size_t blocks, block_tiles;     // per image; tiles of the largest block
-    bool by_plane; // large weights: blocks beyond the second-level cache, one plane after the other
+    bool by_plane; // blocks beyond the second-level cache, plane by plane, for all threads together
 } ptn_wino_cut;
 ptn_wino_cut ptn_wino_cut_for(const ptn_wino_form *form, ptn_isa isa, const ptn_conv2d_shape *shape,
-                              size_t out_h, size_t out_w);
+                              size_t out_h, size_t out_w, size_t threads);
 
 #endif

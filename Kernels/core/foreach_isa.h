@@ -8,8 +8,8 @@
 // The file named by PTN_SOURCE is included once per variant that this build can hold, each time
 // with the compiler's target set, with `PTN_NAME(f)` giving `f_avx2` and so on, and with the
 // vector vocabulary of simd_ops.h. It must not contain OpenMP pragmas (see parallel.c), and the only
-// header it may include is vmath.h, which is made for it: others belong in the .c file, before this
-// one.
+// headers it may include are those made for it, vmath.h and sampling/corners.inc: others belong in
+// the .c file, before this one.
 // Afterwards `PTN_TABLE(f)` lists the variants of `f` in the order of `ptn_isa`, NULL for those
 // that this build does not hold.
 #include "simd.h"

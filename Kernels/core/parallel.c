@@ -15,22 +15,36 @@ extern void kmp_set_blocktime(int milliseconds);
 #include <dispatch/dispatch.h>
 #endif
 
+// Part of a job's tasks, on a cache line of its own.
+typedef struct share {
+    _Alignas(64) atomic_size_t next;
+    size_t end;
+} share;
+
+enum { MOST_SHARES = 64 };
+
 typedef struct job {
     ptn_task body;
     void *context;
-    size_t tasks;
-    atomic_size_t next;
+    size_t shares;
     atomic_int joined;
+    share share[MOST_SHARES];
 } job;
 
-// Takes tasks until none is left. A counter rather than a static split: on a shared machine one
-// core is often slower, and no result depends on who computes it.
+// Every thread begins with its own share, the same part of the work in every job: rows of a map that
+// it computed in one layer are still in its cache when the next layer reads them. Then it helps the
+// others, since on a shared machine one core is often slower. No result depends on who computes it.
 static void work(job *j, int thread) {
-    for (bool first = true;; first = false) {
-        size_t index = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-        if (index >= j->tasks) return;
-        if (first) atomic_fetch_add_explicit(&j->joined, 1, memory_order_relaxed);
-        j->body(j->context, index, thread);
+    bool first = true;
+    for (size_t turn = 0; turn < j->shares; turn++) {
+        share *s = &j->share[((size_t)thread + turn) % j->shares];
+        for (;;) {
+            const size_t index = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+            if (index >= s->end) break;
+            if (first) atomic_fetch_add_explicit(&j->joined, 1, memory_order_relaxed);
+            first = false;
+            j->body(j->context, index, thread);
+        }
     }
 }
 
@@ -70,7 +84,17 @@ int ptn_parallel(int threads, size_t tasks, ptn_task body, void *context) {
         for (size_t i = 0; i < tasks; i++) body(context, i, 0);
         return 1;
     }
-    job j = {.body = body, .context = context, .tasks = tasks};
+    job j; // not cleared: most shares are never looked at
+    j.body = body;
+    j.context = context;
+    atomic_init(&j.joined, 0);
+    j.shares = threads < MOST_SHARES ? (size_t)threads : MOST_SHARES;
+    const size_t each = tasks / j.shares, rest = tasks % j.shares;
+    for (size_t i = 0, next = 0; i < j.shares; i++) {
+        atomic_init(&j.share[i].next, next);
+        next += each + (i < rest);
+        j.share[i].end = next;
+    }
     run_team(&j, threads);
     return atomic_load(&j.joined);
 }

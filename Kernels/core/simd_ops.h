@@ -116,7 +116,9 @@ PTN_INLINE vf vpick2(vf a, vf b, vi i) {
 #else
 PTN_INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
 PTN_INLINE vf vpick(vf v, vi i) { return (vf){v[i[0]], v[i[1]], v[i[2]], v[i[3]]}; }
-PTN_INLINE vf vpick2(vf a, vf b, vi i) { return vselect((vi)(i < 4), vpick(a, i & 3), vpick(b, i & 3)); }
+PTN_INLINE vf vpick2(vf a, vf b, vi i) {
+    return vselect((vi)(i < 4), vpick(a, i & 3), vpick(b, i & 3));
+}
 PTN_INLINE vf vround(vf v) {
     // Adding and taking away 1.5 * 2^23 rounds to nearest even in the current rounding mode.
     const vf magic = vset(12582912.0f);

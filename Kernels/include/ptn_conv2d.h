@@ -5,7 +5,8 @@
 //                              * weights[k, c, i, j],        g = k / (K/G)
 //
 // with x = 0 outside the image. The sum runs over taps (i, j) row by row and over channels within
-// a tap, in that order, for every output and every thread count.
+// a tap, in that order, for every output and every thread count. For narrow groups it runs, within a
+// row of taps, over runs of up to three of them, in a run over the channels, and then over its taps.
 #ifndef PTN_CONV2D_H
 #define PTN_CONV2D_H
 
@@ -45,19 +46,23 @@ typedef enum ptn_conv2d_algorithm {
     PTN_CONV2D_WINOGRAD_6X6 = 3,
     // Groups narrower than a vector: one vector of outputs spans several of them.
     PTN_CONV2D_GROUPED = 4,
+    // At most eight output channels: vectors run along the input channels. A lane adds up channels of
+    // its own, and lanes are added at the end.
+    PTN_CONV2D_NARROW = 5,
 } ptn_conv2d_algorithm;
-#define PTN_CONV2D_ALGORITHMS 5
+#define PTN_CONV2D_ALGORITHMS 6
 
 // Everything that follows from a shape.
 typedef struct ptn_conv2d_plan {
     ptn_conv2d_algorithm algorithm;
     size_t out_h, out_w;
     size_t packed_floats; // length of one set of packed weights
-    // For all threads. Winograd: about 1 MiB each for transformed tiles (or six tiles of all
-    // channels, 864 or 1,536 bytes per channel, where that is more); when few blocks are shared, up
-    // to four times as much; with large weights 7 MiB for all threads together. Others: at most 1.25 MiB each for row addresses (kernels of more
-    // than 5,000 taps need 200 bytes per tap), and one row of zeros and two small tables,
-    // 4 * c + 8 * (out_h * kh + out_w * kw) bytes, for all together.
+    // For all threads. Winograd: at most 8 MiB for up to 20,000 input and output channels together;
+    // about 1 MiB each for transformed tiles, or 7 MiB for all threads. Others: at most 1.25 MiB each
+    // for row addresses (kernels of more than 5,000 taps need 200 bytes per tap), and one row of zeros
+    // and two small tables, 4 * c + 8 * out_h * kh + 16 * kw bytes, for all together.
+    // Narrow groups: 4 * c + 20 * k bytes for all together, 8 * kh + 56 * kw bytes each, in whole cache
+    // lines. Few output channels: 4 * c bytes, and 64 per tap each.
     size_t scratch_bytes;
     double multiply_adds; // taps that fall outside the image included
     // By algorithm: cycles that one sample is estimated to take on one core that does two vector

@@ -38,8 +38,10 @@ size_t ptn_isa_vector_floats(ptn_isa isa);
 int ptn_physical_cores(void);
 
 // Runs `body(context, index, thread)` for every index in [0, tasks) on at most `threads` threads,
-// the caller among them. Tasks are handed out in order of index as threads become free, so a body
-// must not depend on which thread runs it; `thread` is in [0, threads) and names private scratch.
+// the caller among them. Each thread begins with its own contiguous part of the tasks, in order of
+// index, and then takes from the others' parts, so a body must not depend on which thread runs it;
+// `thread` is in [0, threads) and names private scratch. Drivers that number tasks from the top of
+// the map down find the rows of the layer before in the cache of the core that made them.
 // Returns the number of threads that took part. Re-entrant.
 typedef void (*ptn_task)(void *context, size_t index, int thread);
 int ptn_parallel(int threads, size_t tasks, ptn_task body, void *context);

@@ -16,6 +16,8 @@ public final class EfficientNetLite0: Layer {
 
     private let stem, head: EfficientNetConv
     private let blocks: [EfficientNetLiteBlock]
+    // The stem and the first block together: the largest map is the stem's.
+    private let entry: FusedConv2dChain
     private let classifier: Linear
 
     /// A network with seeded initial values.
@@ -35,6 +37,7 @@ public final class EfficientNetLite0: Layer {
             }
         }
         self.blocks = blocks
+        entry = try FusedConv2dChain([stem.fused] + blocks[0].stages)
         head = try EfficientNetConv(from: channels, to: 1280, kernel: 1, activation: .relu6)
         classifier = try Linear(inputFeatures: 1280, outputFeatures: classes)
     }
@@ -50,8 +53,8 @@ public final class EfficientNetLite0: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        var y = try stem.fused(x)
-        for block in blocks { y = try block(y) }
+        var y = try entry(x)
+        for block in blocks.dropFirst() { y = try block(y) }
         return try classifier(try Operations.globalAveragePool(try head.fused(y)))
     }
 }
@@ -82,7 +85,10 @@ struct EfficientNetConv: Sendable {
 private final class EfficientNetLiteBlock: Layer {
     private let expand: EfficientNetConv?
     private let depthwise, project: EfficientNetConv
+    private let chain: FusedConv2dChain
     private let adds: Bool
+    /// The convolutions in order.
+    let stages: [FusedConv2d]
 
     init(
         from inputs: Int, to outputs: Int, kernel: Int, stride: Int, expansion: Int
@@ -96,6 +102,8 @@ private final class EfficientNetLiteBlock: Layer {
             activation: .relu6)
         project = try EfficientNetConv(
             from: hidden, to: outputs, kernel: 1, activation: .identity)
+        stages = (expand.map { [$0.fused] } ?? []) + [depthwise.fused, project.fused]
+        chain = try FusedConv2dChain(stages)
         adds = stride == 1 && inputs == outputs
     }
 
@@ -106,8 +114,7 @@ private final class EfficientNetLiteBlock: Layer {
     }
 
     func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        let wide = try expand?.fused(x) ?? x
-        return try project.fused(try depthwise.fused(wide), residual: adds ? x : nil)
+        try chain(x, residual: adds ? x : nil)
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Protean
 
 /// The thousand classes of ImageNet's 2012 challenge.
 enum ImageNet {
@@ -10,4 +11,9 @@ enum ImageNet {
         else { return [] }
         return text.split(separator: "\n").map(String.init)
     }()
+
+    /// How torchvision prepares images for its first generation of weights (`IMAGENET1K_V1`).
+    static let torchvisionPreprocessing = ImagePreprocessing(
+        resizeShorterSide: 256, interpolation: .bilinear, cropHeight: 224, cropWidth: 224,
+        mean: ImagePreprocessing.imageNetMean, deviation: ImagePreprocessing.imageNetDeviation)
 }

@@ -12,93 +12,105 @@ public final class MobileNetV2: Layer {
         (6, 320, 1, 1),
     ]
 
-    private let features: Sequential
+    private let stem, last: MobileNetV2Conv
+    private let blocks: [MobileNetV2Block]
+    // The stem and the first block together: the largest map is the stem's.
+    private let entry: FusedConv2dChain
+    private let avgpool = GlobalAveragePool2d()
     private let classifier: Linear
 
     /// A network with seeded initial values.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(classes: Int = 1000) throws(ProteanError) {
-        var layers: [any Layer] = [
-            try Self.convolution(from: 3, to: 32, kernel: 3, stride: 2)
-        ]
+        stem = try MobileNetV2Conv(from: 3, to: 32, kernel: 3, stride: 2)
+        var blocks: [MobileNetV2Block] = []
         var channels = 32
         for (expansion, width, repeats, stride) in Self.stages {
             for index in 0..<repeats {
-                layers.append(
+                blocks.append(
                     try MobileNetV2Block(
                         from: channels, to: width, stride: index == 0 ? stride : 1,
                         expansion: expansion))
                 channels = width
             }
         }
-        layers.append(try Self.convolution(from: channels, to: 1280, kernel: 1))
-        features = try Sequential(layers)
+        self.blocks = blocks
+        entry = try FusedConv2dChain([stem.fused] + blocks[0].stages)
+        last = try MobileNetV2Conv(from: channels, to: 1280, kernel: 1)
         classifier = try Linear(inputFeatures: 1280, outputFeatures: classes)
     }
 
-    /// Convolution, batch norm and ReLU6.
-    static func convolution(
-        from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1, groups: Int = 1
-    ) throws(ProteanError) -> Sequential {
-        try Sequential { () throws(ProteanError) in
-            try Conv2d(
-                inputChannels: inputs, outputChannels: outputs, kernelSize: Size2d(kernel),
-                stride: Size2d(stride), padding: .symmetric(kernel / 2), groups: groups,
-                bias: false)
-            try BatchNorm2d(channels: outputs)
-            ReLU6()
-        }
-    }
-
-    /// `features` and `classifier.1` (`classifier.0` is a dropout).
+    /// `features.0`, `features.1`, … and `classifier.1` (`classifier.0` is a dropout).
     public var submodules: [NamedModule] {
-        [NamedModule("features", features), NamedModule("classifier.1", classifier)]
+        stem.named("features.0")
+            + blocks.enumerated().map { NamedModule("features.\($0.offset + 1)", $0.element) }
+            + last.named("features.\(blocks.count + 1)")
+            + [NamedModule("classifier.1", classifier)]
     }
 
     /// The classes' logits.
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        try classifier(try Operations.globalAveragePool(try features(x)))
+        var y = try entry(x)
+        for block in blocks.dropFirst() { y = try block(y) }
+        return try classifier(try avgpool(try last.fused(y)))
+    }
+}
+
+/// Convolution, batch norm and ReLU6.
+private struct MobileNetV2Conv: Sendable {
+    let conv: Conv2d
+    let norm: BatchNorm2d
+    let fused: FusedConv2d
+
+    init(
+        from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1, groups: Int = 1,
+        activation: Activation = .relu6
+    ) throws(ProteanError) {
+        conv = try Conv2d(
+            inputChannels: inputs, outputChannels: outputs, kernelSize: Size2d(kernel),
+            stride: Size2d(stride), padding: .symmetric(kernel / 2), groups: groups, bias: false)
+        norm = try BatchNorm2d(channels: outputs)
+        fused = try FusedConv2d(conv, norm, activation)
+    }
+
+    func named(_ path: String) -> [NamedModule] {
+        [NamedModule("\(path).0", conv), NamedModule("\(path).1", norm)]
     }
 }
 
 /// Expand 1 × 1, depthwise 3 × 3, project 1 × 1; plus the input where shapes allow.
 private final class MobileNetV2Block: Layer {
-    private let head: Sequential
-    private let project: Conv2d
-    private let norm: BatchNorm2d
-    private let fused: FusedConv2d
-    private let parts: [NamedModule]
+    let submodules: [NamedModule]
+    /// The convolutions in order.
+    let stages: [FusedConv2d]
+    private let chain: FusedConv2dChain
     private let adds: Bool
 
     init(from inputs: Int, to outputs: Int, stride: Int, expansion: Int) throws(ProteanError) {
         let hidden = inputs * expansion
-        var layers: [any Layer] = []
-        if expansion != 1 {
-            layers.append(try MobileNetV2.convolution(from: inputs, to: hidden, kernel: 1))
-        }
-        layers.append(
-            try MobileNetV2.convolution(
+        var head: [MobileNetV2Conv] = []
+        if expansion != 1 { head.append(try MobileNetV2Conv(from: inputs, to: hidden, kernel: 1)) }
+        head.append(
+            try MobileNetV2Conv(
                 from: hidden, to: hidden, kernel: 3, stride: stride, groups: hidden))
-        head = try Sequential(layers)
-        project = try Conv2d(
-            inputChannels: hidden, outputChannels: outputs, kernelSize: 1, bias: false)
-        norm = try BatchNorm2d(channels: outputs)
-        fused = try FusedConv2d(project, norm)
+        let project = try MobileNetV2Conv(
+            from: hidden, to: outputs, kernel: 1, activation: .identity)
+        stages = (head + [project]).map(\.fused)
+        chain = try FusedConv2dChain(stages)
         adds = stride == 1 && inputs == outputs
-        let count = layers.count
-        parts =
-            head.submodules.map { NamedModule("conv.\($0.name)", $0.module) } + [
-                NamedModule("conv.\(count)", project), NamedModule("conv.\(count + 1)", norm),
+        // The projection has no activation, hence lies one level higher.
+        submodules =
+            head.enumerated().flatMap { $0.element.named("conv.\($0.offset)") } + [
+                NamedModule("conv.\(head.count)", project.conv),
+                NamedModule("conv.\(head.count + 1)", project.norm),
             ]
     }
 
-    var submodules: [NamedModule] { parts }
-
     func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        try fused(try head(x), residual: adds ? x : nil)
+        try chain(x, residual: adds ? x : nil)
     }
 }
 
@@ -108,13 +120,7 @@ struct MobileNetV2Plugin: ModelPlugin {
     let summary = "MobileNetV2 for ImageNet, torchvision's keys (arXiv 1801.04381)"
     let inputShape = [1, 224, 224, 3]
     var classNames: [String] { ImageNet.classNames }
-
-    var preprocessing: ImagePreprocessing? {
-        ImagePreprocessing(
-            resizeShorterSide: 256, interpolation: .bilinear, cropHeight: 224, cropWidth: 224,
-            mean: ImagePreprocessing.imageNetMean,
-            deviation: ImagePreprocessing.imageNetDeviation)
-    }
+    var preprocessing: ImagePreprocessing? { ImageNet.torchvisionPreprocessing }
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
         try configuration.requireOnly(known: ["num_classes"])

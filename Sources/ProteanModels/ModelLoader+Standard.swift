@@ -5,7 +5,7 @@ extension ModelRegistry {
     public static func standard() -> ModelRegistry {
         ModelRegistry(
             [ProteanTinyPlugin()] + CIFARResNetPlugin.all
-                + [MobileNetV2Plugin(), EfficientNetLite0Plugin()])
+                + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()])
     }
 }
 

@@ -76,7 +76,8 @@ public struct ModelLoader: Sendable {
     }
 
     /// The model `name` with the weights that its plug-in brings along, else with seeded initial
-    /// values: random, but the same in every run. ``Model/source`` says which.
+    /// values: random, but the same in every run (``Module/initializeWeights(seed:)``).
+    /// ``Model/source`` says which.
     ///
     /// - Throws: as ``load(_:as:configuration:)``.
     public func makeModel(
@@ -90,6 +91,7 @@ public struct ModelLoader: Sendable {
         }
         let module = try plugin.makeModel(configuration: configuration)
         module.assignLabels()
+        try module.initializeWeights()
         return Model(plugin: plugin, module: module, source: Model.seededSource)
     }
 

@@ -1,4 +1,7 @@
-/// Initial values for a model that is not loaded from a file. The same seed gives the same values.
+import CProteanKernels
+
+/// Initial values for a model that is not loaded from a file. The same seed gives the same values,
+/// SplitMix64's numbers.
 enum Initializer {
     /// Uniform in ±1/√fanIn: PyTorch's default for convolutions and linear layers.
     static func uniform(
@@ -12,15 +15,50 @@ enum Initializer {
     static func uniform(
         _ shape: [Int], in range: ClosedRange<Float>, seed: UInt64
     ) throws(ProteanError) -> Tensor {
-        var generator = SplitMix64(seed: seed)
-        let count = try Shape.elementCount(shape, layer: "Initializer")
         let tensor = try Tensor(uninitialized: shape, for: "Initializer")
-        let width = range.upperBound - range.lowerBound
-        for i in 0..<count {
-            let unit = Float(generator.next() >> 40) * 0x1p-24
-            tensor.storage!.base[i] = range.lowerBound + width * unit
+        if let storage = tensor.storage {
+            ptn_fill_uniform(
+                seed, range.lowerBound, range.upperBound, tensor.count, storage.base)
         }
         return tensor
+    }
+}
+
+extension Module {
+    /// Gives the weights of all convolutions and linear layers below this module fresh values:
+    /// uniform with variance 2 / inputs per output, so that signals neither fade nor grow through
+    /// rectified layers, however many there are.
+    ///
+    /// He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", arXiv 1502.01852. Everything else keeps
+    /// its values: biases, and the scales and statistics of norms. Values follow from the seed and
+    /// the weight's path (SplitMix64 on the path's 64-bit FNV-1a hash plus the seed), so they are
+    /// the same in every run.
+    /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
+    public func initializeWeights(seed: UInt64 = 0) throws(ProteanError) {
+        for (path, weight) in rectifierWeights(prefix: "") {
+            let fanIn = weight.shape.dropFirst().reduce(1, *)
+            let bound = (6 / Float(max(1, fanIn))).squareRoot()
+            let values = try Initializer.uniform(
+                weight.shape, in: -bound...bound, seed: Initializer.seed(path) &+ seed)
+            try weight.set(values)
+        }
+    }
+
+    /// The weights of convolutions and linear layers, each with its path.
+    private func rectifierWeights(prefix: String) -> [(path: String, weight: Parameter)] {
+        let own = (self as? Conv2d)?.weight ?? (self as? Linear)?.weight
+        let path = prefix.appendingPath("weight")
+        return (own.map { [(path, $0)] } ?? [])
+            + submodules.flatMap {
+                $0.module.rectifierWeights(prefix: prefix.appendingPath($0.name))
+            }
+    }
+}
+
+extension Initializer {
+    /// A seed for the parameter at `path`, so that different paths get different values.
+    fileprivate static func seed(_ path: String) -> UInt64 {
+        path.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
     }
 }
 

@@ -9,23 +9,21 @@ public final class Parameter: Sendable {
     /// The declared shape.
     public let shape: [Int]
 
-    private struct State {
-        var value: Tensor
-        var version: Int
-    }
-    private let state: Mutex<State>
+    private let state: Mutex<Tensor>
+    private let replacements = Atomic(0)
 
     /// A parameter with an initial value, whose shape becomes the declared one.
     public init(_ value: Tensor) {
         shape = value.shape
-        state = Mutex(State(value: value, version: 0))
+        state = Mutex(value)
     }
 
     /// The present value.
-    public var value: Tensor { state.withLock { $0.value } }
+    public var value: Tensor { state.withLock { $0 } }
 
-    /// Counts replacements: derived data made at another version is stale.
-    var version: Int { state.withLock { $0.version } }
+    /// Counts replacements: derived data made at another version is stale. Read before ``value``:
+    /// it grows after the value has changed.
+    var version: Int { replacements.load(ordering: .acquiring) }
 
     /// Number of elements.
     public var count: Int { value.count }
@@ -40,10 +38,8 @@ public final class Parameter: Sendable {
                 layer: "Parameter", tensor: "value", expected: "\(shape)", found: newValue.shape)
         }
         guard !newValue.isShapeOnly else { throw .noValues(layer: "Parameter") }
-        state.withLock {
-            $0.value = newValue
-            $0.version += 1
-        }
+        state.withLock { $0 = newValue }
+        replacements.add(1, ordering: .releasing)
     }
 }
 

@@ -33,8 +33,8 @@ public struct Conv2dEpilogue: Sendable {
                 layer: layer, tensor: "gate", expected: "\([output[0], output[3]])",
                 found: gate.shape)
         }
-        let clamps: [Activation] = [.identity, .relu, .relu6]
-        if residual != nil && residualAfterActivation && !clamps.contains(activation) {
+        guard residual != nil && residualAfterActivation else { return }
+        guard [.identity, .relu, .relu6].contains(activation) else {
             throw .invalidOption(
                 layer: layer, option: "residualAfterActivation",
                 expected: "identity, relu or relu6 as the activation", found: "\(activation)")

@@ -6,18 +6,19 @@ extension Operations {
     /// `routing`, `[batch, experts]`, mixes the sets of packed weights per sample; without it there
     /// must be one set, shared by all samples.
     static func conv2d(
-        _ x: Tensor, _ packed: PackedConv2d, routing: Tensor? = nil,
+        _ x: Tensor, _ calls: Conv2dCalls, routing: Tensor? = nil,
         epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
     ) throws(ProteanError) -> Tensor {
-        var shape = try packed.geometry.kernelShape(for: x.shape, layer: layer)
-        shape.choice = packed.algorithm.choice
-        let plan = try packed.geometry.kernelPlan(shape, layer: layer)
-        let output = [x.shape[0], Int(plan.out_h), Int(plan.out_w), packed.geometry.outputChannels]
-        try epilogue.check(output: output, layer: layer)
-        if x.isShapeOnly { return try Tensor(shapeOnly: output) }
-
-        var runtime = try Runtime.current()
-        let y = try Tensor(uninitialized: output, for: layer)
+        if x.isShapeOnly {
+            let output = try calls.geometry.plan(for: x.shape, layer: layer).outputShape
+            try epilogue.check(output: output, layer: layer)
+            return try Tensor(shapeOnly: output)
+        }
+        let call = try calls.call(for: x.shape, settings: try Runtime.resolved(), layer: layer)
+        try epilogue.check(output: call.output, layer: layer)
+        let y = try Tensor(uninitialized: call.output, for: layer)
+        let packed = call.packed
+        var runtime = call.runtime, shape = call.shape
         guard let routing else {
             var kernelEpilogue = epilogue.kernelValue(bias: packed.bias?.storage?.base)
             let status = withExtendedLifetime((x, packed, epilogue)) {
@@ -25,7 +26,7 @@ extension Operations {
                     &runtime, &shape, x.storage!.base, packed.weights, 0, &kernelEpilogue,
                     y.storage!.base)
             }
-            try status.check(layer, bytes: Int(plan.scratch_bytes))
+            try status.check(layer, bytes: call.scratchBytes)
             return y
         }
 
@@ -37,7 +38,7 @@ extension Operations {
                 &runtime, &shape, x.storage!.base, mixed.weights, packed.length, &kernelEpilogue,
                 y.storage!.base)
         }
-        try status.check(layer, bytes: Int(plan.scratch_bytes))
+        try status.check(layer, bytes: call.scratchBytes)
         return y
     }
 }

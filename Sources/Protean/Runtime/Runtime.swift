@@ -63,12 +63,46 @@ public enum Runtime {
         return threads
     }
 
+    /// What is set around the call or for the process.
+    private static func settings() -> Settings {
+        let inner = scoped, outer = process.withLock { $0 }
+        return Settings(
+            isa: inner.isa ?? outer.isa, threads: inner.threads ?? outer.threads,
+            exactness: outer.exactness)
+    }
+
+    /// All that a call made here uses, looked up together.
+    struct Resolved: Equatable, Sendable {
+        var isa: KernelISA
+        var threads: Int
+        var exactness: Exactness
+
+        /// What a kernel call is given.
+        var kernelValue: ptn_runtime {
+            ptn_runtime(isa: isa.kernelValue, threads: Int32(threads))
+        }
+    }
+
+    /// All that a call made here uses.
+    ///
+    /// - Throws: ``ProteanError`` when an environment variable that matters is not usable.
+    static func resolved() throws(ProteanError) -> Resolved {
+        let set = settings()
+        if let isa = set.isa, let threads = set.threads, let exactness = set.exactness {
+            return Resolved(isa: isa, threads: threads, exactness: exactness)
+        }
+        let outside = try environment.get()
+        return Resolved(
+            isa: set.isa ?? outside.isa ?? machineISA,
+            threads: set.threads ?? outside.threads ?? machineThreads,
+            exactness: set.exactness ?? outside.exactness ?? .fast)
+    }
+
     /// Threads that a call made here may use.
     ///
     /// - Throws: ``ProteanError`` when an environment variable is not usable.
     public static func threads() throws(ProteanError) -> Int {
-        if let threads = scoped.threads { return threads }
-        if let threads = process.withLock({ $0.threads }) { return threads }
+        if let threads = settings().threads { return threads }
         return try environment.get().threads ?? machineThreads
     }
 
@@ -76,8 +110,7 @@ public enum Runtime {
     ///
     /// - Throws: ``ProteanError`` when an environment variable is not usable.
     public static func isa() throws(ProteanError) -> KernelISA {
-        if let isa = scoped.isa { return isa }
-        if let isa = process.withLock({ $0.isa }) { return isa }
+        if let isa = settings().isa { return isa }
         return try environment.get().isa ?? machineISA
     }
 
@@ -85,7 +118,7 @@ public enum Runtime {
     ///
     /// - Throws: ``ProteanError`` when an environment variable is not usable.
     public static func exactness() throws(ProteanError) -> Exactness {
-        if let exactness = process.withLock({ $0.exactness }) { return exactness }
+        if let exactness = settings().exactness { return exactness }
         return try environment.get().exactness ?? .fast
     }
 
@@ -142,7 +175,11 @@ public enum Runtime {
 
     /// What a kernel call is given.
     package static func current() throws(ProteanError) -> ptn_runtime {
-        ptn_runtime(isa: try isa().kernelValue, threads: Int32(try threads()))
+        let set = settings()
+        if let isa = set.isa, let threads = set.threads {
+            return ptn_runtime(isa: isa.kernelValue, threads: Int32(threads))
+        }
+        return try resolved().kernelValue
     }
 }
 

@@ -183,6 +183,8 @@ struct LayerConfiguration {
         "channels": ["num_features", "input_channels", "in_chs", "inp", "channel"],
         "epsilon": ["eps"],
         "experts": ["num_experts"],
+        "offsetGroups": ["deform_groups"],
+        "groups": ["group"],
     ]
 
     private static func snakeCase(_ name: String) -> String {

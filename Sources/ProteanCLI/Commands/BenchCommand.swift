@@ -9,14 +9,15 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure a model, whole and layer by layer.",
         discussion: """
             The whole model is timed without recording; layers are timed in further runs with \
-            recording on. Every figure is a median over --repeat runs after one warm-up. GFLOP/s \
-            count two operations per executed multiply-add. The input is random; a model without \
-            weights runs on seeded initial values.
+            recording on. Every figure is a median over --repeat runs after --warm-up others. \
+            GFLOP/s count two operations per executed multiply-add. The input is random but the \
+            same in every run; a model without weights runs on seeded initial values. Peak memory \
+            of activations is what tensors take at most during a run, the input left out.
 
             Examples:
               protean bench protean_tiny
               protean bench mobilenet_v2 --weights mobilenet_v2.pth --threads 1,2 --repeat 20
-              protean bench mobilenet_v2 --json
+              protean bench resnet50 --whole --json
             """)
 
     @OptionGroup var model: ModelOptions
@@ -30,14 +31,24 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Runs per figure.")
     var `repeat` = 10
 
+    @Option(help: "Runs before the first that counts; the first of them packs the weights.")
+    var warmUp = 3
+
     @Option(help: "Images per run.")
     var batch = 1
+
+    @Flag(help: "Leave the layers out.")
+    var whole = false
+
+    @Option(help: "Write the input 'x' and its output 'y' to this safetensors file.")
+    var save: String?
 
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
         guard `repeat` >= 1 else { throw ValidationError("--repeat must be at least 1.") }
+        guard warmUp >= 1 else { throw ValidationError("--warm-up must be at least 1.") }
         guard batch >= 1 else { throw ValidationError("--batch must be at least 1.") }
         _ = try threadCounts()
     }
@@ -46,12 +57,17 @@ struct BenchCommand: ParsableCommand {
         let chosen = try isa.map { name in try KernelISA.named(name) }
         let made = try model.load(untrained: true)
         let input = try Self.input(made.plugin.inputShape, batch: batch)
+        let plan = BenchPlan(warmUps: warmUp, repeats: `repeat`, layers: !whole)
         var reports: [BenchReport] = []
         for count in try threadCounts() {
             reports.append(
                 try Runtime.with(isa: chosen, threads: count) {
-                    try BenchReport(made, input: input, repeats: `repeat`)
+                    try BenchReport(made, input: input, plan: plan)
                 })
+        }
+        if let save {
+            let output = try Runtime.with(isa: chosen) { try made(input) }
+            try Checkpoint.writeSafetensors(to: save, tensors: [("x", input), ("y", output)])
         }
         if json { return try Standard.json(reports) }
         for report in reports { report.print() }
@@ -82,107 +98,5 @@ struct BenchCommand: ParsableCommand {
             }
         }
         return tensor
-    }
-}
-
-/// Medians of one model with one number of threads.
-struct BenchReport: Encodable {
-    struct Entry: Encodable {
-        let path: String
-        let layer: String
-        let output: [Int]
-        let milliseconds: Double
-        let multiplyAdds: Int
-        let executedMultiplyAdds: Int
-        let gflops: Double
-        /// Share of the sum of all layers' times.
-        let share: Double
-    }
-
-    let model: String
-    let weights: String
-    let input: [Int]
-    let isa: String
-    let threads: Int
-    let repeats: Int
-    let milliseconds: Double
-    let multiplyAdds: Int
-    let executedMultiplyAdds: Int
-    let gflops: Double
-    let layers: [Entry]
-
-    init(_ made: Model, input x: Tensor, repeats count: Int) throws {
-        let progress = Progress()
-        _ = try made(x)
-        var whole: [Double] = []
-        var runs: [[Trace.Event]] = []
-        for run in 1...count {
-            progress.show("\(made.plugin.name): run \(run) of \(count)")
-            let start = ContinuousClock.now
-            _ = try made(x)
-            whole.append((ContinuousClock.now - start).seconds)
-            let trace = Trace()
-            _ = try trace.recording { try made(x) }
-            runs.append(trace.events)
-        }
-        progress.finish()
-        let seconds = Text.median(whole)
-        let cost = runs[0].reduce(Cost()) { $0 + $1.cost }
-        model = made.plugin.name
-        weights = made.source
-        input = x.shape
-        isa = try Runtime.isa().rawValue
-        threads = try Runtime.threads()
-        repeats = count
-        milliseconds = seconds * 1e3
-        multiplyAdds = cost.multiplyAdds
-        executedMultiplyAdds = cost.executedMultiplyAdds
-        gflops = Self.rate(cost, seconds)
-        layers = Self.entries(runs)
-    }
-
-    /// The runs apply the same layers in the same order, because the input is the same.
-    private static func entries(_ runs: [[Trace.Event]]) -> [Entry] {
-        let medians = runs[0].indices.map { index in
-            Text.median(runs.compactMap { $0.indices.contains(index) ? $0[index].seconds : nil })
-        }
-        let sum = medians.reduce(0, +)
-        return zip(runs[0], medians).map { event, seconds in
-            Entry(
-                path: event.path, layer: event.layer, output: event.outputShape,
-                milliseconds: seconds * 1e3, multiplyAdds: event.cost.multiplyAdds,
-                executedMultiplyAdds: event.cost.executedMultiplyAdds,
-                gflops: rate(event.cost, seconds), share: sum > 0 ? seconds / sum : 0)
-        }
-    }
-
-    private static func rate(_ cost: Cost, _ seconds: Double) -> Double {
-        seconds > 0 ? 2 * Double(cost.executedMultiplyAdds) / seconds / 1e9 : 0
-    }
-
-    func print() {
-        var table = Table([
-            ("path", .left), ("layer", .left), ("output", .left), ("ms", .right),
-            ("share", .right), ("multiply-adds", .right), ("GFLOP/s", .right),
-        ])
-        for layer in layers {
-            table.add(
-                layer.path, layer.layer, Text.shape(layer.output),
-                Text.fixed(layer.milliseconds, 3),
-                Text.percent(layer.share), Text.short(layer.multiplyAdds),
-                layer.multiplyAdds > 0 ? Text.fixed(layer.gflops, 1) : "")
-        }
-        Swift.print(
-            "\(model), weights: \(weights), input \(Text.shape(input)), \(isa), "
-                + "\(threads) \(threads == 1 ? "thread" : "threads"), median of \(repeats)")
-        table.print(indent: "  ")
-        var line =
-            "  whole model: \(Text.fixed(milliseconds, 3)) ms, "
-            + "\(Text.short(multiplyAdds)) multiply-adds, \(Text.fixed(gflops, 1)) GFLOP/s"
-        if executedMultiplyAdds != multiplyAdds {
-            let share = Double(executedMultiplyAdds) / Double(multiplyAdds)
-            line += ", \(Text.percent(share)) executed"
-        }
-        Swift.print(line)
     }
 }

@@ -31,7 +31,8 @@ def randomise(module):
                 value.normal_(0, 0.3)
 
 
-def save(case, layer, config, module, inputs, run=None):
+def save(case, layer, config, module, inputs, run=None, plain=()):
+    """`plain` names tensors of four axes that are no maps, such as `input.grid`."""
     module.eval()
     randomise(module)
     with torch.no_grad():
@@ -40,8 +41,10 @@ def save(case, layer, config, module, inputs, run=None):
     for prefix, group in (("weights", module.state_dict()), ("input", inputs), ("output", outputs)):
         for name, tensor in group.items():
             tensors[f"{prefix}.{name}"] = tensor.contiguous().clone()
-    save_file(tensors, OUT / f"{case}.safetensors",
-              metadata={"layer": layer, "config": json.dumps(config)})
+    metadata = {"layer": layer, "config": json.dumps(config)}
+    if plain:
+        metadata["plain"] = " ".join(plain)
+    save_file(tensors, OUT / f"{case}.safetensors", metadata=metadata)
 
 
 def map_of(*shape):

@@ -164,4 +164,25 @@ import Testing
         }
         #expect(fewest == 1)
     }
+
+    /// Beside input, output and packed weights a convolution takes at most 8 MiB per thread.
+    @Test(arguments: [
+        [1, 800, 1216, 3], [1, 200, 304, 256], [1, 25, 38, 2048], [8, 56, 56, 64],
+        [1, 9, 200, 4096], [3, 7, 7, 512],
+    ])
+    func scratchMemoryIsBounded(input: [Int]) throws {
+        for outputs in [32, 512, 3000] {
+            for choice in [Conv2dAlgorithm.automatic, .direct, .winograd4x4, .winograd6x6] {
+                let geometry = try Conv2dGeometry(
+                    inputChannels: input[3], outputChannels: outputs, kernelSize: 3, padding: 1,
+                    algorithm: choice)
+                for threads in [1, 2, 8] {
+                    let plan = try Runtime.with(threads: threads) {
+                        try geometry.plan(for: input)
+                    }
+                    #expect(plan.scratchBytes <= threads << 23)
+                }
+            }
+        }
+    }
 }

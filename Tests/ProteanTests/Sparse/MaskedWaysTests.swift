@@ -10,8 +10,8 @@ import Testing
         _ conv: Conv2d, _ algorithm: Conv2dPlan.Algorithm
     ) throws -> PackedConv2d {
         try FoldedWeights().packed(
-            weight: conv.weight, bias: conv.bias, norm: nil, geometry: conv.geometry, input: [],
-            forced: algorithm, layer: "test")
+            weight: conv.weight, bias: conv.bias, norm: nil, geometry: conv.geometry,
+            algorithm: algorithm, isa: Runtime.isa(), layer: "test")
     }
 
     @Test(arguments: shapes, [Conv2dPlan.Algorithm.winograd4x4, .winograd6x6])

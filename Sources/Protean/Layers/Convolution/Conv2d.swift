@@ -9,7 +9,8 @@
 ///
 /// 3 × 3 kernels with stride 1 may run as Winograd's F(4 × 4, 3 × 3) where that is faster, with
 /// rounding errors some four times larger (see Docs/Numerics.md); `algorithm: .direct` keeps it out (see
-/// ``Runtime/setExactness(_:)`` for all layers). Weights are packed on first use for the instruction set in force; a repeated call allocates its
+/// ``Runtime/setExactness(_:)`` for all layers). Weights are packed on first use for the instruction
+/// set in force, and plans are kept for the input shapes seen last; a repeated call allocates its
 /// result and nothing else. Cost: batch · height' · width' · out · in / groups · kernel area
 /// multiply-adds.
 public final class Conv2d: Layer {
@@ -22,7 +23,7 @@ public final class Conv2d: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let packed = FoldedWeights()
+    private let calls: Conv2dCalls
 
     /// A convolution with seeded initial values, uniform in ±1/√(inputs per output).
     ///
@@ -42,6 +43,7 @@ public final class Conv2d: Layer {
         self.bias =
             bias
             ? Parameter(try Initializer.uniform([outputChannels], fanIn: fanIn, seed: ~seed)) : nil
+        calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
     }
 
     /// A convolution with the given weights `[out, in / groups, height, width]` and bias `[out]`.
@@ -69,6 +71,7 @@ public final class Conv2d: Layer {
         }
         self.weight = Parameter(weight)
         self.bias = bias.map(Parameter.init)
+        calls = Conv2dCalls(weight: self.weight, bias: self.bias, geometry: geometry)
     }
 
     /// `weight` and, if there is one, `bias`.
@@ -89,7 +92,7 @@ public final class Conv2d: Layer {
     public func callAsFunction(
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
-        try run(x, folded: packed, norm: nil, epilogue: epilogue)
+        try run(x, calls: calls, epilogue: epilogue)
     }
 
     /// How an input of shape `[batch, height, width, channels]` would be run here.
@@ -100,14 +103,11 @@ public final class Conv2d: Layer {
     }
 
     func run(
-        _ x: Tensor, folded: FoldedWeights, norm: BatchNorm2d?, epilogue: Conv2dEpilogue
+        _ x: Tensor, calls: Conv2dCalls, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         try traced("Conv2d", path: label, input: x, cost: { cost(input: x, output: $0) }) {
             () throws(ProteanError) in
-            let weights = try folded.packed(
-                weight: weight, bias: bias, norm: norm, geometry: geometry, input: x.shape,
-                layer: place)
-            return try Operations.conv2d(x, weights, epilogue: epilogue, layer: place)
+            try Operations.conv2d(x, calls, epilogue: epilogue, layer: place)
         }
     }
 

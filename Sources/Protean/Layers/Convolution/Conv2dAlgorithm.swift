@@ -27,10 +27,10 @@ public enum Exactness: String, Sendable, CaseIterable {
 
 extension Conv2dAlgorithm {
     /// What the kernel is asked for, where the process setting may keep fast algorithms out.
-    func kernelChoice() throws(ProteanError) -> ptn_conv2d_choice {
+    func kernelChoice(_ exactness: Exactness) -> ptn_conv2d_choice {
         switch self {
         case .automatic:
-            try Runtime.exactness() == .direct ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
+            exactness == .direct ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
         case .direct: PTN_CONV2D_SUMS
         case .winograd: PTN_CONV2D_WINOGRAD
         case .winograd4x4: PTN_CONV2D_WINOGRAD_FORCE_4X4

@@ -74,9 +74,10 @@ public struct Conv2dGeometry: Sendable, Hashable {
     /// Inputs that one output sums over.
     var fanIn: Int { inputChannels / groups * kernelSize.height * kernelSize.width }
 
-    /// The kernel's view of this geometry for inputs of shape `[n, h, w, c]`.
+    /// The kernel's view of this geometry for inputs of shape `[n, h, w, c]`, with the exactness in
+    /// force unless another is given.
     func kernelShape(
-        for input: [Int], layer: String
+        for input: [Int], exactness: Exactness? = nil, layer: String
     ) throws(ProteanError) -> ptn_conv2d_shape {
         guard input.count == 4, input[3] == inputChannels, input[1] > 0, input[2] > 0 else {
             throw .shapeMismatch(
@@ -101,7 +102,11 @@ public struct Conv2dGeometry: Sendable, Hashable {
         shape.pad_left = pads.left
         shape.pad_right = pads.right
         shape.groups = groups
-        shape.choice = try algorithm.kernelChoice()
+        if let exactness {
+            shape.choice = algorithm.kernelChoice(exactness)
+        } else {
+            shape.choice = algorithm.kernelChoice(try Runtime.exactness())
+        }
         return shape
     }
 

@@ -14,6 +14,8 @@ public struct Conv2dPlan: Sendable, Equatable {
         case winograd6x6
         /// Groups narrower than a vector, several of them in one vector of output channels.
         case grouped
+        /// At most eight output channels: vectors run along the input channels.
+        case narrow
 
         init(_ kernelValue: ptn_conv2d_algorithm) {
             switch kernelValue {
@@ -21,6 +23,7 @@ public struct Conv2dPlan: Sendable, Equatable {
             case PTN_CONV2D_WINOGRAD_4X4: self = .winograd4x4
             case PTN_CONV2D_WINOGRAD_6X6: self = .winograd6x6
             case PTN_CONV2D_GROUPED: self = .grouped
+            case PTN_CONV2D_NARROW: self = .narrow
             default: self = .direct
             }
         }
@@ -32,6 +35,7 @@ public struct Conv2dPlan: Sendable, Equatable {
             case .winograd4x4: PTN_CONV2D_WINOGRAD_4X4
             case .winograd6x6: PTN_CONV2D_WINOGRAD_6X6
             case .grouped: PTN_CONV2D_GROUPED
+            case .narrow: PTN_CONV2D_NARROW
             }
         }
 
@@ -88,25 +92,20 @@ extension Conv2dGeometry {
     public func plan(
         for input: [Int], layer: String = "Conv2d"
     ) throws(ProteanError) -> Conv2dPlan {
-        let shape = try kernelShape(for: input, layer: layer)
-        return Conv2dPlan(try kernelPlan(shape, layer: layer), shape: shape)
+        let settings = try Runtime.resolved()
+        let shape = try kernelShape(for: input, exactness: settings.exactness, layer: layer)
+        let plan = try kernelPlan(shape, runtime: settings.kernelValue, layer: layer)
+        return Conv2dPlan(plan, shape: shape)
     }
 
-    /// The algorithm for an input of shape `[n, h, w, c]`.
-    func algorithm(
-        for input: [Int], layer: String
-    ) throws(ProteanError) -> Conv2dPlan.Algorithm {
-        let shape = try kernelShape(for: input, layer: layer)
-        return Conv2dPlan.Algorithm(try kernelPlan(shape, layer: layer).algorithm)
-    }
-
+    /// The kernel's plan, with the settings in force unless others are given.
     func kernelPlan(
-        _ shape: ptn_conv2d_shape, layer: String
+        _ shape: ptn_conv2d_shape, runtime: ptn_runtime? = nil, layer: String
     ) throws(ProteanError) -> ptn_conv2d_plan {
         var plan = ptn_conv2d_plan()
-        var runtime = try Runtime.current()
         var shape = shape
-        let status = ptn_conv2d_plan_for(&runtime, &shape, &plan)
+        var settings = if let runtime { runtime } else { try Runtime.current() }
+        let status = ptn_conv2d_plan_for(&settings, &shape, &plan)
         if status == PTN_BAD_ARGUMENT {
             throw .shapeMismatch(
                 layer: layer, tensor: "x",

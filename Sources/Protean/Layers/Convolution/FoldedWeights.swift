@@ -15,20 +15,23 @@ final class FoldedWeights: Sendable {
     // An entry per instruction set and algorithm that inputs may switch between.
     private let cache = Derived<Key, PackedConv2d>(capacity: 4)
 
-    /// The packed form for the instruction set in force and an input of shape `input`. `experts` sets lie one after the other in
-    /// `weight` and `bias`. `forced` is an algorithm that the input has no say in.
+    /// The packed form for the instruction set in force and an input of shape `input`. `experts` sets
+    /// lie one after the other in `weight` and `bias`.
     func packed(
         weight: Parameter, bias: Parameter?, norm: BatchNorm2d?, experts: Int? = nil,
-        geometry: Conv2dGeometry, input: [Int], forced: Conv2dPlan.Algorithm? = nil,
-        layer: String
+        geometry: Conv2dGeometry, input: [Int], layer: String
     ) throws(ProteanError) -> PackedConv2d {
-        let isa = try Runtime.isa()
-        let algorithm: Conv2dPlan.Algorithm
-        if let forced {
-            algorithm = forced
-        } else {
-            algorithm = try geometry.algorithm(for: input, layer: layer)
-        }
+        try packed(
+            weight: weight, bias: bias, norm: norm, experts: experts, geometry: geometry,
+            algorithm: try geometry.plan(for: input, layer: layer).algorithm,
+            isa: try Runtime.isa(), layer: layer)
+    }
+
+    /// The packed form for an algorithm and an instruction set.
+    func packed(
+        weight: Parameter, bias: Parameter?, norm: BatchNorm2d?, experts: Int? = nil,
+        geometry: Conv2dGeometry, algorithm: Conv2dPlan.Algorithm, isa: KernelISA, layer: String
+    ) throws(ProteanError) -> PackedConv2d {
         let key = Key(
             isa: isa, algorithm: algorithm, weight: weight.version, bias: bias?.version ?? -1,
             norm: norm?.version ?? -1)
@@ -37,8 +40,7 @@ final class FoldedWeights: Sendable {
             return try PackedConv2d(
                 weights: weight.value, bias: bias?.value, scale: affine?.scale,
                 shift: affine?.shift, experts: experts, geometry: geometry, algorithm: algorithm,
-                isa: isa,
-                layer: layer)
+                isa: isa, layer: layer)
         }
     }
 }

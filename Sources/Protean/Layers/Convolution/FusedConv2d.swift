@@ -9,10 +9,9 @@
 /// let y = try fused(x, residual: shortcut)   // relu(bn1(conv1(x)) + shortcut)
 /// ```
 public final class FusedConv2d: Sendable {
-    private let conv: Conv2d
-    private let norm: BatchNorm2d?
-    private let activation: Activation
-    private let folded = FoldedWeights()
+    let conv: Conv2d
+    let activation: Activation
+    let calls: Conv2dCalls
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
@@ -28,8 +27,9 @@ public final class FusedConv2d: Sendable {
                 expected: "\(channels)", found: "\(norm.channels)")
         }
         self.conv = conv
-        self.norm = norm
         self.activation = activation
+        calls = Conv2dCalls(
+            weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry)
     }
 
     /// activation(norm(conv(x)) + residual).
@@ -39,6 +39,6 @@ public final class FusedConv2d: Sendable {
         _ x: Tensor, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
-        return try conv.run(x, folded: folded, norm: norm, epilogue: epilogue)
+        return try conv.run(x, calls: calls, epilogue: epilogue)
     }
 }

@@ -15,8 +15,7 @@ public final class Linear: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let geometry: Conv2dGeometry
-    private let packed = FoldedWeights()
+    private let calls: Conv2dCalls
 
     /// A linear layer with seeded initial values, uniform in ±1/√inputs.
     ///
@@ -24,7 +23,7 @@ public final class Linear: Layer {
     public init(
         inputFeatures: Int, outputFeatures: Int, bias: Bool = true, seed: UInt64 = 0
     ) throws(ProteanError) {
-        geometry = try Self.geometry(inputFeatures, outputFeatures)
+        let geometry = try Self.geometry(inputFeatures, outputFeatures)
         self.inputFeatures = inputFeatures
         self.outputFeatures = outputFeatures
         weight = Parameter(
@@ -35,6 +34,7 @@ public final class Linear: Layer {
             ? Parameter(
                 try Initializer.uniform([outputFeatures], fanIn: inputFeatures, seed: ~seed))
             : nil
+        calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
     }
 
     /// A linear layer with the given weights `[out, in]` and bias `[out]`.
@@ -52,9 +52,11 @@ public final class Linear: Layer {
         }
         inputFeatures = weight.shape[1]
         outputFeatures = weight.shape[0]
-        geometry = try Self.geometry(inputFeatures, outputFeatures)
         self.weight = Parameter(weight)
         self.bias = bias.map(Parameter.init)
+        calls = Conv2dCalls(
+            weight: self.weight, bias: self.bias,
+            geometry: try Self.geometry(inputFeatures, outputFeatures))
     }
 
     private static func geometry(
@@ -92,11 +94,8 @@ public final class Linear: Layer {
             let rows = try x.reshaped(to: [1, 1, x.count / inputFeatures, inputFeatures])
             let shape = Array(x.shape.dropLast()) + [outputFeatures]
             if rows.count == 0 { return try Tensor(emptyLike: x, shape: shape) }
-            let weights = try packed.packed(
-                weight: weight, bias: bias, norm: nil, geometry: geometry, input: rows.shape,
-                layer: place)
             let y = try Operations.conv2d(
-                rows, weights, epilogue: Conv2dEpilogue(activation: activation), layer: place)
+                rows, calls, epilogue: Conv2dEpilogue(activation: activation), layer: place)
             return try y.reshaped(to: shape)
         }
     }

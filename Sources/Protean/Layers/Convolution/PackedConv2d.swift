@@ -36,7 +36,7 @@ final class PackedConv2d: @unchecked Sendable {
 
         // The smallest input that the kernel accepts; packing does not depend on the image.
         var shape = try geometry.kernelShape(
-            for: [0, 1, 1, geometry.inputChannels], layer: layer)
+            for: [0, 1, 1, geometry.inputChannels], exactness: .direct, layer: layer)
         let reach = (geometry.kernelSize.height - 1) * geometry.dilation.height + 1
         let width = (geometry.kernelSize.width - 1) * geometry.dilation.width + 1
         shape.h = reach
@@ -66,7 +66,8 @@ final class PackedConv2d: @unchecked Sendable {
 
     deinit { ptn_memory_release(weights) }
 
-    private static func fold(
+    /// bias · scale + shift.
+    static func fold(
         bias: Tensor?, scale: Tensor?, shift: Tensor?, channels: Int
     ) throws(ProteanError) -> Tensor? {
         if scale == nil && shift == nil { return bias }

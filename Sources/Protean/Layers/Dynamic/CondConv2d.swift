@@ -26,7 +26,7 @@ public final class CondConv2d: Module {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let packed = FoldedWeights()
+    private let calls: Conv2dCalls
 
     /// A layer with seeded initial values, uniform in ±1/√(inputs per output) for every expert.
     ///
@@ -55,6 +55,8 @@ public final class CondConv2d: Module {
             ? Parameter(
                 try Initializer.uniform([experts, outputChannels], fanIn: fanIn, seed: ~seed))
             : nil
+        calls = Conv2dCalls(
+            weight: weight, bias: self.bias, experts: experts, geometry: geometry)
     }
 
     /// `weight` and, if there is one, `bias`.
@@ -72,12 +74,11 @@ public final class CondConv2d: Module {
     public func callAsFunction(
         _ x: Tensor, routing: Tensor, epilogue: Conv2dEpilogue = Conv2dEpilogue()
     ) throws(ProteanError) -> Tensor {
-        try run(x, routing: routing, folded: packed, norm: nil, epilogue: epilogue)
+        try run(x, routing: routing, calls: calls, epilogue: epilogue)
     }
 
     func run(
-        _ x: Tensor, routing: Tensor, folded: FoldedWeights, norm: BatchNorm2d?,
-        epilogue: Conv2dEpilogue
+        _ x: Tensor, routing: Tensor, calls: Conv2dCalls, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         guard x.rank == 4, routing.shape == [x.shape[0], experts] else {
             throw .shapeMismatch(
@@ -87,11 +88,8 @@ public final class CondConv2d: Module {
         return try traced(
             "CondConv2d", path: label, input: x, cost: { cost(input: x, output: $0) }
         ) { () throws(ProteanError) in
-            let sets = try folded.packed(
-                weight: weight, bias: bias, norm: norm, experts: experts, geometry: geometry,
-                input: x.shape, layer: place)
-            return try Operations.conv2d(
-                x, sets, routing: routing, epilogue: epilogue, layer: place)
+            try Operations.conv2d(
+                x, calls, routing: routing, epilogue: epilogue, layer: place)
         }
     }
 

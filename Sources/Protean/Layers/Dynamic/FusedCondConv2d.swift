@@ -2,9 +2,8 @@
 /// ``FusedConv2d``.
 public final class FusedCondConv2d: Sendable {
     private let conv: CondConv2d
-    private let norm: BatchNorm2d?
     private let activation: Activation
-    private let folded = FoldedWeights()
+    private let calls: Conv2dCalls
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
@@ -20,8 +19,10 @@ public final class FusedCondConv2d: Sendable {
                 expected: "\(channels)", found: "\(norm.channels)")
         }
         self.conv = conv
-        self.norm = norm
         self.activation = activation
+        calls = Conv2dCalls(
+            weight: conv.weight, bias: conv.bias, norm: norm, experts: conv.experts,
+            geometry: conv.geometry)
     }
 
     /// activation(norm(conv(x, routing)) + residual); `routing` is `[batch, experts]`.
@@ -31,7 +32,6 @@ public final class FusedCondConv2d: Sendable {
         _ x: Tensor, routing: Tensor, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
-        return try conv.run(
-            x, routing: routing, folded: folded, norm: norm, epilogue: epilogue)
+        return try conv.run(x, routing: routing, calls: calls, epilogue: epilogue)
     }
 }

@@ -64,7 +64,9 @@ public final class BatchNorm2d: Layer {
     }
 
     /// Grows whenever a parameter changes: what was derived at another version is stale.
-    var version: Int { parameters.reduce(0) { $0 + $1.parameter.version } }
+    var version: Int {
+        (weight?.version ?? 0) + (bias?.version ?? 0) + runningMean.version + runningVar.version
+    }
 
     /// The layer as x · scale + shift.
     ///

@@ -153,11 +153,18 @@ public final class FusedMaskedConv2d: Sendable {
     ) throws(ProteanError) -> Tensor {
         try traced("MaskedConv2d", path: conv.label, input: x, cost: { _ in cost(x, mask, way) }) {
             () throws(ProteanError) in
-            var forced = way.algorithm
-            if forced == .direct && geometry.isDepthwise { forced = .depthwise }
-            let weights = try folded.packed(
-                weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
-                input: x.shape, forced: forced, layer: conv.place)
+            var algorithm = way.algorithm
+            if algorithm == .direct && geometry.isDepthwise { algorithm = .depthwise }
+            let weights =
+                if let algorithm {
+                    try folded.packed(
+                        weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
+                        algorithm: algorithm, isa: Runtime.isa(), layer: conv.place)
+                } else {
+                    try folded.packed(
+                        weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
+                        input: x.shape, layer: conv.place)
+                }
             return try body(weights)
         }
     }

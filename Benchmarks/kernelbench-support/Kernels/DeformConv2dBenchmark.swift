@@ -1,0 +1,64 @@
+import Foundation
+import Protean
+
+/// Deformable convolution (Dai et al., arXiv 1703.06211; Zhu et al., 1811.11168) with a bias and
+/// given displacements: normally distributed with a standard deviation of `sigma` pixels (1),
+/// `offset_groups` (1) of them, modulated unless `mask=0`. Sampling counts as work.
+enum DeformConv2dBenchmark: BenchmarkKernel {
+    static let name = "deform_conv2d"
+    static let requiredKeys = ConvolutionCase.requiredKeys
+    static let optionalKeys = ConvolutionCase.optionalKeys.union([
+        .offsetGroups, .sigma, .mask, .activation,
+    ])
+
+    static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
+        let shape = try ConvolutionCase(benchmark)
+        let groups = try benchmark.integer(.offsetGroups, default: 1)
+        guard shape.channels.input % groups == 0 else {
+            throw benchmark.error(
+                .c, expected: "a multiple of offset_groups=\(groups)",
+                found: "\(shape.channels.input)")
+        }
+        let modulated = try benchmark.integer(.mask, default: 1) == 1
+        let sigma = benchmark.number(.sigma) ?? 1
+        let epilogue = Conv2dEpilogue(activation: try benchmark.activationValue())
+        let taps = shape.windows.height.kernel * shape.windows.width.kernel
+        let map = [shape.batch, shape.output.height, shape.output.width]
+        let positions = Size.elements(map + [groups, taps])
+        let sampled = Size.elements(map + [taps, shape.channels.input])
+        let bytes = Size.bytes(
+            shape.inputs, shape.weights, shape.outputs, positions * (modulated ? 3 : 2))
+        return PreparedCase(flops: shape.flops + 8 * sampled, bytes: bytes) {
+            let layer = try DeformableConv2d(
+                inputChannels: shape.channels.input, outputChannels: shape.channels.output,
+                kernelSize: shape.kernelSize, stride: shape.stride, padding: shape.padding,
+                dilation: shape.dilation, groups: shape.groups)
+            let x = try benchmark.values(shape.inputShape)
+            let offset = try normal(
+                map + [groups * 2 * taps], sigma: sigma, seed: benchmark.seed &+ 1)
+            let mask = modulated ? try benchmark.values(map + [groups * taps], stream: 2) : nil
+            return { try layer(x, offset: offset, mask: mask, epilogue: epilogue).sample() }
+        }
+    }
+
+    /// Normally distributed values (Box and Muller, 1958).
+    private static func normal(_ shape: [Int], sigma: Double, seed: UInt64) throws -> Tensor {
+        var generator = SplitMix64(seed: seed)
+        var tensor = try Tensor(zeros: shape)
+        try tensor.withUnsafeMutableBufferPointer { buffer in
+            for i in buffer.indices {
+                let radius = Double.random(in: 0x1p-53...1, using: &generator)
+                let angle = Double.random(in: 0..<2 * .pi, using: &generator)
+                buffer[i] = Float(sigma * (-2 * log(radius)).squareRoot() * cos(angle))
+            }
+        }
+        return tensor
+    }
+}
+
+extension BenchmarkCase {
+    /// The number under `key`; nil when the line has none.
+    func number(_ key: CaseKey) -> Double? {
+        if case .real(let value) = values[key] { value } else { nil }
+    }
+}

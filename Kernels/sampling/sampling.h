@@ -1,0 +1,99 @@
+// Positions that depend on the input: the sampling plan, and what is done with it.
+//
+// A plan lists, for every position, four addresses of pixels and four weights. It is made once for
+// a tile of outputs and used for all channels that share the position.
+#ifndef PTN_SAMPLING_H
+#define PTN_SAMPLING_H
+
+#include "../core/checked.h"
+#include "ptn_runtime.h"
+#include <stdint.h>
+
+// Positions are floats, pixels are numbered by int32, and so are a pixel's bytes.
+#define PTN_SAMPLING_MOST_SIDE ((size_t)1 << 22)
+static inline bool ptn_sampling_fits(size_t h, size_t w, size_t channels) {
+    return h <= PTN_SAMPLING_MOST_SIDE && w <= PTN_SAMPLING_MOST_SIDE &&
+           (w == 0 || h <= (size_t)INT32_MAX / w) &&
+           channels <= (size_t)INT32_MAX / sizeof(float);
+}
+
+// A vector of entries may be stored beyond the last one.
+#define PTN_CORNERS_SPARE 16
+
+// Entry e: the pixels at (y0, x0), (y0, x1), (y1, x0), (y1, x1) and their weights.
+typedef struct ptn_corners {
+    const float **row[4];
+    float *weight[4];
+} ptn_corners;
+
+static inline size_t ptn_corners_bytes(size_t entries) {
+    return 4 * (sizeof(float *) + sizeof(float)) *
+           ((entries + 2 * PTN_CORNERS_SPARE - 1) / PTN_CORNERS_SPARE * PTN_CORNERS_SPARE);
+}
+
+// `memory` holds ptn_corners_bytes(entries).
+static inline ptn_corners ptn_corners_in(void *memory, size_t entries) {
+    const size_t room = ptn_corners_bytes(entries) / (4 * (sizeof(float *) + sizeof(float)));
+    ptn_corners c;
+    for (size_t i = 0; i < 4; i++) {
+        c.row[i] = (const float **)memory + i * room;
+        c.weight[i] = (float *)((const float **)memory + 4 * room) + i * room;
+    }
+    return c;
+}
+
+// The image that is sampled.
+typedef struct ptn_sampled_image {
+    const float *pixels; // [h][w][step]
+    const float *zeros;  // as many as are read from one pixel
+    size_t h, w, step;
+} ptn_sampled_image;
+
+// Positions of one output pixel: origin + tap + scale * offset.
+typedef struct ptn_positions {
+    ptn_sampled_image image;
+    size_t count;              // positions
+    const float *tap_y, *tap_x; // [count], relative to the origin
+    const float *offsets;      // [count][2]: (y, x), or (x, y) when x_first
+    const float *modulation;   // [count]; NULL: 1
+    float origin_y, origin_x, scale;
+    bool x_first, is_logit; // is_logit: the modulation is sigmoid(modulation)
+} ptn_positions;
+
+// Writes entries first ... first + count - 1 of a plan (and up to PTN_CORNERS_SPARE - 1 beyond).
+// Outside of the image: addresses of zeros. A position that is not a number: zeros and NaN weights.
+typedef void (*ptn_plan_fn)(const ptn_positions *p, const ptn_corners *corners, size_t first);
+
+// Blends the channels of some taps of every pixel into rows.
+typedef struct ptn_blend_args {
+    const ptn_corners *corners; // [pixels][offset_groups][taps]
+    size_t pixels, taps, offset_groups;
+    size_t channels;        // per group of offsets
+    size_t tap_begin, tap_end;
+    float *out;             // [tap_end - tap_begin][pixels][row_floats]
+    size_t row_floats, tap_floats;
+} ptn_blend_args;
+
+typedef void (*ptn_blend_fn)(const ptn_blend_args *a);
+
+// One output pixel of a depthwise sum over taps, all channels:
+// out[c] = finish( sum over taps of weights[tap][c] * blended[c] ).
+typedef struct ptn_gather_args {
+    const ptn_corners *corners;
+    size_t first;         // the pixel's first entry
+    size_t taps, offset_groups, channels; // channels per group of offsets
+    const float *weights; // [taps][offset_groups * channels]; NULL: 1
+    const float *bias, *gate, *residual; // of the pixel; may be NULL
+    bool residual_last;
+    float low, high;
+    float *out;
+} ptn_gather_args;
+
+typedef void (*ptn_gather_fn)(const ptn_gather_args *a);
+
+// Indexed by ptn_isa.
+extern const ptn_plan_fn ptn_plan_corners[PTN_ISA_COUNT];
+extern const ptn_blend_fn ptn_blend_rows[PTN_ISA_COUNT];
+extern const ptn_gather_fn ptn_gather_pixel[PTN_ISA_COUNT];
+
+#endif

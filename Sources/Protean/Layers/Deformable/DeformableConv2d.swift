@@ -1,0 +1,101 @@
+/// Deformable convolution: every tap samples the input at a displacement of its own.
+///
+/// `y[n, oy, ox, k] = bias[k] + Σ_{i,j,c} weight[k, c, i, j] · mask · sample(x[n, :, :, c], py, px)`
+/// with `py = oy·s − p + i·d + offset_y`, `px = ox·s − p + j·d + offset_x`, and `sample` bilinear
+/// with zeros outside the image: `torchvision.ops.deform_conv2d` on NHWC maps.
+///
+/// Dai et al., "Deformable Convolutional Networks", arXiv 1703.06211 (without a mask); Zhu et al.,
+/// "Deformable ConvNets v2", arXiv 1811.11168 (with one).
+///
+/// Input `[batch, height, width, inputChannels]`, output `[batch, height', width', outputChannels]`
+/// as for ``Conv2d``. `offset` is `[batch, height', width', offsetGroups · 2 · taps]`: for each
+/// group of offsets, then each tap row by row, the displacement (y, x) in input pixels; `mask` is
+/// `[batch, height', width', offsetGroups · taps]`. The number of offset groups follows from the
+/// channels of `offset`; group q holds the input channels q · C / groups and on. Parameters:
+/// `weight` `[out, in / groups, height, width]` and `bias` `[out]`.
+///
+/// A sample at or beyond −1 or the size is 0, between −1 and 0 it fades out; infinite displacements
+/// are outside; those that are not numbers give NaN. Offsets of zero without a mask give a ``Conv2d``
+/// as far as the input is finite, with one group a direct one bit for bit. Memory beside the result is bounded by
+/// 1.5 MiB per thread, whatever the image (see ptn_deform_conv2d.h for kernels with thousands of
+/// channels). Cost: as ``Conv2d``, plus four multiply-adds per sampled channel.
+public final class DeformableConv2d: Module {
+    /// Channels, kernel size, stride, padding, dilation and groups.
+    public let geometry: Conv2dGeometry
+    /// `[out, in / groups, height, width]`.
+    public let weight: Parameter
+    /// `[out]`, or nil.
+    public let bias: Parameter?
+    /// Where the layer stands in a model.
+    public let label: Label? = Label()
+
+    private let packed = DeformableWeights()
+
+    /// A layer with seeded initial values, uniform in ±1/√(inputs per output).
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
+    public init(
+        inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d = 1,
+        padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, bias: Bool = true,
+        seed: UInt64 = 0
+    ) throws(ProteanError) {
+        geometry = try Conv2dGeometry(
+            inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
+            stride: stride, padding: padding, dilation: dilation, groups: groups,
+            algorithm: .direct, layer: "DeformableConv2d")
+        let fanIn = geometry.fanIn
+        weight = Parameter(
+            try Initializer.uniform(geometry.weightShape, fanIn: fanIn, seed: seed))
+        self.bias =
+            bias
+            ? Parameter(try Initializer.uniform([outputChannels], fanIn: fanIn, seed: ~seed)) : nil
+    }
+
+    /// `weight` and, if there is one, `bias`.
+    public var parameters: [NamedParameter] {
+        [NamedParameter("weight", weight)] + (bias.map { [NamedParameter("bias", $0)] } ?? [])
+    }
+
+    /// The convolution of `x` sampled at displaced positions.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, height, width, inputChannels]`.
+    ///   - offset: `[batch, height', width', offsetGroups · 2 · taps]`, (y, x) per tap.
+    ///   - mask: `[batch, height', width', offsetGroups · taps]`; nil for ones.
+    ///   - epilogue: what else is done to the sums before they are stored.
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    public func callAsFunction(
+        _ x: Tensor, offset: Tensor, mask: Tensor? = nil,
+        epilogue: Conv2dEpilogue = Conv2dEpilogue()
+    ) throws(ProteanError) -> Tensor {
+        try run(
+            x, at: Displacements(offset: offset, mask: mask), folded: packed, norm: nil,
+            epilogue: epilogue, place: place, label: label)
+    }
+
+    /// `place` and `label` are the layer's that this one works for.
+    func run(
+        _ x: Tensor, at displacements: Displacements, folded: DeformableWeights, norm: BatchNorm2d?,
+        epilogue: Conv2dEpilogue, place: String, label: Label?
+    ) throws(ProteanError) -> Tensor {
+        try traced(
+            "DeformableConv2d", path: label, input: x,
+            cost: { cost(input: x, displacements, output: $0) }
+        ) { () throws(ProteanError) in
+            let weights = try folded.packed(
+                weight: weight, bias: bias, norm: norm, geometry: geometry, layer: place)
+            return try Operations.deformConv2d(
+                x, weights, at: displacements, epilogue: epilogue, layer: place)
+        }
+    }
+
+    private func cost(input: Tensor, _ displacements: Displacements, output: Tensor) -> Cost {
+        let parameters = weight.count + (bias?.count ?? 0)
+        let taps = geometry.kernelSize.height * geometry.kernelSize.width
+        let sampled = output.count / geometry.outputChannels * taps * geometry.inputChannels
+        let given = displacements.inputs.reduce(0) { $0 + $1.count }
+        return Cost(
+            multiplyAdds: output.count * geometry.fanIn + 4 * sampled, parameters: parameters,
+            bytes: (input.count + given + output.count + parameters) * MemoryLayout<Float>.stride)
+    }
+}

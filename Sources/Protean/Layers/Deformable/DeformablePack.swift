@@ -1,0 +1,69 @@
+/// What layers share that compute their own displacements: the convolution, and one of the same
+/// kernel size, stride, padding and dilation that predicts where it samples.
+///
+/// The prediction begins as zeros, as in the reference.
+struct DeformablePack: Sendable {
+    let convolution: DeformableConv2d
+    let prediction: Conv2d
+    let offsetGroups: Int
+    let modulated: Bool
+    private let packed = DeformableWeights()
+
+    /// Options as ``DeformableConv2d`` has them; `layer` names the caller in errors.
+    init(
+        inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d,
+        padding: Padding2d, dilation: Size2d, groups: Int, offsetGroups: Int, bias: Bool,
+        modulated: Bool, seed: UInt64, layer: String
+    ) throws(ProteanError) {
+        guard offsetGroups >= 1, inputChannels % offsetGroups == 0 else {
+            throw .invalidOption(
+                layer: layer, option: "offsetGroups",
+                expected: "a divisor of inputChannels = \(inputChannels)", found: "\(offsetGroups)")
+        }
+        convolution = try DeformableConv2d(
+            inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
+            stride: stride, padding: padding, dilation: dilation, groups: groups, bias: bias,
+            seed: seed)
+        let (taps, overflow) = kernelSize.height.multipliedReportingOverflow(by: kernelSize.width)
+        let (channels, tooMany) = taps.multipliedReportingOverflow(
+            by: offsetGroups * (modulated ? 3 : 2))
+        guard !overflow, !tooMany else { throw .sizeOverflow(layer: layer, what: "the offsets") }
+        prediction = try Conv2d(
+            weight: try Tensor(
+                zeros: [channels, inputChannels, kernelSize.height, kernelSize.width]),
+            bias: try Tensor(zeros: [channels]), stride: stride, padding: padding,
+            dilation: dilation)
+        self.offsetGroups = offsetGroups
+        self.modulated = modulated
+    }
+
+    /// The output for `x`; `norm` is folded into the weights.
+    func callAsFunction(
+        _ x: Tensor, folded: DeformableWeights? = nil, norm: BatchNorm2d? = nil,
+        epilogue: Conv2dEpilogue, place: String, label: Label?
+    ) throws(ProteanError) -> Tensor {
+        let predicted = try prediction(x)
+        return try convolution.run(
+            x, at: Displacements(offset: predicted, fused: modulated), folded: folded ?? packed,
+            norm: norm, epilogue: epilogue, place: place, label: label)
+    }
+}
+
+extension KeyMap {
+    /// Older names of a deformable layer's own offset convolution as ``DeformableConv2dPack`` and
+    /// ``ModulatedDeformableConv2d`` have it, `conv_offset`: mmcv before version 2 kept it beside
+    /// the layer, `conv2_offset.weight` for the layer `conv2`; the first DCNv2 called it
+    /// `conv_offset_mask`; modules around torchvision's operator often say `offset_conv`.
+    public static let deformable = KeyMap { key in
+        var parts = key.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count >= 2 else { return key }
+        let holder = parts[parts.count - 2]
+        if holder == "conv_offset_mask" || holder == "offset_conv" {
+            parts[parts.count - 2] = "conv_offset"
+        } else if holder.hasSuffix("_offset"), holder != "conv_offset" {
+            parts[parts.count - 2] = String(holder.dropLast("_offset".count))
+            parts.insert("conv_offset", at: parts.count - 1)
+        }
+        return parts.joined(separator: ".")
+    }
+}

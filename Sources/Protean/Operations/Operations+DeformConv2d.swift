@@ -1,0 +1,93 @@
+import CProteanKernels
+
+/// Where the taps of a deformable convolution sample, and how much each sample counts.
+struct Displacements {
+    /// `[batch, height', width', groups · 2 · taps]`: (y, x) per tap. With `fused`, the offsets of
+    /// all groups and then `groups · taps` logits of the modulation.
+    var offset: Tensor
+    /// `[batch, height', width', groups · taps]`; nil for none, or with `fused`.
+    var mask: Tensor?
+    /// Offsets and logits of the modulation lie in one tensor.
+    var fused = false
+
+    var inputs: [Tensor] { [offset] + (mask.map { [$0] } ?? []) }
+
+    /// Channels per tap and group of offsets.
+    private var width: Int { fused ? 3 : 2 }
+
+    /// The groups of offsets, from the number of channels as the reference has it.
+    func groups(
+        taps: Int, channels: Int, output: [Int], layer: String
+    ) throws(ProteanError) -> Int {
+        let found = offset.shape, map = Array(output.dropLast())
+        let per = width * taps
+        let groups = found.count == 4 ? found[3] / per : 0
+        guard found.count == 4, Array(found.dropLast()) == map, groups > 0, found[3] % per == 0,
+            channels % groups == 0
+        else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "offset",
+                expected: "\(map) and groups · \(per) channels, where groups divides \(channels)",
+                found: found)
+        }
+        if let mask, mask.shape != map + [groups * taps] {
+            throw .shapeMismatch(
+                layer: layer, tensor: "mask", expected: "\(map + [groups * taps])",
+                found: mask.shape)
+        }
+        return groups
+    }
+}
+
+extension Operations {
+    /// The deformable convolution on packed weights.
+    static func deformConv2d(
+        _ x: Tensor, _ packed: PackedDeformableConv2d, at displacements: Displacements,
+        epilogue: Conv2dEpilogue, layer: String
+    ) throws(ProteanError) -> Tensor {
+        let geometry = packed.geometry
+        var shape = ptn_deform_conv2d_shape()
+        shape.conv = try geometry.kernelShape(for: x.shape, layer: layer)
+        let dense = try geometry.kernelPlan(shape.conv, layer: layer)
+        let output = [x.shape[0], Int(dense.out_h), Int(dense.out_w), geometry.outputChannels]
+        try epilogue.check(output: output, layer: layer)
+        let taps = geometry.kernelSize.height * geometry.kernelSize.width
+        let groups = try displacements.groups(
+            taps: taps, channels: geometry.inputChannels, output: output, layer: layer)
+        guard !x.isShapeOnly, !displacements.inputs.contains(where: \.isShapeOnly) else {
+            return try Tensor(shapeOnly: output)
+        }
+
+        shape.offset_groups = groups
+        if displacements.fused {
+            shape.offset_step = 3 * groups * taps
+            shape.mask_step = shape.offset_step
+            shape.mask_is_logit = true
+        }
+        let plan = try deformPlan(shape, layer: layer)
+        var runtime = try Runtime.current()
+        let y = try Tensor(uninitialized: output, for: layer)
+        var kernelEpilogue = epilogue.kernelValue(bias: packed.bias?.storage?.base)
+        let status = withExtendedLifetime((x, displacements, packed, epilogue)) {
+            let offset = displacements.offset.storage!.base
+            let mask =
+                displacements.fused
+                ? offset + 2 * groups * taps : displacements.mask?.storage?.base
+            return ptn_deform_conv2d(
+                &runtime, &shape, x.storage!.base, offset, mask, packed.weights, &kernelEpilogue,
+                y.storage!.base)
+        }
+        try status.check(layer, bytes: Int(plan.scratch_bytes))
+        return y
+    }
+
+    private static func deformPlan(
+        _ shape: ptn_deform_conv2d_shape, layer: String
+    ) throws(ProteanError) -> ptn_deform_conv2d_plan {
+        var plan = ptn_deform_conv2d_plan()
+        var runtime = try Runtime.current()
+        var shape = shape
+        try ptn_deform_conv2d_plan_for(&runtime, &shape, &plan).check(layer)
+        return plan
+    }
+}

@@ -1,0 +1,164 @@
+import Protean
+
+/// ResNet for ImageNet: a stem, four stages of residual blocks, a mean over the map and a linear
+/// classifier.
+///
+/// He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", arXiv 1512.03385, table 1,
+/// with the stride in a bottleneck's 3 × 3 convolution, as torchvision has it (ResNet v1.5).
+/// Parameters are named as torchvision's. Input `[batch, height, width, 3]`, output
+/// `[batch, classes]`.
+///
+/// ```swift
+/// let resnet50 = try ResNet(block: .bottleneck, stages: [3, 4, 6, 3])
+/// ```
+public final class ResNet: Layer {
+    /// What a residual block is made of.
+    public enum Block: String, Sendable, CaseIterable {
+        /// Two 3 × 3 convolutions (18 and 34 layers).
+        case basic
+        /// 1 × 1, 3 × 3 and 1 × 1 to four times the width (50 layers and more).
+        case bottleneck
+
+        /// Output channels per unit of width.
+        var expansion: Int { self == .basic ? 1 : 4 }
+    }
+
+    private let conv1: Conv2d
+    private let bn1: BatchNorm2d
+    private let stem: FusedConv2d
+    private let maxpool: MaxPool2d
+    private let stages: [Sequential]
+    private let avgpool = GlobalAveragePool2d()
+    private let fc: Linear
+
+    /// A network with seeded initial values.
+    ///
+    /// - Parameters:
+    ///   - block: what a residual block is made of.
+    ///   - stages: blocks of each stage; every stage but the first halves the map.
+    ///   - width: channels of the stem and of the first stage's 3 × 3 convolutions; each stage
+    ///     doubles them.
+    ///   - classes: size of the output.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
+    public init(
+        block: Block, stages counts: [Int], width: Int = 64, classes: Int = 1000
+    ) throws(ProteanError) {
+        // More stages than that would have no image left, and their width no end.
+        guard (1...8).contains(counts.count), counts.allSatisfy({ $0 >= 1 }) else {
+            throw .invalidOption(
+                layer: "ResNet", option: "stages", expected: "1 to 8 counts of at least 1",
+                found: "\(counts)")
+        }
+        guard (1...65_536).contains(width) else {
+            throw .invalidOption(
+                layer: "ResNet", option: "width", expected: "1...65536", found: "\(width)")
+        }
+        conv1 = try Conv2d(
+            inputChannels: 3, outputChannels: width, kernelSize: 7, stride: 2, padding: 3,
+            bias: false)
+        bn1 = try BatchNorm2d(channels: width)
+        stem = try FusedConv2d(conv1, bn1, .relu)
+        maxpool = try MaxPool2d(kernelSize: 3, stride: 2, padding: 1)
+        var channels = width
+        var stages: [Sequential] = []
+        for (stage, count) in counts.enumerated() {
+            var blocks: [any Layer] = []
+            for index in 0..<count {
+                let made = try ResNetBlock(
+                    block, from: channels, width: width << stage,
+                    stride: stage > 0 && index == 0 ? 2 : 1)
+                channels = made.outputChannels
+                blocks.append(made)
+            }
+            stages.append(try Sequential(blocks))
+        }
+        self.stages = stages
+        fc = try Linear(inputFeatures: channels, outputFeatures: classes)
+    }
+
+    /// `conv1`, `bn1`, `layer1`, `layer2`, … and `fc`.
+    public var submodules: [NamedModule] {
+        [NamedModule("conv1", conv1), NamedModule("bn1", bn1)]
+            + stages.enumerated().map { NamedModule("layer\($0.offset + 1)", $0.element) }
+            + [NamedModule("fc", fc)]
+    }
+
+    /// The classes' logits.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit.
+    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        var y = try maxpool(try stem(x))
+        for stage in stages { y = try stage(y) }
+        return try fc(try avgpool(y))
+    }
+}
+
+/// relu(bn(conv(… relu(bn1(conv1(x)))))) + shortcut(x)), the shortcut being `x` or a 1 × 1
+/// convolution with batch norm where size or channels change.
+private final class ResNetBlock: Layer {
+    let outputChannels: Int
+
+    private let parts: [NamedModule]
+    private let steps: [FusedConv2d]
+    private let last: FusedConv2d
+    private let downsample: Sequential?
+
+    init(
+        _ block: ResNet.Block, from inputs: Int, width: Int, stride: Int
+    ) throws(ProteanError) {
+        let outputs = width * block.expansion
+        let stack: [(Conv2d, BatchNorm2d)] =
+            switch block {
+            case .basic:
+                [
+                    try Self.convolution(from: inputs, to: width, kernel: 3, stride: stride),
+                    try Self.convolution(from: width, to: outputs, kernel: 3),
+                ]
+            case .bottleneck:
+                [
+                    try Self.convolution(from: inputs, to: width, kernel: 1),
+                    try Self.convolution(from: width, to: width, kernel: 3, stride: stride),
+                    try Self.convolution(from: width, to: outputs, kernel: 1),
+                ]
+            }
+        outputChannels = outputs
+        var steps: [FusedConv2d] = []
+        for (conv, norm) in stack { steps.append(try FusedConv2d(conv, norm, .relu)) }
+        last = steps.removeLast()
+        self.steps = steps
+        downsample =
+            stride == 1 && inputs == outputs
+            ? nil : try Self.projection(from: inputs, to: outputs, stride: stride)
+        parts =
+            stack.enumerated().flatMap { index, pair in
+                [
+                    NamedModule("conv\(index + 1)", pair.0), NamedModule("bn\(index + 1)", pair.1),
+                ]
+            } + (downsample.map { [NamedModule("downsample", $0)] } ?? [])
+    }
+
+    private static func convolution(
+        from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1
+    ) throws(ProteanError) -> (Conv2d, BatchNorm2d) {
+        let conv = try Conv2d(
+            inputChannels: inputs, outputChannels: outputs, kernelSize: Size2d(kernel),
+            stride: Size2d(stride), padding: .symmetric(kernel / 2), bias: false)
+        return (conv, try BatchNorm2d(channels: outputs))
+    }
+
+    private static func projection(
+        from inputs: Int, to outputs: Int, stride: Int
+    ) throws(ProteanError) -> Sequential {
+        let (conv, norm) = try convolution(from: inputs, to: outputs, kernel: 1, stride: stride)
+        return try Sequential([conv, norm])
+    }
+
+    var submodules: [NamedModule] { parts }
+
+    func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        let side = try downsample?(x) ?? x
+        var y = x
+        for step in steps { y = try step(y) }
+        return try last(y, residual: side)
+    }
+}

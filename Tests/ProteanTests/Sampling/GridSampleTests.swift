@@ -1,0 +1,145 @@
+import CReference
+import Testing
+
+@testable import Protean
+
+@Suite struct GridSampleTests {
+    @Test(arguments: [1, 3, 7, 16, 33], [0, 1, 3])
+    func bilinearAgreesWithDoubleLoopsEverywhere(channels: Int, batch: Int) throws {
+        let x = try Tensor.random([batch, 5, 9, channels])
+        let grid = try Initializer.uniform([batch, 6, 7, 2], in: -1.6...1.6, seed: 3)
+        let values = x.elements, positions = grid.elements
+        var expected: [Double] = []
+        for pixel in 0..<batch * 42 {
+            // Rounded as the kernel rounds them: next to an edge that decides.
+            let px = (positions[2 * pixel] + 1) * 4.5 - 0.5
+            let py = (positions[2 * pixel + 1] + 1) * 2.5 - 0.5
+            let image = Array(values[pixel / 42 * 45 * channels..<(pixel / 42 + 1) * 45 * channels])
+            for c in 0..<channels {
+                expected.append(reference_bilinear(image, 5, 9, channels, c, py, px))
+            }
+        }
+        try MapTest.everywhere {
+            try GridSample()(x, grid: grid)
+        } check: { isa, y in
+            MapTest.expect(y, shape: [batch, 6, 7, channels], expected, tolerance: 2e-6, "\(isa)")
+        }
+    }
+
+    /// Large enough to be shared among threads.
+    @Test(arguments: GridMode.allCases, GridPadding.allCases)
+    func threadsDoNotChangeBits(mode: GridMode, padding: GridPadding) throws {
+        let x = try Tensor.random([2, 21, 17, 19])
+        let grid = try Initializer.uniform([2, 40, 37, 2], in: -2...2, seed: 5)
+        try MapTest.everywhere {
+            try GridSample(mode: mode, padding: padding)(x, grid: grid)
+        } check: { isa, y in
+            #expect(y.elements.allSatisfy { $0.isFinite }, "\(isa)")
+        }
+    }
+
+    @Test(arguments: GridMode.allCases, GridPadding.allCases)
+    func hostilePositionsAreDefined(mode: GridMode, padding: GridPadding) throws {
+        let x = try Tensor.random([1, 4, 3, 17])
+        let hostile: [Float] = [.nan, .infinity, -Float.infinity, 3e38, -3e38, 1e10, -1e10]
+        let grid = try Tensor(hostile.flatMap { [$0, 0.1] }, shape: [1, 1, 7, 2])
+        try MapTest.everywhere {
+            try GridSample(mode: mode, padding: padding)(x, grid: grid)
+        } check: { isa, y in
+            let pixels = (0..<7).map { Array(y.elements[$0 * 17..<($0 + 1) * 17]) }
+            let undefined = pixels.map { $0.allSatisfy { $0.isNaN } }
+            let finite = pixels.map { $0.allSatisfy { $0.isFinite } }
+            #expect(undefined[0] == (mode == .bicubic || (mode == .bilinear && padding == .zeros)))
+            for far in 1..<7 {
+                // The first four are infinite, or become so on their way to pixels.
+                #expect(finite[far] || mode == .bicubic && far < 5, "\(isa) \(hostile[far])")
+                guard mode != .bicubic else { continue }
+                if padding == .zeros { #expect(pixels[far] == Array(repeating: 0, count: 17)) }
+            }
+            if mode == .bicubic { #expect(undefined[1] && undefined[2]) }
+        }
+    }
+
+    @Test func identityKeepsTheMap() throws {
+        let x = try Tensor.random([2, 5, 7, 3])
+        let theta = try Tensor([1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1, 0], shape: [2, 6])
+        for mode in GridMode.allCases {
+            for align in [false, true] {
+                let y = try SpatialTransformer(mode: mode, alignCorners: align)(x, theta: theta)
+                MapTest.expect(
+                    y, shape: x.shape, x.elements.map(Double.init), tolerance: 2e-6, "\(mode)")
+            }
+        }
+    }
+
+    @Test func quarterTurnMovesPixels() throws {
+        let x = try Tensor((0..<6).map(Float.init), shape: [1, 2, 3, 1])
+        let theta = try Tensor([0, 1, 0, -1, 0, 0], shape: [1, 2, 3])
+        let y = try SpatialTransformer(alignCorners: true)(
+            x, theta: theta, size: Size2d(height: 3, width: 2))
+        #expect(y.shape == [1, 3, 2, 1])
+        #expect(y.elements == [3, 0, 4, 1, 5, 2])
+    }
+
+    @Test func wrongShapesAreRefused() throws {
+        let x = try Tensor(zeros: [2, 4, 5, 3])
+        for shape in [[1, 2, 2, 2], [2, 2, 2, 3], [2, 2, 2]] {
+            let grid = try Tensor(zeros: shape)
+            #expect(throws: ProteanError.self) { try GridSample()(x, grid: grid) }
+        }
+        #expect(throws: ProteanError.self) {
+            try GridSample()(Tensor(zeros: [1, 0, 5, 3]), grid: Tensor(zeros: [1, 2, 2, 2]))
+        }
+        for shape in [[2, 3, 2], [1, 2, 3], [2, 5]] {
+            let theta = try Tensor(zeros: shape)
+            #expect(throws: ProteanError.self) { try SpatialTransformer()(x, theta: theta) }
+        }
+        #expect(throws: ProteanError.self) {
+            try AffineGrid()(Tensor(zeros: [2, 2, 3]), size: Size2d(height: -1, width: 2))
+        }
+    }
+
+    @Test func shapesPassWithoutValues() throws {
+        let x = try Tensor(shapeOnly: [2, 4, 5, 3]), theta = try Tensor(shapeOnly: [2, 2, 3])
+        #expect(try SpatialTransformer()(x, theta: theta, size: 7).shape == [2, 7, 7, 3])
+    }
+}
+
+@Suite struct RoIAlignTests {
+    @Test func boxesAreChecked() throws {
+        let layer = try RoIAlign(size: 2, scale: 1, samplingRatio: 0)
+        let x = try Tensor(zeros: [2, 4, 5, 3])
+        for box: [Float] in [[2, 0, 0, 1, 1], [-1, 0, 0, 1, 1], [0, .nan, 0, 1, 1]] {
+            #expect(throws: ProteanError.self) {
+                try layer(x, boxes: Tensor(box, shape: [1, 5]))
+            }
+        }
+        // More points than anything real has.
+        #expect(throws: ProteanError.self) {
+            try layer(x, boxes: Tensor([0, 0, 0, 1e9, 1] as [Float], shape: [1, 5]))
+        }
+        #expect(try layer(x, boxes: Tensor(zeros: [0, 5])).shape == [0, 2, 2, 3])
+        #expect(throws: ProteanError.self) {
+            try RoIAlign(size: 0, scale: 1, samplingRatio: 0)
+        }
+        #expect(throws: ProteanError.self) {
+            try RoIAlign(size: 2, scale: .infinity, samplingRatio: 0)
+        }
+        #expect(throws: ProteanError.self) {
+            try RoIAlign(size: 2, scale: 1, samplingRatio: -1)
+        }
+    }
+
+    /// More points per bin than are planned at once, and enough work for several threads.
+    @Test func aConstantMapStaysConstant() throws {
+        let x = try Tensor(repeating: 3, shape: [1, 60, 50, 33])
+        let boxes = try Tensor([0, 0, 0, 49, 59, 0, 3, 5, 40, 41] as [Float], shape: [2, 5])
+        let layer = try RoIAlign(size: Size2d(height: 2, width: 3), scale: 1, samplingRatio: 0)
+        try MapTest.everywhere {
+            try layer(x, boxes: boxes)
+        } check: { isa, y in
+            MapTest.expect(
+                y, shape: [2, 2, 3, 33], [Double](repeating: 3, count: 396), "\(isa)")
+        }
+    }
+}

@@ -15,6 +15,7 @@
 #include "ptn_grid_sample.h"
 #include "ptn_layer_norm.h"
 #include "ptn_layout.h"
+#include "ptn_mask_copy.h"
 #include "ptn_mask_plan.h"
 #include "ptn_masked_conv2d.h"
 #include "ptn_memory.h"

@@ -23,6 +23,7 @@ typedef struct ptn_mask_source {
     ptn_mask_kind kind;
     const void *data;
     float threshold;
+    const float *thresholds; // [n]: one per sample instead; NULL for none
 } ptn_mask_source;
 
 typedef struct ptn_mask_plan ptn_mask_plan;

@@ -33,16 +33,41 @@ typedef struct ptn_masked_conv2d_mask {
     const float *base;             // COPY: like y, may be y
 } ptn_masked_conv2d_mask;
 
-// `shape` is that of the dense convolution, `packed` its weights packed for PTN_CONV2D_DIRECT, or for
-// PTN_CONV2D_DEPTHWISE where that is the shape; shape->choice is not read. The epilogue's residual is laid out like y and may be y itself. x, packed and y must
-// not overlap. The sum's order is that of ptn_conv2d for any number of threads.
+// `shape` is that of the dense convolution. Its choice is read as follows:
 //
-// Scratch: at most 1.5 MiB per thread, and one row of zeros.
+//     PTN_CONV2D_WINOGRAD_FORCE_4X4, ..._6X6   Winograd's form on the tiles that hold an active
+//         pixel: dilation 1, a dense map as input, shared weights, packed for that algorithm
+//     all others                               the defining sums of each active pixel, with weights
+//         packed for PTN_CONV2D_DIRECT, or for PTN_CONV2D_DEPTHWISE where that is the shape
+//
+// The epilogue's residual is laid out like y and may be y itself. x, packed and y must not overlap.
+// The sum's order is that of ptn_conv2d for any number of threads.
+//
+// Scratch: at most 1.5 MiB per thread, and one row of zeros; Winograd: as ptn_conv2d_plan says, and 4
+// bytes per tile.
 // PTN_BAD_ARGUMENT when plans do not fit the shape or each other.
 PTN_MUST_CHECK ptn_status ptn_masked_conv2d(const ptn_runtime *runtime,
                                             const ptn_conv2d_shape *shape,
                                             const ptn_masked_conv2d_mask *mask, const float *x,
                                             const float *packed, size_t packed_stride,
                                             const ptn_conv2d_epilogue *epilogue, float *y);
+
+// Ways to the active outputs.
+typedef enum ptn_masked_way {
+    PTN_MASKED_PIXELS = 0, // the defining sums of each active pixel
+    PTN_MASKED_TILES_4X4,  // Winograd's F(4x4, 3x3) on active tiles
+    PTN_MASKED_TILES_6X6,  // ... F(6x6, 3x3)
+    PTN_MASKED_DENSE,      // the whole map by PTN_CONV2D_AUTO (by PTN_CONV2D_SUMS if that is the
+                           // shape's choice), then inactive pixels undone
+} ptn_masked_way;
+#define PTN_MASKED_WAYS 4
+
+// Estimated cycles of every way for the active pixels of `outputs`, on one core that does two vector
+// multiply-adds per cycle; 0 where a way does not apply. Only ratios are meant. `clears` says that
+// inactive outputs are to be written too.
+PTN_MUST_CHECK ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime,
+                                                     const ptn_conv2d_shape *shape,
+                                                     const ptn_mask_plan *outputs, bool clears,
+                                                     double cycles[PTN_MASKED_WAYS]);
 
 #endif

@@ -90,14 +90,16 @@ static void fill_bits(ptn_mask_plan *p, const ptn_mask_source *source) {
     const size_t w = p->view.w, words = p->view.words;
     for (size_t row = 0; row < p->view.n * p->view.h; row++) {
         uint64_t *bits = p->bits + row * words;
+        const float threshold =
+            source->thresholds ? source->thresholds[row / p->view.h] : source->threshold;
         if (source->kind == PTN_MASK_BYTES)
             kernels->bytes((const uint8_t *)source->data + row * w, w, bits);
         else if (source->kind == PTN_MASK_BITS)
             for (size_t i = 0; i < words; i++)
                 bits[i] = packed_word(source->data, row * w + 64 * i, ptn_min(64, w - 64 * i));
         else
-            kernels->floats((const float *)source->data + row * w, w, source->kind,
-                            source->threshold, bits);
+            kernels->floats((const float *)source->data + row * w, w, source->kind, threshold,
+                            bits);
     }
 }
 

@@ -366,12 +366,18 @@ ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape 
                              const ptn_conv2d_epilogue *epilogue, float *y) {
     if (!epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_shape s = *shape;
-    s.choice = PTN_CONV2D_FORCE_DIRECT;
+    const bool tiles = s.choice == PTN_CONV2D_WINOGRAD_FORCE_4X4 ||
+                       s.choice == PTN_CONV2D_WINOGRAD_FORCE_6X6;
+    if (!tiles) s.choice = PTN_CONV2D_FORCE_DIRECT;
     ptn_conv2d_plan plan;
     const ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
     if (status != PTN_OK) return status;
     if (!mask_valid(mask, &s, &plan)) return PTN_BAD_ARGUMENT;
+    if (tiles && (s.dilation_h != 1 || s.dilation_w != 1 || packed_stride != 0 ||
+                  mask->input != PTN_MASKED_MAP))
+        return PTN_BAD_ARGUMENT;
     if (s.n == 0) return PTN_OK;
+    if (tiles) return ptn_masked_winograd(runtime, &s, &plan, mask, x, packed, epilogue, y);
     if (plan.algorithm == PTN_CONV2D_DEPTHWISE)
         return ptn_masked_depthwise(runtime, &s, &plan, mask, x, packed, packed_stride, epilogue,
                                     y);

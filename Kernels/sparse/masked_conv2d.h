@@ -89,4 +89,10 @@ ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                                 const float *x, const float *packed, size_t packed_stride,
                                 const ptn_conv2d_epilogue *epilogue, float *y);
 
+// Winograd's form that the plan names, on the tiles that hold an active pixel; arguments are checked.
+ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                               const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
+                               const float *x, const float *packed,
+                               const ptn_conv2d_epilogue *epilogue, float *y);
+
 #endif

@@ -16,6 +16,9 @@ struct KernelTests {
         "a conv2d h=5 w=9 c=17 k=17 r=5 groups=17 algorithm=auto",
         "a linear n=3 c=17 k=5",
         "a condconv2d n=3 h=5 w=9 c=3 k=7 r=3 experts=3 activation=silu",
+        "a masked_conv2d n=2 h=9 w=13 c=3 k=7 r=3 density=0.3 algorithm=direct",
+        "a masked_conv2d h=9 w=13 c=6 k=6 r=3 groups=6 density=0.5 pattern=cells4",
+        "a masked_conv2d h=9 w=13 c=6 k=4 r=3 density=0.5 pattern=disc algorithm=dense",
         "a deform_conv2d n=3 h=5 w=9 c=6 k=4 r=3 stride=2 offset_groups=2 groups=2 sigma=4",
         "a deform_conv2d h=5 w=9 c=17 k=17 r=3 groups=17 mask=0 activation=relu",
         "a dynamic_relu n=3 h=5 w=9 c=17",
@@ -70,6 +73,12 @@ struct KernelTests {
         #expect(prepared.executedShare == 1)
     }
 
+    @Test(arguments: ["pixels", "cells2", "cells4", "cells8", "disc"])
+    func masksHaveTheirDensity(pattern: String) throws {
+        let line = "a masked_conv2d h=64 w=48 c=1 k=1 r=3 density=0.25 pattern=\(pattern)"
+        #expect(try Self.prepare(line).executedShare == 0.25)
+    }
+
     @Test(arguments: [
         ("a conv2d h=5 w=9 c=6 k=4 r=3 groups=4", "c"),
         ("a conv2d h=5 w=9 c=6 k=4 r=3 groups=3", "k"),
@@ -80,6 +89,8 @@ struct KernelTests {
         ("a conv2d h=5 w=9 c=6 k=4 r=3 algorithm=magic", "algorithm"),
         ("a conv2d h=5 w=9 c=6 k=4 r=3 activation=magic", "activation"),
         ("a condconv2d h=5 w=9 c=6 k=4 r=3", "experts"),
+        ("a masked_conv2d h=5 w=9 c=6 k=4 r=3", "density"),
+        ("a masked_conv2d h=5 w=9 c=6 k=4 r=3 density=1 pattern=magic", "pattern"),
         ("a max_pool2d h=5 w=9 c=6 r=3 pad=2", "pad"),
         ("a pixel_shuffle h=5 w=9 c=6 up=2", "c"),
         ("a activation h=5 w=9 c=6", "activation"),

@@ -81,7 +81,7 @@ private struct MaskedConv2dCall {
     ) throws(ProteanError) {
         let map = try Self.mapShape(of: x, input, packed.geometry, layer: layer)
         var shape = try packed.geometry.kernelShape(for: map, layer: layer)
-        shape.choice = PTN_CONV2D_FORCE_DIRECT
+        shape.choice = packed.algorithm.choice
         let plan = try packed.geometry.kernelPlan(shape, layer: layer)
         outputShape = [map[0], Int(plan.out_h), Int(plan.out_w), packed.geometry.outputChannels]
         self.x = x

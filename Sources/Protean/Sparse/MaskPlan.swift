@@ -64,6 +64,33 @@ public final class MaskPlan: @unchecked Sendable {
         self.init(adopting: plan)
     }
 
+    /// The plan of a map of numbers `[batch, height, width, 1]`: active where a number is at least
+    /// its sample's threshold, `[batch]` of them in any shape.
+    ///
+    /// - Throws: ``ProteanError`` when shapes do not fit together, or as above.
+    public convenience init(
+        _ map: Tensor, atLeast thresholds: Tensor
+    ) throws(ProteanError) {
+        guard map.rank == 4, map.shape[3] == 1 else {
+            throw .shapeMismatch(
+                layer: "MaskPlan", tensor: "map", expected: "[batch, height, width, 1]",
+                found: map.shape)
+        }
+        guard thresholds.count == map.shape[0] else {
+            throw .shapeMismatch(
+                layer: "MaskPlan", tensor: "thresholds", expected: "[\(map.shape[0])]",
+                found: thresholds.shape)
+        }
+        guard let numbers = map.storage, let limits = thresholds.storage else {
+            throw .noValues(layer: "MaskPlan")
+        }
+        let plan = try Self.make(
+            Array(map.shape.prefix(3)), PTN_MASK_FLOATS_AT_LEAST, UnsafeRawPointer(numbers.base),
+            thresholds: UnsafePointer(limits.base))
+        withExtendedLifetime((numbers, limits)) {}
+        self.init(adopting: plan)
+    }
+
     /// The plan of a mask of bytes, one per pixel in row-major order; any but 0 is active.
     ///
     /// - Throws: ``ProteanError`` when there are not as many bytes as pixels, or as above.
@@ -99,10 +126,12 @@ public final class MaskPlan: @unchecked Sendable {
     }
 
     private static func make(
-        _ shape: [Int], _ kind: ptn_mask_kind, _ data: UnsafeRawPointer, _ threshold: Float = 0
+        _ shape: [Int], _ kind: ptn_mask_kind, _ data: UnsafeRawPointer, _ threshold: Float = 0,
+        thresholds: UnsafePointer<Float>? = nil
     ) throws(ProteanError) -> OpaquePointer {
         var source = ptn_mask_source(
-            n: shape[0], h: shape[1], w: shape[2], kind: kind, data: data, threshold: threshold)
+            n: shape[0], h: shape[1], w: shape[2], kind: kind, data: data, threshold: threshold,
+            thresholds: thresholds)
         return try creating { ptn_mask_plan_create($0, &source, $1) }
     }
 

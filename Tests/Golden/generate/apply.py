@@ -197,6 +197,90 @@ def dynamic_relu():
     dyrelu("dyrelu_c", DyHead(8, True), (2, 8, 5, 3), variant="dyhead", inp=8, type="C")
 
 
+def masked():
+    def run(module, inputs):
+        return {"y": module(inputs["x"]) * (inputs["mask"] != 0)}
+
+    def submanifold(module, inputs):
+        mask = inputs["mask"] != 0
+        return {"y": module(inputs["x"] * mask) * mask}
+
+    def mask_of(*shape):
+        return (torch.rand(*shape) < 0.4) * torch.randn(*shape)
+
+    config = {"in_channels": 4, "out_channels": 6, "kernel_size": [3, 2], "stride": [2, 1],
+              "padding": [1, 2], "dilation": [1, 2], "groups": 2, "bias": False}
+    save("masked_conv_options", "MaskedConv2d", config, nn.Conv2d(**config),
+         map_of(2, 4, 8, 11) | {"mask": mask_of(2, 1, 4, 13)}, run)
+    config = {"in_channels": 17, "out_channels": 17, "kernel_size": 3, "padding": 1, "groups": 17}
+    save("masked_conv_depthwise", "MaskedConv2d", config, nn.Conv2d(**config),
+         map_of(1, 17, 7, 6) | {"mask": mask_of(1, 1, 7, 6)}, run)
+    config = {"in_channels": 3, "out_channels": 5, "kernel_size": 3, "padding": "same"}
+    for algorithm in ("auto", "direct", "winograd", "dense"):
+        save(f"masked_conv_{algorithm}", "MaskedConv2d", config | {"algorithm": algorithm},
+             nn.Conv2d(**config), map_of(2, 3, 9, 7) | {"mask": mask_of(2, 1, 9, 7)}, run)
+    config = {"in_channels": 4, "out_channels": 6, "dilation": 2, "groups": 2}
+    save("submanifold", "SubmanifoldConv2d", config,
+         nn.Conv2d(kernel_size=3, padding=2, **config),
+         map_of(2, 4, 6, 9) | {"mask": mask_of(2, 1, 6, 9)}, submanifold)
+
+
+class Squeeze(nn.Module):
+    """DynConv's source of logits, from its description."""
+
+    def __init__(self, channels, stride):
+        super().__init__()
+        self.fc = nn.Linear(channels, 1)
+        self.conv = nn.Conv2d(channels, 1, 3, stride=stride, padding=1)
+
+    def forward(self, x):
+        return self.conv(x) + self.fc(x.mean((2, 3)))[:, :, None, None]
+
+
+class DynConvBottleneck(nn.Module):
+    """The sparse bottleneck in inference, computed densely, from its description."""
+
+    def __init__(self, inplanes, planes, stride=1, downsample=False, groups=1, base_width=64):
+        super().__init__()
+        width = int(planes * (base_width / 64)) * groups
+        self.conv1 = nn.Conv2d(inplanes, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride=stride, padding=1, groups=groups, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, 4 * planes, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * planes)
+        self.downsample = None
+        if downsample:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inplanes, 4 * planes, 1, stride=stride, bias=False),
+                nn.BatchNorm2d(4 * planes))
+        self.masker = nn.ModuleDict({"maskconv": Squeeze(inplanes, stride)})
+
+    def forward(self, x):
+        mask = (self.masker["maskconv"](x) >= 0).float()
+        identity = x if self.downsample is None else self.downsample(x)
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return F.relu(identity + mask * self.bn3(self.conv3(y))), mask
+
+
+def dynconv():
+    def run(module, inputs):
+        y, mask = module(inputs["x"])
+        assert 0.2 < mask.mean() < 0.8
+        return {"y": y, "mask": mask}
+
+    cases = {
+        "dynconv_bottleneck": ((2, 16, 7, 9), {"inplanes": 16, "planes": 4}),
+        "dynconv_bottleneck_strided": ((1, 12, 9, 11), {
+            "inplanes": 12, "planes": 4, "stride": 2, "downsample": True}),
+        "dynconv_bottleneck_grouped": ((1, 12, 6, 5), {
+            "inplanes": 12, "planes": 4, "downsample": True, "groups": 2, "base_width": 80}),
+    }
+    for case, (shape, config) in cases.items():
+        save(case, "DynConvBottleneck", config, DynConvBottleneck(**config), map_of(*shape), run)
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     OUT.mkdir(exist_ok=True)
@@ -205,3 +289,5 @@ if __name__ == "__main__":
     cond_conv()
     squeeze_excitation()
     dynamic_relu()
+    masked()
+    dynconv()

@@ -203,7 +203,8 @@ import Testing
         #expect(throws: ProteanError.self) { try MaskPlan(bytes: [1, 0], batch: 1, size: 2) }
         #expect(throws: ProteanError.self) { try MaskPlan(Tensor(zeros: [2, 2])) }
         var source = ptn_mask_source(
-            n: 1 << 20, h: 1 << 20, w: 1 << 20, kind: PTN_MASK_BYTES, data: nil, threshold: 0)
+            n: 1 << 20, h: 1 << 20, w: 1 << 20, kind: PTN_MASK_BYTES, data: nil, threshold: 0,
+            thresholds: nil)
         var runtime = try Runtime.current()
         var plan: OpaquePointer?
         #expect(ptn_mask_plan_create(&runtime, &source, &plan) == PTN_SIZE_OVERFLOW)

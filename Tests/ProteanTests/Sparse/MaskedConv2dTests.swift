@@ -34,7 +34,7 @@ import Testing
     @Test(arguments: cases)
     func everyPatternEqualsTheDenseResultBitForBit(_ test: Conv2dTests.Case) throws {
         let x = try Tensor.random(test.input)
-        let dense = try test.layer(), layer = try MaskedConv2d(dense)
+        let dense = try test.layer(), layer = try MaskedConv2d(dense, algorithm: .direct)
         for isa in KernelISA.supported {
             try Runtime.with(isa: isa, threads: 1) {
                 let whole = try dense(x)
@@ -59,7 +59,7 @@ import Testing
     @Test(arguments: cases)
     func compactInputsGiveTheSame(_ test: Conv2dTests.Case) throws {
         let x = try Tensor.random(test.input)
-        let dense = try test.layer(), layer = try MaskedConv2d(dense)
+        let dense = try test.layer(), layer = try MaskedConv2d(dense, algorithm: .direct)
         let size = SparseTest.size(try dense.outputShape(for: test.input))
         for isa in KernelISA.supported {
             try Runtime.with(isa: isa, threads: 2) {
@@ -94,7 +94,7 @@ import Testing
     @Test(arguments: [cases[1], cases[3], cases[5], cases[9], cases[10]])
     func inactivePixelsAreCopiedKeptOrCleared(_ test: Conv2dTests.Case) throws {
         let x = try Tensor.random(test.input)
-        let dense = try test.layer(), layer = try MaskedConv2d(dense)
+        let dense = try test.layer(), layer = try MaskedConv2d(dense, algorithm: .direct)
         let whole = try dense(x)
         let size = SparseTest.size(whole.shape)
         let other = try Tensor.random(whole.shape, seed: 9)
@@ -131,7 +131,8 @@ import Testing
         let activations: [Activation] = [.relu6, .silu, .leakyReLU(slope: 0.1)]
         for activation in activations {
             let dense = try FusedConv2d(conv, norm, activation)
-            let masked = try FusedMaskedConv2d(conv, norm, activation)
+            let masked = try FusedMaskedConv2d(
+                conv, norm, activation, algorithm: .direct)
             for isa in KernelISA.supported {
                 try Runtime.with(isa: isa, threads: 2) {
                     let whole = try dense(x, residual: residual)
@@ -178,7 +179,7 @@ import Testing
 
     @Test func costSaysWhatWasExecuted() throws {
         let layer = try MaskedConv2d(
-            inputChannels: 3, outputChannels: 4, kernelSize: 3, padding: 1)
+            inputChannels: 3, outputChannels: 4, kernelSize: 3, padding: 1, algorithm: .direct)
         let mask = try MaskPattern.rows.plan(batch: 1, size: Size2d(height: 6, width: 5))
         let trace = Trace()
         let y = try trace.recording { try layer(try Tensor(shapeOnly: [1, 6, 5, 3]), mask: mask) }

@@ -6,15 +6,18 @@ public final class FusedMaskedConv2d: Sendable {
     let conv: Conv2d
     let norm: BatchNorm2d?
     let activation: Activation
+    let algorithm: MaskedConv2dAlgorithm
     private let geometry: Conv2dGeometry
     private let folded = FoldedWeights()
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the norm's
-    ///   channels are not the convolution's.
+    ///   channels are not the convolution's, or when Winograd's algorithm is insisted on and does
+    ///   not apply.
     public init(
-        _ conv: Conv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity
+        _ conv: Conv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity,
+        algorithm: MaskedConv2dAlgorithm = .automatic
     ) throws(ProteanError) {
         let channels = conv.geometry.outputChannels
         if let norm, norm.channels != channels {
@@ -25,9 +28,47 @@ public final class FusedMaskedConv2d: Sendable {
         self.conv = conv
         self.norm = norm
         self.activation = activation
-        var geometry = conv.geometry
-        geometry.algorithm = .direct
-        self.geometry = geometry
+        self.algorithm = algorithm
+        geometry = conv.geometry
+        let suits =
+            geometry.kernelSize == 3 && geometry.stride == 1 && geometry.dilation == 1
+            && geometry.groups == 1 && geometry.inputChannels * geometry.outputChannels > 1
+        guard algorithm != .winograd || suits else {
+            throw .invalidOption(
+                layer: "MaskedConv2d", option: "algorithm",
+                expected: "auto, direct or dense, except for 3x3 kernels with stride 1, dilation "
+                    + "1, one group and more than one channel",
+                found: algorithm.rawValue)
+        }
+    }
+
+    /// How the active outputs of `mask` would be computed from an input of shape
+    /// `[batch, height, width, channels]`, a dense map unless `input` says otherwise. `rewritesAll`
+    /// says whether the result is a new map, whose inactive pixels are written too.
+    ///
+    /// - Throws: ``ProteanError`` when shapes do not fit.
+    public func plan(
+        for inputShape: [Int], from input: MaskedInput = .map, mask: MaskPlan,
+        rewritesAll: Bool = true
+    ) throws(ProteanError) -> MaskedConv2dPlan {
+        guard case .map = input else {
+            guard algorithm == .automatic || algorithm == .direct else {
+                throw .invalidOption(
+                    layer: conv.place, option: "algorithm",
+                    expected: "auto or direct for inputs with a mask", found: algorithm.rawValue)
+            }
+            return MaskedConv2dPlan(way: .pixels, estimatedCycles: [:])
+        }
+        if algorithm == .direct { return MaskedConv2dPlan(way: .pixels, estimatedCycles: [:]) }
+        if algorithm == .dense { return MaskedConv2dPlan(way: .dense, estimatedCycles: [:]) }
+        let exactness = try Runtime.exactness()
+        let exact = algorithm == .automatic && exactness == .direct
+        let cycles = try geometry.maskedEstimates(
+            mask, input: inputShape, exact: exact, clears: rewritesAll, layer: conv.place)
+        let allowed: [MaskedConv2dPlan.Way] =
+            algorithm == .winograd ? [.tiles4x4, .tiles6x6] : MaskedConv2dPlan.Way.allCases
+        let best = allowed.min { cycles[$0] ?? .infinity < cycles[$1] ?? .infinity }
+        return MaskedConv2dPlan(way: best ?? .pixels, estimatedCycles: cycles)
     }
 
     /// A dense map: activation(norm(conv(x)) + residual) where `mask` is active, `inactive` elsewhere.
@@ -37,10 +78,19 @@ public final class FusedMaskedConv2d: Sendable {
         _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
         inactive: InactiveOutputs = .zeros, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
-        try run(x, mask) { (weights) throws(ProteanError) in
-            try Operations.maskedConv2d(
-                x, from: input, weights, outputs: mask, inactive: inactive,
-                epilogue: epilogue(residual), layer: conv.place)
+        let way = try plan(for: x.shape, from: input, mask: mask).way
+        return try run(x, mask, way) { (weights) throws(ProteanError) in
+            guard way == .dense else {
+                return try Operations.maskedConv2d(
+                    x, from: input, weights, outputs: mask, inactive: inactive,
+                    epilogue: epilogue(residual), layer: conv.place)
+            }
+            let y = try Operations.conv2d(
+                x, weights, epilogue: epilogue(residual), layer: conv.place)
+            guard case .copy(let base) = inactive else {
+                return try Operations.replacingInactive(y, of: mask)
+            }
+            return try Operations.replacingInactive(y, of: mask, by: base)
         }
     }
 
@@ -50,30 +100,45 @@ public final class FusedMaskedConv2d: Sendable {
     public func rows(
         _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
-        try run(x, mask) { (weights) throws(ProteanError) in
-            try Operations.maskedConv2dRows(
-                x, from: input, weights, outputs: mask, epilogue: epilogue(residual),
-                layer: conv.place)
+        var way = try plan(for: x.shape, from: input, mask: mask).way
+        // The dense result has no rows that a residual could be added to.
+        if way == .dense && residual != nil { way = .pixels }
+        return try run(x, mask, way) { (weights) throws(ProteanError) in
+            guard way == .dense else {
+                return try Operations.maskedConv2dRows(
+                    x, from: input, weights, outputs: mask, epilogue: epilogue(residual),
+                    layer: conv.place)
+            }
+            let y = try Operations.conv2d(x, weights, epilogue: epilogue(nil), layer: conv.place)
+            return try Operations.gather(y, at: mask)
         }
     }
 
     /// Writes the active outputs into `y` and leaves other pixels as they are, except that those
-    /// that are active in `previous` only become 0. With `addsToResult`, `y`'s own pixels are the
-    /// residual.
+    /// that are active in `previous` only become 0. The residual is another map like `y`, or, with
+    /// `addsToResult`, `y`'s own pixels.
     ///
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     public func update(
         _ y: inout Tensor, with x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
-        previous: MaskPlan? = nil, addsToResult: Bool = false
+        previous: MaskPlan? = nil, residual: Tensor? = nil, addsToResult: Bool = false
     ) throws(ProteanError) {
+        let plan = try plan(for: x.shape, from: input, mask: mask, rewritesAll: false)
+        // Computed densely, there would be a second map.
+        var way = plan.way
+        if way == .dense {
+            let tiles: [MaskedConv2dPlan.Way] = [.tiles4x4, .tiles6x6]
+            let limit = plan.estimatedCycles[.pixels] ?? 0
+            way = tiles.first { plan.estimatedCycles[$0] ?? .infinity < limit } ?? .pixels
+        }
         // The result is taken out while it is written, so that nobody else holds it.
         var map = y
         y = try Tensor(shapeOnly: y.shape)
         defer { y = map }
-        _ = try run(x, mask) { (weights) throws(ProteanError) in
+        _ = try run(x, mask, way) { (weights) throws(ProteanError) in
             try Operations.updateMaskedConv2d(
                 &map, with: x, from: input, weights, outputs: mask, previous: previous,
-                addsToResult: addsToResult, epilogue: epilogue(nil), layer: conv.place)
+                addsToResult: addsToResult, epilogue: epilogue(residual), layer: conv.place)
             return try Tensor(shapeOnly: map.shape)
         }
     }
@@ -83,28 +148,46 @@ public final class FusedMaskedConv2d: Sendable {
     }
 
     private func run(
-        _ x: Tensor, _ mask: MaskPlan, _ body: (PackedConv2d) throws(ProteanError) -> Tensor
+        _ x: Tensor, _ mask: MaskPlan, _ way: MaskedConv2dPlan.Way,
+        _ body: (PackedConv2d) throws(ProteanError) -> Tensor
     ) throws(ProteanError) -> Tensor {
-        try traced("MaskedConv2d", path: conv.label, input: x, cost: { _ in cost(x, mask) }) {
+        try traced("MaskedConv2d", path: conv.label, input: x, cost: { _ in cost(x, mask, way) }) {
             () throws(ProteanError) in
-            let depthwise =
-                geometry.groups == geometry.inputChannels
-                && geometry.groups == geometry.outputChannels
-            let weights = try folded.packed(
-                weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
-                algorithm: depthwise ? .depthwise : .direct, isa: Runtime.isa(), layer: conv.place)
+            var algorithm = way.algorithm
+            if algorithm == .direct && geometry.isDepthwise { algorithm = .depthwise }
+            let weights =
+                if let algorithm {
+                    try folded.packed(
+                        weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
+                        algorithm: algorithm, isa: Runtime.isa(), layer: conv.place)
+                } else {
+                    try folded.packed(
+                        weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
+                        input: x.shape, layer: conv.place)
+                }
             return try body(weights)
         }
     }
 
-    /// All outputs in theory, the active ones in fact.
-    private func cost(_ x: Tensor, _ mask: MaskPlan) -> Cost {
+    /// All outputs in theory; in fact the active ones, those of active 4 × 4 cells, or all.
+    private func cost(_ x: Tensor, _ mask: MaskPlan, _ way: MaskedConv2dPlan.Way) -> Cost {
         let perPixel = geometry.outputChannels * geometry.fanIn
         let parameters = conv.weight.count + (conv.bias?.count ?? 0)
+        let executed =
+            switch way {
+            case .pixels: mask.count
+            case .tiles4x4, .tiles6x6: min(mask.pixelCount, 16 * mask.statistics.cells4)
+            case .dense: mask.pixelCount
+            }
         let outputs = mask.count * geometry.outputChannels
         return Cost(
-            multiplyAdds: mask.pixelCount * perPixel,
-            executedMultiplyAdds: mask.count * perPixel, parameters: parameters,
+            multiplyAdds: mask.pixelCount * perPixel, executedMultiplyAdds: executed * perPixel,
+            parameters: parameters,
             bytes: (x.count + outputs + parameters) * MemoryLayout<Float>.stride)
     }
+}
+
+extension Conv2dGeometry {
+    /// Whether every group has one input and one output channel.
+    var isDepthwise: Bool { groups == inputChannels && groups == outputChannels }
 }

@@ -1,13 +1,14 @@
 /// A convolution that is computed at the active pixels of a mask only.
 ///
 /// `y = mask ⊙ conv(x)`: active outputs are those of ``Conv2d`` with the same weights, bit for bit
-/// where both are computed directly; other outputs are zero, copied from another map, or left as they
+/// where both use the same algorithm; other outputs are zero, copied from another map, or left as they
 /// are. Time falls with the number of active pixels. DynConv (Verelst, Tuytelaars, arXiv 1912.03203)
 /// and its kin use it this way; the mask is a ``MaskPlan`` of the *output's* size.
 ///
 /// Input `[batch, height, width, inputChannels]`, or compact rows; see ``MaskedInput``. Parameters
 /// `weight` and `bias` as in ``Conv2d``. Cost: active pixels · out · in / groups · kernel area
-/// multiply-adds.
+/// multiply-adds, fewer where Winograd's algorithm runs on the tiles that hold an active pixel.
+/// Which way is taken follows from the mask by estimate; see ``plan(for:mask:)``.
 public final class MaskedConv2d: Module {
     /// The dense convolution with the same parameters.
     public let conv: Conv2d
@@ -22,25 +23,39 @@ public final class MaskedConv2d: Module {
     public convenience init(
         inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d = 1,
         padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, bias: Bool = true,
-        seed: UInt64 = 0
+        algorithm: MaskedConv2dAlgorithm = .automatic, seed: UInt64 = 0
     ) throws(ProteanError) {
         try self.init(
             try Conv2d(
                 inputChannels: inputChannels, outputChannels: outputChannels,
                 kernelSize: kernelSize, stride: stride, padding: padding, dilation: dilation,
-                groups: groups, bias: bias, seed: seed))
+                groups: groups, bias: bias, seed: seed),
+            algorithm: algorithm)
     }
 
     /// The masked form of a convolution, with the same parameters.
     ///
-    /// - Throws: ``ProteanError`` when memory is short.
-    public init(_ conv: Conv2d) throws(ProteanError) {
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when Winograd's
+    ///   algorithm is insisted on and does not apply.
+    public init(
+        _ conv: Conv2d, algorithm: MaskedConv2dAlgorithm = .automatic
+    ) throws(ProteanError) {
         self.conv = conv
-        fused = try FusedMaskedConv2d(conv)
+        fused = try FusedMaskedConv2d(conv, algorithm: algorithm)
     }
 
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { conv.parameters }
+
+    /// How the active outputs of `mask` would be computed from an input of shape
+    /// `[batch, height, width, inputChannels]`.
+    ///
+    /// - Throws: ``ProteanError`` when shapes do not fit.
+    public func plan(
+        for inputShape: [Int], mask: MaskPlan
+    ) throws(ProteanError) -> MaskedConv2dPlan {
+        try fused.plan(for: inputShape, mask: mask)
+    }
 
     /// The convolution where `mask` is active, `inactive` elsewhere.
     ///

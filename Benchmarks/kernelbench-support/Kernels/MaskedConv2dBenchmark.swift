@@ -1,0 +1,71 @@
+import Protean
+
+/// Convolution at the active pixels of a mask, written in place; the mask's plan is built in every
+/// call, from another mask each time. `algorithm` as for ``MaskedConv2dAlgorithm``; with `dense`
+/// the whole map is computed and other pixels are zeroed.
+enum MaskedConv2dBenchmark: BenchmarkKernel {
+    static let name = "masked_conv2d"
+    static let requiredKeys = ConvolutionCase.requiredKeys.union([.density])
+    static let optionalKeys = ConvolutionCase.optionalKeys.union([.pattern, .algorithm])
+
+    /// Masks that are used in turn, so that branches cannot be learnt.
+    private static let masks: UInt64 = 8
+
+    static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
+        let shape = try ConvolutionCase(benchmark)
+        let names = MaskedConv2dAlgorithm.allCases.map(\.rawValue)
+        let algorithm =
+            try benchmark.word(.algorithm, of: names)
+            .flatMap(MaskedConv2dAlgorithm.init(rawValue:)) ?? .automatic
+        let masks = try masks(benchmark, shape)
+        let active = masks.reduce(0) { $0 + $1.count { $0 != 0 } }
+        let share = Double(active) / Double(max(1, masks.reduce(0) { $0 + $1.count }))
+        let bytes = Size.bytes(shape.inputs * share, shape.weights, shape.outputs * share)
+        return PreparedCase(flops: shape.flops, bytes: bytes, executedShare: share) {
+            let layer = try MaskedConv2d(
+                inputChannels: shape.channels.input, outputChannels: shape.channels.output,
+                kernelSize: shape.kernelSize, stride: shape.stride, padding: shape.padding,
+                dilation: shape.dilation, groups: shape.groups, algorithm: algorithm)
+            let x = try benchmark.values(shape.inputShape)
+            let size = Size2d(height: shape.output.height, width: shape.output.width)
+            var y = try Tensor(
+                zeros: [shape.batch, size.height, size.width, shape.channels.output])
+            if algorithm == .dense {
+                return {
+                    let mask = try MaskPlan(bytes: masks[0], batch: shape.batch, size: size)
+                    return try layer(x, mask: mask).sample()
+                }
+            }
+            // Whatever is active in one of them is written before the first call that counts.
+            for mask in masks {
+                let mask = try MaskPlan(bytes: mask, batch: shape.batch, size: size)
+                try layer.update(&y, with: x, mask: mask)
+            }
+            var turn = 0
+            return {
+                turn = (turn + 1) % masks.count
+                let mask = try MaskPlan(bytes: masks[turn], batch: shape.batch, size: size)
+                try layer.update(&y, with: x, mask: mask)
+                return try y.sample()
+            }
+        }
+    }
+
+    private static func masks(
+        _ benchmark: BenchmarkCase, _ shape: ConvolutionCase
+    ) throws(CaseError) -> [[UInt8]] {
+        guard case .real(let density) = benchmark.values[.density] else {
+            throw benchmark.error(.density, expected: "a number from 0 to 1", found: "none")
+        }
+        let pattern =
+            try benchmark.word(.pattern, of: MaskPattern.allCases.map(\.rawValue))
+            .flatMap(MaskPattern.init(rawValue:)) ?? .pixels
+        return (0..<masks).map { turn in
+            (0..<shape.batch).flatMap { sample in
+                pattern.bytes(
+                    height: shape.output.height, width: shape.output.width, density: density,
+                    seed: benchmark.seed &+ turn &+ UInt64(sample) &* masks)
+            }
+        }
+    }
+}

@@ -1,0 +1,371 @@
+// Tile-sparse Winograd: only tiles of outputs that hold an active pixel are transformed, multiplied
+// and transformed back; within them only active pixels are stored.
+//
+// The tiles of all samples are one list, cut into blocks whose transformed pixels stay in the
+// second-level cache, as in the dense driver (conv/winograd.c). Sums run over channels in order,
+// whatever the cut.
+#include "../conv/winograd.h"
+#include "masked_conv2d.h"
+#include <string.h>
+
+enum { TASKS_PER_THREAD = 4 };
+
+typedef struct tiles_job {
+    const ptn_conv2d_shape *shape;
+    const ptn_conv2d_plan *plan;
+    const ptn_conv2d_epilogue *epilogue;
+    const ptn_masked_conv2d_mask *mask;
+    const ptn_wino_form *form;
+    ptn_wino_cut cut;
+    ptn_isa isa;
+    ptn_wino_input_fn input;
+    ptn_wino_output_fn output;
+    ptn_activate_row_fn activate;
+    const float *x, *packed, *zeros;
+    float *y;
+    const int32_t *rows;   // inverse map, where outputs are compact
+    const int32_t *tiles;  // active tiles of all samples
+    const size_t *offsets; // [n + 1]
+    size_t count, blocks, block_tiles, width; // floats per tile and plane of products
+    char *inputs, *products, *threads;
+    size_t input_bytes, product_bytes, thread_bytes;
+    bool staged; // all threads work on one block
+    ptn_inactive_job inactive;
+    float low, high;
+} tiles_job;
+
+typedef struct tiles_block {
+    const tiles_job *job;
+    size_t first, tiles;
+    float *u, *products; // [plane][tile][channel], [plane][tile][width]
+} tiles_block;
+
+static tiles_block block_at(const tiles_job *j, size_t index, size_t set) {
+    const size_t first = ptn_part_begin(j->count, j->blocks, index);
+    return (tiles_block){.job = j,
+                         .first = first,
+                         .tiles = ptn_part_begin(j->count, j->blocks, index + 1) - first,
+                         .u = (float *)(j->inputs + set * j->input_bytes),
+                         .products = (float *)(j->products + set * j->product_bytes)};
+}
+
+// Where a tile of the list lies.
+typedef struct tile_place {
+    size_t sample, top, left, rows, columns;
+} tile_place;
+
+static tile_place place_of(const tiles_job *j, size_t at) {
+    size_t low = 0, high = j->shape->n;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (j->offsets[middle] <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    const size_t m = j->form->outputs, tile = (size_t)j->tiles[at];
+    tile_place p = {.sample = low,
+                    .top = tile / j->cut.tiles_w * m,
+                    .left = tile % j->cut.tiles_w * m};
+    p.rows = ptn_min(m, j->plan->out_h - p.top);
+    p.columns = ptn_min(m, j->plan->out_w - p.left);
+    return p;
+}
+
+static void transform_tile(const tiles_block *b, size_t tile) {
+    const tiles_job *j = b->job;
+    const ptn_conv2d_shape *s = j->shape;
+    const size_t side = j->form->side;
+    const tile_place at = place_of(j, b->first + tile);
+    const float *image = j->x + at.sample * s->h * s->w * s->c;
+    const float *pixels[PTN_WINO_MAX_PLANES];
+    for (size_t i = 0; i < side; i++)
+        for (size_t k = 0; k < side; k++) {
+            // Wraps around above and to the left, and is then too large.
+            const size_t iy = at.top + i - s->pad_top, ix = at.left + k - s->pad_left;
+            const bool inside = iy < s->h && ix < s->w;
+            pixels[side * i + k] = inside ? image + (iy * s->w + ix) * s->c : j->zeros;
+        }
+    j->input(pixels, s->c, b->tiles * s->c, b->u + tile * s->c);
+}
+
+// A panel of output channels.
+typedef struct panel {
+    size_t channel, channels, vectors, width;
+    const float *weights; // [plane][channel][width]
+    size_t first, row;    // in `products`: of a tile's first; floats from tile to tile
+} panel;
+
+static panel panel_at(const tiles_job *j, size_t index) {
+    const ptn_panels *panels = &j->cut.panels;
+    panel p = {.channel = index * panels->width};
+    p.vectors = ptn_panel_vectors(panels, j->shape->k, p.channel);
+    p.width = p.vectors * panels->vector;
+    p.channels = ptn_min(p.width, j->shape->k - p.channel);
+    p.weights = j->packed + j->form->planes * j->shape->c * p.channel;
+    p.first = j->staged ? p.channel : 0;
+    p.row = j->staged ? panels->padded : p.width;
+    return p;
+}
+
+static size_t rows_bytes(const tiles_job *j) {
+    return ptn_round_64((j->block_tiles + PTN_TILE_MAX_ROWS) * sizeof(float *));
+}
+
+// products[plane][tile] = u[plane][tile] * weights[plane]; meanwhile `next` comes in.
+static void multiply(const tiles_block *b, const panel *p, size_t plane, const float *next,
+                     int thread) {
+    const tiles_job *j = b->job;
+    const size_t channels = j->shape->c;
+    const float **rows = (const float **)(j->threads + (size_t)thread * j->thread_bytes);
+    float **out = (float **)(rows + j->block_tiles);
+    for (size_t t = 0; t < b->tiles; t++) rows[t] = b->u + (plane * b->tiles + t) * channels;
+    const size_t heights = ptn_div_up(b->tiles, ptn_tile_rows(j->isa, p->vectors));
+    const size_t bytes = channels * p->width * sizeof(float);
+    const size_t turns = ptn_max(1, channels / PTN_TILE_UNROLL);
+    ptn_tile_args a = {.taps = 1,
+                       .channels = channels,
+                       .panel = p->weights + plane * channels * p->width,
+                       .prefetch_step = ptn_min(PTN_TILE_PREFETCH, bytes / heights / turns + 1),
+                       .columns = p->width,
+                       .out = out,
+                       .first = true,
+                       .last = true,
+                       .low = -INFINITY,
+                       .high = INFINITY};
+    a.stores = (const char *)a.panel;
+    for (size_t h = 0; h < heights; h++) {
+        const size_t begin = ptn_part_begin(b->tiles, heights, h);
+        const size_t end = ptn_part_begin(b->tiles, heights, h + 1);
+        for (size_t m = begin; m < end; m++)
+            out[m - begin] = b->products + (plane * b->tiles + m) * p->row + p->first;
+        a.rows = rows + begin;
+        a.prefetch = (const char *)next + bytes / heights * h;
+        (*ptn_tile_tables[j->isa])[p->vectors - 1][end - begin - 1](&a);
+    }
+}
+
+// Bit (m * row + column) is set for an active output of the tile.
+static uint64_t active_bits(const tiles_job *j, const tile_place *at) {
+    const ptn_mask_view *v = &j->mask->outputs->view;
+    uint64_t active = 0;
+    for (size_t i = 0; i < at->rows; i++) {
+        const uint64_t *row = v->bits + ((at->sample * v->h) + at->top + i) * v->words;
+        for (size_t k = 0; k < at->columns; k++) {
+            const size_t x = at->left + k;
+            active |= (row[x / 64] >> x % 64 & 1) << (i * j->form->outputs + k);
+        }
+    }
+    return active;
+}
+
+static void activate(const tiles_job *j, const panel *p, float *out) {
+    const ptn_activation_spec *act = &j->epilogue->activation;
+    const float *slopes = act->slopes ? act->slopes + p->channel : NULL;
+    j->activate(act->kind, act->slope, slopes, p->channels, out, out);
+}
+
+// An active output's place in y, in floats.
+static size_t output_at(const tiles_job *j, const tile_place *at, size_t i, size_t k) {
+    const size_t pixel =
+        (at->sample * j->plan->out_h + at->top + i) * j->plan->out_w + at->left + k;
+    return (j->rows ? (size_t)j->rows[pixel] : pixel) * j->shape->k;
+}
+
+// Through a small buffer: some outputs of the tile are not to be touched.
+static void store_some(const tiles_job *j, ptn_wino_output *a, const panel *p,
+                       const tile_place *at, uint64_t active, int thread) {
+    const size_t m = j->form->outputs, bytes = p->channels * sizeof(float);
+    float *values = (float *)(j->threads + (size_t)thread * j->thread_bytes + rows_bytes(j));
+    float *residuals = values + m * m * j->cut.panels.width;
+    a->out = values;
+    a->out_row = m * p->width;
+    a->out_pixel = p->width;
+    if (a->has_residual) {
+        a->residual = (ptrdiff_t)((uintptr_t)residuals - (uintptr_t)values);
+        for (uint64_t rest = active; rest; rest &= rest - 1) {
+            const size_t bit = (size_t)__builtin_ctzll(rest);
+            const size_t from = output_at(j, at, bit / m, bit % m) + p->channel;
+            memcpy(residuals + bit * p->width, j->epilogue->residual + from, bytes);
+        }
+    }
+    j->output(a);
+    for (uint64_t rest = active; rest; rest &= rest - 1) {
+        const size_t bit = (size_t)__builtin_ctzll(rest);
+        float *to = j->y + output_at(j, at, bit / m, bit % m) + p->channel;
+        memcpy(to, values + bit * p->width, bytes);
+        if (j->activate) activate(j, p, to);
+    }
+}
+
+static void store_all(const tiles_job *j, ptn_wino_output *a, const panel *p,
+                      const tile_place *at) {
+    a->out = j->y + output_at(j, at, 0, 0) + p->channel;
+    a->out_row = j->plan->out_w * j->shape->k;
+    a->out_pixel = j->shape->k;
+    a->residual = (ptrdiff_t)((uintptr_t)j->epilogue->residual - (uintptr_t)j->y);
+    j->output(a);
+    if (!j->activate) return;
+    for (size_t i = 0; i < at->rows; i++)
+        for (size_t k = 0; k < at->columns; k++)
+            activate(j, p, a->out + i * a->out_row + k * a->out_pixel);
+}
+
+static void transform_back(const tiles_block *b, const panel *p, size_t tile, int thread) {
+    const tiles_job *j = b->job;
+    const ptn_conv2d_epilogue *e = j->epilogue;
+    const tile_place at = place_of(j, b->first + tile);
+    ptn_wino_output a = {
+        .products = b->products + tile * p->row + p->first,
+        .step = b->tiles * p->row,
+        .channels = p->channels,
+        .rows = at.rows,
+        .columns = at.columns,
+        .bias = e->bias ? e->bias + at.sample * e->bias_stride + p->channel : NULL,
+        .gate = e->gate ? e->gate + at.sample * j->shape->k + p->channel : NULL,
+        .has_residual = e->residual != NULL,
+        .residual_last = e->residual_after_activation,
+        .low = j->low,
+        .high = j->high,
+    };
+    const uint64_t active = active_bits(j, &at);
+    const bool whole = (size_t)__builtin_popcountll(active) == at.rows * at.columns;
+    if (whole && !j->rows)
+        store_all(j, &a, p, &at);
+    else
+        store_some(j, &a, p, &at, active, thread);
+}
+
+// One block with all its panels, on one thread.
+static void run_block(void *context, size_t index, int thread) {
+    const tiles_job *j = context;
+    if (index >= j->blocks) {
+        ptn_inactive_run(&j->inactive, index - j->blocks);
+        return;
+    }
+    const tiles_block b = block_at(j, index, (size_t)thread);
+    for (size_t t = 0; t < b.tiles; t++) transform_tile(&b, t);
+    for (size_t i = 0; i < j->cut.panels.count; i++) {
+        const panel p = panel_at(j, i);
+        for (size_t plane = 0; plane < j->form->planes; plane++)
+            multiply(&b, &p, plane, p.weights + (plane + 1) * j->shape->c * p.width, thread);
+        for (size_t t = 0; t < b.tiles; t++) transform_back(&b, &p, t, thread);
+    }
+}
+
+static void stage_tile(void *context, size_t tile, int thread) {
+    (void)thread;
+    transform_tile(context, tile);
+}
+
+static void stage_plane(void *context, size_t plane, int thread) {
+    const tiles_block *b = context;
+    const size_t count = b->job->cut.panels.count;
+    panel p = panel_at(b->job, 0);
+    for (size_t index = 0; index < count; index++) {
+        const panel next = panel_at(b->job, (index + 1) % count);
+        const size_t after = index + 1 < count ? plane : plane + 1;
+        multiply(b, &p, plane, next.weights + after * b->job->shape->c * next.width, thread);
+        p = next;
+    }
+}
+
+static void stage_back(void *context, size_t tile, int thread) {
+    const tiles_block *b = context;
+    for (size_t index = 0; index < b->job->cut.panels.count; index++) {
+        const panel p = panel_at(b->job, index);
+        transform_back(b, &p, tile, thread);
+    }
+}
+
+static void stage_inactive(void *context, size_t index, int thread) {
+    (void)thread;
+    ptn_inactive_run(context, index);
+}
+
+static void run_staged(tiles_job *j, int threads) {
+    for (size_t index = 0; index < j->blocks; index++) {
+        tiles_block b = block_at(j, index, 0);
+        ptn_parallel(threads, b.tiles, stage_tile, &b);
+        ptn_parallel(threads, j->form->planes, stage_plane, &b);
+        ptn_parallel(threads, b.tiles, stage_back, &b);
+    }
+    ptn_parallel(threads, j->inactive.tasks, stage_inactive, &j->inactive);
+}
+
+// Large weights, or few tiles for several threads: all threads share each block.
+static void cut_tiles(tiles_job *j, int threads) {
+    const ptn_panels *panels = &j->cut.panels;
+    size_t fit = j->cut.block_tiles;
+    j->staged = j->cut.by_plane ||
+                (threads > 1 && ptn_div_up(j->count, fit) < TASKS_PER_THREAD * (size_t)threads);
+    if (j->staged && !j->cut.by_plane) fit *= (size_t)threads;
+    j->blocks = ptn_div_up(j->count, fit);
+    j->block_tiles = j->blocks > 0 ? ptn_div_up(j->count, j->blocks) : 0;
+    j->width = j->staged ? panels->padded : panels->width;
+    const size_t floats = j->form->planes * j->block_tiles * sizeof(float);
+    j->input_bytes = ptn_round_64(floats * j->shape->c);
+    j->product_bytes = ptn_round_64(floats * j->width);
+    const size_t m = j->form->outputs;
+    j->thread_bytes = rows_bytes(j) + ptn_round_64(2 * m * m * panels->width * sizeof(float));
+}
+
+static ptn_status run_tiles(tiles_job *j, int threads) {
+    cut_tiles(j, threads);
+    const size_t sets = j->staged ? 1 : (size_t)threads, zeros = j->shape->c * sizeof(float);
+    char *scratch =
+        ptn_scratch_acquire(ptn_round_64(zeros) + sets * (j->input_bytes + j->product_bytes) +
+                            (size_t)threads * j->thread_bytes);
+    if (!scratch) return PTN_OUT_OF_MEMORY;
+    memset(scratch, 0, zeros);
+    j->zeros = (const float *)scratch;
+    j->inputs = scratch + ptn_round_64(zeros);
+    j->products = j->inputs + sets * j->input_bytes;
+    j->threads = j->products + sets * j->product_bytes;
+    if (j->staged)
+        run_staged(j, threads);
+    else
+        ptn_parallel(threads, j->blocks + j->inactive.tasks, run_block, j);
+    ptn_scratch_release(scratch);
+    return PTN_OK;
+}
+
+ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
+                               const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
+                               const float *x, const float *packed, const ptn_conv2d_epilogue *e,
+                               float *y) {
+    const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
+    tiles_job j = {.shape = s,
+                   .plan = plan,
+                   .epilogue = e,
+                   .mask = mask,
+                   .form = form,
+                   .cut = ptn_wino_cut_for(form, runtime->isa, s, plan->out_h, plan->out_w),
+                   .isa = runtime->isa,
+                   .input = ptn_wino_input_for(form, runtime->isa),
+                   .output = ptn_wino_output_for(form, runtime->isa),
+                   .x = x,
+                   .packed = packed,
+                   .y = y,
+                   .inactive = ptn_inactive_for(mask, s->k, y)};
+    if (!ptn_clamp_of(e->activation.kind, &j.low, &j.high))
+        j.activate = ptn_activate_row[runtime->isa];
+    if (mask->output == PTN_MASKED_ROWS && !(j.rows = ptn_mask_plan_rows(mask->outputs)))
+        return PTN_OUT_OF_MEMORY;
+    const size_t all = s->n * j.cut.tiles, offsets = ptn_round_64((s->n + 1) * sizeof(size_t));
+    char *list = ptn_scratch_acquire(offsets + (all + 1) * sizeof(int32_t));
+    if (!list) return PTN_OUT_OF_MEMORY;
+    j.offsets = (const size_t *)list;
+    j.tiles = (const int32_t *)(list + offsets);
+    ptn_status status = ptn_mask_plan_tiles(mask->outputs, form->outputs, form->outputs,
+                                            (int32_t *)(list + offsets), (size_t *)list);
+    j.count = status == PTN_OK ? j.offsets[s->n] : 0;
+    const double lanes = (double)ptn_isa_vector_floats(runtime->isa);
+    const double products = (double)j.count * (double)form->planes * (double)s->c * (double)s->k;
+    const double traffic = j.count > 0 ? (double)plan->packed_floats * 4 / 10 : 0;
+    const int threads =
+        ptn_threads_worth(runtime->threads, fmax(1.5 * products / (lanes * 2 * 2.5), traffic));
+    if (status == PTN_OK) status = run_tiles(&j, threads);
+    ptn_scratch_release(list);
+    return status;
+}

@@ -75,7 +75,6 @@ static ptn_status compute(strip *t, size_t stage, rows r, float *out) {
     s.pad_bottom = bottom - s.pad_top - in.end;
     s.pad_top = in.begin + s.pad_top - top;
     s.h = in.end - in.begin;
-    s.choice = PTN_CONV2D_SUMS;
     ptn_conv2d_epilogue e = g->epilogue;
     if (e.residual)
         e.residual += (t->sample * j->plan.out_h + r.begin) * j->plan.out_w * j->plan.out_k;
@@ -126,7 +125,8 @@ static void run_strip(void *context, size_t index, int thread) {
 static bool stage_fits(const ptn_conv2d_stage *g, const ptn_conv2d_stage *before, size_t height,
                        size_t width, bool is_last) {
     const ptn_conv2d_shape *s = &g->shape;
-    if (s->choice == PTN_CONV2D_WINOGRAD || s->kh == 0) return false;
+    const bool is_sums = s->choice == PTN_CONV2D_SUMS || s->choice == PTN_CONV2D_FORCE_DIRECT;
+    if (!is_sums || s->kh == 0) return false;
     size_t reach;
     if (!ptn_mul(s->kh - 1, s->dilation_h, &reach) || s->pad_top > reach || s->pad_bottom > reach)
         return false;
@@ -177,17 +177,15 @@ static ptn_status prepare(chain_job *j, const ptn_runtime *runtime) {
         const bool is_last = i + 1 == j->count;
         if (!stage_fits(g, i > 0 ? g - 1 : NULL, p->out_h, p->out_w, is_last))
             return PTN_BAD_ARGUMENT;
-        ptn_conv2d_shape s = g->shape;
-        s.choice = PTN_CONV2D_SUMS;
         ptn_conv2d_plan one;
-        ptn_status status = ptn_conv2d_plan_for(runtime, &s, &one);
+        ptn_status status = ptn_conv2d_plan_for(runtime, &g->shape, &one);
         if (status != PTN_OK) return status;
         p->out_h = one.out_h;
         p->out_w = j->out_w[i] = one.out_w;
-        p->out_k = s.k;
+        p->out_k = g->shape.k;
         if (i == 0) first_rows = one.out_h;
         nanoseconds += one.multiply_adds / (5.0 * (double)ptn_isa_vector_floats(runtime->isa));
-        if (!is_last) largest = ptn_max(largest, one.out_h * one.out_w * s.k * sizeof(float));
+        if (!is_last) largest = ptn_max(largest, one.out_h * one.out_w * p->out_k * sizeof(float));
     }
     const size_t samples = j->stages[0].shape.n;
     p->threads = ptn_threads_worth(runtime->threads, nanoseconds);

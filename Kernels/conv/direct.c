@@ -242,20 +242,35 @@ typedef struct chunk {
     float *windows; // copied ones, when taps are merged
 } chunk;
 
-// What a tile brings into the second-level cache while it runs: `bytes` from `from` on, evenly over
-// its turns.
-static void set_prefetch(ptn_tile_args *a, const void *from, size_t bytes) {
-    const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
-    a->prefetch = from;
-    a->prefetch_step = turns > 0 ? ptn_min(PTN_TILE_PREFETCH, ptn_div_up(bytes, turns)) : 0;
+// `bytes` spread evenly over a tile's turns. All at once, prefetches would keep the weights from
+// coming in.
+static size_t step_of(size_t bytes, size_t turns) {
+    return turns > 0 ? ptn_div_up(bytes, turns) : 0;
 }
 
-// Spread over the tile's turns: all at once they would keep the weights from coming in.
-static void set_stores(ptn_tile_args *a, const float *y, size_t height) {
+// What a tile brings into the caches while it runs, by its height: `low` rows or one more. Computed
+// once per block of taps: divisions would take a good part of a small tile's time.
+typedef struct tile_steps {
+    size_t low, taller; // the first `taller` tiles have low + 1 rows
+    size_t weights;     // bytes of the next weights per tile
+    size_t weight_step, pixel_step[2], store_step[2];
+} tile_steps;
+
+static tile_steps steps_for(const direct_job *j, const chunk *ch, const ptn_tile_args *a,
+                            size_t width, size_t tiles) {
     const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
-    a->stores = (const char *)y;
-    a->stores_step =
-        turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
+    const size_t bytes = a->taps * a->channels * width * sizeof(float);
+    const size_t pixel = j->shape->stride_w * j->shape->c * sizeof(float);
+    tile_steps t = {.low = ch->rows / tiles,
+                    .taller = ch->rows % tiles,
+                    .weights = bytes / tiles,
+                    .weight_step = ptn_min(PTN_TILE_PREFETCH, step_of(bytes / tiles + 1, turns))};
+    for (size_t i = 0; i < 2; i++) {
+        const size_t height = t.low + i;
+        t.pixel_step[i] = ptn_min(PTN_TILE_PREFETCH, step_of(height * pixel, turns));
+        t.store_step[i] = step_of(height * a->columns * sizeof(float), turns);
+    }
+    return t;
 }
 
 // The taps that `a` names, on every tile of the chunk. `next` are the weights that come after these,
@@ -267,24 +282,30 @@ static void run_block(const direct_job *j, const chunk *ch, ptn_tile_args *a, si
     const float *const *rows = a->rows;
     const float *const *last_tap = rows + (a->taps - 1) * a->rows_step;
     const size_t tiles = ptn_div_up(ch->rows, ptn_tile_rows(j->isa, vectors));
-    const size_t bytes = a->taps * a->channels * width * sizeof(float);
-    const size_t pixel = j->shape->stride_w * j->shape->c * sizeof(float);
-    for (size_t t = 0; t < tiles; t++) {
-        size_t begin = part_begin(ch->rows, tiles, t), end = part_begin(ch->rows, tiles, t + 1);
-        size_t height = end - begin;
+    const tile_steps steps = steps_for(j, ch, a, width, tiles);
+    const ptn_tile_fn *heights = (*j->tiles)[vectors - 1];
+    float *y = j->y + (ch->sample * j->pixels + ch->first) * k + channel;
+    for (size_t t = 0, begin = 0; t < tiles; t++) {
+        const bool tall = t < steps.taller;
+        const size_t height = steps.low + tall, end = begin + height;
         a->rows = rows + begin;
         a->partial = ch->partial + begin * width;
-        set_prefetch(a, a->panel, 0);
-        if (next)
-            set_prefetch(a, next + bytes / tiles * t, ptn_div_up(bytes, tiles));
-        else if (fresh && end < ch->rows)
+        a->prefetch = (const char *)a->panel;
+        a->prefetch_step = 0;
+        if (next) {
+            a->prefetch = next + steps.weights * t;
+            a->prefetch_step = steps.weight_step;
+        } else if (fresh && end < ch->rows) {
             // The next tile's pixels at the last tap: no earlier output has read them.
-            set_prefetch(a, last_tap[end] + a->row_offset, height * pixel);
-        float *y = j->y + (ch->sample * j->pixels + ch->first + begin) * k + channel;
-        for (size_t m = 0; m < height; m++) ch->out[m] = y + m * k;
-        set_stores(a, y, height);
-        (*j->tiles)[vectors - 1][height - 1](a);
+            a->prefetch = (const char *)(last_tap[end] + a->row_offset);
+            a->prefetch_step = steps.pixel_step[tall];
+        }
+        a->stores = (const char *)y;
+        a->stores_step = steps.store_step[tall];
+        for (size_t m = 0; m < height; m++, y += k) ch->out[m] = y;
+        heights[height - 1](a);
         if (j->activate && a->last) finish_rows(j, a, height, channel);
+        begin = end;
     }
 }
 

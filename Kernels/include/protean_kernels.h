@@ -8,6 +8,7 @@
 #include "ptn_convert.h"
 #include "ptn_deform_aggregate.h"
 #include "ptn_deform_conv2d.h"
+#include "ptn_deform_kernel.h"
 #include "ptn_dynamic_relu.h"
 #include "ptn_elementwise.h"
 #include "ptn_expert_mix.h"

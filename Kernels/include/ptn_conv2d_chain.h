@@ -11,7 +11,8 @@ enum { PTN_CHAIN_MOST = 8 };
 
 typedef struct ptn_conv2d_stage {
     // Of whole maps; a stage's input is the result of the one before. Padding above and below must
-    // be less than the dilated kernel. The algorithm is always the sums: direct or depthwise.
+    // be less than the dilated kernel. The choice is PTN_CONV2D_SUMS or
+    // PTN_CONV2D_FORCE_DIRECT.
     ptn_conv2d_shape shape;
     const float *packed;
     // Without a gate and with one bias for all samples; a residual in the last stage only.

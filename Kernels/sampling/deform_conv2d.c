@@ -68,6 +68,7 @@ static tiling tiling_for(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
         t.table = ptn_round_64(t.rows * t.taps * sizeof(float *));
         t.out = ptn_round_64(PTN_TILE_MAX_ROWS * sizeof(float *));
     }
+    if (is_depthwise(s)) t.table = ptn_round_64(taps * sizeof(float *));
     t.plan = ptn_round_64(ptn_corners_bytes(t.rows * entries));
     return t;
 }
@@ -345,14 +346,17 @@ static void run_depthwise(void *context, size_t index, int thread) {
     const ptn_conv2d_epilogue *e = j->epilogue;
     const size_t sample = index / j->chunks, c = j->conv->c;
     const size_t end = part_begin(j->pixels, j->chunks, index % j->chunks + 1);
-    const ptn_corners corners = ptn_corners_in(
-        j->thread_scratch + (size_t)thread * j->thread_bytes, DEPTHWISE_ROWS * j->entries);
+    const tiling t = tiling_for(j->isa, j->shape);
+    char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
+    const ptn_corners corners = ptn_corners_in(scratch, DEPTHWISE_ROWS * j->entries);
+    const float **weights = (const float **)(scratch + t.plan);
+    for (size_t tap = 0; tap < j->taps; tap++) weights[tap] = j->packed + tap * c;
     ptn_gather_args a = {
         .corners = &corners,
         .taps = j->taps,
         .offset_groups = j->shape->offset_groups,
         .channels = c / j->shape->offset_groups,
-        .weights = j->packed,
+        .weights = weights,
         .bias = e->bias ? e->bias + sample * e->bias_stride : NULL,
         .gate = e->gate ? e->gate + sample * c : NULL,
         .residual_last = e->residual_after_activation,

@@ -57,6 +57,7 @@ typedef struct ptn_positions {
     const float *offsets;      // [count][2]: (y, x), or (x, y) when x_first
     const float *modulation;   // [count]; NULL: 1
     float origin_y, origin_x, scale;
+    float low, high; // positions are moved into this range, unless low >= high
     bool x_first, is_logit; // is_logit: the modulation is sigmoid(modulation)
 } ptn_positions;
 
@@ -82,7 +83,7 @@ typedef struct ptn_gather_args {
     const ptn_corners *corners;
     size_t first;         // the pixel's first entry
     size_t taps, offset_groups, channels; // channels per group of offsets
-    const float *weights; // [taps][offset_groups * channels]; NULL: 1
+    const float *const *weights; // [taps]: rows of offset_groups * channels; NULL: 1
     const float *bias, *gate, *residual; // of the pixel; may be NULL
     bool residual_last;
     float low, high;

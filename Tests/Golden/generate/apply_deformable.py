@@ -191,6 +191,52 @@ def dcn():
     add("dcnv4_bare", "DCNv4", (1, 6, 4, 5), channels=6, group=2, without_pointwise=True)
 
 
+class LocalDeformKernel(nn.Module):
+    """hangg7's depthwise layer, from its formula; in double, because grid_sample's detour over
+    positions in -1 ... 1 costs digits."""
+
+    def __init__(self, weight_shape, in_planes, out_planes, kernel_size=1, stride=1, padding=0,
+                 dilation=1, groups=1, rotation_groups=1, rotation_clip=None):
+        super().__init__()
+        self.k, self.groups, self.scope = kernel_size, rotation_groups, weight_shape
+        self.clip, self.options = rotation_clip, (dilation, padding, stride)
+        self.rotation_conv = nn.Conv2d(in_planes, 2 * rotation_groups * kernel_size ** 2,
+                                       kernel_size, stride, padding, dilation)
+        self.inner_conv = nn.Conv2d(in_planes, in_planes, weight_shape, groups=in_planes,
+                                    bias=False)
+
+    def forward(self, x):
+        b, c = x.shape[:2]
+        rotation, x = self.rotation_conv(x).double(), x.double()
+        h, w = rotation.shape[2:]
+        taps, size = self.k ** 2, torch.tensor(self.scope)
+        grid = torch.stack(torch.meshgrid(torch.arange(self.k), torch.arange(self.k),
+                                          indexing="ij"), -1).reshape(1, 1, taps, 2, 1)
+        place = rotation.view(b, self.groups, taps, 2, h * w) + grid + (
+            (size - self.k) / 2).view(2, 1)
+        if self.clip:
+            place = place.clamp(0, self.scope[0] - 1)
+        place = place[:, torch.arange(c) % self.groups].transpose(0, 1)  # [C, B, taps, 2, L]
+        position = (2 * place.transpose(3, 4).flip(-1) / (size.flip(0) - 1) - 1)
+        kernels = F.grid_sample(self.inner_conv.weight.double(), position.reshape(c, 1, -1, 2),
+                                align_corners=True)
+        kernels = kernels.view(c, b, taps, h * w).transpose(0, 1)
+        pixels = F.unfold(x, self.k, *self.options).view(b, c, taps, h * w)
+        return (pixels * kernels).sum(2).view(b, c, h, w).float()
+
+
+def deformable_kernels():
+    def add(case, shape, **config):
+        c = shape[1]
+        config = {"in_planes": c, "out_planes": c, "groups": c} | config
+        save(case, "DeformableKernelConv2d", config, LocalDeformKernel(**config),
+             {"x": torch.randn(shape)})
+
+    add("deformable_kernel", (2, 6, 6, 5), weight_shape=[4, 4], kernel_size=3, padding=1)
+    add("deformable_kernel_options", (1, 12, 9, 8), weight_shape=[5, 4], kernel_size=3, stride=2,
+        padding=2, dilation=2, rotation_groups=3, rotation_clip="scope")
+
+
 class Function(nn.Module):
     """A function of PyTorch's as a module without parameters."""
 
@@ -241,3 +287,4 @@ if __name__ == "__main__":
     packs()
     dcn()
     sampling()
+    deformable_kernels()

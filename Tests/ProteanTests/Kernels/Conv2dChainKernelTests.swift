@@ -108,6 +108,7 @@ import Testing
             (shape.n, shape.h, shape.w, shape.c, shape.k) = (1, 8, 8, 4, 4)
             (shape.kh, shape.kw, shape.stride_h, shape.stride_w) = (1, 1, 1, 1)
             (shape.dilation_h, shape.dilation_w, shape.groups) = (1, 1, 1)
+            shape.choice = PTN_CONV2D_SUMS
             var stage = ptn_conv2d_stage()
             stage.shape = shape
             var stages = [stage, stage]
@@ -124,6 +125,7 @@ import Testing
         #expect(status { $0[1].shape.n = 2 } == PTN_BAD_ARGUMENT)
         #expect(status { $0[0].shape.pad_top = 1 } == PTN_BAD_ARGUMENT)
         #expect(status { $0[0].shape.choice = PTN_CONV2D_WINOGRAD } == PTN_BAD_ARGUMENT)
+        #expect(status { $0[0].shape.choice = PTN_CONV2D_AUTO } == PTN_BAD_ARGUMENT)
         var number: Float = 0
         withUnsafePointer(to: &number) { pointer in
             #expect(status { $0[1].epilogue.residual = pointer } == PTN_OK)

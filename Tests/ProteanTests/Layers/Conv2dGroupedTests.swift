@@ -57,7 +57,8 @@ import Testing
             padding: .explicit(top: 0, bottom: 3, left: 5, right: 1),
             dilation: Size2d(height: 2, width: 1)),
         Case(input: [1, 7, 20, 16], outputs: 16, groups: 4, stride: 3, padding: .same),
-        Case(input: [1, 1, 40, 20], outputs: 20, groups: 5, padding: .symmetric(height: 1, width: 2)),
+        Case(
+            input: [1, 1, 40, 20], outputs: 20, groups: 5, padding: .symmetric(height: 1, width: 2)),
         Case(input: [1, 3, 1, 40], outputs: 40, groups: 10),
         // Large enough to be shared among threads.
         Case(input: [1, 40, 36, 64], outputs: 64, groups: 16),

@@ -340,7 +340,7 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                    .epilogue = e,
                    .mask = mask,
                    .form = form,
-                   .cut = ptn_wino_cut_for(form, runtime->isa, s, plan->out_h, plan->out_w),
+                   .cut = ptn_wino_cut_for(form, runtime->isa, s, plan->out_h, plan->out_w, 1),
                    .isa = runtime->isa,
                    .input = ptn_wino_input_for(form, runtime->isa),
                    .output = ptn_wino_output_for(form, runtime->isa),

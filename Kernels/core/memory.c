@@ -117,16 +117,32 @@ void *ptn_scratch_acquire(size_t bytes) {
     return memory ? memory : ptn_memory_acquire(PTN_MEMORY_SCRATCH, bytes);
 }
 
+// The smallest kept block if it is smaller than `bytes`, taken out of the pool: a full pool must not
+// fill up with small blocks for good.
+static void *pool_give_way(size_t bytes) {
+    size_t least = 0;
+    for (size_t i = 1; i < pool_count; i++)
+        if (capacity_of(pool[i]) < capacity_of(pool[least])) least = i;
+    if (capacity_of(pool[least]) >= bytes) return NULL;
+    void *memory = pool[least];
+    pool[least] = pool[--pool_count];
+    pool_bytes -= capacity_of(memory);
+    return memory;
+}
+
 void ptn_scratch_release(void *memory) {
     if (!memory) return;
     const size_t capacity = capacity_of(memory);
+    void *dropped = NULL;
     pthread_mutex_lock(&pool_lock);
+    if (pool_count == POOL_BLOCKS) dropped = pool_give_way(capacity);
     const bool kept = pool_count < POOL_BLOCKS && capacity <= POOL_BYTES - pool_bytes;
     if (kept) {
         pool[pool_count++] = memory;
         pool_bytes += capacity;
     }
     pthread_mutex_unlock(&pool_lock);
+    ptn_memory_release(dropped);
     if (!kept) ptn_memory_release(memory);
 }
 

@@ -162,7 +162,8 @@ extension MaskPlan {
         let output = Size2d(height: Int(plan.out_h), width: Int(plan.out_w))
         guard output == size else {
             throw .shapeMismatch(
-                layer: "MaskPlan", tensor: "mask", expected: "\([batch, output.height, output.width])",
+                layer: "MaskPlan", tensor: "mask",
+                expected: "\([batch, output.height, output.width])",
                 found: [batch, size.height, size.width])
         }
         return try derive { ptn_mask_plan_dilate($0, kernelPlan, &shape, $1) }

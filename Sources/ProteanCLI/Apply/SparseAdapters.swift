@@ -4,7 +4,8 @@ import Protean
 enum SparseAdapters {
     static let all = [maskedConv2d, submanifoldConv2d, dynConvBottleneck]
 
-    private static let mask = LayerAdapter.TensorDescription("mask", "[B, 1, H', W'], not 0: active")
+    private static let mask = LayerAdapter.TensorDescription(
+        "mask", "[B, 1, H', W'], not 0: active")
 
     private static let maskedConv2d = LayerAdapter(
         "MaskedConv2d", reference: "torch.nn.Conv2d, then zero where the mask is 0",

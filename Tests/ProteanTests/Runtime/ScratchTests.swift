@@ -35,6 +35,20 @@ import Testing
         }
     }
 
+    @Test func aFullPoolLetsItsSmallestBlockGo() async {
+        await #expect(processExitsWith: .success) {
+            let small = (0..<16).map { ptn_scratch_acquire(100 + $0) }
+            let large = ptn_scratch_acquire(50_000)
+            for block in small { ptn_scratch_release(block) }
+            ptn_scratch_release(large)
+            let before = ptn_memory_acquisitions()
+            let again = ptn_scratch_acquire(50_000)
+            #expect(again == large)
+            #expect(ptn_memory_acquisitions() == before)
+            ptn_scratch_release(again)
+        }
+    }
+
     @Test func trimmingGivesEverythingBack() async {
         await #expect(processExitsWith: .success) {
             ptn_scratch_release(ptn_scratch_acquire(4096))

@@ -39,7 +39,8 @@ import Testing
             try Runtime.with(isa: isa, threads: 1) {
                 let whole = try dense(x)
                 for pattern in MaskPattern.allCases {
-                    let mask = try pattern.plan(batch: x.shape[0], size: SparseTest.size(whole.shape))
+                    let mask = try pattern.plan(
+                        batch: x.shape[0], size: SparseTest.size(whole.shape))
                     let flags = try mask.flags()
                     let expected = try SparseTest.select(whole, flags)
                     let compact = try SparseTest.rows(whole, flags)
@@ -66,7 +67,8 @@ import Testing
                 for pattern in MaskPattern.allCases {
                     let mask = try pattern.plan(batch: x.shape[0], size: size)
                     // All that is read is there.
-                    let reach = try mask.dilated(for: dense.geometry, input: SparseTest.size(x.shape))
+                    let reach = try mask.dilated(
+                        for: dense.geometry, input: SparseTest.size(x.shape))
                     let compact = try SparseTest.rows(x, try reach.flags())
                     let expected = try layer.rows(x, mask: mask)
                     let found = try layer.rows(compact, from: .rows(reach), mask: mask)
@@ -83,7 +85,8 @@ import Testing
     ) throws {
         let input = try MaskPattern.cells2.plan(batch: x.shape[0], size: SparseTest.size(x.shape))
         let flags = try input.flags()
-        let expected = try SparseTest.select(try dense(try SparseTest.select(x, flags)), try mask.flags())
+        let expected = try SparseTest.select(
+            try dense(try SparseTest.select(x, flags)), try mask.flags())
         let junk = try Tensor(repeating: .nan, shape: x.shape)
         let map = try SparseTest.select(x, flags, else: junk)
         #expect(try layer(map, from: .activeMap(input), mask: mask).hasBits(of: expected))

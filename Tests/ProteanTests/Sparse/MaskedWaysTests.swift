@@ -20,15 +20,16 @@ import Testing
     ) throws {
         let conv = try Conv2d(
             inputChannels: shape[3], outputChannels: 37, kernelSize: 3,
-            padding: .explicit(top: 1, bottom: 0, left: 2, right: 1), seed: 3)
+            padding: .explicit(top: 1, bottom: 0, left: 2, right: 1),
+            algorithm: #require(Conv2dAlgorithm(rawValue: algorithm.rawValue)), seed: 3)
         let x = try Tensor.random(shape)
         for isa in KernelISA.supported {
             try Runtime.with(isa: isa, threads: 1) {
                 let weights = try Self.packed(conv, algorithm)
-                let plain = try Operations.conv2d(x, weights, layer: "test")
+                let plain = try conv(x)
                 let residual = try Tensor.random(plain.shape, seed: 5)
                 let epilogue = Conv2dEpilogue(activation: .silu, residual: residual)
-                let whole = try Operations.conv2d(x, weights, epilogue: epilogue, layer: "test")
+                let whole = try conv(x, epilogue: epilogue)
                 for pattern in MaskPattern.allCases {
                     let mask = try pattern.plan(
                         batch: shape[0], size: SparseTest.size(plain.shape))
@@ -55,11 +56,13 @@ import Testing
     }
 
     @Test func largeWeightsAreReadPlaneByPlane() throws {
-        let conv = try Conv2d(inputChannels: 160, outputChannels: 176, kernelSize: 3, padding: 1)
+        let conv = try Conv2d(
+            inputChannels: 160, outputChannels: 176, kernelSize: 3, padding: 1,
+            algorithm: .winograd4x4)
         let x = try Tensor.random([1, 17, 19, 160])
         let weights = try Self.packed(conv, .winograd4x4)
         let mask = try MaskPattern.cells2.plan(batch: 1, size: Size2d(height: 17, width: 19))
-        let dense = try Operations.conv2d(x, weights, layer: "test")
+        let dense = try conv(x)
         for threads in 1...3 {
             let found = try Runtime.with(threads: threads) {
                 try Operations.maskedConv2d(x, weights, outputs: mask, layer: "test")

@@ -71,7 +71,10 @@ public final class FusedMaskedConv2d: Sendable {
             mask, input: inputShape, exact: exact, clears: rewritesAll, layer: conv.place)
         let allowed: [MaskedConv2dPlan.Way] =
             algorithm == .winograd ? [.tiles4x4, .tiles6x6] : MaskedConv2dPlan.Way.allCases
-        let best = allowed.min { cycles[$0] ?? .infinity < cycles[$1] ?? .infinity }
+        var best = allowed.min { cycles[$0] ?? .infinity < cycles[$1] ?? .infinity }
+        // Where nearly all is active the estimates of tiles and of the whole map are the same.
+        let least = best.flatMap { cycles[$0] } ?? .infinity
+        if allowed.contains(.dense), cycles[.dense] ?? .infinity < 1.05 * least { best = .dense }
         return MaskedConv2dPlan(way: best ?? .pixels, estimatedCycles: cycles)
     }
 
@@ -93,6 +96,11 @@ public final class FusedMaskedConv2d: Sendable {
         return try runDense(x, mask, residual) { (y) throws(ProteanError) in
             guard case .copy(let base) = inactive else {
                 return try Operations.replacingInactive(y, of: mask)
+            }
+            guard base.shape == y.shape else {
+                throw .shapeMismatch(
+                    layer: conv.place, tensor: "inactive", expected: "\(y.shape)",
+                    found: base.shape)
             }
             return try Operations.replacingInactive(y, of: mask, by: base)
         }

@@ -14,6 +14,17 @@ import Testing
             algorithm: algorithm, isa: Runtime.isa(), layer: "test")
     }
 
+    /// The dense result by the same algorithm.
+    static func whole(
+        _ x: Tensor, _ conv: Conv2d, _ algorithm: Conv2dAlgorithm,
+        _ epilogue: Conv2dEpilogue = Conv2dEpilogue()
+    ) throws -> Tensor {
+        let forced = try Conv2d(
+            weight: conv.weight.value, bias: conv.bias?.value, padding: conv.geometry.padding,
+            algorithm: algorithm)
+        return try forced(x, epilogue: epilogue)
+    }
+
     @Test(arguments: shapes, [Conv2dPlan.Algorithm.winograd4x4, .winograd6x6])
     func activeTilesEqualTheDenseResultBitForBit(
         _ shape: [Int], _ algorithm: Conv2dPlan.Algorithm
@@ -25,10 +36,12 @@ import Testing
         for isa in KernelISA.supported {
             try Runtime.with(isa: isa, threads: 1) {
                 let weights = try Self.packed(conv, algorithm)
-                let plain = try Operations.conv2d(x, weights, layer: "test")
+                let forced: Conv2dAlgorithm =
+                    algorithm == .winograd4x4 ? .winograd4x4 : .winograd6x6
+                let plain = try Self.whole(x, conv, forced)
                 let residual = try Tensor.random(plain.shape, seed: 5)
                 let epilogue = Conv2dEpilogue(activation: .silu, residual: residual)
-                let whole = try Operations.conv2d(x, weights, epilogue: epilogue, layer: "test")
+                let whole = try Self.whole(x, conv, forced, epilogue)
                 for pattern in MaskPattern.allCases {
                     let mask = try pattern.plan(
                         batch: shape[0], size: SparseTest.size(plain.shape))
@@ -59,7 +72,7 @@ import Testing
         let x = try Tensor.random([1, 17, 19, 160])
         let weights = try Self.packed(conv, .winograd4x4)
         let mask = try MaskPattern.cells2.plan(batch: 1, size: Size2d(height: 17, width: 19))
-        let dense = try Operations.conv2d(x, weights, layer: "test")
+        let dense = try Self.whole(x, conv, .winograd4x4)
         for threads in 1...3 {
             let found = try Runtime.with(threads: threads) {
                 try Operations.maskedConv2d(x, weights, outputs: mask, layer: "test")

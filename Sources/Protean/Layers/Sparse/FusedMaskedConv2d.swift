@@ -9,6 +9,8 @@ public final class FusedMaskedConv2d: Sendable {
     let algorithm: MaskedConv2dAlgorithm
     private let geometry: Conv2dGeometry
     private let folded = FoldedWeights()
+    /// For the dense way.
+    private let calls: Conv2dCalls
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
@@ -30,6 +32,8 @@ public final class FusedMaskedConv2d: Sendable {
         self.activation = activation
         self.algorithm = algorithm
         geometry = conv.geometry
+        calls = Conv2dCalls(
+            weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry)
         let suits =
             geometry.kernelSize == 3 && geometry.stride == 1 && geometry.dilation == 1
             && geometry.groups == 1 && geometry.inputChannels * geometry.outputChannels > 1
@@ -79,14 +83,14 @@ public final class FusedMaskedConv2d: Sendable {
         inactive: InactiveOutputs = .zeros, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let way = try plan(for: x.shape, from: input, mask: mask).way
-        return try run(x, mask, way) { (weights) throws(ProteanError) in
-            guard way == .dense else {
-                return try Operations.maskedConv2d(
+        guard way == .dense else {
+            return try run(x, mask, way) { (weights) throws(ProteanError) in
+                try Operations.maskedConv2d(
                     x, from: input, weights, outputs: mask, inactive: inactive,
                     epilogue: epilogue(residual), layer: conv.place)
             }
-            let y = try Operations.conv2d(
-                x, weights, epilogue: epilogue(residual), layer: conv.place)
+        }
+        return try runDense(x, mask, residual) { (y) throws(ProteanError) in
             guard case .copy(let base) = inactive else {
                 return try Operations.replacingInactive(y, of: mask)
             }
@@ -103,14 +107,15 @@ public final class FusedMaskedConv2d: Sendable {
         var way = try plan(for: x.shape, from: input, mask: mask).way
         // The dense result has no rows that a residual could be added to.
         if way == .dense && residual != nil { way = .pixels }
-        return try run(x, mask, way) { (weights) throws(ProteanError) in
-            guard way == .dense else {
-                return try Operations.maskedConv2dRows(
+        guard way == .dense else {
+            return try run(x, mask, way) { (weights) throws(ProteanError) in
+                try Operations.maskedConv2dRows(
                     x, from: input, weights, outputs: mask, epilogue: epilogue(residual),
                     layer: conv.place)
             }
-            let y = try Operations.conv2d(x, weights, epilogue: epilogue(nil), layer: conv.place)
-            return try Operations.gather(y, at: mask)
+        }
+        return try runDense(x, mask, nil) { (y) throws(ProteanError) in
+            try Operations.gather(y, at: mask)
         }
     }
 
@@ -153,19 +158,24 @@ public final class FusedMaskedConv2d: Sendable {
     ) throws(ProteanError) -> Tensor {
         try traced("MaskedConv2d", path: conv.label, input: x, cost: { _ in cost(x, mask, way) }) {
             () throws(ProteanError) in
-            var algorithm = way.algorithm
+            var algorithm = way.algorithm ?? .direct
             if algorithm == .direct && geometry.isDepthwise { algorithm = .depthwise }
-            let weights =
-                if let algorithm {
-                    try folded.packed(
-                        weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
-                        algorithm: algorithm, isa: Runtime.isa(), layer: conv.place)
-                } else {
-                    try folded.packed(
-                        weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
-                        input: x.shape, layer: conv.place)
-                }
-            return try body(weights)
+            return try body(
+                folded.packed(
+                    weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
+                    algorithm: algorithm, isa: Runtime.isa(), layer: conv.place))
+        }
+    }
+
+    /// All outputs, of which `finish` takes what the mask asks for.
+    private func runDense(
+        _ x: Tensor, _ mask: MaskPlan, _ residual: Tensor?,
+        _ finish: (Tensor) throws(ProteanError) -> Tensor
+    ) throws(ProteanError) -> Tensor {
+        try traced("MaskedConv2d", path: conv.label, input: x, cost: { _ in cost(x, mask, .dense) })
+        { () throws(ProteanError) in
+            try finish(
+                Operations.conv2d(x, calls, epilogue: epilogue(residual), layer: conv.place))
         }
     }
 

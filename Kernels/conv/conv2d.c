@@ -88,14 +88,16 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_co
     return ptn_conv2d_direct_scratch(isa, s, plan);
 }
 
-// A rough time on one thread, for deciding about threads: two vector multiply-adds per cycle at
-// some 2.5 GHz, or the weights' way from memory.
+// A rough time on one thread, for deciding about threads: cycles at some 2.8 GHz, or the weights' way
+// from memory.
 static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s,
                                     const ptn_conv2d_plan *plan) {
     double lanes = (double)ptn_isa_vector_floats(isa);
     double compute = plan->multiply_adds / (lanes * 2 * 2.5);
     if (plan->algorithm == PTN_CONV2D_DEPTHWISE)
         return ptn_conv2d_depthwise_nanoseconds(s, plan, compute);
+    if (plan->algorithm == PTN_CONV2D_DIRECT)
+        compute = (double)s->n * ptn_conv2d_direct_cycles(isa, s, plan) / 2.8;
     if (plan->algorithm == PTN_CONV2D_GROUPED) compute *= 2.5;
     if (plan->algorithm == PTN_CONV2D_NARROW) compute *= 8;
     // Winograd's threads may meet three times instead of once.

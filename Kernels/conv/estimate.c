@@ -43,15 +43,18 @@ static double panel_time(const ptn_panels *p, size_t channels) {
     return sum;
 }
 
-static double direct_cycles(const direct_costs *costs, ptn_isa isa, const ptn_conv2d_shape *s,
-                            const ptn_conv2d_plan *plan) {
-    const ptn_panels p = ptn_panels_for(isa, s->k);
+double ptn_conv2d_direct_cycles(ptn_isa isa, const ptn_conv2d_shape *s,
+                                const ptn_conv2d_plan *plan) {
+    const direct_costs *costs = isa == PTN_ISA_AVX512 ? &wide.direct : &narrow.direct;
+    const size_t out = s->k / s->groups;
+    const ptn_panels p = ptn_panels_for(isa, out);
     const double pixels = (double)plan->out_h * (double)plan->out_w;
     const double taps = (double)(s->kh * s->kw), channels = (double)s->c;
+    const double groups = (double)s->groups;
     const double entries = ptn_conv2d_is_merged(s) ? (double)s->kh : taps;
-    const double tiles = pixels / (double)ptn_tile_rows(isa, p.vectors) * (double)p.count;
+    const double tiles = pixels / (double)ptn_tile_rows(isa, p.vectors) * (double)p.count * groups;
     const double weights = taps * channels * (double)p.padded * sizeof(float);
-    return costs->product * pixels * taps * channels * panel_time(&p, s->k) / 2 +
+    return costs->product * pixels * taps * channels * panel_time(&p, out) / 2 +
            costs->address * pixels * entries + costs->tile * tiles +
            costs->byte * fmax(0, weights - DIRECT_KEPT_BYTES);
 }
@@ -78,7 +81,7 @@ void ptn_conv2d_estimate(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan
     if (!ptn_conv2d_winograd_applies(s) || plan->out_h == 0 || plan->out_w == 0) return;
     const cost_table *costs = isa == PTN_ISA_AVX512 ? &wide : &narrow;
     double *cycles = plan->estimated_cycles;
-    cycles[PTN_CONV2D_DIRECT] = direct_cycles(&costs->direct, isa, s, plan);
+    cycles[PTN_CONV2D_DIRECT] = ptn_conv2d_direct_cycles(isa, s, plan);
     cycles[PTN_CONV2D_WINOGRAD_4X4] = winograd_cycles(
         &costs->four, ptn_wino_form_of(PTN_CONV2D_WINOGRAD_4X4), isa, s, plan);
     cycles[PTN_CONV2D_WINOGRAD_6X6] = winograd_cycles(

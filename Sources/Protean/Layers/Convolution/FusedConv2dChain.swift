@@ -2,8 +2,8 @@
 /// through all of them before the next begins.
 ///
 /// Maps in between then never leave the processor's cache, nor are they ever whole in memory: a
-/// block of MobileNetV2, whose expanded map is six times its input, takes half the time and a small
-/// part of the memory. Each thread takes a strip of rows through the whole chain. Bits are those of
+/// block of MobileNetV2, whose expanded map is six times its input, runs 1.1 to 1.7 times as fast on
+/// maps of 56 × 56 and 112 × 112 pixels and takes a small part of the memory. Each thread takes a strip of rows through the whole chain. Bits are those of
 /// separate calls. It pays for 1 × 1, strided and depthwise convolutions on maps beyond some
 /// 256 KiB; where it does not, or where Winograd's algorithm is chosen for one of them, the
 /// convolutions run as if they had been called one by one.

@@ -234,8 +234,20 @@ static void finish_rows(const direct_job *j, const ptn_tile_args *a, size_t rows
         j->activate(act->kind, act->slope, slopes, a->columns, a->out[m], a->out[m]);
 }
 
+// Neighbouring outputs of a chunk and the taps that any of them finds inside the image, by rows of
+// taps. What lies in the padding above and below is not multiplied: on a 7 x 7 map that is a tenth
+// of a 3 x 3 convolution.
+typedef struct segment {
+    size_t begin, end;
+    size_t tap_begin, tap_end;
+} segment;
+
+enum { MAX_SEGMENTS = 8, LEAST_SEGMENT = 6 };
+
 typedef struct chunk {
     size_t sample, first, rows, panel_begin, panel_end;
+    segment segments[MAX_SEGMENTS];
+    size_t segment_count;
     const float **table;
     float **out;
     float *partial; // [rows][width of a panel]
@@ -256,13 +268,12 @@ typedef struct tile_steps {
     size_t weight_step, pixel_step[2], store_step[2];
 } tile_steps;
 
-static tile_steps steps_for(const direct_job *j, const chunk *ch, const ptn_tile_args *a,
-                            size_t width, size_t tiles) {
+static tile_steps steps_for(const direct_job *j, size_t rows, const ptn_tile_args *a, size_t bytes,
+                            size_t tiles) {
     const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
-    const size_t bytes = a->taps * a->channels * width * sizeof(float);
     const size_t pixel = j->shape->stride_w * j->shape->c * sizeof(float);
-    tile_steps t = {.low = ch->rows / tiles,
-                    .taller = ch->rows % tiles,
+    tile_steps t = {.low = rows / tiles,
+                    .taller = rows % tiles,
                     .weights = bytes / tiles,
                     .weight_step = ptn_min(PTN_TILE_PREFETCH, step_of(bytes / tiles + 1, turns))};
     for (size_t i = 0; i < 2; i++) {
@@ -273,29 +284,57 @@ static tile_steps steps_for(const direct_job *j, const chunk *ch, const ptn_tile
     return t;
 }
 
-// The taps that `a` names, on every tile of the chunk. `next` are the weights that come after these,
-// NULL when those are in the cache already; `fresh` says that no panel before this one has read the
-// chunk's pixels.
-static void run_block(const direct_job *j, const chunk *ch, ptn_tile_args *a, size_t vectors,
-                      size_t channel, const char *next, bool fresh) {
-    const size_t k = j->shape->k, width = vectors * j->panels.vector;
-    const float *const *rows = a->rows;
-    const float *const *last_tap = rows + (a->taps - 1) * a->rows_step;
-    const size_t tiles = ptn_div_up(ch->rows, ptn_tile_rows(j->isa, vectors));
-    const tile_steps steps = steps_for(j, ch, a, width, tiles);
-    const ptn_tile_fn *heights = (*j->tiles)[vectors - 1];
-    float *y = j->y + (ch->sample * j->pixels + ch->first) * k + channel;
-    for (size_t t = 0, begin = 0; t < tiles; t++) {
+// A block of taps of one panel.
+typedef struct tap_block {
+    size_t begin, end;    // taps
+    const float *weights; // of the first tap
+    size_t tap_floats;
+    size_t vectors, channel;
+    const char *next; // the weights that come after these; NULL when the cache holds them already
+    bool fresh;       // no panel before this one has read the chunk's pixels
+} tap_block;
+
+// The part of a segment's taps that a block holds.
+static segment within(const segment *g, const tap_block *block) {
+    segment part = *g;
+    part.tap_begin = ptn_min(ptn_max(block->begin, g->tap_begin), block->end);
+    part.tap_end = ptn_max(part.tap_begin, ptn_min(block->end, g->tap_end));
+    if (part.tap_begin == part.tap_end) part.tap_begin = part.tap_end = block->begin;
+    return part;
+}
+
+// A segment's taps, all of them in the block, on every tile of the segment.
+static void run_segment(const direct_job *j, const chunk *ch, const segment *g,
+                        const tap_block *block, ptn_tile_args *a) {
+    const size_t k = j->shape->k, width = block->vectors * j->panels.vector;
+    const size_t rows = g->end - g->begin;
+    a->taps = g->tap_end - g->tap_begin;
+    if (a->taps == 0 && !a->last) {
+        if (a->first) memset(ch->partial + g->begin * width, 0, rows * width * sizeof(float));
+        return;
+    }
+    a->panel = block->weights + (g->tap_begin - block->begin) * block->tap_floats;
+    const float *const *table = ch->table + g->tap_begin * a->rows_step;
+    const float *const *last_tap = table + (ptn_max(1, a->taps) - 1) * a->rows_step;
+    const size_t tiles = ptn_div_up(rows, ptn_tile_rows(j->isa, block->vectors));
+    // The segment's share of the weights to bring in.
+    const size_t row_bytes =
+        block->tap_floats * sizeof(float) * (block->end - block->begin) / ch->rows;
+    const tile_steps steps = steps_for(j, rows, a, row_bytes * rows, tiles);
+    const ptn_tile_fn *heights = (*j->tiles)[block->vectors - 1];
+    const char *next = block->next ? block->next + row_bytes * g->begin : NULL;
+    float *y = j->y + (ch->sample * j->pixels + ch->first + g->begin) * k + block->channel;
+    for (size_t t = 0, begin = g->begin; t < tiles; t++) {
         const bool tall = t < steps.taller;
         const size_t height = steps.low + tall, end = begin + height;
-        a->rows = rows + begin;
+        a->rows = table + begin;
         a->partial = ch->partial + begin * width;
         a->prefetch = (const char *)a->panel;
         a->prefetch_step = 0;
         if (next) {
             a->prefetch = next + steps.weights * t;
             a->prefetch_step = steps.weight_step;
-        } else if (fresh && end < ch->rows) {
+        } else if (block->fresh && end < ch->rows && a->taps > 0) {
             // The next tile's pixels at the last tap: no earlier output has read them.
             a->prefetch = (const char *)(last_tap[end] + a->row_offset);
             a->prefetch_step = steps.pixel_step[tall];
@@ -304,9 +343,25 @@ static void run_block(const direct_job *j, const chunk *ch, ptn_tile_args *a, si
         a->stores_step = steps.store_step[tall];
         for (size_t m = 0; m < height; m++, y += k) ch->out[m] = y;
         heights[height - 1](a);
-        if (j->activate && a->last) finish_rows(j, a, height, channel);
+        if (j->activate && a->last) finish_rows(j, a, height, block->channel);
         begin = end;
     }
+}
+
+// The segments that a block sees: neighbours with the same taps of it are one.
+static void run_block(const direct_job *j, const chunk *ch, const tap_block *block,
+                      ptn_tile_args *a) {
+    segment joined = within(&ch->segments[0], block);
+    for (size_t i = 1; i < ch->segment_count; i++) {
+        const segment next = within(&ch->segments[i], block);
+        if (next.tap_begin == joined.tap_begin && next.tap_end == joined.tap_end) {
+            joined.end = next.end;
+            continue;
+        }
+        run_segment(j, ch, &joined, block, a);
+        joined = next;
+    }
+    run_segment(j, ch, &joined, block, a);
 }
 
 static void run_panel(const direct_job *j, const chunk *ch, size_t index) {
@@ -336,15 +391,64 @@ static void run_panel(const direct_job *j, const chunk *ch, size_t index) {
         .high = j->high,
     };
     for (size_t tap = 0; tap < taps; tap += block) {
-        a.taps = ptn_min(block, taps - tap);
+        tap_block b = {.begin = tap,
+                       .end = ptn_min(taps, tap + block),
+                       .weights = weights + tap * tap_floats,
+                       .tap_floats = tap_floats,
+                       .vectors = vectors,
+                       .channel = channel};
         a.first = tap == 0;
-        a.last = tap + a.taps == taps;
-        a.rows = ch->table + tap * a.rows_step;
-        a.panel = weights + tap * tap_floats;
+        a.last = b.end == taps;
+        b.fresh = index == ch->panel_begin && a.last;
         // Weights that fit one block stay where they are from one chunk to the next.
         const bool more = !a.last || index + 1 < ch->panel_end;
-        const char *next = more && cold ? (const char *)(a.panel + a.taps * tap_floats) : NULL;
-        run_block(j, ch, &a, vectors, channel, next, index == ch->panel_begin && a.last);
+        if (more && cold) b.next = (const char *)(weights + b.end * tap_floats);
+        run_block(j, ch, &b, &a);
+    }
+}
+
+// The rows of taps that output row `y` finds inside the image, as taps.
+static segment taps_of_row(const direct_job *j, size_t y) {
+    const size_t kh = j->shape->kh, per_row = j->taps / kh;
+    const ptrdiff_t *rows = j->row_offsets + y * kh;
+    size_t begin = 0, end = kh;
+    while (begin < kh && rows[begin] < 0) begin++;
+    while (end > begin && rows[end - 1] < 0) end--;
+    return (segment){.tap_begin = begin * per_row, .tap_end = end * per_row};
+}
+
+// Adds outputs to the last segment when they have its taps, or when either would be so small that
+// its tiles cost more than the taps saved; else begins another.
+static void append(chunk *ch, segment next) {
+    if (ch->segment_count == 0) {
+        ch->segments[ch->segment_count++] = next;
+        return;
+    }
+    segment *last = &ch->segments[ch->segment_count - 1];
+    const bool same = last->tap_begin == next.tap_begin && last->tap_end == next.tap_end;
+    const bool small = last->end - last->begin < LEAST_SEGMENT ||
+                       next.end - next.begin < LEAST_SEGMENT;
+    if (!same && !small && ch->segment_count < MAX_SEGMENTS) {
+        ch->segments[ch->segment_count++] = next;
+        return;
+    }
+    last->end = next.end;
+    last->tap_begin = ptn_min(last->tap_begin, next.tap_begin);
+    last->tap_end = ptn_max(last->tap_end, next.tap_end);
+}
+
+static void fill_segments(const direct_job *j, chunk *ch) {
+    ch->segment_count = 0;
+    if (j->pointwise) {
+        append(ch, (segment){0, ch->rows, 0, j->taps});
+        return;
+    }
+    for (size_t row = 0; row < ch->rows;) {
+        const output_run run = run_at(j, ch->first, row, ch->rows);
+        segment next = taps_of_row(j, run.y);
+        next.begin = row;
+        next.end = row += run.end - run.begin;
+        append(ch, next);
     }
 }
 
@@ -371,6 +475,7 @@ static void run_chunk(void *context, size_t index, int thread) {
         fill_merged_table(j, image, ch.first, ch.rows, ch.table, ch.windows);
     else
         fill_table(j, image, ch.first, ch.rows, ch.table);
+    fill_segments(j, &ch);
     for (size_t p = ch.panel_begin; p < ch.panel_end; p++)
         run_panel(j, &ch, p);
 }

@@ -44,6 +44,19 @@ static double panel_time(const ptn_panels *p, size_t channels) {
     return sum;
 }
 
+// Rows of taps inside the image, over all output rows: the direct sums leave out the others.
+static double tap_rows(const ptn_conv2d_shape *s, size_t out_h) {
+    if (s->kh > 16) return (double)s->kh * (double)out_h;
+    double sum = 0;
+    for (size_t i = 0; i < s->kh; i++) {
+        const size_t tap = i * s->dilation_h, end = s->h + s->pad_top;
+        const size_t first = tap < s->pad_top ? ptn_div_up(s->pad_top - tap, s->stride_h) : 0;
+        const size_t last = tap < end ? ptn_min(out_h, ptn_div_up(end - tap, s->stride_h)) : 0;
+        sum += last > first ? (double)(last - first) : 0;
+    }
+    return sum;
+}
+
 double ptn_conv2d_direct_cycles(ptn_isa isa, const ptn_conv2d_shape *s,
                                 const ptn_conv2d_plan *plan) {
     const direct_costs *costs = isa == PTN_ISA_AVX512 ? &wide.direct : &narrow.direct;
@@ -55,7 +68,9 @@ double ptn_conv2d_direct_cycles(ptn_isa isa, const ptn_conv2d_shape *s,
     const double entries = ptn_conv2d_is_merged(s) ? (double)s->kh : taps;
     const double tiles = pixels / (double)ptn_tile_rows(isa, p.vectors) * (double)p.count * groups;
     const double weights = taps * channels * (double)p.padded * sizeof(float);
-    return costs->product * pixels * taps * channels * panel_time(&p, out) / 2 +
+    const double terms =
+        tap_rows(s, plan->out_h) * (double)plan->out_w * (double)s->kw * channels;
+    return costs->product * terms * panel_time(&p, out) / 2 +
            costs->address * pixels * entries + costs->tile * tiles +
            costs->byte * fmax(0, weights - DIRECT_KEPT_BYTES);
 }

@@ -51,6 +51,11 @@ import Testing
         Case(input: [1, 6, 6, 4], outputs: 48, kernel: 3, padding: .valid),
         Case(input: [1, 3, 3, 512], outputs: 65),
         Case(input: [1, 40, 30, 5], outputs: 7, kernel: 2, padding: 5),
+        // Rows of taps in the padding: with several blocks of taps, outside altogether, and more kinds
+        // of rows than are told apart.
+        Case(input: [1, 7, 7, 512], outputs: 70),
+        Case(input: [1, 4, 20, 96], outputs: 70, kernel: 7, padding: 9, dilation: 2),
+        Case(input: [2, 12, 9, 10], outputs: 33, kernel: 11, padding: 10),
         // Depthwise.
         Case(input: [1, 5, 9, 1], outputs: 1, groups: 1),
         Case(input: [2, 13, 21, 19], outputs: 19, groups: 19),
@@ -84,7 +89,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [cases[3], cases[6], cases[4], cases[16], cases[18]])
+    @Test(arguments: [cases[3], cases[6], cases[4], cases[15], cases[19], cases[21]])
     func epiloguesAgreeWithTheirFormula(_ test: Case) throws {
         let x = try Tensor.random(test.input)
         let layer = try test.layer()

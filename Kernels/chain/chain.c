@@ -97,21 +97,17 @@ static ptn_status pull(strip *t, size_t stage, rows wanted) {
     return compute(t, stage, missing, map + kept * row);
 }
 
-static size_t part_begin(size_t count, size_t parts, size_t index) {
-    return count / parts * index + ptn_min(index, count % parts);
-}
-
 static void run_strip(void *context, size_t index, int thread) {
     chain_job *j = context;
     const ptn_conv2d_chain_plan *p = &j->plan;
     strip t = {.job = j,
                .sample = index / p->strips,
                .maps = j->scratch + (size_t)thread * j->thread_floats};
-    const size_t first = part_begin(p->out_h, p->strips, index % p->strips);
-    const size_t count = part_begin(p->out_h, p->strips, index % p->strips + 1) - first;
+    const size_t first = ptn_part_begin(p->out_h, p->strips, index % p->strips);
+    const size_t count = ptn_part_begin(p->out_h, p->strips, index % p->strips + 1) - first;
     const size_t bands = ptn_div_up(count, p->band);
     for (size_t b = 0; b < bands; b++) {
-        const rows r = {first + part_begin(count, bands, b), first + part_begin(count, bands, b + 1)};
+        const rows r = {first + ptn_part_begin(count, bands, b), first + ptn_part_begin(count, bands, b + 1)};
         float *out = j->y + (t.sample * p->out_h + r.begin) * p->out_w * p->out_k;
         ptn_status status = compute(&t, j->count - 1, r, out);
         if (status != PTN_OK) {

@@ -1,42 +1,5 @@
 // Depthwise convolution: one task is a band of rows of one sample and some of its channels.
-#include "conv2d_internal.h"
-#include <stdint.h>
-
-// Outputs side by side in one tile, at most.
-#define PTN_DEPTHWISE_COLUMNS 8
-
-// What a tile's columns meet: nothing outside the image, the usual padding, anything.
-enum { INNER, LEFT, RIGHT, BOTH, SOME, PLACES };
-
-// A tile of outputs: one or two rows, a few columns, all channels from the first to the last.
-// Columns are counted from the first tap of the first output, in steps of the dilation.
-typedef struct ptn_depthwise_tile {
-    size_t c, kh, kw, stride;
-    const float *const *rows;         // input rows that the tile reads; NULL outside the image
-    size_t left; // floats from a row's start to column 0, modulo the address space
-    size_t step;                      // floats from one column to the next
-    size_t first_column, last_column; // columns inside the image
-    size_t columns;                   // outputs in a row that exist
-    int place;
-    const float *weights;     // as packed
-    const float *bias, *gate; // [c] or NULL
-    const float *residual;    // like out, or NULL
-    bool residual_last;
-    float low, high;
-    float *out;
-    size_t out_step, out_row; // floats from one output to the next, to the row below
-    size_t first_channel, last_channel;
-} ptn_depthwise_tile;
-
-typedef void (*ptn_depthwise_fn)(const ptn_depthwise_tile *tile);
-// [(kernel - 3) / 2][stride - 1][rows - 1][wide][place]
-typedef ptn_depthwise_fn ptn_depthwise_table[3][2][2][2][PLACES];
-
-// `offset` floats, modulo the address space, from `row`. Where padding would be it lies outside the
-// row; then it is not read, and pointer arithmetic must not say where it is.
-static inline const float *ptn_depthwise_at(const float *row, size_t offset) {
-    return (const float *)((uintptr_t)row + offset * sizeof(float));
-}
+#include "depthwise.h"
 
 // Keeps the compiler from making each address of a walk a multiple of its step, which takes more
 // registers than there are.
@@ -56,30 +19,13 @@ static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = {&dw_tiles_scalar
 static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = {&dw_tiles_scalar};
 #endif
 
-// One axis. With dilation d, outputs that lie `phases` apart read the image at multiples of d from
-// where the first of them begins: each phase is a convolution without dilation.
-typedef struct axis {
-    size_t size, outputs, taps, pad;
-    size_t stride, unit;         // as given: stride and dilation
-    size_t phases, phase_stride; // `phases` outputs further is `phase_stride` units further
-} axis;
+typedef ptn_depthwise_axis axis;
 
 typedef struct depthwise_job {
-    const ptn_conv2d_shape *shape;
-    const ptn_conv2d_epilogue *epilogue;
-    axis vertical, horizontal;
-    const ptn_depthwise_fn (*sized)[2][PLACES]; // [rows - 1][wide][place]; NULL: `any`
-    ptn_depthwise_fn any;
-    ptn_activate_row_fn activate; // NULL when the clamp says it all
-    const float *x, *packed;
-    size_t packed_stride;
-    float *y;
+    ptn_depthwise_job tiles;
     size_t bands, parts; // tasks per sample: of rows, of channels
-    size_t vector;       // floats of a vector
-    bool many_registers; // 32 rather than 16
-    const float **rows; // [threads][row_slots]
+    const float **rows;  // [threads][row_slots]
     size_t row_slots;
-    float low, high;
 } depthwise_job;
 
 static size_t greatest_common_divisor(size_t a, size_t b) {
@@ -98,7 +44,7 @@ static axis axis_for(size_t size, size_t outputs, size_t taps, size_t pad, size_
                   stride, dilation, dilation / common, stride / common};
 }
 
-static void activate_tile(const depthwise_job *j, const ptn_depthwise_tile *t, size_t rows) {
+static void activate_tile(const ptn_depthwise_job *j, const ptn_depthwise_tile *t, size_t rows) {
     const ptn_activation_spec *act = &j->epilogue->activation;
     const size_t channels = t->last_channel - t->first_channel;
     for (size_t r = 0; r < rows; r++) {
@@ -115,14 +61,14 @@ static void activate_tile(const depthwise_job *j, const ptn_depthwise_tile *t, s
 
 // Whether the next tile should be seven outputs wide rather than four when so many are left. Most
 // maps are multiples of seven; with 16 registers it pays only where a map would end in a sliver.
-static bool wide_pays(const depthwise_job *j, size_t left) {
+static bool wide_pays(const ptn_depthwise_job *j, size_t left) {
     if (!j->many_registers) return j->vertical.taps <= 5 && (left == 7 || left == 14);
     return left > 4 && left != 8 && left != 12;
 }
 
 // Which columns of a tile with `most` outputs lie inside the image, when the first tap of the first
 // output is at `position`, padding included.
-static void find_columns(const depthwise_job *j, ptn_depthwise_tile *t, size_t most,
+static void find_columns(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t most,
                          size_t position) {
     const axis *h = &j->horizontal;
     const size_t end = h->size + h->pad, wanted = (most - 1) * h->phase_stride + h->taps;
@@ -139,7 +85,7 @@ static void find_columns(const depthwise_job *j, ptn_depthwise_tile *t, size_t m
 }
 
 // Lays the next tile of at most `left` outputs at `position` and says what computes it.
-static ptn_depthwise_fn next_tile(const depthwise_job *j, ptn_depthwise_tile *t, size_t rows,
+static ptn_depthwise_fn next_tile(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t rows,
                                   size_t left, size_t position) {
     if (!j->sized) {
         t->columns = ptn_min(PTN_DEPTHWISE_COLUMNS, left);
@@ -156,10 +102,10 @@ static ptn_depthwise_fn next_tile(const depthwise_job *j, ptn_depthwise_tile *t,
     return j->sized[rows - 1][0][t->place];
 }
 
-static void find_rows(const depthwise_job *j, size_t sample, size_t oy, size_t count,
-                      const float **rows) {
+void ptn_depthwise_find_rows(const ptn_depthwise_job *j, size_t sample, size_t oy, size_t outputs,
+                             const float **rows) {
     const axis *v = &j->vertical;
-    const size_t row = j->shape->w * j->shape->c;
+    const size_t row = j->shape->w * j->shape->c, count = v->taps + (outputs - 1) * v->phase_stride;
     for (size_t i = 0; i < count; i++) {
         const size_t position = oy * v->stride + i * v->unit;
         const bool inside = position >= v->pad && position - v->pad < v->size;
@@ -167,39 +113,26 @@ static void find_rows(const depthwise_job *j, size_t sample, size_t oy, size_t c
     }
 }
 
-// Output row `oy` and, with `rows` 2, the next one of its phase.
-static void run_rows(const depthwise_job *j, ptn_depthwise_tile *t, size_t sample, size_t oy,
-                     size_t rows, const float **inputs) {
-    const axis *v = &j->vertical, *h = &j->horizontal;
-    find_rows(j, sample, oy, v->taps + (rows - 1) * v->phase_stride, inputs);
-    for (size_t phase = 0; phase < ptn_min(h->phases, h->outputs); phase++)
-        for (size_t ox = phase; ox < h->outputs;) {
-            const size_t left = ptn_div_up(h->outputs - ox, h->phases);
-            const ptn_depthwise_fn tile = next_tile(j, t, rows, left, ox * h->stride);
-            const size_t at = ((sample * v->outputs + oy) * h->outputs + ox) * t->c;
-            t->out = j->y + at;
-            t->residual = j->epilogue->residual ? j->epilogue->residual + at : NULL;
-            tile(t);
-            if (j->activate) activate_tile(j, t, rows);
-            ox += t->columns * h->phases;
-        }
+void ptn_depthwise_outputs(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t rows, size_t ox,
+                           size_t end, float *y) {
+    const axis *h = &j->horizontal;
+    while (ox < end) {
+        const size_t left = ptn_div_up(end - ox, h->phases);
+        const ptn_depthwise_fn tile = next_tile(j, t, rows, left, ox * h->stride);
+        t->out = y;
+        t->residual = j->epilogue->residual ? j->epilogue->residual + (y - j->y) : NULL;
+        tile(t);
+        if (j->activate) activate_tile(j, t, rows);
+        ox += t->columns * h->phases;
+        y += t->columns * t->out_step;
+    }
 }
 
-// Where part `index` of `parts` begins.
-static size_t part_begin(size_t size, size_t parts, size_t index) {
-    return size / parts * index + ptn_min(index, size % parts);
-}
-
-static void run_task(void *context, size_t index, int thread) {
-    const depthwise_job *j = context;
+ptn_depthwise_tile ptn_depthwise_tile_for(const ptn_depthwise_job *j, size_t sample,
+                                          const float **rows) {
     const ptn_conv2d_shape *s = j->shape;
     const ptn_conv2d_epilogue *e = j->epilogue;
-    const axis *v = &j->vertical;
-    const size_t band = index % j->bands, rest = index / j->bands;
-    const size_t part = rest % j->parts, sample = rest / j->parts;
-    const size_t vectors = ptn_div_up(s->c, j->vector), pairs = ptn_div_up(v->outputs, 2);
-    const float **rows = j->rows + (size_t)thread * j->row_slots;
-    ptn_depthwise_tile t = {
+    return (ptn_depthwise_tile){
         .c = s->c,
         .kh = s->kh,
         .kw = s->kw,
@@ -213,16 +146,39 @@ static void run_task(void *context, size_t index, int thread) {
         .low = j->low,
         .high = j->high,
         .out_step = j->horizontal.phases * s->c,
-        .out_row = v->phases * j->horizontal.outputs * s->c,
-        .first_channel = part_begin(vectors, j->parts, part) * j->vector,
-        .last_channel = ptn_min(s->c, part_begin(vectors, j->parts, part + 1) * j->vector),
+        .last_channel = s->c,
     };
-    const size_t begin = 2 * part_begin(pairs, j->bands, band);
-    const size_t end = ptn_min(v->outputs, 2 * part_begin(pairs, j->bands, band + 1));
+}
+
+// Output row `oy` and, with `rows` 2, the next one of its phase.
+static void run_rows(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t sample, size_t oy,
+                     size_t rows, const float **inputs) {
+    const axis *v = &j->vertical, *h = &j->horizontal;
+    ptn_depthwise_find_rows(j, sample, oy, rows, inputs);
+    float *y = j->y + (sample * v->outputs + oy) * h->outputs * t->c;
+    for (size_t phase = 0; phase < ptn_min(h->phases, h->outputs); phase++)
+        ptn_depthwise_outputs(j, t, rows, phase, h->outputs, y + phase * t->c);
+}
+
+static void run_task(void *context, size_t index, int thread) {
+    const depthwise_job *j = context;
+    const ptn_depthwise_job *tiles = &j->tiles;
+    const ptn_conv2d_shape *s = tiles->shape;
+    const axis *v = &tiles->vertical;
+    const size_t band = index % j->bands, rest = index / j->bands;
+    const size_t part = rest % j->parts, sample = rest / j->parts;
+    const size_t vectors = ptn_div_up(s->c, tiles->vector), pairs = ptn_div_up(v->outputs, 2);
+    const float **rows = j->rows + (size_t)thread * j->row_slots;
+    ptn_depthwise_tile t = ptn_depthwise_tile_for(tiles, sample, rows);
+    t.out_row = v->phases * tiles->horizontal.outputs * s->c;
+    t.first_channel = ptn_part_begin(vectors, j->parts, part) * tiles->vector;
+    t.last_channel = ptn_min(s->c, ptn_part_begin(vectors, j->parts, part + 1) * tiles->vector);
+    const size_t begin = 2 * ptn_part_begin(pairs, j->bands, band);
+    const size_t end = ptn_min(v->outputs, 2 * ptn_part_begin(pairs, j->bands, band + 1));
     for (size_t first = begin; first < ptn_min(end, begin + v->phases); first++)
         for (size_t oy = first; oy < end;) {
-            const size_t both = j->sized && end - oy > v->phases ? 2 : 1;
-            run_rows(j, &t, sample, oy, both, rows);
+            const size_t both = tiles->sized && end - oy > v->phases ? 2 : 1;
+            run_rows(tiles, &t, sample, oy, both, rows);
             oy += both * v->phases;
         }
 }
@@ -248,11 +204,8 @@ void ptn_conv2d_depthwise_pack(ptn_isa isa, const ptn_conv2d_shape *s, const flo
     }
 }
 
-// Where a tile's input rows begin; the row below wants up to two more.
-static size_t row_slots(const ptn_conv2d_shape *s) { return s->kh + 2; }
-
 size_t ptn_conv2d_depthwise_scratch(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    return (size_t)plan->threads * row_slots(s) * sizeof(float *);
+    return (size_t)plan->threads * ptn_depthwise_row_slots(s) * sizeof(float *);
 }
 
 double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
@@ -264,7 +217,7 @@ double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *s, const ptn_con
 }
 
 // Tiles of constant size exist for small square kernels.
-static const ptn_depthwise_fn (*sized_tiles(const depthwise_job *j, ptn_isa isa))[2][PLACES] {
+static const ptn_depthwise_fn (*sized_tiles(const ptn_depthwise_job *j, ptn_isa isa))[2][PLACES] {
     const size_t taps = j->vertical.taps, stride = j->vertical.phase_stride;
     const bool fits = (taps == 3 || taps == 5 || taps == 7) && taps == j->horizontal.taps &&
                       stride <= 2 && stride == j->horizontal.phase_stride &&
@@ -277,43 +230,49 @@ static const ptn_depthwise_fn (*sized_tiles(const depthwise_job *j, ptn_isa isa)
 // large and a thread may be held up. Small maps have few rows and many channels. Results do not
 // depend on the cut.
 static void cut(depthwise_job *j, const ptn_conv2d_plan *plan) {
-    const size_t threads = (size_t)plan->threads, pairs = ptn_div_up(j->vertical.outputs, 2);
+    const ptn_conv2d_shape *s = j->tiles.shape;
+    const size_t threads = (size_t)plan->threads, vector = j->tiles.vector;
+    const size_t pairs = ptn_div_up(j->tiles.vertical.outputs, 2);
     j->bands = j->parts = 1;
     if (threads <= 1) return;
-    const double each = plan->multiply_adds / (double)j->vector / 1e5 / (double)threads;
+    const double each = plan->multiply_adds / (double)vector / 1e5 / (double)threads;
     const size_t wanted = threads * (each > 4 ? 4 : each > 1 ? (size_t)each : 1);
-    j->bands = ptn_min(pairs, ptn_div_up(wanted, j->shape->n));
-    if (j->bands * j->shape->n < threads)
-        j->parts = ptn_min(ptn_div_up(threads, j->bands * j->shape->n),
-                           ptn_div_up(j->shape->c, 4 * j->vector));
+    j->bands = ptn_min(pairs, ptn_div_up(wanted, s->n));
+    if (j->bands * s->n < threads)
+        j->parts =
+            ptn_min(ptn_div_up(threads, j->bands * s->n), ptn_div_up(s->c, 4 * vector));
+}
+
+void ptn_depthwise_prepare(ptn_depthwise_job *j, ptn_isa isa, const ptn_conv2d_plan *plan) {
+    const ptn_conv2d_shape *s = j->shape;
+    j->vertical = axis_for(s->h, plan->out_h, s->kh, s->pad_top, s->stride_h, s->dilation_h);
+    j->horizontal = axis_for(s->w, plan->out_w, s->kw, s->pad_left, s->stride_w, s->dilation_w);
+    j->any = any_tile[isa];
+    j->vector = ptn_isa_vector_floats(isa);
+    j->many_registers = isa == PTN_ISA_AVX512 || isa == PTN_ISA_NEON;
+    j->sized = sized_tiles(j, isa);
+    j->activate = NULL;
+    if (!ptn_clamp_of(j->epilogue->activation.kind, &j->low, &j->high))
+        j->activate = ptn_activate_row[isa];
 }
 
 ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                 const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                 size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
                                 float *y) {
-    const ptn_conv2d_shape *s = shape;
     const float **rows = ptn_scratch_acquire(plan->scratch_bytes);
     if (!rows) return PTN_OUT_OF_MEMORY;
-    depthwise_job j = {
-        .shape = s,
-        .epilogue = epilogue,
-        .vertical = axis_for(s->h, plan->out_h, s->kh, s->pad_top, s->stride_h, s->dilation_h),
-        .horizontal = axis_for(s->w, plan->out_w, s->kw, s->pad_left, s->stride_w, s->dilation_w),
-        .any = any_tile[runtime->isa],
-        .x = x,
-        .packed = packed,
-        .packed_stride = packed_stride,
-        .y = y,
-        .vector = ptn_isa_vector_floats(runtime->isa),
-        .many_registers = runtime->isa == PTN_ISA_AVX512 || runtime->isa == PTN_ISA_NEON,
-        .rows = rows,
-        .row_slots = row_slots(s)};
-    j.sized = sized_tiles(&j, runtime->isa);
-    if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
-        j.activate = ptn_activate_row[runtime->isa];
+    depthwise_job j = {.tiles = {.shape = shape,
+                                 .epilogue = epilogue,
+                                 .x = x,
+                                 .packed = packed,
+                                 .packed_stride = packed_stride,
+                                 .y = y},
+                       .rows = rows,
+                       .row_slots = ptn_depthwise_row_slots(shape)};
+    ptn_depthwise_prepare(&j.tiles, runtime->isa, plan);
     cut(&j, plan);
-    ptn_parallel(plan->threads, s->n * j.parts * j.bands, run_task, &j);
+    ptn_parallel(plan->threads, shape->n * j.parts * j.bands, run_task, &j);
     ptn_scratch_release(rows);
     return PTN_OK;
 }

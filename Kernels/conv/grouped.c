@@ -176,10 +176,6 @@ size_t ptn_conv2d_grouped_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
     return zeros_bytes(s) + blocks_bytes(isa, s) + (size_t)plan->threads * thread_bytes(s);
 }
 
-static size_t part_begin(size_t all, size_t parts, size_t index) {
-    return all / parts * index + ptn_min(index, all % parts);
-}
-
 // How many of the taps from `tap` on share their inputs.
 static size_t run_length(const grouped_job *j, size_t tap) {
     const ptn_conv2d_shape *s = j->shape;
@@ -308,16 +304,16 @@ static void run_task(void *context, size_t index, int thread) {
     const size_t part = rest % j->parts, sample = rest / j->parts;
     size_t rows[2], tiles[2], blocks[2], columns[2], channels[2];
     for (size_t i = 0; i < 2; i++) {
-        rows[i] = part_begin(j->plan->out_h, j->bands, band + i);
-        tiles[i] = part_begin(j->columns, j->column_bands, column_band + i);
-        blocks[i] = part_begin(j->blocks, j->parts, part + i);
-        columns[i] = part_begin(j->plan->out_w, j->columns, tiles[i]);
+        rows[i] = ptn_part_begin(j->plan->out_h, j->bands, band + i);
+        tiles[i] = ptn_part_begin(j->columns, j->column_bands, column_band + i);
+        blocks[i] = ptn_part_begin(j->blocks, j->parts, part + i);
+        columns[i] = ptn_part_begin(j->plan->out_w, j->columns, tiles[i]);
         channels[i] = ptn_min(s->k, blocks[i] * j->vector);
     }
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
     for (size_t t = tiles[0]; t < tiles[1]; t++) {
-        const size_t ox = part_begin(j->plan->out_w, j->columns, t);
-        const size_t end = part_begin(j->plan->out_w, j->columns, t + 1);
+        const size_t ox = ptn_part_begin(j->plan->out_w, j->columns, t);
+        const size_t end = ptn_part_begin(j->plan->out_w, j->columns, t + 1);
         run_tiles(j, sample, rows, blocks, ox, end - ox, scratch);
     }
     if (j->activate) activate(j, sample, rows, columns, channels);

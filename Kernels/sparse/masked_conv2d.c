@@ -7,25 +7,15 @@
 #include "masked_conv2d.h"
 #include <string.h>
 
-// As in the direct convolution: pixels per chunk, taps times pixels, weights used on a whole chunk
-// before the next are fetched.
-enum { CHUNK_ROWS = 256, TABLE_ENTRIES = 1 << 16 };
-static const size_t BLOCK_BYTES = 384 << 10, SMALL_BLOCK_BYTES = 32 << 10;
-enum { FEW_ROWS = 96 };
 // Tasks per thread to aim at, and pixels that are worth a chunk.
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 24 };
 
 typedef struct masked_job {
+    ptn_chunk_job chunk;
     const ptn_conv2d_shape *shape;
-    const ptn_conv2d_epilogue *epilogue;
     const ptn_masked_conv2d_mask *mask;
     ptn_mask_view outputs;
-    ptn_isa isa;
-    ptn_panels panels;
-    const ptn_tile_table *tiles;
-    ptn_activate_row_fn activate; // NULL when the clamp says it all
-    const float *x, *packed;
-    size_t packed_stride;
+    const float *x;
     float *y;
     size_t pixels; // of one sample's output
     ptn_taps taps;
@@ -35,38 +25,7 @@ typedef struct masked_job {
     ptn_inactive_job inactive;
     char *thread_scratch;
     size_t thread_bytes;
-    float low, high;
 } masked_job;
-
-typedef struct chunk {
-    size_t sample; // of weights, bias and gate
-    size_t first, rows, panel_begin, panel_end;
-    const float **table;
-    float **rows_out; // [rows]: output rows, channel 0
-    float **out;      // [PTN_TILE_MAX_ROWS]: a tile's
-    float *partial;   // [rows][width of a panel]
-} chunk;
-
-static size_t chunk_rows_for(const ptn_conv2d_shape *s) {
-    const size_t fit = TABLE_ENTRIES / (s->kh * s->kw);
-    return ptn_max(PTN_TILE_MAX_ROWS, ptn_min(CHUNK_ROWS, fit));
-}
-
-// An odd number of cache lines: see direct.c.
-static size_t table_step(size_t rows) { return (ptn_div_up(rows, 8) | 1) * 8; }
-
-static size_t table_bytes(const ptn_conv2d_shape *s) {
-    return table_step(chunk_rows_for(s)) * s->kh * s->kw * sizeof(float *);
-}
-
-static size_t out_bytes(const ptn_conv2d_shape *s) {
-    return ptn_round_64((chunk_rows_for(s) + PTN_TILE_MAX_ROWS) * sizeof(float *));
-}
-
-static size_t thread_scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s) {
-    const size_t width = ptn_tile_vectors(isa) * ptn_isa_vector_floats(isa);
-    return table_bytes(s) + out_bytes(s) + ptn_round_64(chunk_rows_for(s) * width * sizeof(float));
-}
 
 static size_t zeros_bytes(const ptn_conv2d_shape *s) { return ptn_round_64(s->c * sizeof(float)); }
 
@@ -98,120 +57,34 @@ static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t
             table[m] = j->x + (sample * j->pixels + (size_t)pixels[m]) * s->c;
 }
 
-static void fill_chunk(const masked_job *j, const chunk *ch) {
-    const size_t *offsets = j->outputs.offsets, end = ch->first + ch->rows;
-    const size_t step = table_step(ch->rows);
+// Outputs of one sample, by the rows of taps that they find inside the image.
+static void append_segments(const masked_job *j, const int32_t *pixels, size_t count,
+                            ptn_chunk *ch) {
+    const ptn_taps *t = &j->taps;
+    const size_t kw = j->shape->kw, segments = ch->segment_count;
+    const size_t before = segments > 0 ? ch->segments[segments - 1].end : 0;
+    for (size_t at = 0; at < count;) {
+        const size_t oy = ptn_divide(t->by_width, (size_t)pixels[at]);
+        const bool whole = oy >= t->top && oy < t->bottom;
+        const int32_t limit = (int32_t)((whole ? t->bottom : oy + 1) * t->out_w);
+        while (at < count && pixels[at] < limit) at++;
+        size_t begin, end;
+        ptn_tap_rows(j->shape, oy, &begin, &end);
+        ptn_chunk_append(ch, before + at, begin * kw, end * kw);
+    }
+}
+
+static void fill_chunk(const masked_job *j, size_t first, ptn_chunk *ch) {
+    const size_t *offsets = j->outputs.offsets, end = first + ch->rows;
+    const size_t step = ptn_chunk_step(ch->rows);
     size_t sample = ch->sample;
-    for (size_t at = ch->first; at < end;) {
+    for (size_t at = first; at < end;) {
         while (offsets[sample + 1] <= at) sample++;
         const size_t count = ptn_min(end, offsets[sample + 1]) - at;
-        fill_sample(j, sample, at, count, step, ch->table + (at - ch->first),
-                    ch->rows_out + (at - ch->first));
+        fill_sample(j, sample, at, count, step, ch->table + (at - first),
+                    ch->places + (at - first));
+        append_segments(j, j->outputs.pixels + at, count, ch);
         at += count;
-    }
-}
-
-static void finish_rows(const masked_job *j, const ptn_tile_args *a, size_t rows, size_t channel) {
-    const ptn_activation_spec *act = &j->epilogue->activation;
-    const float *slopes = act->slopes ? act->slopes + channel : NULL;
-    for (size_t m = 0; m < rows; m++)
-        j->activate(act->kind, act->slope, slopes, a->columns, a->out[m], a->out[m]);
-}
-
-// What a tile brings into the second-level cache while it runs; see direct.c.
-static void set_prefetch(ptn_tile_args *a, const void *from, size_t bytes) {
-    const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
-    a->prefetch = from;
-    a->prefetch_step = turns > 0 ? ptn_min(PTN_TILE_PREFETCH, ptn_div_up(bytes, turns)) : 0;
-}
-
-// Brings the places of results into the first-level cache while the tile runs, where they are
-// neighbours; scattered ones are left to the store buffers.
-static void set_stores(ptn_tile_args *a, size_t height, size_t k) {
-    const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
-    const bool together = (size_t)(a->out[height - 1] - a->out[0]) == (height - 1) * k;
-    a->stores = (const char *)a->out[0];
-    a->stores_step =
-        turns > 0 && together ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
-}
-
-// The taps that `a` names, on every tile of the chunk; `next` are the weights that come after these,
-// NULL when those are in the cache already.
-static void run_block(const masked_job *j, const chunk *ch, ptn_tile_args *a, size_t vectors,
-                      size_t channel, const char *next) {
-    const size_t width = vectors * j->panels.vector;
-    const float *const *rows = a->rows;
-    const size_t tiles = ptn_div_up(ch->rows, ptn_tile_rows(j->isa, vectors));
-    const size_t bytes = a->taps * a->channels * width * sizeof(float);
-    for (size_t t = 0; t < tiles; t++) {
-        const size_t begin = ptn_part_begin(ch->rows, tiles, t);
-        const size_t height = ptn_part_begin(ch->rows, tiles, t + 1) - begin;
-        a->rows = rows + begin;
-        a->partial = ch->partial + begin * width;
-        set_prefetch(a, a->panel, 0);
-        if (next) set_prefetch(a, next + bytes / tiles * t, ptn_div_up(bytes, tiles));
-        for (size_t m = 0; m < height; m++) ch->out[m] = ch->rows_out[begin + m] + channel;
-        set_stores(a, height, j->shape->k);
-        (*j->tiles)[vectors - 1][height - 1](a);
-        if (j->activate && a->last) finish_rows(j, a, height, channel);
-    }
-}
-
-// Which weights make a block: some taps, or some channels of one tap.
-typedef struct block_cut {
-    size_t taps, channels;
-} block_cut;
-
-// Few pixels read every weight few times, so weights that do not fit the second-level cache come in
-// at its rate; then blocks that stay in the first level leave the way free for the next.
-static block_cut cut_blocks(size_t taps, size_t channels, size_t width, size_t rows, bool cold) {
-    const size_t bytes = cold && rows <= FEW_ROWS ? SMALL_BLOCK_BYTES : BLOCK_BYTES;
-    const size_t fit = ptn_max(1, bytes / (width * sizeof(float)));
-    if (fit >= channels) return (block_cut){ptn_min(taps, fit / channels), channels};
-    const size_t parts = ptn_div_up(channels, fit);
-    const size_t piece = ptn_div_up(ptn_div_up(channels, parts), PTN_TILE_UNROLL);
-    return (block_cut){1, piece * PTN_TILE_UNROLL};
-}
-
-static void run_panel(const masked_job *j, const chunk *ch, size_t index) {
-    const ptn_conv2d_shape *s = j->shape;
-    const size_t group = index / j->panels.count, panel = index % j->panels.count;
-    const ptn_conv2d_epilogue *e = j->epilogue;
-    const size_t taps = s->kh * s->kw, in = s->c / s->groups, out = s->k / s->groups;
-    const size_t column = panel * j->panels.width, channel = group * out + column;
-    const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
-    const size_t width = vectors * j->panels.vector, tap_floats = in * width;
-    const bool cold = (ch->panel_end - ch->panel_begin) * taps * tap_floats > BLOCK_BYTES / 4;
-    const float *weights = j->packed + ch->sample * j->packed_stride +
-                           taps * in * (group * j->panels.padded + column);
-    ptn_tile_args a = {
-        .channels = in,
-        .rows_step = table_step(ch->rows),
-        .row_offset = group * in,
-        .columns = ptn_min(out - column, j->panels.width),
-        .out = ch->out,
-        .bias = e->bias ? e->bias + ch->sample * e->bias_stride + channel : NULL,
-        .gate = e->gate ? e->gate + ch->sample * s->k + channel : NULL,
-        .has_residual = e->residual != NULL,
-        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
-    };
-    const block_cut cut = cut_blocks(taps, in, width, ch->rows, cold);
-    for (size_t tap = 0; tap < taps; tap += cut.taps) {
-        for (size_t c = 0; c < in; c += cut.channels) {
-            a.taps = ptn_min(cut.taps, taps - tap);
-            a.channels = ptn_min(cut.channels, in - c);
-            a.row_offset = group * in + c;
-            a.first = tap == 0 && c == 0;
-            a.last = tap + a.taps == taps && c + a.channels == in;
-            a.rows = ch->table + tap * a.rows_step;
-            a.panel = weights + tap * tap_floats + c * width;
-            const bool more = !a.last || index + 1 < ch->panel_end;
-            const float *next = a.panel + a.taps * a.channels * width;
-            run_block(j, ch, &a, vectors, channel, more && cold ? (const char *)next : NULL);
-        }
     }
 }
 
@@ -234,26 +107,24 @@ static void run_task(void *context, size_t index, int thread) {
     const size_t part = rest % j->panel_parts, list = rest / j->panel_parts;
     const size_t begin = j->outputs.offsets[list];
     const size_t end = j->outputs.offsets[j->lists == 1 ? j->outputs.n : list + 1];
-    chunk ch = {.sample = list, .first = begin + chunk_begin(j, end - begin, at)};
-    ch.rows = begin + chunk_begin(j, end - begin, at + 1) - ch.first;
+    ptn_chunk ch = {.sample = list};
+    const size_t first = begin + chunk_begin(j, end - begin, at);
+    ch.rows = begin + chunk_begin(j, end - begin, at + 1) - first;
     if (ch.rows == 0) return;
-    const size_t all_panels = s->groups * j->panels.count;
+    const size_t all_panels = s->groups * j->chunk.panels.count;
     ch.panel_begin = ptn_part_begin(all_panels, j->panel_parts, part);
     ch.panel_end = ptn_part_begin(all_panels, j->panel_parts, part + 1);
-    char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
-    ch.table = (const float **)scratch;
-    ch.rows_out = (float **)(scratch + table_bytes(s));
-    ch.out = ch.rows_out + j->chunk_rows;
-    ch.partial = (float *)(scratch + table_bytes(s) + out_bytes(s));
-    fill_chunk(j, &ch);
-    for (size_t p = ch.panel_begin; p < ch.panel_end; p++) run_panel(j, &ch, p);
+    ptn_chunk_place(&ch, j->chunk.taps, j->thread_scratch + (size_t)thread * j->thread_bytes);
+    fill_chunk(j, first, &ch);
+    ptn_chunk_run(&j->chunk, &ch);
 }
 
 // Cuts the work into nearly equal tasks, pixels first where the weights stay in the second-level
 // cache, panels first where they do not. Results do not depend on the cut.
 static void cut(masked_job *j, int threads) {
     const ptn_conv2d_shape *s = j->shape;
-    const size_t all_panels = s->groups * j->panels.count;
+    const ptn_panels *panels = &j->chunk.panels;
+    const size_t all_panels = s->groups * panels->count;
     size_t longest = j->outputs.count;
     if (j->lists != 1) {
         longest = 0;
@@ -266,8 +137,8 @@ static void cut(masked_job *j, int threads) {
     if (threads > 1) {
         const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
         const size_t floats =
-            s->kh * s->kw * (s->c / s->groups) * j->panels.padded * s->groups;
-        const bool large = floats * sizeof(float) > 2 * BLOCK_BYTES;
+            s->kh * s->kw * (s->c / s->groups) * panels->padded * s->groups;
+        const bool large = floats * sizeof(float) > 2 * PTN_CHUNK_BLOCK_BYTES;
         if (large) j->panel_parts = ptn_min(all_panels, ptn_div_up(wanted, j->lists * j->chunks));
         const size_t chunks = ptn_div_up(wanted, j->lists * j->panel_parts);
         j->chunks = ptn_max(j->chunks, ptn_min(chunks, longest / LEAST_ROWS));
@@ -294,23 +165,28 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                       const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
                       const float *x, const float *packed, size_t packed_stride,
                       const ptn_conv2d_epilogue *e, float *y) {
-    masked_job j = {.shape = s,
-                    .epilogue = e,
+    const size_t taps = s->kh * s->kw;
+    masked_job j = {.chunk = {.isa = runtime->isa,
+                              .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
+                              .groups = s->groups,
+                              .taps = taps,
+                              .channels = s->c / s->groups,
+                              .outputs = s->k,
+                              .epilogue = e,
+                              .packed = packed,
+                              .packed_stride = packed_stride,
+                              .y = y},
+                    .shape = s,
                     .mask = mask,
                     .outputs = mask->outputs->view,
-                    .isa = runtime->isa,
-                    .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
-                    .tiles = ptn_tile_tables[runtime->isa],
                     .x = x,
-                    .packed = packed,
-                    .packed_stride = packed_stride,
                     .y = y,
                     .pixels = plan->out_h * plan->out_w,
                     .pointwise = is_pointwise(s),
-                    .chunk_rows = chunk_rows_for(s),
+                    .chunk_rows = ptn_chunk_rows(taps),
                     .inactive = ptn_inactive_for(mask, s->k, y),
-                    .thread_bytes = thread_scratch_bytes(runtime->isa, s)};
-    j.tile_rows = ptn_tile_rows(j.isa, j.panels.vectors);
+                    .thread_bytes = ptn_chunk_bytes(runtime->isa, taps)};
+    j.tile_rows = ptn_tile_rows(j.chunk.isa, j.chunk.panels.vectors);
     const bool shared = packed_stride == 0 && e->bias_stride == 0 && !e->gate;
     j.lists = shared ? 1 : s->n;
     const int threads = threads_for(runtime, plan, s, j.outputs.count);
@@ -328,8 +204,8 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
         j.taps.rows = ptn_mask_plan_rows(mask->inputs);
         if (!j.taps.rows) status = PTN_OUT_OF_MEMORY;
     }
-    if (!ptn_clamp_of(e->activation.kind, &j.low, &j.high))
-        j.activate = ptn_activate_row[runtime->isa];
+    if (!ptn_clamp_of(e->activation.kind, &j.chunk.low, &j.chunk.high))
+        j.chunk.activate = ptn_activate_row[runtime->isa];
     if (status == PTN_OK) {
         cut(&j, threads);
         ptn_parallel(threads, j.compute_tasks + j.inactive.tasks, run_task, &j);

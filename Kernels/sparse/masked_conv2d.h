@@ -2,7 +2,7 @@
 #ifndef PTN_MASKED_CONV2D_INTERNAL_H
 #define PTN_MASKED_CONV2D_INTERNAL_H
 
-#include "../conv/conv2d_internal.h"
+#include "../conv/chunk.h"
 #include "mask_plan.h"
 #include "ptn_masked_conv2d.h"
 
@@ -21,11 +21,6 @@ static inline ptn_divider ptn_divider_for(size_t divisor) {
 
 static inline size_t ptn_divide(ptn_divider d, size_t number) {
     return (size_t)((uint64_t)number * d.factor >> d.shift);
-}
-
-// Where part `index` of `parts` begins when `rows` are cut into nearly equal parts.
-static inline size_t ptn_part_begin(size_t rows, size_t parts, size_t index) {
-    return rows / parts * index + ptn_min(index, rows % parts);
 }
 
 // Where the input pixels of an output's taps lie. Positions are relative to the image's first pixel.

@@ -1,0 +1,231 @@
+// Panels of weights on the tiles of a chunk, a block of weights at a time.
+#include "chunk.h"
+#include <string.h>
+
+enum { MOST_ROWS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6 };
+// Few outputs read every weight few times, so weights that do not fit the second-level cache come in
+// at its rate; blocks that stay in the first level then leave the way free for the next.
+enum { FEW_ROWS = 96 };
+static const size_t SMALL_BLOCK_BYTES = 32 << 10;
+
+size_t ptn_chunk_rows(size_t taps) {
+    return ptn_max(PTN_TILE_MAX_ROWS, ptn_min(MOST_ROWS, TABLE_ENTRIES / taps));
+}
+
+static size_t table_bytes(size_t taps) {
+    return ptn_chunk_step(ptn_chunk_rows(taps)) * taps * sizeof(float *);
+}
+
+static size_t places_bytes(size_t taps) {
+    return ptn_round_64((ptn_chunk_rows(taps) + PTN_TILE_MAX_ROWS) * sizeof(float *));
+}
+
+size_t ptn_chunk_bytes(ptn_isa isa, size_t taps) {
+    const size_t width = ptn_tile_vectors(isa) * ptn_isa_vector_floats(isa);
+    return table_bytes(taps) + places_bytes(taps) +
+           ptn_round_64(ptn_chunk_rows(taps) * width * sizeof(float));
+}
+
+void ptn_chunk_place(ptn_chunk *chunk, size_t taps, char *scratch) {
+    chunk->table = (const float **)scratch;
+    chunk->places = (float **)(scratch + table_bytes(taps));
+    chunk->out = chunk->places + ptn_chunk_rows(taps);
+    chunk->partial = (float *)(scratch + table_bytes(taps) + places_bytes(taps));
+}
+
+void ptn_chunk_append(ptn_chunk *chunk, size_t end, size_t tap_begin, size_t tap_end) {
+    ptn_segment next = {.tap_begin = tap_begin, .tap_end = tap_end, .end = end};
+    if (chunk->segment_count > 0) {
+        ptn_segment *last = &chunk->segments[chunk->segment_count - 1];
+        next.begin = last->end;
+        const bool same = last->tap_begin == tap_begin && last->tap_end == tap_end;
+        const bool small =
+            last->end - last->begin < LEAST_SEGMENT || end - next.begin < LEAST_SEGMENT;
+        if (same || small || chunk->segment_count == PTN_MAX_SEGMENTS) {
+            last->end = end;
+            last->tap_begin = ptn_min(last->tap_begin, tap_begin);
+            last->tap_end = ptn_max(last->tap_end, tap_end);
+            return;
+        }
+    }
+    chunk->segments[chunk->segment_count++] = next;
+}
+
+// Some taps of one panel, or some channels of one tap: weights that stay in a cache while all tiles of
+// the chunk use them.
+typedef struct block {
+    size_t tap_begin, tap_end;
+    const float *weights; // of the first tap
+    size_t tap_floats;    // from one tap's weights to the next
+    size_t vectors, channel;
+    const char *next; // the weights that come after these; NULL when the cache holds them already
+    bool fresh;       // no panel before this one has read the chunk's pixels
+} block;
+
+// What a tile brings into the caches while it runs, by its height: `low` rows or one more. All at
+// once, prefetches would keep the weights from coming in. Computed once per segment: divisions would
+// take a good part of a small tile's time.
+typedef struct tile_steps {
+    size_t low, taller; // the first `taller` tiles have low + 1 rows
+    size_t weights;     // bytes of the next weights per tile
+    size_t weight_step, pixel_step[2], store_step[2];
+} tile_steps;
+
+static size_t step_of(size_t bytes, size_t turns) {
+    return turns > 0 ? ptn_div_up(bytes, turns) : 0;
+}
+
+static tile_steps steps_for(const ptn_chunk_job *j, const ptn_tile_args *a, size_t rows,
+                            size_t bytes, size_t tiles) {
+    const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
+    tile_steps t = {.low = rows / tiles,
+                    .taller = rows % tiles,
+                    .weights = bytes / tiles,
+                    .weight_step = ptn_min(PTN_TILE_PREFETCH, step_of(bytes / tiles + 1, turns))};
+    for (size_t i = 0; i < 2; i++) {
+        const size_t height = t.low + i;
+        t.pixel_step[i] = ptn_min(PTN_TILE_PREFETCH, step_of(height * j->pixel_bytes, turns));
+        t.store_step[i] = step_of(height * a->columns * sizeof(float), turns);
+    }
+    return t;
+}
+
+static void finish_rows(const ptn_chunk_job *j, const ptn_tile_args *a, size_t rows,
+                        size_t channel) {
+    const ptn_activation_spec *act = &j->epilogue->activation;
+    const float *slopes = act->slopes ? act->slopes + channel : NULL;
+    for (size_t m = 0; m < rows; m++)
+        j->activate(act->kind, act->slope, slopes, a->columns, a->out[m], a->out[m]);
+}
+
+// The part of a segment's taps that a block holds.
+static ptn_segment within(const ptn_segment *g, const block *b) {
+    ptn_segment part = *g;
+    part.tap_begin = ptn_min(ptn_max(b->tap_begin, g->tap_begin), b->tap_end);
+    part.tap_end = ptn_max(part.tap_begin, ptn_min(b->tap_end, g->tap_end));
+    if (part.tap_begin == part.tap_end) part.tap_begin = part.tap_end = b->tap_begin;
+    return part;
+}
+
+// A segment's taps, all of them in the block, on every tile of the segment.
+static void run_segment(const ptn_chunk_job *j, const ptn_chunk *ch, const ptn_segment *g,
+                        const block *b, ptn_tile_args *a) {
+    const size_t width = b->vectors * j->panels.vector, rows = g->end - g->begin;
+    a->taps = g->tap_end - g->tap_begin;
+    if (a->taps == 0 && !a->last) {
+        if (a->first) memset(ch->partial + g->begin * width, 0, rows * width * sizeof(float));
+        return;
+    }
+    a->panel = b->weights + (g->tap_begin - b->tap_begin) * b->tap_floats;
+    const float *const *table = ch->table + g->tap_begin * a->rows_step;
+    const float *const *last_tap = table + (ptn_max(1, a->taps) - 1) * a->rows_step;
+    const size_t tiles = ptn_div_up(rows, ptn_tile_rows(j->isa, b->vectors));
+    // The segment's share of the weights to bring in.
+    const size_t row_bytes = a->channels * width * (b->tap_end - b->tap_begin) * sizeof(float) /
+                             ch->rows;
+    const tile_steps steps = steps_for(j, a, rows, row_bytes * rows, tiles);
+    const ptn_tile_fn *heights = (*ptn_tile_tables[j->isa])[b->vectors - 1];
+    const char *next = b->next ? b->next + row_bytes * g->begin : NULL;
+    for (size_t t = 0, begin = g->begin; t < tiles; t++) {
+        const bool tall = t < steps.taller;
+        const size_t height = steps.low + tall, end = begin + height;
+        a->rows = table + begin;
+        a->partial = ch->partial + begin * width;
+        a->prefetch = (const char *)a->panel;
+        a->prefetch_step = 0;
+        if (next) {
+            a->prefetch = next + steps.weights * t;
+            a->prefetch_step = steps.weight_step;
+        } else if (b->fresh && end < ch->rows && a->taps > 0) {
+            // The next tile's pixels at the last tap: no earlier output has read them.
+            a->prefetch = (const char *)(last_tap[end] + a->row_offset);
+            a->prefetch_step = steps.pixel_step[tall];
+        }
+        for (size_t m = 0; m < height; m++) ch->out[m] = ch->places[begin + m] + b->channel;
+        // Places that are scattered are left to the store buffers.
+        const size_t apart = (size_t)(ch->out[height - 1] - ch->out[0]);
+        a->stores = (const char *)ch->out[0];
+        a->stores_step = apart == (height - 1) * j->outputs ? steps.store_step[tall] : 0;
+        heights[height - 1](a);
+        if (j->activate && a->last) finish_rows(j, a, height, b->channel);
+        begin = end;
+    }
+}
+
+// The segments that a block sees: neighbours with the same taps of it are one.
+static void run_block(const ptn_chunk_job *j, const ptn_chunk *ch, const block *b,
+                      ptn_tile_args *a) {
+    ptn_segment joined = within(&ch->segments[0], b);
+    for (size_t i = 1; i < ch->segment_count; i++) {
+        const ptn_segment next = within(&ch->segments[i], b);
+        if (next.tap_begin == joined.tap_begin && next.tap_end == joined.tap_end) {
+            joined.end = next.end;
+            continue;
+        }
+        run_segment(j, ch, &joined, b, a);
+        joined = next;
+    }
+    run_segment(j, ch, &joined, b, a);
+}
+
+// Taps, or channels of one tap, of a block of weights.
+typedef struct block_cut {
+    size_t taps, channels;
+} block_cut;
+
+static block_cut cut_blocks(size_t taps, size_t channels, size_t width, size_t rows, bool cold) {
+    const size_t bytes = cold && rows <= FEW_ROWS ? SMALL_BLOCK_BYTES : PTN_CHUNK_BLOCK_BYTES;
+    const size_t fit = ptn_max(1, bytes / (width * sizeof(float)));
+    if (fit >= channels) return (block_cut){ptn_min(taps, fit / channels), channels};
+    const size_t parts = ptn_div_up(channels, fit);
+    const size_t piece = ptn_div_up(ptn_div_up(channels, parts), PTN_TILE_UNROLL);
+    return (block_cut){1, piece * PTN_TILE_UNROLL};
+}
+
+static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, size_t index) {
+    const size_t group = index / j->panels.count, panel = index % j->panels.count;
+    const ptn_conv2d_epilogue *e = j->epilogue;
+    const size_t out = j->outputs / j->groups, in = j->channels;
+    const size_t column = panel * j->panels.width, channel = group * out + column;
+    const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
+    const size_t width = vectors * j->panels.vector, tap_floats = in * width;
+    const size_t panels = ch->panel_end - ch->panel_begin;
+    const bool cold = panels * j->taps * tap_floats * sizeof(float) > PTN_CHUNK_BLOCK_BYTES;
+    const float *weights = j->packed + ch->sample * j->packed_stride +
+                           j->taps * in * (group * j->panels.padded + column);
+    ptn_tile_args a = {
+        .rows_step = ptn_chunk_step(ch->rows),
+        .columns = ptn_min(out - column, j->panels.width),
+        .out = ch->out,
+        .bias = e->bias ? e->bias + ch->sample * e->bias_stride + channel : NULL,
+        .gate = e->gate ? e->gate + ch->sample * j->outputs + channel : NULL,
+        .has_residual = e->residual != NULL,
+        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
+        .residual_last = e->residual_after_activation,
+        .low = j->low,
+        .high = j->high,
+    };
+    const block_cut cut = cut_blocks(j->taps, in, width, ch->rows, cold);
+    block b = {.tap_floats = tap_floats, .vectors = vectors, .channel = channel};
+    for (size_t tap = 0; tap < j->taps; tap += cut.taps) {
+        for (size_t c = 0; c < in; c += cut.channels) {
+            b.tap_begin = tap;
+            b.tap_end = ptn_min(j->taps, tap + cut.taps);
+            b.weights = weights + tap * tap_floats + c * width;
+            a.channels = ptn_min(cut.channels, in - c);
+            a.row_offset = group * in + c;
+            a.first = tap == 0 && c == 0;
+            a.last = b.tap_end == j->taps && c + a.channels == in;
+            b.fresh = j->pixel_bytes > 0 && index == ch->panel_begin && a.last;
+            // Weights that fit one block stay where they are from one chunk to the next.
+            const bool more = !a.last || index + 1 < ch->panel_end;
+            const size_t floats = (b.tap_end - tap) * a.channels * width;
+            b.next = more && cold ? (const char *)(b.weights + floats) : NULL;
+            run_block(j, ch, &b, &a);
+        }
+    }
+}
+
+void ptn_chunk_run(const ptn_chunk_job *job, const ptn_chunk *chunk) {
+    for (size_t p = chunk->panel_begin; p < chunk->panel_end; p++) run_panel(job, chunk, p);
+}

@@ -10,6 +10,9 @@ public enum ResizeMode: Sendable, Equatable {
     /// A mean of the four pixels around (i + ½) · s − ½, or around
     /// i · (input size − 1) / (output size − 1) when corners are aligned.
     case bilinear(alignCorners: Bool)
+    /// A mean of the sixteen pixels around the same places, weighted by Keys' cubic with a = −0.75;
+    /// pixels beyond the edge are those at the edge. PyTorch's `bicubic`.
+    case bicubic(alignCorners: Bool)
 
     var kernelValue: ptn_resize_mode {
         switch self {
@@ -17,6 +20,8 @@ public enum ResizeMode: Sendable, Equatable {
         case .nearestExact: PTN_RESIZE_NEAREST_EXACT
         case .bilinear(alignCorners: false): PTN_RESIZE_BILINEAR
         case .bilinear(alignCorners: true): PTN_RESIZE_BILINEAR_CORNERS
+        case .bicubic(alignCorners: false): PTN_RESIZE_BICUBIC
+        case .bicubic(alignCorners: true): PTN_RESIZE_BICUBIC_CORNERS
         }
     }
 }
@@ -49,7 +54,7 @@ extension Operations {
     /// anti-aliasing.
     ///
     /// Positions and weights are computed in single precision as PyTorch does. Cost: up to four
-    /// reads and one write per output.
+    /// reads and one write per output, bicubic eight.
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
     ///   - size: the output's height and width, at least 1.

@@ -22,24 +22,35 @@ import Testing
 
     static let modes: [ResizeMode] = [
         .nearest, .nearestExact, .bilinear(alignCorners: false), .bilinear(alignCorners: true),
+        .bicubic(alignCorners: false), .bicubic(alignCorners: true),
     ]
 
-    /// The input positions of output i and the share of the second, in Double.
-    static func source(_ i: Int, _ size: Int, _ output: Int, _ mode: ResizeMode) -> (
-        Int, Int, Double
-    ) {
-        let s = Double(size) / Double(output)
+    /// The input positions behind output i and their weights, in Double.
+    static func source(
+        _ i: Int, _ size: Int, _ output: Int, _ mode: ResizeMode
+    ) -> [(position: Int, weight: Double)] {
+        func place(_ corners: Bool) -> Double {
+            if !corners { return (Double(i) + 0.5) * Double(size) / Double(output) - 0.5 }
+            return output > 1 ? Double(i * (size - 1)) / Double(output - 1) : 0
+        }
         switch mode {
         // Exact in integers, where a float product may fall just below the next pixel.
-        case .nearest: return (i * size / output, i * size / output, 0)
-        case .nearestExact:
-            let at = (2 * i + 1) * size / (2 * output)
-            return (at, at, 0)
+        case .nearest: return [(i * size / output, 1)]
+        case .nearestExact: return [((2 * i + 1) * size / (2 * output), 1)]
         case .bilinear(let corners):
-            let aligned = output > 1 ? Double(size - 1) / Double(output - 1) : 0
-            let at = max(0, corners ? Double(i) * aligned : (Double(i) + 0.5) * s - 0.5)
+            let at = max(0, place(corners))
             let low = min(Int(at), size - 1)
-            return (low, min(low + 1, size - 1), at - Double(low))
+            let share = at - Double(low)
+            return [(low, 1 - share), (min(low + 1, size - 1), share)]
+        case .bicubic(let corners):
+            let at = place(corners)
+            let base = at.rounded(.down)
+            return (-1...2).map { k in
+                let d = abs(base + Double(k) - at), a = -0.75
+                let inner = (a + 2) * d * d * d - (a + 3) * d * d + 1
+                let outer = a * d * d * d - 5 * a * d * d + 8 * a * d - 4 * a
+                return (min(max(Int(base) + k, 0), size - 1), d <= 1 ? inner : outer)
+            }
         }
     }
 
@@ -48,16 +59,17 @@ import Testing
         var result: [Double] = []
         for b in 0..<n {
             for i in 0..<c.size.height {
-                let (top, bottom, down) = source(i, h, c.size.height, mode)
+                let rows = source(i, h, c.size.height, mode)
                 for j in 0..<c.size.width {
-                    let (left, right, across) = source(j, w, c.size.width, mode)
+                    let columns = source(j, w, c.size.width, mode)
                     for k in 0..<ch {
-                        func at(_ y: Int, _ z: Int) -> Double {
-                            Double(x[((b * h + y) * w + z) * ch + k])
+                        var sum = 0.0
+                        for (y, down) in rows {
+                            for (z, across) in columns {
+                                sum += Double(x[((b * h + y) * w + z) * ch + k]) * down * across
+                            }
                         }
-                        let upper = at(top, left) * (1 - across) + at(top, right) * across
-                        let lower = at(bottom, left) * (1 - across) + at(bottom, right) * across
-                        result.append(upper * (1 - down) + lower * down)
+                        result.append(sum)
                     }
                 }
             }

@@ -1,9 +1,7 @@
 /// One case under one configuration, measured.
 package struct BenchmarkResult: Sendable {
-    /// The case's name.
-    package let name: String
-    /// The kernel's name.
-    package let kernel: String
+    /// What was measured.
+    package let benchmark: BenchmarkCase
     /// Where it ran.
     package let configuration: Configuration
     /// Times.
@@ -19,6 +17,10 @@ package struct BenchmarkResult: Sendable {
     /// Median time on one thread; nil when that was not measured.
     package let singleThread: Double?
 
+    /// The case's name.
+    package var name: String { benchmark.name }
+    /// The kernel's name.
+    package var kernel: String { benchmark.kernel }
     /// Median wall seconds per call.
     package var seconds: Double { timing.median }
     /// Executed operations per second, in GFLOP/s.

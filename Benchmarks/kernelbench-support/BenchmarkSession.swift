@@ -63,7 +63,7 @@ package struct BenchmarkSession {
                 $0.isa == configurations[index].isa && $0.threads == 1
             }
             return BenchmarkResult(
-                name: one.name, kernel: one.kernel, configuration: configurations[index],
+                benchmark: one, configuration: configurations[index],
                 timing: timings[index], flops: prepared.flops, bytes: prepared.bytes,
                 executedShare: prepared.executedShare,
                 roofline: rooflines[index].withPeak(timings[index].peak),

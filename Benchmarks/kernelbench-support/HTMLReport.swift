@@ -27,6 +27,7 @@ package enum HTMLReport {
             100% means data from caches, or an algorithm that needs fewer operations than counted.
             </p>
             \(chart(results))
+            \(sparse(SparseCurve.curves(of: results)))
             <h2>Measurements</h2>
             \(table(results))
             </body>
@@ -63,6 +64,22 @@ package enum HTMLReport {
             <div class="scroll"><table><thead><tr>\(head)</tr></thead><tbody>
             \(rows.joined(separator: "\n"))
             </tbody></table></div>
+            """
+    }
+
+    /// Realised over theoretical saving of masked kernels, one drawing per shape.
+    private static func sparse(_ curves: [SparseCurve]) -> String {
+        guard !curves.isEmpty else { return "" }
+        var drawings: [String] = []
+        for title in curves.map(\.title) where !drawings.contains(where: { $0.contains(title) }) {
+            drawings.append(SparseChart(curves: curves.filter { $0.title == title }).text)
+        }
+        return """
+            <h2>Realised over theoretical saving</h2>
+            <p>Time of the whole map by the defining sums, times the share of outputs that a mask asks for,
+            over the time of the masked kernel; the building of the mask's plan is part of that.
+            The dashed line is the theory.</p>
+            \(drawings.joined(separator: "\n"))
             """
     }
 

@@ -5,7 +5,7 @@ extension KernelRegistry {
             Conv2dBenchmark.self,
             LinearBenchmark.self,
             CondConv2dBenchmark.self,
-            MaskedConv2dBenchmark.self,
+            MaskedConv2dBenchmark.self, DynConvBottleneckBenchmark.self,
             DeformConv2dBenchmark.self,
             DynamicReLUBenchmark.self,
             SqueezeExcitationBenchmark.self,

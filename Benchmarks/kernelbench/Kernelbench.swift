@@ -26,6 +26,8 @@ struct Kernelbench: ParsableCommand {
               kernelbench --shapes dense3x3 --json results.json --report report.html
               kernelbench --list --filter depthwise
               kernelbench --explain --shapes resnet50 --threads 2
+              kernelbench --shapes masked3x3 --report curves.html
+              kernelbench --break-even --shapes dense3x3 --filter 56x64
 
             TABLE:
               time      median wall time of a call, result's allocation included
@@ -85,6 +87,13 @@ struct Kernelbench: ParsableCommand {
             """)
     var explain = false
 
+    @Flag(
+        help: """
+            Measure up to which share of active pixels a masked convolution beats the whole map, for \
+            every convolution among the cases and masks of pixels, cells and discs.
+            """)
+    var breakEven = false
+
     func validate() throws {
         guard minTime > 0, minTime <= 3600 else {
             throw ValidationError("--min-time: expected seconds above 0, at most 3600")
@@ -97,7 +106,8 @@ struct Kernelbench: ParsableCommand {
     }
 
     func run() throws {
-        let cases = try selectedCases()
+        var cases = try selectedCases()
+        if breakEven { cases = try BreakEven.cases(for: cases) }
         if list {
             for one in cases { print(one.line) }
             return
@@ -182,7 +192,10 @@ struct Kernelbench: ParsableCommand {
     private func write(
         _ results: [BenchmarkResult], rooflines: [Roofline], single: Roofline
     ) throws {
-        if json != "-" { print(TableReport.text(results)) }
+        if json != "-" {
+            print(TableReport.text(results))
+            if breakEven { print("\n" + BreakEven.text(results)) }
+        }
         if let json {
             let data = try JSONReport(
                 executable: Self.executableName, single: single,

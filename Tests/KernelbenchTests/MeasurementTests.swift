@@ -40,8 +40,9 @@ struct MeasurementTests {
         #expect(roofline.bound(flops: 1e6, bytes: 1e9) == .memory)
         let timing = Timing(samples: [0.04], processor: [0.04], calls: 1, total: 0.04)
         let result = BenchmarkResult(
-            name: "a", kernel: "copy", configuration: configuration, timing: timing, flops: 4e9,
-            bytes: 1e6, executedShare: 0.5, roofline: roofline, singleThread: 0.08)
+            benchmark: BenchmarkCase(name: "a", kernel: "copy", values: [:], place: "test"),
+            configuration: configuration, timing: timing, flops: 4e9, bytes: 1e6,
+            executedShare: 0.5, roofline: roofline, singleThread: 0.08)
         #expect(abs(result.gflops - 50) < 1e-9)
         #expect(abs(result.rooflineShare - 0.5) < 1e-12)
         #expect(result.speedup == 2)

@@ -17,9 +17,10 @@ enum MaskedConv2dBenchmark: BenchmarkKernel {
         let algorithm =
             try benchmark.word(.algorithm, of: names)
             .flatMap(MaskedConv2dAlgorithm.init(rawValue:)) ?? .automatic
-        let masks = try masks(benchmark, shape)
-        let active = masks.reduce(0) { $0 + $1.count { $0 != 0 } }
-        let share = Double(active) / Double(max(1, masks.reduce(0) { $0 + $1.count }))
+        let density = try DensityMasks(
+            benchmark, batch: shape.batch, height: shape.output.height, width: shape.output.width,
+            count: masks)
+        let masks = density.bytes, share = density.density
         let bytes = Size.bytes(shape.inputs * share, shape.weights, shape.outputs * share)
         return PreparedCase(flops: shape.flops, bytes: bytes, executedShare: share) {
             let layer = try MaskedConv2d(
@@ -47,24 +48,6 @@ enum MaskedConv2dBenchmark: BenchmarkKernel {
                 let mask = try MaskPlan(bytes: masks[turn], batch: shape.batch, size: size)
                 try layer.update(&y, with: x, mask: mask)
                 return try y.sample()
-            }
-        }
-    }
-
-    private static func masks(
-        _ benchmark: BenchmarkCase, _ shape: ConvolutionCase
-    ) throws(CaseError) -> [[UInt8]] {
-        guard case .real(let density) = benchmark.values[.density] else {
-            throw benchmark.error(.density, expected: "a number from 0 to 1", found: "none")
-        }
-        let pattern =
-            try benchmark.word(.pattern, of: MaskPattern.allCases.map(\.rawValue))
-            .flatMap(MaskPattern.init(rawValue:)) ?? .pixels
-        return (0..<masks).map { turn in
-            (0..<shape.batch).flatMap { sample in
-                pattern.bytes(
-                    height: shape.output.height, width: shape.output.width, density: density,
-                    seed: benchmark.seed &+ turn &+ UInt64(sample) &* masks)
             }
         }
     }

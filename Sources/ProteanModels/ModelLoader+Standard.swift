@@ -5,7 +5,8 @@ extension ModelRegistry {
     public static func standard() -> ModelRegistry {
         ModelRegistry(
             [ProteanTinyPlugin()] + CIFARResNetPlugin.all
-                + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()])
+                + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()]
+                + SMSRPlugin.all)
     }
 }
 

@@ -8,6 +8,9 @@ public protocol ModelPlugin: Sendable {
     var inputShape: [Int] { get }
     /// How an image becomes an input; nil for models that do not take images.
     var preprocessing: ImagePreprocessing? { get }
+    /// For models that turn an image into a larger one (`[batch, height, width, 3]` in 0...255 to the same
+    /// range): the factor per axis; nil for others.
+    var enlargement: Int? { get }
     /// The classes' names in order of the output; empty when they are not known.
     var classNames: [String] { get }
     /// A weight file shipped with the plug-in, or nil.
@@ -26,6 +29,8 @@ public protocol ModelPlugin: Sendable {
 extension ModelPlugin {
     /// No preprocessing.
     public var preprocessing: ImagePreprocessing? { nil }
+    /// Does not enlarge images.
+    public var enlargement: Int? { nil }
     /// Names are not known.
     public var classNames: [String] { [] }
     /// No embedded weights.

@@ -24,6 +24,8 @@ public final class Trace: Sendable {
         public let cost: Cost
         /// Wall time in seconds; 0 for a tensor that carries a shape only.
         public let seconds: Double
+        /// The outputs that were asked for, when the layer computes by a mask.
+        public let mask: MaskPlan?
     }
 
     @TaskLocal static var current: Trace?
@@ -51,7 +53,7 @@ public final class Trace: Sendable {
 ///
 /// `cost` is evaluated only when a trace is active.
 func traced(
-    _ layer: String, path: Label?, input: Tensor,
+    _ layer: String, path: Label?, input: Tensor, mask: MaskPlan? = nil,
     cost: (_ output: Tensor) -> Cost, _ body: () throws(ProteanError) -> Tensor
 ) throws(ProteanError) -> Tensor {
     guard let trace = Trace.current else { return try body() }
@@ -62,6 +64,6 @@ func traced(
         Trace.Event(
             path: path?.path ?? layer, layer: layer, inputShape: input.shape,
             outputShape: output.shape, cost: cost(output),
-            seconds: input.isShapeOnly ? 0 : elapsed / .seconds(1)))
+            seconds: input.isShapeOnly ? 0 : elapsed / .seconds(1), mask: mask))
     return output
 }

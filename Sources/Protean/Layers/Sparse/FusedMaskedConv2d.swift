@@ -164,8 +164,10 @@ public final class FusedMaskedConv2d: Sendable {
         _ x: Tensor, _ mask: MaskPlan, _ way: MaskedConv2dPlan.Way,
         _ body: (PackedConv2d) throws(ProteanError) -> Tensor
     ) throws(ProteanError) -> Tensor {
-        try traced("MaskedConv2d", path: conv.label, input: x, cost: { _ in cost(x, mask, way) }) {
-            () throws(ProteanError) in
+        try traced(
+            "MaskedConv2d", path: conv.label, input: x, mask: mask,
+            cost: { _ in cost(x, mask, way) }
+        ) { () throws(ProteanError) in
             var algorithm = way.algorithm ?? .direct
             if algorithm == .direct && geometry.isDepthwise { algorithm = .depthwise }
             return try body(
@@ -180,8 +182,10 @@ public final class FusedMaskedConv2d: Sendable {
         _ x: Tensor, _ mask: MaskPlan, _ residual: Tensor?,
         _ finish: (Tensor) throws(ProteanError) -> Tensor
     ) throws(ProteanError) -> Tensor {
-        try traced("MaskedConv2d", path: conv.label, input: x, cost: { _ in cost(x, mask, .dense) })
-        { () throws(ProteanError) in
+        try traced(
+            "MaskedConv2d", path: conv.label, input: x, mask: mask,
+            cost: { _ in cost(x, mask, .dense) }
+        ) { () throws(ProteanError) in
             try finish(
                 Operations.conv2d(x, calls, epilogue: epilogue(residual), layer: conv.place))
         }

@@ -1,0 +1,146 @@
+/// The sparse mask convolutions of SMSR: layers some of whose channels are computed everywhere, others
+/// only at the pixels of a mask.
+///
+/// With D the dense and S the sparse channels of a layer, m the mask and s(p) a sparse feature, which
+/// is 0 where m is not: `D'(p) = relu(conv(D)(p) + m(p) · conv(s)(p))`,
+/// `S'(p) = m(p) · relu(conv(D)(p) + conv(s)(p))`; in the end a 1 × 1 convolution of all layers'
+/// features, its sparse part again at the pixels of m only. Wang, Dong, Wang et al., "Exploring
+/// Sparsity in Image Super-Resolution for Efficient Inference", arXiv 2006.09603, in inference.
+///
+/// Sparse features are compact rows from the first layer to the last, so nothing is computed, stored
+/// or cleared where the mask is off. Input and output `[batch, height, width, channels]`. Parameters
+/// under the reference's names: `ch_mask` `[1, channels, layers, 2]`, whose larger number says that a
+/// channel is dense (the first) or sparse (the second), `body.0` … (`[channels, channels, 3, 3]`, no
+/// bias), `collect` (`[channels, layers · channels, 1, 1]`, with bias). Cost: dense channels on all
+/// pixels, the rest on the mask.
+public final class SparseMaskBlock: Module {
+    /// Channels of the input, of every layer and of the result.
+    public let channels: Int
+    /// Which channels of which layer are dense.
+    public let channelMask: Parameter
+    /// Where the layer stands in a model.
+    public let label: Label? = Label()
+
+    private let body: [Conv2d]
+    private let collect: Conv2d
+    private let parts = Derived<[Int], SparseMaskConvolutions>()
+
+    /// A block with seeded initial values.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
+    public init(channels: Int, layers: Int = 4, seed: UInt64 = 0) throws(ProteanError) {
+        guard (1...256).contains(layers) else {
+            throw .invalidOption(
+                layer: "SparseMaskBlock", option: "layers", expected: "1...256",
+                found: "\(layers)")
+        }
+        var body: [Conv2d] = []
+        for i in 0..<layers {
+            body.append(
+                try Conv2d(
+                    inputChannels: channels, outputChannels: channels, kernelSize: 3, padding: 1,
+                    bias: false, seed: seed &+ UInt64(i)))
+        }
+        self.channels = channels
+        self.body = body
+        collect = try Conv2d(
+            inputChannels: channels * layers, outputChannels: channels, kernelSize: 1,
+            seed: seed &+ 101)
+        channelMask = Parameter(
+            try Initializer.uniform([1, channels, layers, 2], in: 0...1, seed: seed &+ 102))
+    }
+
+    /// `ch_mask`.
+    public var parameters: [NamedParameter] { [NamedParameter("ch_mask", channelMask)] }
+
+    /// `body.0` … and `collect`.
+    public var submodules: [NamedModule] {
+        body.enumerated().map { NamedModule("body.\($0)", $1) } + [NamedModule("collect", collect)]
+    }
+
+    /// Numbers of channels of each layer that are computed at all pixels.
+    ///
+    /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
+    public func denseChannels() throws(ProteanError) -> [Int] { try divided().layers.map(\.dense) }
+
+    /// The features for a mask of the map's size.
+    ///
+    /// - Throws: ``ProteanError`` when `x` or the mask do not fit.
+    public func callAsFunction(_ x: Tensor, mask: MaskPlan) throws(ProteanError) -> Tensor {
+        let expected = [mask.batch, mask.size.height, mask.size.width, channels]
+        guard x.shape == expected else {
+            throw .shapeMismatch(
+                layer: place, tensor: "x", expected: "\(expected)", found: x.shape)
+        }
+        let parts = try divided()
+        var dense: [Tensor] = [], sparse: [Tensor] = []
+        var features: (dense: Tensor?, sparse: Tensor?) = (x, nil)
+        for layer in parts.layers {
+            features = (
+                try layer.denseOutputs(features.dense, features.sparse, mask),
+                try layer.sparseOutputs(features.dense, features.sparse, mask)
+            )
+            if let found = features.dense { dense.append(found) }
+            if let found = features.sparse { sparse.append(found) }
+        }
+        return try collected(dense, sparse, parts, mask)
+    }
+
+    private func collected(
+        _ dense: [Tensor], _ sparse: [Tensor], _ parts: SparseMaskConvolutions, _ mask: MaskPlan
+    ) throws(ProteanError) -> Tensor {
+        var y: Tensor
+        if let collect = parts.collectDense {
+            y = try collect(try Operations.concatenate(dense, axis: -1))
+        } else {
+            let zeros = try Tensor(
+                zeros: [mask.batch, mask.size.height, mask.size.width, channels])
+            y = try Operations.add(zeros, parts.bias)
+        }
+        if let collect = parts.collectSparse, !sparse.isEmpty {
+            let rows = try Operations.concatenate(sparse, axis: -1)
+            try collect.update(&y, with: rows, from: .rows(mask), mask: mask, addsToResult: true)
+        }
+        return y
+    }
+
+    private func divided() throws(ProteanError) -> SparseMaskConvolutions {
+        let versions =
+            [channelMask.version, collect.weight.version, collect.bias!.version]
+            + body.map { $0.weight.version }
+        return try parts.value(for: versions) { () throws(ProteanError) in
+            try SparseMaskConvolutions(
+                body: body, collect: collect, kinds: channelMask.value, place: place)
+        }
+    }
+}
+
+extension SparseMaskConvolutions.Layer {
+    /// Channels that are computed at all pixels; nil where there are none.
+    fileprivate func denseOutputs(
+        _ dense: Tensor?, _ sparse: Tensor?, _ mask: MaskPlan
+    ) throws(ProteanError) -> Tensor? {
+        guard self.dense > 0 else { return nil }
+        var y: Tensor
+        if let dense, let conv = denseToDense {
+            y = try conv(dense)
+        } else {
+            y = try Tensor(
+                zeros: [mask.batch, mask.size.height, mask.size.width, self.dense])
+        }
+        guard let sparse, let conv = sparseToDense else { return y }
+        try conv.update(&y, with: sparse, from: .rows(mask), mask: mask, addsToResult: true)
+        return try Operations.activate(y, .relu)
+    }
+
+    /// Channels that are computed at the mask's pixels, as rows; nil where there are none.
+    fileprivate func sparseOutputs(
+        _ dense: Tensor?, _ sparse: Tensor?, _ mask: MaskPlan
+    ) throws(ProteanError) -> Tensor? {
+        guard self.sparse > 0 else { return nil }
+        var rows: Tensor?
+        if let dense, let conv = denseToSparse { rows = try conv.rows(dense, mask: mask) }
+        guard let sparse, let conv = sparseToSparse else { return rows }
+        return try conv.rows(sparse, from: .rows(mask), mask: mask, residual: rows)
+    }
+}

@@ -1,0 +1,118 @@
+import ArgumentParser
+import Protean
+import ProteanImage
+import ProteanModels
+
+/// `protean draw mask`: where a network computed.
+struct DrawMaskCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mask",
+        abstract: "Draw the pixels at which a network's masked layers compute.",
+        discussion: """
+            Examples:
+              protean draw mask smsr_x2 --weights SMSR_X2.pt --image a.png --list
+              protean draw mask smsr_x2 --weights SMSR_X2.pt --image a.png \\
+                  --layer body.0.body.body.1 --output mask.png
+
+            White pixels are computed, black ones are skipped. --overlay darkens the skipped pixels of \
+            the image instead.
+            """)
+
+    @OptionGroup var model: ModelOptions
+
+    @Option(help: "The image that the network runs on.")
+    var image: String
+
+    @Option(help: "The layer whose mask is drawn; see --list. Default: the first.")
+    var layer: String?
+
+    @Option(help: "The PNG file to write.")
+    var output: String?
+
+    @Flag(help: "List the layers that had a mask, with their densities, and draw nothing.")
+    var list = false
+
+    @Flag(help: "Draw the image with its skipped pixels darkened.")
+    var overlay = false
+
+    @OptionGroup var runtime: RuntimeOptions
+
+    func validate() throws {
+        guard list != (output != nil) else {
+            throw ValidationError("Give either --output or --list.")
+        }
+    }
+
+    func run() throws {
+        try runtime.with {
+            let model = try model.load(untrained: false)
+            let picture = try Image.decode(image)
+            let trace = Trace()
+            _ = try trace.recording { try model(try input(for: model, picture)) }
+            let masks = Self.masks(of: trace)
+            guard let first = masks.first else {
+                throw Failure("model '\(model.plugin.name)' has no layer with a mask")
+            }
+            if list { return Self.print(masks) }
+            let found = layer.map { name in masks.first { $0.layer == name } } ?? first
+            guard let found, let output else {
+                throw Failure(
+                    "no layer '\(layer ?? "")' with a mask in '\(model.plugin.name)'; --list shows "
+                        + "those there are")
+            }
+            try (overlay ? picture.darkened(outside: found.mask) : Image(found.mask.mask(), 255))
+                .writePNG(to: output)
+        }
+    }
+
+    private func input(for model: Model, _ picture: Image) throws -> Tensor {
+        if let preprocessing = model.plugin.preprocessing {
+            return try preprocessing.tensor(from: picture)
+        }
+        guard model.plugin.enlargement != nil else {
+            throw Failure("model '\(model.plugin.name)' does not take images")
+        }
+        return try picture.rgb.tensor()
+    }
+
+    /// The masks of all layers, each layer once, in the order in which they ran.
+    private static func masks(of trace: Trace) -> [(layer: String, mask: MaskPlan)] {
+        var seen: Set<String> = []
+        return trace.events.compactMap { event in
+            guard let mask = event.mask, seen.insert(event.path).inserted else { return nil }
+            return (event.path, mask)
+        }
+    }
+
+    private static func print(_ masks: [(layer: String, mask: MaskPlan)]) {
+        var table = Table([("layer", .left), ("size", .right), ("density", .right)])
+        for (layer, mask) in masks {
+            table.add(
+                layer, "\(mask.size.height) x \(mask.size.width)", Text.percent(mask.density))
+        }
+        table.print()
+    }
+}
+
+extension Image {
+    /// Numbers 0...1 as grey.
+    fileprivate init(_ map: Tensor, _ white: Float) throws(ProteanError) {
+        let pixels = map.elements.map { UInt8(max(0, min(white, $0 * white))) }
+        try self.init(width: map.shape[2], height: map.shape[1], channels: 1, pixels: pixels)
+    }
+
+    /// The image with pixels darkened where the mask is not active; a mask of another size is spread
+    /// over the image.
+    fileprivate func darkened(outside mask: MaskPlan) throws(ProteanError) -> Image {
+        let flags = try mask.mask().elements
+        var pixels = rgb.pixels
+        for y in 0..<height {
+            for x in 0..<width {
+                let row = y * mask.size.height / height, column = x * mask.size.width / width
+                guard flags[row * mask.size.width + column] == 0 else { continue }
+                for at in (y * width + x) * 3..<(y * width + x) * 3 + 3 { pixels[at] /= 4 }
+            }
+        }
+        return try Image(width: width, height: height, channels: 3, pixels: pixels)
+    }
+}

@@ -50,7 +50,7 @@ import Testing
     static let weights = TestFiles.shared("weights/SMSR_X2_model_1000.pt")
 
     /// Mean luma PSNR on Set5 and the masks' densities as PyTorch finds them with these weights.
-    @Test(.enabled(if: TestFiles.exist(weights), "skipped: no published weights beside the package"))
+    @Test(.enabled(if: TestFiles.exist(weights), "skipped: no published weights"))
     func thePublishedNetworkReachesItsFigures() throws {
         let model = try ModelLoader.standard.load(Self.weights, as: "smsr_x2")
         let densities = [

@@ -87,9 +87,16 @@ static void split(ptn_arena *a, ptn_block *b, size_t bytes) {
     list_insert(a, rest);
 }
 
+// A region that was made for one large block is left to large ones: a small one in it would keep the
+// next large one from fitting, and that would need fresh memory, whose pages are cleared first.
+static bool serves(const ptn_block *b, size_t bytes) {
+    const size_t region = b->region->bytes;
+    return b->bytes >= bytes && (region <= REGION_BYTES || bytes >= region / 2);
+}
+
 static ptn_block *first_fit(ptn_arena *a, size_t bytes) {
     ptn_block *b = a->free;
-    while (b && b->bytes < bytes) b = b->next;
+    while (b && !serves(b, bytes)) b = b->next;
     return b;
 }
 

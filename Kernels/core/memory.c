@@ -1,13 +1,18 @@
 // Blocks of memory, counted by kind, and the pool of scratch blocks.
+#define _DEFAULT_SOURCE // sysconf's names for memory
 #include "arena.h"
 #include "checked.h"
 #include "ptn_memory.h"
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { POOL_BLOCKS = 16 };
 static const size_t POOL_BYTES = (size_t)256 << 20;
-// Free regions beyond this are given back at once.
-static const size_t KEPT_BYTES = (size_t)256 << 20;
+// Free regions beyond an eighth of the machine's memory are given back at once, though not below the
+// first of these and above the second: to clear pages anew for every call takes as long as computing
+// on them.
+static const size_t LEAST_KEPT_BYTES = (size_t)256 << 20, MOST_KEPT_BYTES = (size_t)2 << 30;
 
 // Smaller blocks come from the C library. So do all under the address sanitizer, which cannot see
 // the borders within a region.
@@ -30,6 +35,18 @@ static ptn_arena arenas[PTN_MEMORY_KINDS] = {
 static _Thread_local uint64_t acquisitions;
 
 uint64_t ptn_memory_acquisitions(void) { return acquisitions; }
+
+static size_t kept_bytes(void) {
+    static atomic_size_t known;
+    size_t kept = atomic_load_explicit(&known, memory_order_relaxed);
+    if (kept == 0) {
+        const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+        const size_t eighth = pages > 0 && page > 0 ? (size_t)pages / 8 * (size_t)page : 0;
+        kept = ptn_max(LEAST_KEPT_BYTES, ptn_min(eighth, MOST_KEPT_BYTES));
+        atomic_store_explicit(&known, kept, memory_order_relaxed);
+    }
+    return kept;
+}
 
 static ptn_block *block_of(void *memory) {
     return (ptn_block *)((char *)memory - PTN_BLOCK_HEADER);
@@ -68,7 +85,7 @@ void ptn_memory_release(void *memory) {
     pthread_mutex_lock(&a->lock);
     a->live -= b->asked;
     const bool small = b->region == NULL;
-    if (!small) ptn_arena_put(a, b, KEPT_BYTES);
+    if (!small) ptn_arena_put(a, b, kept_bytes());
     pthread_mutex_unlock(&a->lock);
     if (small) free(b);
 }

@@ -13,9 +13,14 @@ struct UpscaleCommand: ParsableCommand {
               protean upscale smsr_x2 --weights SMSR_X2.pt --image small.png --output large.png
               protean upscale smsr_x2 --weights SMSR_X2.pt --image lr.png --reference hr.png
 
+              protean upscale smsr_x2 --weights SMSR_X2.pt --image lr.png --reference hr.png \
+                  --repeat 10 --dense
+
             With --reference the peak signal-to-noise ratio of the luma is printed, borders of the \
             enlargement's width left out. Times are of the network alone, after one run that is \
-            not counted.
+            not counted, the median where they repeat. With --dense \
+            every channel of sparse mask blocks is computed at all pixels: what the same network \
+            would cost without its masks; the picture is then another one.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -28,6 +33,12 @@ struct UpscaleCommand: ParsableCommand {
 
     @Option(help: "An image of the result's size to compare with.")
     var reference: String?
+
+    @Option(name: .customLong("repeat"), help: "How many runs to time.")
+    var repetitions = 1
+
+    @Flag(help: "Leave masks out and compute everything, to compare times.")
+    var dense = false
 
     @Flag(
         help: """
@@ -42,6 +53,7 @@ struct UpscaleCommand: ParsableCommand {
         guard output != nil || reference != nil else {
             throw ValidationError("Give --output, --reference or both.")
         }
+        guard repetitions >= 1 else { throw ValidationError("--repeat must be at least 1.") }
     }
 
     func run() throws {
@@ -50,12 +62,20 @@ struct UpscaleCommand: ParsableCommand {
             guard let factor = model.plugin.enlargement else {
                 throw Failure("model '\(model.plugin.name)' does not enlarge images")
             }
+            if dense { try Self.leaveOutMasks(of: model) }
             let input = try Image.decode(image).rgb.tensor()
-            _ = try model(input)
             let trace = Trace()
-            let start = ContinuousClock.now
+            // Not counted, but for the multiply-adds.
             let result = try trace.recording { try model(input) }
-            let elapsed = ContinuousClock.now - start
+            let progress = Progress()
+            var seconds: [Double] = []
+            for run in 1...repetitions {
+                progress.show("run \(run) of \(repetitions)")
+                let start = ContinuousClock.now
+                _ = try model(input)
+                seconds.append((ContinuousClock.now - start).seconds)
+            }
+            progress.finish()
             let enlarged = try Image(result)
             let psnr = try reference.map {
                 try enlarged.lumaPSNR(against: try Image.decode($0), border: factor)
@@ -64,9 +84,21 @@ struct UpscaleCommand: ParsableCommand {
             try report(
                 Enlargement(
                     file: image, width: enlarged.width, height: enlarged.height,
-                    milliseconds: elapsed.seconds * 1e3,
+                    milliseconds: Text.median(seconds) * 1e3,
                     multiplyAdds: trace.totalCost.multiplyAdds,
                     executedMultiplyAdds: trace.totalCost.executedMultiplyAdds, psnr: psnr))
+        }
+    }
+
+    /// Makes every channel of every sparse mask block a dense one.
+    private static func leaveOutMasks(of model: Model) throws {
+        let kinds = model.allParameters().filter { $0.name.hasSuffix("ch_mask") }
+        guard !kinds.isEmpty else {
+            throw Failure("model '\(model.plugin.name)' has no sparse mask blocks for --dense")
+        }
+        for kind in kinds {
+            let values = (0..<kind.parameter.count).map { Float(1 - $0 % 2) }
+            try kind.parameter.set(try Tensor(values, shape: kind.parameter.shape))
         }
     }
 

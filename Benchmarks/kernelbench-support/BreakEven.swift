@@ -47,31 +47,60 @@ package enum BreakEven {
             }
     }
 
-    /// The density up to which `curve` is faster than the whole map, between measured ones by linear
+    /// Times that all cases are measured one after the other: a shared machine changes its speed from
+    /// one second to the next, so every round is compared with its own whole map.
+    package static let rounds = 7
+    /// What counts as no slower.
+    private static let tolerance = 0.03
+
+    /// The density up to which `curve` is no slower than the whole map, between measured ones by linear
     /// interpolation of the speed-up; nil when it never is.
     static func density(of curve: SparseCurve) -> Double? {
-        guard let last = curve.points.lastIndex(where: { $0.speedup >= 1 }) else { return nil }
-        let a = curve.points[last]
-        guard last + 1 < curve.points.count else { return a.density }
-        let b = curve.points[last + 1]
-        return a.density + (b.density - a.density) * (a.speedup - 1) / (a.speedup - b.speedup)
+        let enough = 1 - tolerance
+        let slower = curve.points.firstIndex { $0.speedup < enough } ?? curve.points.count
+        guard slower > 0 else { return nil }
+        let a = curve.points[slower - 1]
+        guard slower < curve.points.count else { return a.density }
+        let b = curve.points[slower]
+        let share = (a.speedup - enough) / (a.speedup - b.speedup)
+        return a.density + (b.density - a.density) * share
     }
 
-    /// A table: one row per shape and configuration, one column per pattern.
-    package static func text(_ results: [BenchmarkResult]) -> String {
-        let against = [
-            (
-                "break-even density against the whole map at its fastest",
-                SparseCurve.curvesAgainstBest(of: results)
-            ),
-            (
-                "break-even density against the whole map by the defining sums",
-                SparseCurve.curves(of: results)
-            ),
+    /// Tables of the rounds' results: one row per shape and configuration, one column per pattern; then
+    /// the speed-up against the fastest whole map at every density.
+    package static func text(_ rounds: [[BenchmarkResult]]) -> String {
+        let best = median(of: rounds.map(SparseCurve.curvesAgainstBest))
+        let direct = median(of: rounds.map { SparseCurve.curves(of: $0) })
+        let tables = [
+            ("break-even density (within 3 %) against the whole map at its fastest", lines(best)),
+            ("break-even density (within 3 %) against the defining sums", lines(direct)),
+            ("speed-up over the whole map at its fastest", speedups(best)),
         ]
-        return against.map { title, curves in
-            ([title] + lines(curves)).joined(separator: "\n")
-        }.joined(separator: "\n\n")
+        return tables.map { ([$0] + $1).joined(separator: "\n") }.joined(separator: "\n\n")
+    }
+
+    /// Curves whose points are the medians of all rounds.
+    private static func median(of rounds: [[SparseCurve]]) -> [SparseCurve] {
+        guard let first = rounds.first else { return [] }
+        return first.indices.map { index in
+            let curves = rounds.map { $0[index] }
+            let points = first[index].points.indices.map { at in
+                SparseCurve.Point(
+                    density: first[index].points[at].density,
+                    speedup: Statistics.median(curves.map { $0.points[at].speedup }))
+            }
+            return SparseCurve(
+                title: first[index].title, pattern: first[index].pattern, points: points)
+        }
+    }
+
+    private static func speedups(_ curves: [SparseCurve]) -> [String] {
+        curves.map { curve in
+            let points = curve.points.map {
+                "\(Format.percent($0.density)) \(Format.digits($0.speedup))x"
+            }
+            return "\(curve.title), \(curve.pattern): \(points.joined(separator: ", "))"
+        }
     }
 
     private static func lines(_ curves: [SparseCurve]) -> [String] {

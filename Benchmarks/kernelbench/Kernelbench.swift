@@ -90,7 +90,8 @@ struct Kernelbench: ParsableCommand {
     @Flag(
         help: """
             Measure up to which share of active pixels a masked convolution beats the whole map, for \
-            every convolution among the cases and masks of pixels, cells and discs.
+            every convolution among the cases and masks of pixels, cells and discs; \
+            --min-time is spent on each of \(BreakEven.rounds) rounds.
             """)
     var breakEven = false
 
@@ -122,9 +123,12 @@ struct Kernelbench: ParsableCommand {
         let rooflines = try session.rooflines()
         let single = try singleThreadRoofline(rooflines)
         if json != "-" { progress.printing { print(TableReport.machine(rooflines)) } }
-        let results = try session.run(cases, rooflines: rooflines)
+        let rounds = try (0..<(breakEven ? BreakEven.rounds : 1)).map { _ in
+            try session.run(cases, rooflines: rooflines)
+        }
         progress.clear()
-        try write(results, rooflines: rooflines, single: single)
+        try write(rounds[rounds.count - 1], rooflines: rooflines, single: single)
+        if breakEven, json != "-" { print("\n" + BreakEven.text(rounds)) }
     }
 
     private func explainAll(_ cases: [BenchmarkCase]) throws {
@@ -192,10 +196,7 @@ struct Kernelbench: ParsableCommand {
     private func write(
         _ results: [BenchmarkResult], rooflines: [Roofline], single: Roofline
     ) throws {
-        if json != "-" {
-            print(TableReport.text(results))
-            if breakEven { print("\n" + BreakEven.text(results)) }
-        }
+        if json != "-" { print(TableReport.text(results)) }
         if let json {
             let data = try JSONReport(
                 executable: Self.executableName, single: single,

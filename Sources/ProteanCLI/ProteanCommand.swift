@@ -18,7 +18,7 @@ import Foundation
             """,
         subcommands: [
             RunCommand.self, DemoCommand.self, InfoCommand.self, ApplyCommand.self,
-            BenchCommand.self, PluginsCommand.self,
+            BenchCommand.self, PluginsCommand.self, DrawCommand.self,
         ])
 
     static func main() {

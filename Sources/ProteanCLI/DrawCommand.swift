@@ -1,0 +1,15 @@
+import ArgumentParser
+
+/// `protean draw`: pictures of what dynamic layers do.
+struct DrawCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "draw",
+        abstract: "Draw what dynamic layers do with an image.",
+        discussion: """
+            Examples:
+              protean draw offsets protean_deformable --image shoe.png --output shoe-offsets.png
+              protean draw offsets resnet50_dcn --weights w.pth --image cat.jpg --output cat.png
+              protean draw offsets --help
+            """,
+        subcommands: [DrawOffsetsCommand.self])
+}

@@ -3,6 +3,7 @@
 #define PROTEAN_KERNELS_H
 
 #include "ptn_activation.h"
+#include "ptn_connection_mix.h"
 #include "ptn_conv2d.h"
 #include "ptn_conv2d_chain.h"
 #include "ptn_convert.h"
@@ -13,6 +14,7 @@
 #include "ptn_elementwise.h"
 #include "ptn_expert_mix.h"
 #include "ptn_grid_sample.h"
+#include "ptn_grid_volume.h"
 #include "ptn_layer_norm.h"
 #include "ptn_layout.h"
 #include "ptn_mask_copy.h"

@@ -26,6 +26,7 @@ typedef struct ptn_deform_conv2d_shape {
     ptn_conv2d_shape conv; // `choice` is not looked at; h and w at most 2^22, h * w below 2^31
     size_t offset_groups;  // at least 1; divides conv.c
     size_t offset_step;    // floats from one output pixel's offsets to the next; 0: without a gap
+    bool offset_is_shared; // one pixel's offsets serve all pixels of all samples
     size_t mask_step;      // likewise
     bool mask_is_logit;
 } ptn_deform_conv2d_shape;

@@ -25,4 +25,13 @@ PTN_MUST_CHECK ptn_status ptn_roi_align(const ptn_runtime *runtime,
                                         const ptn_roi_align_shape *shape, const float *x,
                                         const float *boxes, float *y);
 
+// Deformable pooling of boxes (Dai et al., arXiv 1703.06211): as ptn_roi_align with `aligned`, which
+// is not looked at, but every bin is moved by gamma times the box's size times its offset,
+// offset[boxes][out_h][out_w][2], (x, y). Boxes may be smaller than a pixel. A bin whose offset is
+// not a number is NaN if it has points.
+PTN_MUST_CHECK ptn_status ptn_deform_roi_pool(const ptn_runtime *runtime,
+                                              const ptn_roi_align_shape *shape, const float *x,
+                                              const float *boxes, const float *offset, float gamma,
+                                              float *y);
+
 #endif

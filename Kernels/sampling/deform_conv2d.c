@@ -446,7 +446,9 @@ ptn_status ptn_deform_conv2d(const ptn_runtime *runtime, const ptn_deform_conv2d
         .out_w = plan.out_w,
         .taps = taps,
         .entries = entries,
-        .offset_step = shape->offset_step ? shape->offset_step : 2 * entries,
+        .offset_step = shape->offset_is_shared ? 0
+                       : shape->offset_step    ? shape->offset_step
+                                               : 2 * entries,
         .mask_step = shape->mask_step ? shape->mask_step : entries,
         .tap_y = tap_y,
         .tap_x = tap_x,

@@ -1,18 +1,10 @@
 // Sampling at given positions: a few pixels are planned together, then their rows are blended.
-#include "ptn_grid_sample.h"
+#include "grid.h"
 #include "sampling.h"
-#include <math.h>
 #include <string.h>
 
 // Output pixels that are planned together.
 enum { ROWS = 128 };
-
-// The rule along one axis.
-typedef struct axis_rule {
-    float scale, shift; // position = (g + 1) * scale + shift
-    float last;         // the last pixel
-    float low, span;    // reflection about low and low + span
-} axis_rule;
 
 // The pixels and weights of one bicubic sample: address and weight of each of 16.
 typedef struct cubic_args {
@@ -47,13 +39,6 @@ typedef struct grid_job {
 static size_t thread_bytes(void) {
     return ptn_round_64(ptn_corners_bytes(ROWS)) + 2 * ROWS * sizeof(float) +
            2 * PTN_CORNERS_SPARE * sizeof(float);
-}
-
-static axis_rule rule_for(const ptn_grid_sample_shape *s, size_t size) {
-    const float n = (float)size;
-    if (s->align_corners)
-        return (axis_rule){.scale = (n - 1) / 2, .last = n - 1, .low = 0, .span = n - 1};
-    return (axis_rule){.scale = n / 2, .shift = -0.5f, .last = n - 1, .low = -0.5f, .span = n};
 }
 
 static void copy_nearest(const ptn_corners *corners, size_t count, size_t channels, float *y) {
@@ -175,21 +160,14 @@ ptn_status ptn_grid_sample(const ptn_runtime *runtime, const ptn_grid_sample_sha
                   .grid = grid,
                   .zeros = (const float *)scratch,
                   .y = y,
-                  .rules = {rule_for(s, s->h), rule_for(s, s->w)},
+                  .rules = {ptn_axis_rule(s->h, s->align_corners),
+                            ptn_axis_rule(s->w, s->align_corners)},
                   .pixels = s->out_h * s->out_w,
                   .parts = ptn_div_up(s->out_h * s->out_w, ROWS),
                   .thread_scratch = scratch + zeros_bytes};
     ptn_parallel(threads, s->n * j.parts, sample_part, &j);
     ptn_scratch_release(scratch);
     return PTN_OK;
-}
-
-// Position i of `count` between -1 and 1, computed from the nearer end.
-static float base_position(size_t i, size_t count, bool align_corners) {
-    if (count <= 1) return 0;
-    const float step = 2.0f / (float)(count - 1);
-    const float p = i < count / 2 ? step * (float)i - 1 : 1 - step * (float)(count - 1 - i);
-    return align_corners ? p : p * ((float)(count - 1) / (float)count);
 }
 
 typedef struct affine_job {
@@ -203,10 +181,10 @@ static void affine_row(void *context, size_t index, int thread) {
     (void)thread;
     const affine_job *j = context;
     const float *t = j->theta + index / j->out_h * 6;
-    const float y = base_position(index % j->out_h, j->out_h, j->align_corners);
+    const float y = ptn_base_position(index % j->out_h, j->out_h, j->align_corners);
     float *out = j->grid + index * j->out_w * 2;
     for (size_t i = 0; i < j->out_w; i++) {
-        const float x = base_position(i, j->out_w, j->align_corners);
+        const float x = ptn_base_position(i, j->out_w, j->align_corners);
         out[2 * i] = t[0] * x + t[1] * y + t[2];
         out[2 * i + 1] = t[3] * x + t[4] * y + t[5];
     }

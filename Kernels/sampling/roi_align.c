@@ -1,4 +1,4 @@
-// RoIAlign: the points of a bin are planned in blocks and summed by the same code as the taps of a
+// RoIAlign and its deformable form: the points of a bin are planned in blocks and summed by the same code as the taps of a
 // depthwise deformable convolution.
 #include "ptn_roi_align.h"
 #include "sampling.h"
@@ -10,13 +10,15 @@ enum { POINTS = 64, MOST_POINTS = 1 << 16 };
 // A box on the map.
 typedef struct roi {
     size_t sample, points_y, points_x; // points per bin
-    float y, x, bin_h, bin_w;
+    float y, x, bin_h, bin_w, height, width;
 } roi;
 
 typedef struct roi_job {
     ptn_isa isa;
     const ptn_roi_align_shape *shape;
     const float *x, *boxes, *zeros;
+    const float *offset; // NULL: none
+    float gamma;
     float *y;
     char *thread_scratch;
 } roi_job;
@@ -31,7 +33,7 @@ static roi roi_of(const ptn_roi_align_shape *s, const float *box) {
         width = fmaxf(width, 1);
         height = fmaxf(height, 1);
     }
-    roi r = {.sample = (size_t)box[0], .y = y1, .x = x1};
+    roi r = {.sample = (size_t)box[0], .y = y1, .x = x1, .height = height, .width = width};
     r.bin_h = height / (float)s->out_h;
     r.bin_w = width / (float)s->out_w;
     // A box turned inside out has no points; one of a size below 0 stays empty.
@@ -61,11 +63,12 @@ static void plan_point(const roi_job *j, const ptn_corners *corners, size_t entr
     size_t ys[2], xs[2];
     float ly = 0, lx = 0;
     const bool inside = place(py, s->h, ys, &ly) && place(px, s->w, xs, &lx);
+    const float outside = isnan(py) || isnan(px) ? NAN : 0;
     for (size_t i = 0; i < 4; i++) {
         const size_t pixel = inside ? (sample * s->h + ys[i / 2]) * s->w + xs[i % 2] : 0;
         corners->row[i][entry] = inside ? j->x + pixel * s->c : j->zeros;
         corners->weight[i][entry] =
-            inside ? (i / 2 ? ly : 1 - ly) * (i % 2 ? lx : 1 - lx) * weight : 0;
+            inside ? (i / 2 ? ly : 1 - ly) * (i % 2 ? lx : 1 - lx) * weight : outside;
     }
 }
 
@@ -104,8 +107,15 @@ static void run_row(void *context, size_t index, int thread) {
     const ptn_corners corners =
         ptn_corners_in(j->thread_scratch + (size_t)thread * thread_bytes(), POINTS);
     const roi r = roi_of(s, j->boxes + box * 5);
-    for (size_t bx = 0; bx < s->out_w; bx++)
-        run_bin(j, &r, by, bx, &corners, j->y + (index * s->out_w + bx) * s->c);
+    for (size_t bx = 0; bx < s->out_w; bx++) {
+        roi moved = r;
+        if (j->offset) {
+            const float *offset = j->offset + (index * s->out_w + bx) * 2;
+            moved.x += j->gamma * r.width * offset[0];
+            moved.y += j->gamma * r.height * offset[1];
+        }
+        run_bin(j, &moved, by, bx, &corners, j->y + (index * s->out_w + bx) * s->c);
+    }
 }
 
 // Whether every box can be pooled; `*points` is their number of points.
@@ -126,8 +136,9 @@ static ptn_status check_boxes(const ptn_roi_align_shape *s, const float *boxes, 
     return PTN_OK;
 }
 
-ptn_status ptn_roi_align(const ptn_runtime *runtime, const ptn_roi_align_shape *shape,
-                         const float *x, const float *boxes, float *y) {
+static ptn_status pool(const ptn_runtime *runtime, const ptn_roi_align_shape *shape,
+                       const float *x, const float *boxes, const float *offset, float gamma,
+                       float *y) {
     const ptn_roi_align_shape *s = shape;
     if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
     if (runtime->threads < 1 || s->h == 0 || s->w == 0 || !isfinite(s->scale) || s->out_h == 0 ||
@@ -152,10 +163,26 @@ ptn_status ptn_roi_align(const ptn_runtime *runtime, const ptn_roi_align_shape *
                  .shape = s,
                  .x = x,
                  .boxes = boxes,
+                 .offset = offset,
+                 .gamma = gamma,
                  .zeros = (const float *)scratch,
                  .y = y,
                  .thread_scratch = scratch + zeros_bytes};
     ptn_parallel(threads, s->boxes * s->out_h, run_row, &j);
     ptn_scratch_release(scratch);
     return PTN_OK;
+}
+
+ptn_status ptn_roi_align(const ptn_runtime *runtime, const ptn_roi_align_shape *shape,
+                         const float *x, const float *boxes, float *y) {
+    return pool(runtime, shape, x, boxes, NULL, 0, y);
+}
+
+ptn_status ptn_deform_roi_pool(const ptn_runtime *runtime, const ptn_roi_align_shape *shape,
+                               const float *x, const float *boxes, const float *offset,
+                               float gamma, float *y) {
+    if (!isfinite(gamma)) return PTN_BAD_ARGUMENT;
+    ptn_roi_align_shape aligned = *shape;
+    aligned.aligned = true;
+    return pool(runtime, &aligned, x, boxes, offset, gamma, y);
 }

@@ -11,13 +11,20 @@ extension ImagePreprocessing {
     ///   values, a deviation is 0, a size is out of range, or memory is short.
     public func tensor(from image: Image) throws(ProteanError) -> Tensor {
         let table = try normalisation()
+        return try Self.tensor(from: window(of: image), table: table)
+    }
+
+    /// The part of an image that the network sees, in its size: grey or RGB, shorter side resized,
+    /// middle cut out.
+    ///
+    /// - Throws: ``ProteanError`` when a size is out of range or memory is short.
+    public func window(of image: Image) throws(ProteanError) -> Image {
         var image = mean.count == 1 ? image.grey : image.rgb
         if let resizeShorterSide {
             image = try image.resized(
                 shorterSide: resizeShorterSide, interpolation: interpolation)
         }
-        image = try image.centerCropped(width: cropWidth, height: cropHeight)
-        return try Self.tensor(from: image, table: table)
+        return try image.centerCropped(width: cropWidth, height: cropHeight)
     }
 
     private static func tensor(

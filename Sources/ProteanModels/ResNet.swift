@@ -8,8 +8,14 @@ import Protean
 /// Parameters are named as torchvision's. Input `[batch, height, width, 3]`, output
 /// `[batch, classes]`.
 ///
+/// The 3 × 3 convolutions of some stages' bottlenecks may be deformable ones of the second version
+/// (Zhu, Hu, Lin, Dai, arXiv 1811.11168) that predict their displacements: `conv2.weight` is then
+/// beside `conv2.conv_offset.weight` and `.bias`, as in mmcv.
+///
 /// ```swift
 /// let resnet50 = try ResNet(block: .bottleneck, stages: [3, 4, 6, 3])
+/// let deformable = try ResNet(
+///     block: .bottleneck, stages: [3, 4, 6, 3], deformableStages: 1..<4)
 /// ```
 public final class ResNet: Layer {
     /// What a residual block is made of.
@@ -39,9 +45,12 @@ public final class ResNet: Layer {
     ///   - width: channels of the stem and of the first stage's 3 × 3 convolutions; each stage
     ///     doubles them.
     ///   - classes: size of the output.
+    ///   - deformableStages: stages, counted from 0, whose 3 × 3 convolutions are
+    ///     ``ModulatedDeformableConv2d``; bottlenecks only.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
-        block: Block, stages counts: [Int], width: Int = 64, classes: Int = 1000
+        block: Block, stages counts: [Int], width: Int = 64, classes: Int = 1000,
+        deformableStages: Range<Int> = 0..<0
     ) throws(ProteanError) {
         // More stages than that would have no image left, and their width no end.
         guard (1...8).contains(counts.count), counts.allSatisfy({ $0 >= 1 }) else {
@@ -52,6 +61,18 @@ public final class ResNet: Layer {
         guard (1...65_536).contains(width) else {
             throw .invalidOption(
                 layer: "ResNet", option: "width", expected: "1...65536", found: "\(width)")
+        }
+        let stageIndices = 0..<counts.count
+        guard
+            deformableStages.isEmpty
+                || block == .bottleneck
+                    && deformableStages.clamped(to: stageIndices)
+                        == deformableStages
+        else {
+            throw .invalidOption(
+                layer: "ResNet", option: "deformableStages",
+                expected: "within \(stageIndices), with bottlenecks",
+                found: "\(deformableStages), \(block)")
         }
         conv1 = try Conv2d(
             inputChannels: 3, outputChannels: width, kernelSize: 7, stride: 2, padding: 3,
@@ -66,7 +87,8 @@ public final class ResNet: Layer {
             for index in 0..<count {
                 let made = try ResNetBlock(
                     block, from: channels, width: width << stage,
-                    stride: stage > 0 && index == 0 ? 2 : 1)
+                    stride: stage > 0 && index == 0 ? 2 : 1,
+                    isDeformable: deformableStages.contains(stage))
                 channels = made.outputChannels
                 blocks.append(made)
             }
@@ -99,58 +121,89 @@ private final class ResNetBlock: Layer {
     let outputChannels: Int
 
     private let parts: [NamedModule]
-    private let steps: [FusedConv2d]
-    private let last: FusedConv2d
+    private let steps: [Step]
+    private let last: Step
     private let downsample: Sequential?
 
+    /// A convolution, its batch norm and a ReLU.
+    private struct Step {
+        let convolution: any Module
+        let norm: BatchNorm2d
+        let run: @Sendable (Tensor, _ residual: Tensor?) throws(ProteanError) -> Tensor
+
+        init(_ convolution: Conv2d) throws(ProteanError) {
+            norm = try BatchNorm2d(channels: convolution.geometry.outputChannels)
+            self.convolution = convolution
+            let fused = try FusedConv2d(convolution, norm, .relu)
+            run = { x, residual throws(ProteanError) in try fused(x, residual: residual) }
+        }
+
+        init(_ convolution: ModulatedDeformableConv2d) throws(ProteanError) {
+            norm = try BatchNorm2d(channels: convolution.geometry.outputChannels)
+            self.convolution = convolution
+            let fused = try FusedModulatedDeformableConv2d(convolution, norm, .relu)
+            run = { x, residual throws(ProteanError) in try fused(x, residual: residual) }
+        }
+    }
+
     init(
-        _ block: ResNet.Block, from inputs: Int, width: Int, stride: Int
+        _ block: ResNet.Block, from inputs: Int, width: Int, stride: Int, isDeformable: Bool
     ) throws(ProteanError) {
         let outputs = width * block.expansion
-        let stack: [(Conv2d, BatchNorm2d)] =
+        let stack: [Step] =
             switch block {
             case .basic:
                 [
-                    try Self.convolution(from: inputs, to: width, kernel: 3, stride: stride),
-                    try Self.convolution(from: width, to: outputs, kernel: 3),
+                    try Step(
+                        Self.convolution(from: inputs, to: width, kernel: 3, stride: stride)),
+                    try Step(Self.convolution(from: width, to: outputs, kernel: 3)),
                 ]
             case .bottleneck:
                 [
-                    try Self.convolution(from: inputs, to: width, kernel: 1),
-                    try Self.convolution(from: width, to: width, kernel: 3, stride: stride),
-                    try Self.convolution(from: width, to: outputs, kernel: 1),
+                    try Step(Self.convolution(from: inputs, to: width, kernel: 1)),
+                    isDeformable
+                        ? try Step(Self.deformable(width, stride: stride))
+                        : try Step(
+                            Self.convolution(from: width, to: width, kernel: 3, stride: stride)),
+                    try Step(Self.convolution(from: width, to: outputs, kernel: 1)),
                 ]
             }
         outputChannels = outputs
-        var steps: [FusedConv2d] = []
-        for (conv, norm) in stack { steps.append(try FusedConv2d(conv, norm, .relu)) }
-        last = steps.removeLast()
-        self.steps = steps
+        steps = stack.dropLast()
+        last = stack[stack.count - 1]
         downsample =
             stride == 1 && inputs == outputs
             ? nil : try Self.projection(from: inputs, to: outputs, stride: stride)
         parts =
-            stack.enumerated().flatMap { index, pair in
+            stack.enumerated().flatMap { index, step in
                 [
-                    NamedModule("conv\(index + 1)", pair.0), NamedModule("bn\(index + 1)", pair.1),
+                    NamedModule("conv\(index + 1)", step.convolution),
+                    NamedModule("bn\(index + 1)", step.norm),
                 ]
             } + (downsample.map { [NamedModule("downsample", $0)] } ?? [])
     }
 
     private static func convolution(
         from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1
-    ) throws(ProteanError) -> (Conv2d, BatchNorm2d) {
-        let conv = try Conv2d(
+    ) throws(ProteanError) -> Conv2d {
+        try Conv2d(
             inputChannels: inputs, outputChannels: outputs, kernelSize: Size2d(kernel),
             stride: Size2d(stride), padding: .symmetric(kernel / 2), bias: false)
-        return (conv, try BatchNorm2d(channels: outputs))
+    }
+
+    private static func deformable(
+        _ width: Int, stride: Int
+    ) throws(ProteanError) -> ModulatedDeformableConv2d {
+        try ModulatedDeformableConv2d(
+            inputChannels: width, outputChannels: width, kernelSize: 3, stride: Size2d(stride),
+            padding: 1, bias: false)
     }
 
     private static func projection(
         from inputs: Int, to outputs: Int, stride: Int
     ) throws(ProteanError) -> Sequential {
-        let (conv, norm) = try convolution(from: inputs, to: outputs, kernel: 1, stride: stride)
-        return try Sequential([conv, norm])
+        let conv = try convolution(from: inputs, to: outputs, kernel: 1, stride: stride)
+        return try Sequential([conv, try BatchNorm2d(channels: outputs)])
     }
 
     var submodules: [NamedModule] { parts }
@@ -158,7 +211,7 @@ private final class ResNetBlock: Layer {
     func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         let side = try downsample?(x) ?? x
         var y = x
-        for step in steps { y = try step(y) }
-        return try last(y, residual: side)
+        for step in steps { y = try step.run(y, nil) }
+        return try last.run(y, side)
     }
 }

@@ -1,11 +1,13 @@
 import Protean
 
-/// ResNets for ImageNet with torchvision's names, keys and preprocessing.
+/// ResNets for ImageNet with torchvision's names, keys and preprocessing, and a deformable one with
+/// mmcv's.
 struct ResNetPlugin: ModelPlugin {
     let name: String
     let summary: String
     let block: ResNet.Block
     let stages: [Int]
+    var deformableStages = 0..<0
 
     let inputShape = [1, 224, 224, 3]
     var classNames: [String] { ImageNet.classNames }
@@ -18,11 +20,28 @@ struct ResNetPlugin: ModelPlugin {
         self.stages = stages
     }
 
+    /// ResNet-50 whose 3 × 3 convolutions are deformable from the second stage on.
+    private init(deformable stages: [Int]) {
+        name = "resnet50_dcn"
+        summary =
+            "ResNet-50 with modulated deformable 3x3 convolutions in layer2 to layer4, mmcv's keys "
+            + "(arXiv 1811.11168)"
+        block = .bottleneck
+        self.stages = stages
+        deformableStages = 1..<4
+    }
+
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
         try configuration.requireOnly(known: ["num_classes"])
         return try ResNet(
             block: block, stages: stages,
-            classes: try configuration.integer("num_classes", default: 1000))
+            classes: try configuration.integer("num_classes", default: 1000),
+            deformableStages: deformableStages)
+    }
+
+    /// Older names of the offsets' convolutions are known too.
+    func keyMap(for checkpoint: Checkpoint) -> KeyMap {
+        deformableStages.isEmpty ? .identity : .deformable
     }
 
     static let all: [any ModelPlugin] = [
@@ -30,5 +49,6 @@ struct ResNetPlugin: ModelPlugin {
         ResNetPlugin(layers: 34, block: .basic, stages: [3, 4, 6, 3]),
         ResNetPlugin(layers: 50, block: .bottleneck, stages: [3, 4, 6, 3]),
         ResNetPlugin(layers: 101, block: .bottleneck, stages: [3, 4, 23, 3]),
+        ResNetPlugin(deformable: [3, 4, 6, 3]),
     ]
 }

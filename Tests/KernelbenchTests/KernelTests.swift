@@ -19,6 +19,8 @@ struct KernelTests {
         "a masked_conv2d n=2 h=9 w=13 c=3 k=7 r=3 density=0.3 algorithm=direct",
         "a masked_conv2d h=9 w=13 c=6 k=6 r=3 groups=6 density=0.5 pattern=cells4",
         "a masked_conv2d h=9 w=13 c=6 k=4 r=3 density=0.5 pattern=disc algorithm=dense",
+        "a dynconv_bottleneck n=3 h=9 w=13 c=4 density=0.5 pattern=cells2",
+        "a dynconv_bottleneck h=5 w=9 c=4 algorithm=dense",
         "a deform_conv2d n=3 h=5 w=9 c=6 k=4 r=3 stride=2 offset_groups=2 groups=2 sigma=4",
         "a deform_conv2d h=5 w=9 c=17 k=17 r=3 groups=17 mask=0 activation=relu",
         "a dynamic_relu n=3 h=5 w=9 c=17",

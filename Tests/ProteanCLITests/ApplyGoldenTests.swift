@@ -33,16 +33,16 @@ extension Checkpoint {
 }
 
 extension Tensor {
-    /// `[B, C, H, W]` as `[B, H, W, C]`; other ranks as they are.
+    /// `[B, C, H, W]` as `[B, H, W, C]`, volumes likewise; other ranks as they are.
     func channelsLast() throws -> Tensor {
-        guard rank == 4 else { return self }
-        let (values, pixels) = (elements, shape[2] * shape[3])
+        guard rank == 4 || rank == 5 else { return self }
+        let (values, pixels) = (elements, shape[2...].reduce(1, *))
         let moved = (0..<count).map { index in
             let (channel, pixel) = (index % shape[1], index / shape[1] % max(pixels, 1))
             let image = index / max(shape[1] * pixels, 1)
             return values[(image * shape[1] + channel) * pixels + pixel]
         }
-        return try Tensor(moved, shape: [shape[0], shape[2], shape[3], shape[1]])
+        return try Tensor(moved, shape: [shape[0]] + shape[2...] + [shape[1]])
     }
 }
 
@@ -63,7 +63,7 @@ extension Tensor {
         let golden = try test.open()
         let folder = try TemporaryFolder()
         let isLast = options.contains("nhwc")
-        // Four axes that do not follow the layout.
+        // Four or five axes that do not follow the layout.
         let plain = Set((golden.metadata["plain"] ?? "").split(separator: " ").map(String.init))
         let weights = try golden.group("weights")
         let inputs = try golden.group("input").map {

@@ -7,7 +7,7 @@ import Testing
     @Test func helpNamesEveryCommand() throws {
         let result = try protean("--help")
         #expect(result.status == 0 && result.errors.isEmpty)
-        for command in ["run", "demo", "info", "apply", "bench", "plugins"] {
+        for command in ["run", "demo", "info", "apply", "bench", "plugins", "draw"] {
             #expect(result.output.contains("\n  \(command) "))
             let help = try protean(command, "--help")
             #expect(help.status == 0)

@@ -36,7 +36,7 @@ import Testing
     }
 
     /// A norm's or a bias's values by its key.
-    private static func values(_ key: String, _ shape: [Int]) throws -> Tensor {
+    static func values(_ key: String, _ shape: [Int]) throws -> Tensor {
         let norm = key.contains("bn") || key.contains("downsample.1")
         let isScale = key.hasSuffix("running_var") || norm && key.hasSuffix("weight")
         let (low, high): (Float, Float) = isScale ? (0.5, 1.5) : (-0.25, 0.25)
@@ -44,7 +44,7 @@ import Testing
     }
 
     /// SplitMix64 numbers after the key's FNV-1a hash, as `uniform` of the generator.
-    private static func uniform(_ key: String, _ low: Float, _ high: Float, count: Int) -> [Float] {
+    static func uniform(_ key: String, _ low: Float, _ high: Float, count: Int) -> [Float] {
         var state = key.utf8.reduce(UInt64(0xCBF2_9CE4_8422_2325)) {
             ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3
         }

@@ -24,15 +24,21 @@ enum Initializer {
     }
 }
 
+/// A convolution with a part that predicts where it samples, and whose initial values are zeros.
+protocol PredictsPositions: Module {
+    /// What the samples are multiplied by, or taken from.
+    var sampledWeight: NamedParameter { get }
+}
+
 extension Module {
     /// Gives the weights of all convolutions and linear layers below this module fresh values:
     /// uniform with variance 2 / inputs per output, so that signals neither fade nor grow through
     /// rectified layers, however many there are.
     ///
     /// He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", arXiv 1502.01852. Everything else keeps
-    /// its values: biases, and the scales and statistics of norms. Values follow from the seed and
-    /// the weight's path (SplitMix64 on the path's 64-bit FNV-1a hash plus the seed), so they are
-    /// the same in every run.
+    /// its values: biases, the scales and statistics of norms, and what predicts the positions of
+    /// deformable convolutions. Values follow from the seed and the weight's path (SplitMix64 on the
+    /// path's 64-bit FNV-1a hash plus the seed), so they are the same in every run.
     /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
     public func initializeWeights(seed: UInt64 = 0) throws(ProteanError) {
         for (path, weight) in rectifierWeights(prefix: "") {
@@ -46,8 +52,12 @@ extension Module {
 
     /// The weights of convolutions and linear layers, each with its path.
     private func rectifierWeights(prefix: String) -> [(path: String, weight: Parameter)] {
-        let own = (self as? Conv2d)?.weight ?? (self as? Linear)?.weight
+        // What predicts positions stays at zero: samples begin on the regular grid.
+        if let weight = (self as? any PredictsPositions)?.sampledWeight {
+            return [(prefix.appendingPath(weight.name), weight.parameter)]
+        }
         let path = prefix.appendingPath("weight")
+        let own = (self as? Conv2d)?.weight ?? (self as? Linear)?.weight
         return (own.map { [(path, $0)] } ?? [])
             + submodules.flatMap {
                 $0.module.rectifierWeights(prefix: prefix.appendingPath($0.name))

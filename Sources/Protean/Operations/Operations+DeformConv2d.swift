@@ -9,6 +9,8 @@ struct Displacements {
     var mask: Tensor?
     /// Offsets and logits of the modulation lie in one tensor.
     var fused = false
+    /// One output's offsets, `[groups · 2 · taps]`, serve all.
+    var shared = false
 
     var inputs: [Tensor] { [offset] + (mask.map { [$0] } ?? []) }
 
@@ -19,11 +21,10 @@ struct Displacements {
     func groups(
         taps: Int, channels: Int, output: [Int], layer: String
     ) throws(ProteanError) -> Int {
-        let found = offset.shape, map = Array(output.dropLast())
-        let per = width * taps
-        let groups = found.count == 4 ? found[3] / per : 0
-        guard found.count == 4, Array(found.dropLast()) == map, groups > 0, found[3] % per == 0,
-            channels % groups == 0
+        let found = offset.shape, map = shared ? [] : Array(output.dropLast())
+        let per = width * taps, given = found.last ?? 0
+        let groups = given / per
+        guard Array(found.dropLast()) == map, groups > 0, given % per == 0, channels % groups == 0
         else {
             throw .shapeMismatch(
                 layer: layer, tensor: "offset",
@@ -59,6 +60,7 @@ extension Operations {
         }
 
         shape.offset_groups = groups
+        shape.offset_is_shared = displacements.shared
         if displacements.fused {
             shape.offset_step = 3 * groups * taps
             shape.mask_step = shape.offset_step

@@ -19,4 +19,30 @@ extension Operations {
             ptn_deform_kernel(runtime, &shape, inputs[0], inputs[1], inputs[2], y)
         }
     }
+
+    /// The kernels that displacements sample from scopes; see ``GlobalDeformableKernelConv2d``.
+    ///
+    /// - Parameters:
+    ///   - scope: `[height, width, filters]`.
+    ///   - displacement: `[batch, kernelSize² · 2]`, (y, x) per tap.
+    /// - Returns: `[batch, kernelSize², filters]`.
+    static func scopeKernels(
+        _ scope: Tensor, displacement: Tensor, kernelSize: Int, layer: String
+    ) throws(ProteanError) -> Tensor {
+        let taps = kernelSize * kernelSize
+        guard displacement.rank == 2, displacement.shape[1] == 2 * taps else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "displacement", expected: "[batch, \(2 * taps)]",
+                found: displacement.shape)
+        }
+        var shape = ptn_scope_kernels_shape()
+        (shape.n, shape.k) = (displacement.shape[0], kernelSize)
+        (shape.scope_h, shape.scope_w, shape.filters) = (
+            scope.shape[0], scope.shape[1], scope.shape[2]
+        )
+        let output = [displacement.shape[0], taps, scope.shape[2]]
+        return try filling(output, for: layer, from: [displacement, scope]) { runtime, inputs, y in
+            ptn_scope_kernels(runtime, &shape, inputs[0], inputs[1], y)
+        }
+    }
 }

@@ -2,11 +2,11 @@ import CProteanKernels
 
 /// How a map is sampled between its pixels.
 public enum GridMode: String, Sendable, CaseIterable {
-    /// A mean of the four pixels around the position.
+    /// A mean of the four pixels around the position, in volumes of the eight voxels.
     case bilinear
     /// The nearest pixel; halves go to the even one.
     case nearest
-    /// Cubic convolution with a = −0.75 over 4 × 4 pixels.
+    /// Cubic convolution with a = −0.75 over 4 × 4 pixels; maps only.
     case bicubic
 
     var kernelValue: ptn_grid_mode {
@@ -38,24 +38,31 @@ public enum GridPadding: String, Sendable, CaseIterable {
 }
 
 extension Operations {
-    /// Samples a map at given positions, as `torch.nn.functional.grid_sample`.
+    /// Samples a map or a volume at given positions, as `torch.nn.functional.grid_sample`.
     ///
     /// A position (gx, gy) is −1 at the left and upper edge and 1 at the right and lower one:
     /// p = (g + 1) / 2 · (size − 1) with aligned corners, ((g + 1) · size − 1) / 2 without. NaN
     /// gives NaN (nearest: 0) with zeros and with bicubic sampling, and pixel 0 otherwise. Cost: 4,
-    /// 1 or 16 reads per output.
+    /// 1 or 16 reads per output, of a volume 8 or 1.
     /// - Parameters:
-    ///   - x: `[batch, height, width, channels]`, at least one pixel.
-    ///   - grid: `[batch, height', width', 2]`: gx along the width, then gy.
-    ///   - mode: how values between pixels are found.
+    ///   - x: `[batch, height, width, channels]`, at least one pixel, or
+    ///     `[batch, depth, height, width, channels]`, at least one voxel.
+    ///   - grid: `[batch, height', width', 2]`: gx along the width, then gy; for a volume
+    ///     `[batch, depth', height', width', 3]`: gx, gy, then gz along the depth.
+    ///   - mode: how values between pixels are found; volumes have no bicubic one, as in PyTorch.
     ///   - padding: what lies beyond the edges.
     ///   - alignCorners: whether ±1 are the centres of the edge pixels or their outer edges.
-    /// - Returns: `[batch, height', width', channels]`.
-    /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
+    /// - Returns: `[batch, height', width', channels]`, or with depth' after the batch.
+    /// - Throws: ``ProteanError`` when shapes or the mode do not fit, or memory is short.
     public static func gridSample(
         _ x: Tensor, grid: Tensor, mode: GridMode = .bilinear, padding: GridPadding = .zeros,
         alignCorners: Bool = false, layer: String = "gridSample"
     ) throws(ProteanError) -> Tensor {
+        if x.rank == 5 {
+            return try gridSampleVolume(
+                x, grid: grid, mode: mode, padding: padding, alignCorners: alignCorners,
+                layer: layer)
+        }
         try checkMap(x, pixels: true, layer: layer)
         guard grid.rank == 4, grid.shape[0] == x.shape[0], grid.shape[3] == 2 else {
             throw .shapeMismatch(

@@ -22,6 +22,61 @@ extension Operations {
         _ x: Tensor, boxes: Tensor, size: Size2d, scale: Float = 1, samplingRatio: Int = 0,
         aligned: Bool = false, layer: String = "roiAlign"
     ) throws(ProteanError) -> Tensor {
+        var shape = try pooling(
+            x, boxes: boxes, size: size, scale: scale, samplingRatio: samplingRatio, layer: layer)
+        shape.aligned = aligned
+        let output = [boxes.shape[0], size.height, size.width, x.shape[3]]
+        return try filling(output, for: layer, from: [x, boxes]) { runtime, inputs, y in
+            ptn_roi_align(runtime, &shape, inputs[0], inputs[1], y)
+        }
+    }
+
+    /// Pools every box as ``roiAlign(_:boxes:size:scale:samplingRatio:aligned:layer:)`` with aligned
+    /// boxes does, every bin moved by an offset of its own; mmcv's `deform_roi_pool`.
+    ///
+    /// A bin moves by γ · (box width · offset₀, box height · offset₁), in pixels of the map. An
+    /// offset that is not a number gives NaN. Dai et al., "Deformable Convolutional Networks", arXiv
+    /// 1703.06211, section 2.2. Cost: as without offsets.
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`, at least one pixel.
+    ///   - boxes: `[count, 5]`: sample, x₁, y₁, x₂, y₂, all finite.
+    ///   - offset: `[count, size.height, size.width, 2]`, (x, y); nil for none.
+    ///   - size: bins, at least 1 × 1.
+    ///   - scale: pixels of the map per unit of the boxes.
+    ///   - samplingRatio: points of a bin along each axis; 0: by the box's size.
+    ///   - gamma: factor of the offsets.
+    /// - Returns: `[count, size.height, size.width, channels]`.
+    /// - Throws: ``ProteanError`` when shapes, options or a box do not fit.
+    public static func deformRoIPool(
+        _ x: Tensor, boxes: Tensor, offset: Tensor? = nil, size: Size2d, scale: Float = 1,
+        samplingRatio: Int = 0, gamma: Float = 0.1, layer: String = "deformRoIPool"
+    ) throws(ProteanError) -> Tensor {
+        guard gamma.isFinite else {
+            throw .invalidOption(
+                layer: layer, option: "gamma", expected: "a finite number", found: "\(gamma)")
+        }
+        guard let offset else {
+            return try roiAlign(
+                x, boxes: boxes, size: size, scale: scale, samplingRatio: samplingRatio,
+                aligned: true, layer: layer)
+        }
+        var shape = try pooling(
+            x, boxes: boxes, size: size, scale: scale, samplingRatio: samplingRatio, layer: layer)
+        let bins = [boxes.shape[0], size.height, size.width]
+        guard offset.shape == bins + [2] else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "offset", expected: "\(bins + [2])", found: offset.shape)
+        }
+        return try filling(bins + [x.shape[3]], for: layer, from: [x, boxes, offset]) {
+            runtime, inputs, y in
+            ptn_deform_roi_pool(runtime, &shape, inputs[0], inputs[1], inputs[2], gamma, y)
+        }
+    }
+
+    /// The kernel's view of a pooling, checked.
+    private static func pooling(
+        _ x: Tensor, boxes: Tensor, size: Size2d, scale: Float, samplingRatio: Int, layer: String
+    ) throws(ProteanError) -> ptn_roi_align_shape {
         try checkMap(x, pixels: true, layer: layer)
         try size.check(atLeast: 1, layer: layer, option: "size")
         guard boxes.rank == 2, boxes.shape[1] == 5 else {
@@ -39,11 +94,7 @@ extension Operations {
         (shape.boxes, shape.out_h, shape.out_w) = (boxes.shape[0], size.height, size.width)
         shape.scale = scale
         shape.sampling_ratio = samplingRatio
-        shape.aligned = aligned
-        let output = [boxes.shape[0], size.height, size.width, x.shape[3]]
-        return try filling(output, for: layer, from: [x, boxes]) { runtime, inputs, y in
-            ptn_roi_align(runtime, &shape, inputs[0], inputs[1], y)
-        }
+        return shape
     }
 
     private static func check(

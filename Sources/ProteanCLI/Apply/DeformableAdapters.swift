@@ -3,7 +3,8 @@ import Protean
 /// Layers that sample where their input tells them to.
 enum DeformableAdapters {
     static let all =
-        [deformableConv2d] + packs + [dcnv3, dcnv4, deformableKernel] + SamplingAdapters.all
+        [deformableConv2d] + packs + [dcnv3, dcnv4, activeConv2d]
+        + DeformableKernelAdapters.all + SamplingAdapters.all
 
     private static let convolutionKeys: [ConfigurationKey] = [
         .required("in_channels", "input channels C"),
@@ -87,6 +88,33 @@ enum DeformableAdapters {
         ]
     }
 
+    private static let activeConv2d = LayerAdapter(
+        "ActiveConv2d", reference: "jyh2986 Active-Convolution AConvFast, type SQUARE",
+        keys: [
+            .required("in_channels", "input channels C"),
+            .required("num_output", "output channels O"),
+            .required("kernel_size", "k"),
+            .optional("stride", 1, "s"),
+            .optional("pad", 0, "p, as for a convolution"),
+            .optional(
+                "position_group", 1, "groups pg of output channels with positions of their own"),
+            .optional("bias_term", true, "whether there is a bias"),
+        ],
+        weights: [
+            .init("weight", "[O, C, k, k]"), .init("bias", "[O]", optional: true),
+            .init("xpos", "[pg, 1, k, k]"), .init("ypos", "[pg, 1, k, k]"),
+        ]
+    ) { configuration in
+        BuiltLayer(
+            try ActiveConv2d(
+                inputChannels: configuration.int("in_channels"),
+                outputChannels: configuration.int("num_output"),
+                kernelSize: configuration.int("kernel_size"), stride: configuration.int("stride"),
+                padding: configuration.int("pad"),
+                positionGroups: configuration.int("position_group"),
+                bias: configuration.bool("bias_term")))
+    }
+
     private static let aggregationKeys: [ConfigurationKey] = [
         .optional("channels", 64, "channels C"),
         .optional("kernel_size", 3, "k"),
@@ -134,43 +162,6 @@ enum DeformableAdapters {
                 norm: configuration.choice("norm_layer", of: DCNv3.Norm.self),
                 centerFeatureScale: configuration.bool("center_feature_scale"),
                 removeCenter: configuration.bool("remove_center")))
-    }
-
-    private static let deformableKernel = LayerAdapter(
-        "DeformableKernelConv2d", reference: "hangg7 LocalDeformKernel2d",
-        keys: [
-            .required("weight_shape", "[sh, sw] of the scope"),
-            .required("in_planes", "channels C"),
-            .required("out_planes", "the same"),
-            .optional("kernel_size", 1, "k"),
-            .optional("stride", 1, "s"),
-            .optional("padding", 0, "p"),
-            .optional("dilation", 1, "d"),
-            .required("groups", "the same: depthwise only"),
-            .optional("rotation_groups", 1, "groups rg that share rotations, c mod rg"),
-            .optional("rotation_clip", .null, "null or \"scope\""),
-        ],
-        weights: [
-            .init("rotation_conv.weight", "[2 * rg * k * k, C, k, k]"),
-            .init("rotation_conv.bias", "[2 * rg * k * k]"),
-            .init("inner_conv.weight", "[C, 1, sh, sw]"),
-        ],
-        outputs: [.init("y", "[B, C, H', W']")]
-    ) { configuration in
-        let channels = try configuration.int("in_planes")
-        for key in ["out_planes", "groups"] where try configuration.int(key) != channels {
-            throw configuration.refusal(key, "\(channels), as in_planes")
-        }
-        if !configuration.isNull("rotation_clip") {
-            _ = try configuration.choice("rotation_clip", ["scope"])
-        }
-        return BuiltLayer(
-            try DeformableKernelConv2d(
-                channels: channels, scope: configuration.size("weight_shape"),
-                kernelSize: configuration.int("kernel_size"), stride: configuration.int("stride"),
-                padding: configuration.int("padding"), dilation: configuration.int("dilation"),
-                rotationGroups: configuration.int("rotation_groups"),
-                clipsToScope: !configuration.isNull("rotation_clip")))
     }
 
     private static let dcnv4 = LayerAdapter(

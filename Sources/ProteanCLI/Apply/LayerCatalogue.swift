@@ -5,7 +5,7 @@ enum LayerCatalogue {
     static let adapters: [LayerAdapter] =
         ConvolutionAdapters.all + NormalizationAdapters.all + PoolingAdapters.all
         + DynamicConvolutionAdapters.all + DeformableAdapters.all + AttentionAdapters.all
-        + DynamicActivationAdapters.all + SparseAdapters.all
+        + DynamicActivationAdapters.all + SparseAdapters.all + AdaptiveConnectionAdapters.all
 
     /// The adapter of a layer, by the Swift type's name.
     static func adapter(named name: String) throws -> LayerAdapter {

@@ -176,15 +176,22 @@ struct LayerConfiguration {
 
     /// References' names for options that are not merely spelt differently.
     private static let otherNames: [String: [String]] = [
-        "inputChannels": ["in_channels", "input_channels", "channels", "in_chs", "inp", "channel"],
-        "outputChannels": ["out_channels", "oup"],
+        "inputChannels": [
+            "in_channels", "input_channels", "channels", "in_chs", "inp", "channel", "in_planes",
+        ],
+        "outputChannels": ["out_channels", "oup", "out_planes", "num_output", "filters"],
         "inputFeatures": ["in_features"],
         "outputFeatures": ["out_features"],
-        "channels": ["num_features", "input_channels", "in_chs", "inp", "channel"],
+        "channels": ["num_features", "input_channels", "in_chs", "inp", "channel", "in_planes"],
+        "scope": ["weight_shape"],
         "epsilon": ["eps"],
         "experts": ["num_experts"],
         "offsetGroups": ["deform_groups"],
         "groups": ["group"],
+        "padding": ["pad"],
+        "positionGroups": ["position_group"],
+        "stride": ["strides"],
+        "map": ["size"],
     ]
 
     private static func snakeCase(_ name: String) -> String {

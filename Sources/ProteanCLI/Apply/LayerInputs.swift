@@ -70,6 +70,12 @@ final class LayerInputs {
         return try layout.toLibrary(tensor)
     }
 
+    /// A map, or a volume with the depth before the height, in the library's axis order.
+    func mapOrVolume(_ name: String) throws -> Tensor {
+        let tensor = try plain(name)
+        return tensor.rank == 5 ? try layout.toLibrary(tensor) : try map(name)
+    }
+
     /// A map that need not be there.
     func optionalMap(_ name: String) throws -> Tensor? {
         tensors[name] == nil ? nil : try map(name)
@@ -78,9 +84,10 @@ final class LayerInputs {
     /// Shapes in a layer's error are in the library's order; this says them in the file's.
     func explained(_ error: ProteanError) -> any Error {
         guard case .shapeMismatch(_, let name, _, let found) = error, layout == .nchw,
-            let stored = tensors[name], stored.rank == 4, stored.shape != found,
+            let stored = tensors[name], stored.rank >= 4, stored.shape != found,
             layout.fromLibrary(shape: found) == stored.shape
         else { return error }
-        return Failure("\(error.description) (axes [B, H, W, C]; in the file \(stored.shape))")
+        let axes = stored.rank == 4 ? "[B, H, W, C]" : "[B, D, H, W, C]"
+        return Failure("\(error.description) (axes \(axes); in the file \(stored.shape))")
     }
 }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Protean
 
-/// The axis order of maps in the files of `protean apply`.
+/// The axis order of maps in the files of `protean apply`. Volumes have their depth before the height.
 enum MapLayout: String, ExpressibleByArgument, CaseIterable {
     /// `[batch, channels, height, width]`, PyTorch's.
     case nchw
@@ -15,8 +15,8 @@ enum MapLayout: String, ExpressibleByArgument, CaseIterable {
         guard self == .nchw else { return map }
         let shape = map.shape
         return try Self.transposed(
-            map, batch: shape[0], rows: shape[1], columns: shape[2] * shape[3],
-            shape: [shape[0], shape[2], shape[3], shape[1]])
+            map, batch: shape[0], rows: shape[1], columns: shape[2...].reduce(1, *),
+            shape: [shape[0]] + shape[2...] + [shape[1]])
     }
 
     /// A map of the library in the file's order.
@@ -24,13 +24,14 @@ enum MapLayout: String, ExpressibleByArgument, CaseIterable {
         guard self == .nchw else { return map }
         let shape = map.shape
         return try Self.transposed(
-            map, batch: shape[0], rows: shape[1] * shape[2], columns: shape[3],
-            shape: [shape[0], shape[3], shape[1], shape[2]])
+            map, batch: shape[0], rows: shape.dropFirst().dropLast().reduce(1, *),
+            columns: shape[shape.count - 1], shape: fromLibrary(shape: shape))
     }
 
     /// A shape of the library in the file's order.
     func fromLibrary(shape: [Int]) -> [Int] {
-        self == .nchw && shape.count == 4 ? [shape[0], shape[3], shape[1], shape[2]] : shape
+        guard self == .nchw, shape.count >= 4 else { return shape }
+        return [shape[0], shape[shape.count - 1]] + shape.dropFirst().dropLast()
     }
 
     /// Swaps rows and columns of each matrix of a batch.

@@ -1,9 +1,15 @@
 import ArgumentParser
 
-/// `protean draw`: pictures of what a dynamic network decided.
+/// `protean draw`: pictures of what dynamic layers do.
 struct DrawCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "draw",
-        abstract: "Draw what a dynamic network decided for an image.",
-        subcommands: [DrawMaskCommand.self])
+        abstract: "Draw what dynamic layers do with an image.",
+        discussion: """
+            Examples:
+              protean draw offsets protean_deformable --image shoe.png --output shoe-offsets.png
+              protean draw offsets resnet50_dcn --weights w.pth --image cat.jpg --output cat.png
+              protean draw mask smsr_x2 --weights SMSR_X2.pt --image a.png --list
+            """,
+        subcommands: [DrawMaskCommand.self, DrawOffsetsCommand.self])
 }

@@ -280,6 +280,21 @@ def sampling():
         {"x": torch.randn(2, 4, 6, 7), "boxes": boxes})
 
 
+def volumes():
+    def run(module, inputs):
+        return {"y": module.call(**inputs)}
+
+    config = {"padding_mode": "reflection", "align_corners": True}
+    save("grid_sample_volume", "GridSample", config,
+         Function(lambda x, grid: F.grid_sample(x, grid, **config)),
+         {"x": torch.randn(2, 3, 4, 5, 3), "grid": torch.rand(2, 2, 3, 6, 3) * 2.6 - 1.3}, run,
+         ["input.grid"])
+    size = [2, 3, 4, 5, 7]
+    save("affine_grid_volume", "AffineGrid", {"size": size},
+         Function(lambda theta: F.affine_grid(theta, size, align_corners=False)),
+         {"theta": torch.randn(2, 3, 4)}, run, ["output.y"])
+
+
 if __name__ == "__main__":
     torch.manual_seed(1)
     OUT.mkdir(exist_ok=True)
@@ -288,3 +303,4 @@ if __name__ == "__main__":
     dcn()
     sampling()
     deformable_kernels()
+    volumes()

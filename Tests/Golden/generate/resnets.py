@@ -66,4 +66,5 @@ def main():
     save_file(logits, str(options.output / "resnets.safetensors"), {"torch": torch.__version__})
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -69,7 +69,7 @@ def onnx():
                                   "dilation": [1, 1], "groups": 1},
                  x=given["x"], offset=given["offset"], weight=given["w"],
                  bias=given.get("b"), mask=given.get("mask"), y=outputs[0])
-        elif inputs[0].ndim == 4:
+        else:
             mode = have.get("mode", "linear")
             case(f"onnx.{name}", {"kind": "grid", "mode": names.get(mode, mode),
                                   "padding": have.get("padding_mode", "zeros"),
@@ -91,6 +91,28 @@ def grids():
                 one = x[:, :1, :1, :1]
                 case(f"torch.one.{mode}.{padding}.{align}", config, x=one, grid=grid,
                      y=F.grid_sample(one, grid, mode, padding, align))
+
+
+def volumes():
+    x = torch.randn(2, 3, 4, 5, 7)
+    grid = torch.rand(2, 3, 6, 4, 3) * 3 - 1.5
+    grid[0, 0, 0] = torch.tensor([[-1.0, -1, -1], [1, 1, 1], [0, 0, 0], [1, -1, 1]])
+    grid[0, 0, 1] = torch.tensor([[-5.0, 4, 2], [9, -7, 0.5], [1e3, 2, -9], [-40, 33, 3]])
+    for mode in ("bilinear", "nearest"):
+        for padding in ("zeros", "border", "reflection"):
+            for align in (False, True):
+                config = {"kind": "grid", "mode": mode, "padding": padding, "align": align}
+                case(f"torch.volume.{mode}.{padding}.{align}", config, x=x, grid=grid,
+                     y=F.grid_sample(x, grid, mode, padding, align))
+                one = x[:, :1, :1, :1, :1]
+                case(f"torch.voxel.{mode}.{padding}.{align}", config, x=one, grid=grid,
+                     y=F.grid_sample(one, grid, mode, padding, align))
+    theta = torch.randn(2, 3, 4)
+    for size in ((3, 5, 7), (1, 4, 2), (6, 1, 1)):
+        for align in (False, True):
+            case(f"affine.{'x'.join(map(str, size))}.{align}",
+                 {"kind": "affine", "size": size, "align": align}, theta=theta,
+                 y=F.affine_grid(theta, (2, 1, *size), align))
 
 
 def affine():
@@ -161,5 +183,6 @@ if __name__ == "__main__":
     deform()
     mmcv()
     boxes()
+    volumes()
     save_file(tensors, OUT, metadata=options)
     print(len(options), "cases,", OUT.stat().st_size, "bytes")

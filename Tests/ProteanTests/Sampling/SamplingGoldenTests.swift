@@ -31,16 +31,15 @@ import Testing
             return file.names.contains(full) ? try file.tensor(full) : nil
         }
 
-        /// An image of the file as NHWC.
+        /// An image or a volume of the file with the channels last.
         func map(_ key: String) throws -> Tensor? {
             guard let image = try plain(key) else { return nil }
-            let (c, pixels) = (image.shape[1], image.shape[2] * image.shape[3])
+            let (c, pixels) = (image.shape[1], image.shape[2...].reduce(1, *))
             let values = image.elements
             let moved = (0..<image.count).map { i in
                 values[(i / (c * pixels) * c + i % c) * pixels + i / c % pixels]
             }
-            return try Tensor(
-                moved, shape: [image.shape[0], image.shape[2], image.shape[3], c])
+            return try Tensor(moved, shape: [image.shape[0]] + image.shape[2...] + [c])
         }
 
         func number(_ key: String) throws -> Double {
@@ -50,11 +49,15 @@ import Testing
 
         func flag(_ key: String) throws -> Bool { try options().values[key] == .bool(true) }
 
+        func sizes(_ key: String) throws -> [Int] {
+            guard case .array(let list) = try options().values[key] else { return [] }
+            return list.compactMap { if case .number(let size) = $0 { Int(size) } else { nil } }
+        }
+
         func size(_ key: String) throws -> Size2d {
-            guard case .array(let list) = try options().values[key], case .number(let h) = list[0],
-                case .number(let w) = list[1]
-            else { throw ProteanError.noValues(layer: key) }
-            return Size2d(height: Int(h), width: Int(w))
+            let sizes = try sizes(key)
+            guard sizes.count == 2 else { throw ProteanError.noValues(layer: key) }
+            return Size2d(height: sizes[0], width: sizes[1])
         }
 
         func text(_ key: String) throws -> String {
@@ -71,9 +74,10 @@ import Testing
     static let all = cases("")
 
     @Test func thereAreCasesOfEveryKind() throws {
-        #expect(Self.cases("onnx.test_").count == 18)
-        #expect(Self.cases("onnx.test_gridsample").count == 14)
-        #expect(Self.cases("torch.").count == 36)
+        #expect(Self.cases("onnx.test_").count == 22)
+        #expect(Self.cases("onnx.test_gridsample").count == 18)
+        #expect(Self.cases("torch.").count == 60)
+        #expect(Self.cases("affine.").count == 12)
         #expect(Self.cases("torchvision.").count == 5)
         #expect(Set(try Self.all.map { try $0.text("kind") }).count == 5)
     }
@@ -102,9 +106,15 @@ import Testing
                 padding: #require(GridPadding(rawValue: try test.text("padding"))),
                 alignCorners: try test.flag("align"))
         case "affine":
+            let theta = try #require(try test.plain("theta")), align = try test.flag("align")
+            let sizes = try test.sizes("size")
+            guard sizes.count == 3 else {
+                return try Operations.affineGrid(
+                    theta, size: test.size("size"), alignCorners: align)
+            }
             return try Operations.affineGrid(
-                #require(try test.plain("theta")), size: try test.size("size"),
-                alignCorners: try test.flag("align"))
+                theta, size: Size3d(depth: sizes[0], height: sizes[1], width: sizes[2]),
+                alignCorners: align)
         case "roi":
             return try Operations.roiAlign(
                 #require(try test.map("x")), boxes: #require(try test.plain("boxes")),

@@ -84,7 +84,7 @@ public struct Conv2dGeometry: Sendable, Hashable {
                 layer: layer, tensor: "x",
                 expected: "[batch, height, width, \(inputChannels)]", found: input)
         }
-        let pads = padding(for: input)
+        let pads = margins(for: input)
         var shape = ptn_conv2d_shape()
         shape.n = input[0]
         shape.h = input[1]
@@ -110,7 +110,8 @@ public struct Conv2dGeometry: Sendable, Hashable {
         return shape
     }
 
-    private func padding(
+    /// Zeros on each side of an input of shape `[n, h, w, c]`.
+    func margins(
         for input: [Int]
     ) -> (top: Int, bottom: Int, left: Int, right: Int) {
         switch padding {

@@ -84,8 +84,11 @@ public final class DeformableConv2d: Module {
         ) { () throws(ProteanError) in
             let weights = try folded.packed(
                 weight: weight, bias: bias, norm: norm, geometry: geometry, layer: place)
-            return try Operations.deformConv2d(
+            let y = try Operations.deformConv2d(
                 x, weights, at: displacements, epilogue: epilogue, layer: place)
+            SamplingRecord.current?.append(
+                path: place, input: x, output: y, displacements, geometry)
+            return y
         }
     }
 

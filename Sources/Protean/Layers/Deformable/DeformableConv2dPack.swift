@@ -11,7 +11,7 @@
 ///
 /// The prediction starts at zero: a new layer is a ``Conv2d``. Cost: that of ``DeformableConv2d``
 /// and of the prediction.
-public final class DeformableConv2dPack: Layer {
+public final class DeformableConv2dPack: Layer, PredictsPositions {
     private let pack: DeformablePack
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -40,6 +40,7 @@ public final class DeformableConv2dPack: Layer {
 
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { pack.convolution.parameters }
+    var sampledWeight: NamedParameter { NamedParameter("weight", pack.convolution.weight) }
 
     /// `conv_offset`.
     public var submodules: [NamedModule] { [NamedModule("conv_offset", pack.prediction)] }

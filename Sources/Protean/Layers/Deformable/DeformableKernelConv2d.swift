@@ -13,7 +13,7 @@
 ///
 /// Channel c belongs to the rotation group c mod rotationGroups, not to a block of channels. Cost:
 /// the rotations' convolution, and 5 multiply-adds per tap and channel of an output.
-public final class DeformableKernelConv2d: Layer {
+public final class DeformableKernelConv2d: Layer, PredictsPositions {
     /// Channels of input and output.
     public let channels: Int
     /// Height and width of the kernel that kernels are sampled from.
@@ -69,7 +69,8 @@ public final class DeformableKernelConv2d: Layer {
     }
 
     /// `inner_conv.weight`.
-    public var parameters: [NamedParameter] { [NamedParameter("inner_conv.weight", weight)] }
+    public var parameters: [NamedParameter] { [sampledWeight] }
+    var sampledWeight: NamedParameter { NamedParameter("inner_conv.weight", weight) }
 
     /// `rotation_conv`.
     public var submodules: [NamedModule] { [NamedModule("rotation_conv", rotation)] }

@@ -1,7 +1,9 @@
-/// Samples a map at positions of a second input; `torch.nn.functional.grid_sample`.
+/// Samples a map or a volume at positions of a second input; `torch.nn.functional.grid_sample`.
 ///
 /// `x` `[batch, height, width, channels]`, `grid` `[batch, height', width', 2]` with (gx, gy) in
-/// −1 … 1 from edge to edge; output `[batch, height', width', channels]`. See
+/// −1 … 1 from edge to edge; output `[batch, height', width', channels]`. A volume
+/// `[batch, depth, height, width, channels]` takes a grid `[batch, depth', height', width', 3]` of
+/// (gx, gy, gz) and gives `[batch, depth', height', width', channels]`. See
 /// ``Operations/gridSample(_:grid:mode:padding:alignCorners:layer:)`` for the formula and for
 /// positions that are not numbers. Jaderberg et al., arXiv 1506.02025.
 public struct GridSample: Module {
@@ -23,7 +25,7 @@ public struct GridSample: Module {
 
     /// `x` at the positions of `grid`.
     ///
-    /// - Throws: ``ProteanError`` when shapes do not fit.
+    /// - Throws: ``ProteanError`` when shapes do not fit, or for a volume with ``GridMode/bicubic``.
     public func callAsFunction(_ x: Tensor, grid: Tensor) throws(ProteanError) -> Tensor {
         try traced("GridSample", path: nil, input: x, cost: { .sampling(x, grid, $0, mode) }) {
             () throws(ProteanError) in
@@ -39,7 +41,7 @@ extension Cost {
         let reads =
             switch mode {
             case .nearest: 0
-            case .bilinear: 4
+            case .bilinear: x.rank == 5 ? 8 : 4
             case .bicubic: 16
             }
         return Cost(

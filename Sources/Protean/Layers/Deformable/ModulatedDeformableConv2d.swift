@@ -13,7 +13,7 @@
 /// The prediction starts at zero, so that every mask is ½: a new layer gives half of what a
 /// ``Conv2d`` with its weights gives (bias aside). The sigmoid is computed as the samples are
 /// planned. Cost: that of ``DeformableConv2d`` and of the prediction.
-public final class ModulatedDeformableConv2d: Layer {
+public final class ModulatedDeformableConv2d: Layer, PredictsPositions {
     private let pack: DeformablePack
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -42,6 +42,7 @@ public final class ModulatedDeformableConv2d: Layer {
 
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { pack.convolution.parameters }
+    var sampledWeight: NamedParameter { NamedParameter("weight", pack.convolution.weight) }
 
     /// `conv_offset`.
     public var submodules: [NamedModule] { [NamedModule("conv_offset", pack.prediction)] }

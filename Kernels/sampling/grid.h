@@ -1,0 +1,30 @@
+// Positions of a grid along one axis: what planar and volumetric sampling share.
+#ifndef PTN_GRID_H
+#define PTN_GRID_H
+
+#include "ptn_grid_sample.h"
+#include <math.h>
+
+// The rule along one axis.
+typedef struct axis_rule {
+    float scale, shift; // position = (g + 1) * scale + shift
+    float last;         // the last pixel
+    float low, span;    // reflection about low and low + span
+} axis_rule;
+
+static inline axis_rule ptn_axis_rule(size_t size, bool align_corners) {
+    const float n = (float)size;
+    if (align_corners)
+        return (axis_rule){.scale = (n - 1) / 2, .last = n - 1, .low = 0, .span = n - 1};
+    return (axis_rule){.scale = n / 2, .shift = -0.5f, .last = n - 1, .low = -0.5f, .span = n};
+}
+
+// Position i of `count` between -1 and 1, computed from the nearer end.
+static inline float ptn_base_position(size_t i, size_t count, bool align_corners) {
+    if (count <= 1) return 0;
+    const float step = 2.0f / (float)(count - 1);
+    const float p = i < count / 2 ? step * (float)i - 1 : 1 - step * (float)(count - 1 - i);
+    return align_corners ? p : p * ((float)(count - 1) / (float)count);
+}
+
+#endif

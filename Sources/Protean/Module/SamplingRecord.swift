@@ -1,0 +1,114 @@
+import Foundation
+import Synchronization
+
+/// A record of where deformable convolutions sampled.
+///
+/// ```swift
+/// let record = SamplingRecord()
+/// _ = try record.recording { try model(x) }
+/// let last = record.entries.last!
+/// for point in try last.points(row: 3, column: 4) { print(point.y, point.x) }
+/// ```
+/// Listens to ``DeformableConv2d``, ``DeformableConv2dPack`` and ``ModulatedDeformableConv2d``.
+/// Keeps the displacements of every layer that ran: memory as for these.
+public final class SamplingRecord: Sendable {
+    /// One sample of one output.
+    public struct Point: Sendable, Equatable {
+        /// Row and column of the input that a convolution would read.
+        public var regularY, regularX: Float
+        /// Row and column that were sampled; 0 is the first pixel's centre.
+        public var y, x: Float
+        /// What the sample was multiplied by, 1 without modulation.
+        public var modulation: Float
+    }
+
+    /// One application of one layer.
+    public struct Entry: Sendable {
+        /// The layer's path in the model, or its type.
+        public let path: String
+        /// `[batch, height, width, channels]` of the layer's input.
+        public let inputShape: [Int]
+        /// `[batch, height, width, channels]` of its output.
+        public let outputShape: [Int]
+        /// Kernel size, stride, padding and dilation.
+        public let geometry: Conv2dGeometry
+        /// Groups of input channels that share their displacements.
+        public let offsetGroups: Int
+        let displacements: Displacements
+    }
+
+    @TaskLocal static var current: SamplingRecord?
+
+    private let recorded = Mutex<[Entry]>([])
+
+    /// An empty record.
+    public init() {}
+
+    /// What was recorded so far, in the order in which layers finished.
+    public var entries: [Entry] { recorded.withLock { $0 } }
+
+    /// Runs `body` while layers applied in it are recorded here.
+    public func recording<R>(_ body: () throws -> R) rethrows -> R {
+        try Self.$current.withValue(self, operation: body)
+    }
+
+    func append(
+        path: String, input: Tensor, output: Tensor, _ displacements: Displacements,
+        _ geometry: Conv2dGeometry
+    ) {
+        let taps = geometry.kernelSize.height * geometry.kernelSize.width
+        let groups = (displacements.offset.shape.last ?? 0) / ((displacements.fused ? 3 : 2) * taps)
+        let entry = Entry(
+            path: path, inputShape: input.shape, outputShape: output.shape, geometry: geometry,
+            offsetGroups: groups, displacements: displacements)
+        recorded.withLock { $0.append(entry) }
+    }
+}
+
+extension SamplingRecord.Entry {
+    /// Where the taps of one output sampled, row by row.
+    ///
+    /// - Parameters:
+    ///   - row: of the output.
+    ///   - column: of the output.
+    ///   - sample: of the batch.
+    ///   - group: of the displacements.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for an output or a
+    ///   group that is not there, ``ProteanError/noValues(layer:)`` after a run without values.
+    public func points(
+        row: Int, column: Int, sample: Int = 0, group: Int = 0
+    ) throws(ProteanError) -> [SamplingRecord.Point] {
+        for (option, value, count) in [
+            ("sample", sample, outputShape[0]), ("row", row, outputShape[1]),
+            ("column", column, outputShape[2]), ("group", group, offsetGroups),
+        ] where !(0..<count).contains(value) {
+            throw .invalidOption(
+                layer: path, option: option, expected: "0..<\(count)", found: "\(value)")
+        }
+        let offsets = displacements.offset.elements, masks = displacements.mask?.elements
+        guard !displacements.offset.isShapeOnly else { throw .noValues(layer: path) }
+        let (kernel, taps) = (
+            geometry.kernelSize, geometry.kernelSize.height * geometry.kernelSize.width
+        )
+        let pads = geometry.margins(for: inputShape)
+        let top = Float(row * geometry.stride.height - pads.top)
+        let left = Float(column * geometry.stride.width - pads.left)
+        let pixel = (sample * outputShape[1] + row) * outputShape[2] + column
+        let width = (displacements.fused ? 3 : 2) * offsetGroups * taps
+        return (0..<taps).map { tap in
+            let y = top + Float(tap / kernel.width * geometry.dilation.height)
+            let x = left + Float(tap % kernel.width * geometry.dilation.width)
+            let entry = group * taps + tap, at = pixel * width + 2 * entry
+            var modulation: Float = 1
+            if displacements.fused {
+                let logit = offsets[pixel * width + 2 * offsetGroups * taps + entry]
+                modulation = 1 / (1 + exp(-logit))
+            } else if let masks {
+                modulation = masks[pixel * offsetGroups * taps + entry]
+            }
+            return SamplingRecord.Point(
+                regularY: y, regularX: x, y: y + offsets[at], x: x + offsets[at + 1],
+                modulation: modulation)
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import CProteanKernels
+
+extension Operations {
+    /// activation(conv(x) + bias) with a bias of its own for every sample, `[batch, out]`, added
+    /// while the sums are in registers. The convolution's own bias is not added.
+    static func conv2d(
+        _ x: Tensor, _ calls: Conv2dCalls, biasPerSample bias: Tensor, activation: Activation,
+        layer: String
+    ) throws(ProteanError) -> Tensor {
+        let outputs = calls.geometry.outputChannels, expected = [x.shape.first ?? 0, outputs]
+        guard bias.shape == expected else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "bias", expected: "\(expected)", found: bias.shape)
+        }
+        if x.isShapeOnly || bias.isShapeOnly {
+            return try Tensor(
+                shapeOnly: calls.geometry.plan(for: x.shape, layer: layer).outputShape)
+        }
+        let call = try calls.call(for: x.shape, settings: try Runtime.resolved(), layer: layer)
+        let y = try Tensor(uninitialized: call.output, for: layer)
+        var runtime = call.runtime, shape = call.shape
+        let epilogue = Conv2dEpilogue(activation: activation)
+        var kernelEpilogue = epilogue.kernelValue(bias: bias.storage?.base)
+        kernelEpilogue.bias_stride = outputs
+        let status = withExtendedLifetime((x, bias, call, epilogue)) {
+            ptn_conv2d(
+                &runtime, &shape, x.storage!.base, call.packed.weights, 0, &kernelEpilogue,
+                y.storage!.base)
+        }
+        try status.check(layer, bytes: call.scratchBytes)
+        return y
+    }
+}

@@ -1,0 +1,54 @@
+import Protean
+import ProteanImage
+
+/// What `protean draw offsets` runs: a model by name, or one layer of `protean apply`.
+struct OffsetSource {
+    /// The network.
+    let network: any Layer
+    /// The part of the image that the network sees, and the network's input.
+    let prepare: (Image) throws -> (window: Image, input: Tensor)
+
+    /// A layer when `options` name one, else a model; its weights may be seeded ones.
+    static func named(by options: ModelOptions) throws -> OffsetSource {
+        if let adapter = LayerCatalogue.adapters.first(where: { $0.name == options.model }) {
+            return try layer(adapter, options)
+        }
+        let model = try options.load(untrained: true)
+        guard let preprocessing = model.plugin.preprocessing else {
+            throw Failure("model '\(model.plugin.name)' does not take images")
+        }
+        return OffsetSource(network: model) { image in
+            (try preprocessing.window(of: image), try preprocessing.tensor(from: image))
+        }
+    }
+
+    /// One layer on the whole image, values from 0 to 1.
+    private static func layer(
+        _ adapter: LayerAdapter, _ options: ModelOptions
+    ) throws -> OffsetSource {
+        let configuration = try LayerConfiguration(adapter, json: options.config ?? "{}")
+        let built: BuiltLayer
+        do {
+            built = try adapter.build(configuration)
+        } catch let error as ProteanError {
+            throw configuration.renamed(error)
+        }
+        guard let layer = built.module as? any Layer else {
+            throw Failure("layer '\(adapter.name)' takes more than an image")
+        }
+        guard let weights = options.weights else {
+            throw Failure("layer '\(adapter.name)' needs --weights FILE")
+        }
+        try layer.load(Checkpoint.open(weights), keyMap: built.keyMap)
+        let isGrey = (try? configuration.int("in_channels")) == 1
+        return OffsetSource(network: layer) { image in
+            let image = isGrey ? image.grey : image.rgb
+            let plain = ImagePreprocessing(
+                resizeShorterSide: nil, interpolation: .bilinear, cropHeight: image.height,
+                cropWidth: image.width, mean: .init(repeating: 0, count: image.channels),
+                deviation: .init(repeating: 1, count: image.channels))
+            return (image, try plain.tensor(from: image))
+        }
+    }
+
+}

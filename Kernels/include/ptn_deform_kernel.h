@@ -31,14 +31,15 @@ PTN_MUST_CHECK ptn_status ptn_deform_kernel(const ptn_runtime *runtime,
 // Kernels sampled from scopes, one set for every sample: the global form.
 //
 //     kernels[n, i*k + j, f] = sample(scope[:, :, f], py, px)
-//     (py, px) = (i + (sh - k) / 2, j + (sw - k) / 2) + displacement[n, i*k + j], in 0 ... sh - 1
+//     (py, px) = (i + (sh - k) / 2, j + (sw - k) / 2) + displacement[n, i*k + j]
 //
-// Both coordinates are moved into the range of the scope's height, as the reference has it. A
-// displacement that is not a number gives NaN.
+// With `clip` both coordinates are first moved into 0 ... sh - 1, sh for both, as the reference has
+// it. A displacement that is not a number gives NaN.
 typedef struct ptn_scope_kernels_shape {
     size_t n, k;
     size_t scope_h, scope_w; // at most 2^10 each
     size_t filters;          // values of one cell
+    bool clip;
 } ptn_scope_kernels_shape;
 
 // scope: [scope_h][scope_w][filters]; displacement: [n][k * k][2]; kernels: [n][k * k][filters].

@@ -16,7 +16,10 @@ typedef struct kernels_job {
 } kernels_job;
 
 // NaN stays.
-static float within(float p, float high) { return p < 0 ? 0 : p > high ? high : p; }
+static float within(const ptn_scope_kernels_shape *s, float p) {
+    const float high = (float)(s->scope_h - 1);
+    return !s->clip ? p : p < 0 ? 0 : p > high ? high : p;
+}
 
 static void sample_block(void *context, size_t index, int thread) {
     (void)thread;
@@ -25,10 +28,10 @@ static void sample_block(void *context, size_t index, int thread) {
     const size_t row = index / j->blocks, first = index % j->blocks * BLOCK;
     const size_t tap = row % j->taps, count = ptn_min(BLOCK, s->filters - first);
     const float *moved = j->displacement + 2 * row;
-    const float high = (float)(s->scope_h - 1), origin = 0;
+    const float origin = 0;
     const float place[2] = {
-        within((float)(tap / s->k) + ((float)s->scope_h - (float)s->k) / 2 + moved[0], high),
-        within((float)(tap % s->k) + ((float)s->scope_w - (float)s->k) / 2 + moved[1], high)};
+        within(s, (float)(tap / s->k) + ((float)s->scope_h - (float)s->k) / 2 + moved[0]),
+        within(s, (float)(tap % s->k) + ((float)s->scope_w - (float)s->k) / 2 + moved[1])};
     _Alignas(64) char memory[PLAN_BYTES];
     _Static_assert(PLAN_BYTES >= 8 * PTN_CORNERS_SPARE * (sizeof(float *) + sizeof(float)),
                    "room for one entry");

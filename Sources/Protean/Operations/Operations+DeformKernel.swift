@@ -25,9 +25,10 @@ extension Operations {
     /// - Parameters:
     ///   - scope: `[height, width, filters]`.
     ///   - displacement: `[batch, kernelSize² · 2]`, (y, x) per tap.
+    ///   - clip: moves places into the scope: both coordinates into 0 … height − 1.
     /// - Returns: `[batch, kernelSize², filters]`.
     static func scopeKernels(
-        _ scope: Tensor, displacement: Tensor, kernelSize: Int, layer: String
+        _ scope: Tensor, displacement: Tensor, kernelSize: Int, clip: Bool, layer: String
     ) throws(ProteanError) -> Tensor {
         let taps = kernelSize * kernelSize
         guard displacement.rank == 2, displacement.shape[1] == 2 * taps else {
@@ -40,6 +41,7 @@ extension Operations {
         (shape.scope_h, shape.scope_w, shape.filters) = (
             scope.shape[0], scope.shape[1], scope.shape[2]
         )
+        shape.clip = clip
         let output = [displacement.shape[0], taps, scope.shape[2]]
         return try filling(output, for: layer, from: [displacement, scope]) { runtime, inputs, y in
             ptn_scope_kernels(runtime, &shape, inputs[0], inputs[1], y)

@@ -2,7 +2,7 @@ import Protean
 
 /// Layers that sample their kernels.
 enum DeformableKernelAdapters {
-    static let all = [local, global]
+    static let all = [local, global, displaced]
 
     private static let local = LayerAdapter(
         "DeformableKernelConv2d", reference: "hangg7 LocalDeformKernel2d",
@@ -68,5 +68,35 @@ enum DeformableKernelAdapters {
                 kernelSize: configuration.int("kernel_size"), stride: configuration.int("stride"),
                 padding: configuration.int("padding"), dilation: configuration.int("dilation"),
                 groups: configuration.int("groups")))
+    }
+
+    private static let displaced = LayerAdapter(
+        "DisplacedDeformableKernelConv2d", reference: "hangg7 DeformKernelConv2d",
+        keys: [
+            .required("weight_shape", "[sh, sw] of the scope"),
+            .required("in_planes", "channels C"),
+            .required("out_planes", "the same"),
+            .optional("kernel_size", 1, "k"),
+            .optional("stride", 1, "s"),
+            .optional("padding", 0, "p"),
+            .optional("dilation", 1, "d"),
+            .required("groups", "the same: depthwise only"),
+        ],
+        weights: [
+            .init("offset_conv.weight", "[2 * k * k, C, k, k]"),
+            .init("offset_conv.bias", "[2 * k * k]"),
+            .init("inner_conv.weight", "[C, 1, sh, sw]"),
+        ],
+        outputs: [.init("y", "[B, C, H', W']")]
+    ) { configuration in
+        let channels = try configuration.int("in_planes")
+        for key in ["out_planes", "groups"] where try configuration.int(key) != channels {
+            throw configuration.refusal(key, "\(channels), as in_planes")
+        }
+        return BuiltLayer(
+            try DisplacedDeformableKernelConv2d(
+                channels: channels, scope: configuration.size("weight_shape"),
+                kernelSize: configuration.int("kernel_size"), stride: configuration.int("stride"),
+                padding: configuration.int("padding"), dilation: configuration.int("dilation")))
     }
 }

@@ -10,7 +10,7 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torchvision.ops import roi_align
+from torchvision.ops import deform_conv2d, roi_align
 
 from apply import OUT, save
 
@@ -50,6 +50,38 @@ def global_deformable_kernels():
         out_planes=9, kernel_size=3, stride=2, padding=2, dilation=2, groups=3)
     add("global_deformable_kernel_depthwise", (2, 17, 5, 6), weight_shape=[3, 5], in_planes=17,
         out_planes=17, kernel_size=3, padding=1, groups=17)
+
+
+class DisplacedDeformKernel(nn.Module):
+    """hangg7's layer that displaces the input, on torchvision's operator."""
+
+    def __init__(self, weight_shape, in_planes, out_planes, kernel_size=1, stride=1, padding=0,
+                 dilation=1, groups=1):
+        super().__init__()
+        self.k, self.scope, self.options = kernel_size, weight_shape, (stride, padding, dilation)
+        self.offset_conv = nn.Conv2d(in_planes, 2 * kernel_size ** 2, kernel_size, *self.options)
+        self.inner_conv = nn.Conv2d(in_planes, in_planes, weight_shape, groups=in_planes,
+                                    bias=False)
+
+    def forward(self, x):
+        near = [(1 - (torch.arange(self.k)[:, None] + (size - self.k) / 2
+                      - torch.arange(size)).abs()).clamp(min=0) for size in self.scope]
+        kernel = torch.einsum("ir,js,ocrs->ocij", *near, self.inner_conv.weight)
+        # In double: displacements of many pixels cost digits.
+        offset = self.offset_conv.double()(x.double()) * self.options[2]
+        self.offset_conv.float()
+        return deform_conv2d(x.double(), offset, kernel.double(), None, *self.options).float()
+
+
+def displaced_deformable_kernels():
+    def add(case, shape, **config):
+        config = {key: shape[1] for key in ("in_planes", "out_planes", "groups")} | config
+        save(case, "DisplacedDeformableKernelConv2d", config, DisplacedDeformKernel(**config),
+             {"x": torch.randn(shape)})
+
+    add("displaced_deformable_kernel", (2, 6, 6, 5), weight_shape=[4, 4], kernel_size=3, padding=1)
+    add("displaced_deformable_kernel_options", (1, 5, 9, 8), weight_shape=[2, 5], kernel_size=3,
+        stride=2, padding=2, dilation=2)
 
 
 class ActiveConv(nn.Module):
@@ -208,3 +240,4 @@ if __name__ == "__main__":
     active()
     adaptively_connected()
     deform_roi_pool()
+    displaced_deformable_kernels()

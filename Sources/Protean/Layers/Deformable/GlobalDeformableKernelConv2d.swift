@@ -87,7 +87,8 @@ public final class GlobalDeformableKernelConv2d: Layer, PredictsPositions {
                 () throws(ProteanError) in try cellsFirst()
             }
             let kernels = try Operations.scopeKernels(
-                cells, displacement: moved, kernelSize: geometry.kernelSize.width, layer: place)
+                cells, displacement: moved, kernelSize: geometry.kernelSize.width, clip: true,
+                layer: place)
             let filters = try Operations.permute(kernels, [0, 2, 1])
             return try Operations.conv2d(
                 x, filtersPerSample: filters.reshaped(to: [x.shape[0]] + geometry.weightShape),

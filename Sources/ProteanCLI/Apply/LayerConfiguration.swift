@@ -185,6 +185,11 @@ struct LayerConfiguration {
         "experts": ["num_experts"],
         "offsetGroups": ["deform_groups"],
         "groups": ["group"],
+        "classes": ["num_classes"],
+        "hiddenChannels": ["fc_dim"],
+        "hiddenLayers": ["num_fc"],
+        "steps": ["subdivision_steps"],
+        "points": ["subdivision_num_points"],
     ]
 
     private static func snakeCase(_ name: String) -> String {

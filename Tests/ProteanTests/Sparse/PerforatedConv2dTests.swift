@@ -121,6 +121,9 @@ import Testing
             #expect(throws: ProteanError.self) { try layer(.grid(rate: rate)) }
         }
         #expect(throws: ProteanError.self) { try layer(.given(Tensor(zeros: [1, 4, 4]))) }
+        #expect(throws: ProteanError.self) {
+            try layer(.poolingStructure(rate: 1, window: PoolWindow(kernelSize: Size2d(.max))))
+        }
         #expect(throws: ProteanError.self) { try layer(.given(Tensor(shapeOnly: [4, 4]))) }
         let empty = try layer(.given(Tensor(zeros: [4, 5])))
         #expect(throws: ProteanError.self) { try empty(Tensor(zeros: [1, 4, 5, 1])) }

@@ -248,6 +248,7 @@ private struct PointReference {
         try refused("x", [2, 6, 7, 5], coarse.shape)
         for body in [
             { try PointRefine(inputChannels: 0, classes: 1) },
+            { try PointRefine(inputChannels: .max, classes: .max) },
             { try PointRefine(inputChannels: 1, classes: 1, steps: -1) },
             { try PointRefine(inputChannels: 1, classes: 1, points: -1) },
         ] {

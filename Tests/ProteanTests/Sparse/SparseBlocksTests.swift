@@ -295,6 +295,12 @@ import Testing
         #expect(throws: ProteanError.self) {
             try SparseBlocksConv(conv(2), blockSize: 7).grid(for: x)
         }
+        #expect(throws: ProteanError.self) {
+            try SparseBlocksConv(conv(), blockSize: 6, stride: Size2d(.max)).grid(for: x)
+        }
+        #expect(throws: ProteanError.self) {
+            try SparseBlocksConv(conv(), blockSize: 6, padding: .symmetric(.max)).grid(for: x)
+        }
         let layer = try SparseBlocksConv(conv(), blockSize: 6)
         let mask = try MaskPattern.all.plan(batch: 1, size: 9)
         #expect(throws: ProteanError.self) {

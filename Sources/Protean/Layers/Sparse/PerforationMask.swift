@@ -25,6 +25,12 @@ public enum PerforationMask: Sendable {
         case .poolingStructure(let share, let window):
             rate = share
             try window.check(layer: Self.layer)
+            let sizes = [window.kernelSize, window.stride, window.dilation]
+            guard sizes.allSatisfy({ max($0.height, $0.width) <= 4096 }) else {
+                throw .invalidOption(
+                    layer: Self.layer, option: "window", expected: "sizes of at most 4096",
+                    found: "\(window)")
+            }
         case .impact(let share, let scores):
             rate = share
             try Self.check(scores, "scores")

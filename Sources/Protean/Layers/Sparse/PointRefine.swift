@@ -51,9 +51,10 @@ public final class PointRefine: Module {
             ("inputChannels", inputChannels), ("classes", classes),
             ("hiddenChannels", hiddenChannels),
         ]
-        for (option, value) in positive where value < 1 {
+        for (option, value) in positive where value < 1 || value >= 1 << 31 {
             throw .invalidOption(
-                layer: "PointRefine", option: option, expected: "at least 1", found: "\(value)")
+                layer: "PointRefine", option: option, expected: "at least 1 and below 2³¹",
+                found: "\(value)")
         }
         let counts = [("hiddenLayers", hiddenLayers), ("steps", steps), ("points", points)]
         for (option, value) in counts where value < 0 {

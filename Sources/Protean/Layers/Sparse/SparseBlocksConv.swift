@@ -177,12 +177,19 @@ private struct SparseTiles {
         if case .explicit(let top, let bottom, let left, let right) = layer.padding {
             pads = (top, bottom, left, right)
         }
-        padded = [x[0], x[1] + pads.top + pads.bottom, x[2] + pads.left + pads.right, x[3]]
+        padded = [
+            x[0], try Self.sum(x[1], pads.top, pads.bottom, layer),
+            try Self.sum(x[2], pads.left, pads.right, layer), x[3],
+        ]
         outputShape = try Self.silently(layer.body, padded)
         let (block, stride) = (layer.blockSize, layer.stride)
         let tile = try Self.size(layer.body, block, x[3])
-        let step = Size2d(height: tile.height * stride.height, width: tile.width * stride.width)
-        let larger = Size2d(height: block.height + step.height, width: block.width + step.width)
+        let step = Size2d(
+            height: try Self.product(tile.height, stride.height, layer),
+            width: try Self.product(tile.width, stride.width, layer))
+        let larger = Size2d(
+            height: try Self.sum(block.height, step.height, 0, layer),
+            width: try Self.sum(block.width, step.width, 0, layer))
         let two = try Self.size(layer.body, larger, x[3])
         guard two == Size2d(height: 2 * tile.height, width: 2 * tile.width) else {
             throw .invalidOption(
@@ -198,6 +205,23 @@ private struct SparseTiles {
             blockSize: block, step: step, offset: Size2d(height: pads.top, width: pads.left),
             count: count)
         output = try BlockGrid(blockSize: tile, count: count)
+    }
+
+    private static func sum(
+        _ a: Int, _ b: Int, _ c: Int, _ layer: SparseBlocksConv
+    ) throws(ProteanError) -> Int {
+        let (front, early) = a.addingReportingOverflow(b)
+        let (all, late) = front.addingReportingOverflow(c)
+        guard !early, !late else { throw .sizeOverflow(layer: layer.place, what: "a tile") }
+        return all
+    }
+
+    private static func product(
+        _ a: Int, _ b: Int, _ layer: SparseBlocksConv
+    ) throws(ProteanError) -> Int {
+        let (product, overflow) = a.multipliedReportingOverflow(by: b)
+        guard !overflow else { throw .sizeOverflow(layer: layer.place, what: "a tile") }
+        return product
     }
 
     /// The dense body on the padded map, and what the stack of tiles took.

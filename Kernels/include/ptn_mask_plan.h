@@ -68,10 +68,27 @@ PTN_MUST_CHECK ptn_status ptn_mask_plan_dilate(const ptn_runtime *runtime,
                                                const ptn_conv2d_shape *shape,
                                                ptn_mask_plan **inputs);
 
+// The other way: the outputs that read an active input pixel. `inputs` is of shape's input size, the
+// result of its output size.
+PTN_MUST_CHECK ptn_status ptn_mask_plan_affected(const ptn_runtime *runtime,
+                                                 const ptn_mask_plan *inputs,
+                                                 const ptn_conv2d_shape *shape,
+                                                 ptn_mask_plan **outputs);
+
 // Pixels that are active in `a` and not in `b`, two plans of one size.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_subtract(const ptn_runtime *runtime,
                                                  const ptn_mask_plan *a, const ptn_mask_plan *b,
                                                  ptn_mask_plan **difference);
+// Pixels that are active in both.
+PTN_MUST_CHECK ptn_status ptn_mask_plan_intersect(const ptn_runtime *runtime,
+                                                  const ptn_mask_plan *a, const ptn_mask_plan *b,
+                                                  ptn_mask_plan **both);
+// Pixels that are active in one of the two or in both.
+PTN_MUST_CHECK ptn_status ptn_mask_plan_unite(const ptn_runtime *runtime, const ptn_mask_plan *a,
+                                              const ptn_mask_plan *b, ptn_mask_plan **either);
+// Pixels that are not active.
+PTN_MUST_CHECK ptn_status ptn_mask_plan_invert(const ptn_runtime *runtime, const ptn_mask_plan *plan,
+                                               ptn_mask_plan **inverse);
 
 // Gives the memory back; NULL is allowed.
 void ptn_mask_plan_destroy(ptn_mask_plan *plan);

@@ -88,22 +88,117 @@ ptn_status ptn_mask_plan_dilate(const ptn_runtime *runtime, const ptn_mask_plan 
     return status;
 }
 
-ptn_status ptn_mask_plan_subtract(const ptn_runtime *runtime, const ptn_mask_plan *a,
-                                  const ptn_mask_plan *b, ptn_mask_plan **difference) {
-    *difference = NULL;
+// Output pixels of one row that read a pixel of `from`, the union of the input rows that it reads.
+static void affected_row(const ptn_conv2d_shape *s, const uint64_t *from, size_t words,
+                         uint64_t *to, size_t out_w) {
+    const size_t to_words = ptn_mask_words(out_w);
+    for (size_t j = 0; j < s->kw; j++) {
+        const ptrdiff_t by = (ptrdiff_t)s->pad_left - (ptrdiff_t)(j * s->dilation_w);
+        if (s->stride_w == 1) {
+            or_shifted(from, words, by, to, to_words);
+            continue;
+        }
+        for (size_t i = 0; i < words; i++)
+            for (uint64_t rest = from[i]; rest; rest &= rest - 1) {
+                const ptrdiff_t at = (ptrdiff_t)(64 * i + (size_t)__builtin_ctzll(rest)) + by;
+                const size_t x = at < 0 ? out_w : (size_t)at / s->stride_w;
+                if (x < out_w && (size_t)at % s->stride_w == 0) to[x / 64] |= (uint64_t)1 << x % 64;
+            }
+    }
+    to[to_words - 1] &= ptn_mask_valid((to_words - 1) * 64, out_w);
+}
+
+static void affected_image(const ptn_conv2d_shape *s, const ptn_mask_view *v,
+                           const uint64_t *image, uint64_t *row, ptn_mask_plan *outputs,
+                           uint64_t *to) {
+    for (size_t oy = 0; oy < outputs->view.h; oy++) {
+        memset(row, 0, v->words * sizeof *row);
+        for (size_t i = 0; i < s->kh; i++) {
+            const size_t position = oy * s->stride_h + i * s->dilation_h;
+            if (position < s->pad_top || position - s->pad_top >= v->h) continue;
+            const uint64_t *from = image + (position - s->pad_top) * v->words;
+            for (size_t x = 0; x < v->words; x++) row[x] |= from[x];
+        }
+        uint64_t *bits = to + oy * outputs->view.words;
+        memset(bits, 0, outputs->view.words * sizeof *bits);
+        affected_row(s, row, v->words, bits, outputs->view.w);
+    }
+}
+
+ptn_status ptn_mask_plan_affected(const ptn_runtime *runtime, const ptn_mask_plan *inputs,
+                                  const ptn_conv2d_shape *shape, ptn_mask_plan **outputs) {
+    *outputs = NULL;
+    const ptn_mask_view *v = &inputs->view;
+    ptn_conv2d_shape s = *shape;
+    s.n = v->n;
+    s.choice = PTN_CONV2D_FORCE_DIRECT;
+    ptn_conv2d_plan plan;
+    ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
+    if (status != PTN_OK) return status;
+    if (s.h != v->h || s.w != v->w || s.h == 0 || s.w == 0) return PTN_BAD_ARGUMENT;
+    ptn_mask_plan *p = ptn_mask_plan_allocate(runtime->isa, s.n, plan.out_h, plan.out_w, &status);
+    if (!p) return status;
+    uint64_t *row = ptn_scratch_acquire(v->words * sizeof *row);
+    status = row ? PTN_OK : PTN_OUT_OF_MEMORY;
+    for (size_t n = 0; row && n < s.n; n++)
+        affected_image(&s, v, v->bits + n * v->h * v->words, row, p,
+                       p->bits + n * p->view.h * p->view.words);
+    ptn_scratch_release(row);
+    if (status == PTN_OK) status = ptn_mask_plan_finish(p);
+    if (status == PTN_OK)
+        *outputs = p;
+    else
+        ptn_mask_plan_destroy(p);
+    return status;
+}
+
+typedef enum set_operation { SUBTRACT, INTERSECT, UNITE, INVERT } set_operation;
+
+static ptn_status combine(const ptn_runtime *runtime, const ptn_mask_plan *a,
+                          const ptn_mask_plan *b, set_operation operation, ptn_mask_plan **plan) {
+    *plan = NULL;
     if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
     const ptn_mask_view *v = &a->view, *o = &b->view;
     if (v->n != o->n || v->h != o->h || v->w != o->w) return PTN_BAD_ARGUMENT;
     ptn_status status;
     ptn_mask_plan *p = ptn_mask_plan_allocate(runtime->isa, v->n, v->h, v->w, &status);
     if (!p) return status;
-    for (size_t i = 0; i < v->n * v->h * v->words; i++) p->bits[i] = v->bits[i] & ~o->bits[i];
+    const size_t words = v->n * v->h * v->words;
+    if (operation == INVERT)
+        for (size_t i = 0; i < words; i++)
+            p->bits[i] = ~v->bits[i] & ptn_mask_valid(i % v->words * 64, v->w);
+    else if (operation == SUBTRACT)
+        for (size_t i = 0; i < words; i++) p->bits[i] = v->bits[i] & ~o->bits[i];
+    else if (operation == INTERSECT)
+        for (size_t i = 0; i < words; i++) p->bits[i] = v->bits[i] & o->bits[i];
+    else
+        for (size_t i = 0; i < words; i++) p->bits[i] = v->bits[i] | o->bits[i];
     status = ptn_mask_plan_finish(p);
     if (status == PTN_OK)
-        *difference = p;
+        *plan = p;
     else
         ptn_mask_plan_destroy(p);
     return status;
+}
+
+ptn_status ptn_mask_plan_subtract(const ptn_runtime *runtime, const ptn_mask_plan *a,
+                                  const ptn_mask_plan *b, ptn_mask_plan **difference) {
+    return combine(runtime, a, b, SUBTRACT, difference);
+}
+
+ptn_status ptn_mask_plan_intersect(const ptn_runtime *runtime, const ptn_mask_plan *a,
+                                   const ptn_mask_plan *b, ptn_mask_plan **both) {
+    return combine(runtime, a, b, INTERSECT, both);
+}
+
+ptn_status ptn_mask_plan_unite(const ptn_runtime *runtime, const ptn_mask_plan *a,
+                               const ptn_mask_plan *b, ptn_mask_plan **either) {
+    return combine(runtime, a, b, UNITE, either);
+}
+
+ptn_status ptn_mask_plan_invert(const ptn_runtime *runtime, const ptn_mask_plan *plan,
+                                ptn_mask_plan **inverse) {
+    return combine(runtime, plan, plan, INVERT, inverse);
 }
 
 // Whether any of the bits [x, x + n) is set.

@@ -49,6 +49,19 @@ public final class Trace: Sendable {
     func append(_ event: Event) { recorded.withLock { $0.append(event) } }
 }
 
+extension Trace {
+    /// Runs `body` unrecorded, for layers that report the whole by themselves.
+    static func pausing<R>(
+        _ body: () throws(ProteanError) -> R
+    ) throws(ProteanError) -> R {
+        guard current != nil else { return try body() }
+        let outcome = $current.withValue(nil) {
+            Result { () throws(ProteanError) in try body() }
+        }
+        return try outcome.get()
+    }
+}
+
 /// Runs one layer and records it when somebody listens. Every leaf layer's call goes through here.
 ///
 /// `cost` is evaluated only when a trace is active.

@@ -14,11 +14,12 @@ extension Operations {
         }
     }
 
-    /// `map` with its active pixels replaced by `rows`, `[active pixels, channels]`.
+    /// `map` with its active pixels replaced by `rows`, `[active pixels, channels]`; in place where
+    /// nobody else holds the map.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     public static func scatter(
-        _ rows: Tensor, at mask: MaskPlan, into map: Tensor
+        _ rows: Tensor, at mask: MaskPlan, into map: consuming Tensor
     ) throws(ProteanError) -> Tensor {
         let channels = try channels(of: map, at: mask, "scatter")
         guard rows.shape == [mask.count, channels] else {

@@ -30,7 +30,7 @@ public final class MaskPlan: @unchecked Sendable {
 
     let kernelPlan: OpaquePointer
 
-    private init(adopting plan: OpaquePointer) {
+    init(adopting plan: OpaquePointer) {
         kernelPlan = plan
         let view = ptn_mask_plan_view(plan)
         batch = Int(view.n)
@@ -135,7 +135,7 @@ public final class MaskPlan: @unchecked Sendable {
         return try creating { ptn_mask_plan_create($0, &source, $1) }
     }
 
-    private static func creating(
+    static func creating(
         _ kernel: (UnsafePointer<ptn_runtime>, UnsafeMutablePointer<OpaquePointer?>) -> ptn_status
     ) throws(ProteanError) -> OpaquePointer {
         var runtime = try Runtime.current()
@@ -169,10 +169,52 @@ extension MaskPlan {
         return try derive { ptn_mask_plan_dilate($0, kernelPlan, &shape, $1) }
     }
 
+    /// The output pixels of a convolution that read an active pixel of this plan: what changes when
+    /// these inputs do.
+    ///
+    /// - Throws: ``ProteanError`` when the convolution has no output for this plan's size.
+    public func affected(by geometry: Conv2dGeometry) throws(ProteanError) -> MaskPlan {
+        var shape = try geometry.kernelShape(
+            for: [batch, size.height, size.width, geometry.inputChannels], layer: "MaskPlan")
+        _ = try geometry.kernelPlan(shape, layer: "MaskPlan")
+        return try derive { ptn_mask_plan_affected($0, kernelPlan, &shape, $1) }
+    }
+
     /// The pixels that are active here and not in `other`, such as those that a frame switched off.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the sizes differ.
     public func subtracting(_ other: MaskPlan) throws(ProteanError) -> MaskPlan {
+        try combined(other) { ptn_mask_plan_subtract($0, $1, $2, $3) }
+    }
+
+    /// The pixels that are active here and in `other`.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the sizes differ.
+    public func intersection(_ other: MaskPlan) throws(ProteanError) -> MaskPlan {
+        try combined(other) { ptn_mask_plan_intersect($0, $1, $2, $3) }
+    }
+
+    /// The pixels that are active here, in `other` or in both.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the sizes differ.
+    public func union(_ other: MaskPlan) throws(ProteanError) -> MaskPlan {
+        try combined(other) { ptn_mask_plan_unite($0, $1, $2, $3) }
+    }
+
+    /// The pixels that are not active here.
+    ///
+    /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
+    public func inverted() throws(ProteanError) -> MaskPlan {
+        try derive { ptn_mask_plan_invert($0, kernelPlan, $1) }
+    }
+
+    private func combined(
+        _ other: MaskPlan,
+        _ kernel: (
+            UnsafePointer<ptn_runtime>, OpaquePointer, OpaquePointer,
+            UnsafeMutablePointer<OpaquePointer?>
+        ) -> ptn_status
+    ) throws(ProteanError) -> MaskPlan {
         guard other.batch == batch, other.size == size else {
             throw .shapeMismatch(
                 layer: "MaskPlan", tensor: "other",
@@ -180,7 +222,7 @@ extension MaskPlan {
                 found: [other.batch, other.size.height, other.size.width])
         }
         return try withExtendedLifetime(other) { () throws(ProteanError) in
-            try derive { ptn_mask_plan_subtract($0, kernelPlan, other.kernelPlan, $1) }
+            try derive { kernel($0, kernelPlan, other.kernelPlan, $1) }
         }
     }
 

@@ -192,6 +192,11 @@ struct LayerConfiguration {
         "positionGroups": ["position_group"],
         "stride": ["strides"],
         "map": ["size"],
+        "classes": ["num_classes"],
+        "hiddenChannels": ["fc_dim"],
+        "hiddenLayers": ["num_fc"],
+        "steps": ["subdivision_steps"],
+        "points": ["subdivision_num_points"],
     ]
 
     private static func snakeCase(_ name: String) -> String {

@@ -2,7 +2,7 @@ import Protean
 
 /// Layers that compute at the active pixels of a mask.
 enum SparseAdapters {
-    static let all = [maskedConv2d, submanifoldConv2d, dynConvBottleneck]
+    static let all = [maskedConv2d, submanifoldConv2d, dynConvBottleneck, pointRefine]
 
     private static let mask = LayerAdapter.TensorDescription(
         "mask", "[B, 1, H', W'], not 0: active")

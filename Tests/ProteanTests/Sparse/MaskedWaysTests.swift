@@ -135,4 +135,14 @@ import Testing
             try Operations.gather(map, at: try MaskPattern.all.plan(batch: 1, size: 7))
         }
     }
+
+    @Test func anEmptyMaskComputesNothing() throws {
+        let layer = try MaskedConv2d(
+            inputChannels: 3, outputChannels: 4, kernelSize: 3, padding: 1)
+        let mask = try MaskPattern.none.plan(batch: 1, size: Size2d(height: 6, width: 5))
+        #expect(try layer.plan(for: [1, 6, 5, 3], mask: mask).way == .pixels)
+        let trace = Trace()
+        _ = try trace.recording { try layer(try .random([1, 6, 5, 3]), mask: mask) }
+        #expect(trace.totalCost.executedMultiplyAdds == 0)
+    }
 }

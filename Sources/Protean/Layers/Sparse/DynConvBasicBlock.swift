@@ -26,28 +26,13 @@ public final class DynConvBasicBlock: Layer {
         inputChannels: Int, planes: Int, stride: Int = 1, downsample: Bool = false,
         seed: UInt64 = 0
     ) throws(ProteanError) {
-        try DynConvSteps.check("DynConvBasicBlock", inputChannels, planes, stride, downsample)
-        let conv1 = try Conv2d(
-            inputChannels: inputChannels, outputChannels: planes, kernelSize: 3,
-            stride: Size2d(stride), padding: 1, bias: false, seed: seed)
-        let conv2 = try Conv2d(
-            inputChannels: planes, outputChannels: planes, kernelSize: 3, padding: 1, bias: false,
-            seed: seed &+ 1)
-        let norms = [try BatchNorm2d(channels: planes), try BatchNorm2d(channels: planes)]
-        let shortcut =
-            downsample ? try DynConvSteps.shortcut(inputChannels, planes, stride, seed) : nil
+        let residual = try MaskedResidual.basic(
+            "DynConvBasicBlock", inputChannels: inputChannels, planes: planes, stride: stride,
+            downsample: downsample, seed: seed)
         masker = try DynConvMaskUnit(
             channels: inputChannels, stride: Size2d(stride), seed: seed &+ 3)
-        submodules =
-            [
-                NamedModule("conv1", conv1), NamedModule("bn1", norms[0]),
-                NamedModule("conv2", conv2), NamedModule("bn2", norms[1]),
-            ] + (shortcut.map { [NamedModule("downsample", $0)] } ?? [])
-            + [NamedModule("masker", masker)]
-        steps = DynConvSteps(
-            before: [try FusedMaskedConv2d(conv1, norms[0], .relu)],
-            spatial: try FusedMaskedConv2d(conv2, norms[1], .relu), last: nil, shortcut: shortcut,
-            activation: .relu)
+        submodules = residual.parts + [NamedModule("masker", masker)]
+        steps = residual.steps
     }
 
     /// The block's result.

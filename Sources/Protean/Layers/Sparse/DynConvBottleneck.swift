@@ -36,46 +36,14 @@ public final class DynConvBottleneck: Layer {
         inputChannels: Int, planes: Int, stride: Int = 1, downsample: Bool = false,
         groups: Int = 1, baseWidth: Int = 64, dilation: Int = 1, seed: UInt64 = 0
     ) throws(ProteanError) {
-        let outputs = planes.multipliedReportingOverflow(by: 4)
-        guard planes >= 1, !outputs.overflow else {
-            throw .invalidOption(
-                layer: "DynConvBottleneck", option: "planes", expected: "at least 1",
-                found: "\(planes)")
-        }
-        try DynConvSteps.check(
-            "DynConvBottleneck", inputChannels, outputs.partialValue, stride, downsample)
-        let width = Int(Double(planes) * (Double(baseWidth) / 64)) * groups
-        let conv1 = try Conv2d(
-            inputChannels: inputChannels, outputChannels: width, kernelSize: 1, bias: false,
+        let residual = try MaskedResidual.bottleneck(
+            "DynConvBottleneck", inputChannels: inputChannels, planes: planes, stride: stride,
+            downsample: downsample, groups: groups, baseWidth: baseWidth, dilation: dilation,
             seed: seed)
-        let conv2 = try Conv2d(
-            inputChannels: width, outputChannels: width, kernelSize: 3, stride: Size2d(stride),
-            padding: .symmetric(dilation), dilation: Size2d(dilation), groups: groups, bias: false,
-            seed: seed &+ 1)
-        let conv3 = try Conv2d(
-            inputChannels: width, outputChannels: outputs.partialValue, kernelSize: 1, bias: false,
-            seed: seed &+ 2)
-        let norms = [
-            try BatchNorm2d(channels: width), try BatchNorm2d(channels: width),
-            try BatchNorm2d(channels: outputs.partialValue),
-        ]
-        let shortcut =
-            downsample
-            ? try DynConvSteps.shortcut(inputChannels, outputs.partialValue, stride, seed) : nil
         masker = try DynConvMaskUnit(
             channels: inputChannels, stride: Size2d(stride), seed: seed &+ 3)
-        submodules =
-            [
-                NamedModule("conv1", conv1), NamedModule("bn1", norms[0]),
-                NamedModule("conv2", conv2), NamedModule("bn2", norms[1]),
-                NamedModule("conv3", conv3), NamedModule("bn3", norms[2]),
-            ] + (shortcut.map { [NamedModule("downsample", $0)] } ?? [])
-            + [NamedModule("masker", masker)]
-        steps = DynConvSteps(
-            before: [try FusedMaskedConv2d(conv1, norms[0], .relu)],
-            spatial: try FusedMaskedConv2d(conv2, norms[1], .relu),
-            last: try FusedMaskedConv2d(conv3, norms[2], .relu), shortcut: shortcut,
-            activation: .relu)
+        submodules = residual.parts + [NamedModule("masker", masker)]
+        steps = residual.steps
     }
 
     /// The block's result.

@@ -61,6 +61,13 @@ struct DynConvSteps: Sendable {
         return y
     }
 
+    /// activation(shortcut(x) + residual(x)) at all pixels, by the dense convolutions.
+    func runDense(_ x: Tensor) throws(ProteanError) -> Tensor {
+        var y = x
+        for conv in before + (last == nil ? [] : [spatial]) { y = try conv.dense(y) }
+        return try final.dense(y, residual: try shortcut?(x) ?? x)
+    }
+
     /// The same in place, where the shortcut and the activation leave `x` as it is.
     func update(
         _ x: inout Tensor, mask: MaskPlan, layer: String

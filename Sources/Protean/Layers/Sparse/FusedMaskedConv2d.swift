@@ -46,6 +46,9 @@ public final class FusedMaskedConv2d: Sendable {
         }
     }
 
+    /// Grows whenever a parameter changes.
+    var version: Int { calls.version }
+
     /// How the active outputs of `mask` would be computed from an input of shape
     /// `[batch, height, width, channels]`, a dense map unless `input` says otherwise. `rewritesAll`
     /// says whether the result is a new map, whose inactive pixels are written too.
@@ -63,7 +66,10 @@ public final class FusedMaskedConv2d: Sendable {
             }
             return MaskedConv2dPlan(way: .pixels, estimatedCycles: [:])
         }
-        if algorithm == .direct { return MaskedConv2dPlan(way: .pixels, estimatedCycles: [:]) }
+        // Nothing to compute has no estimate either: zero cycles mean that a way does not apply.
+        if algorithm == .direct || (algorithm == .automatic && mask.count == 0) {
+            return MaskedConv2dPlan(way: .pixels, estimatedCycles: [:])
+        }
         if algorithm == .dense { return MaskedConv2dPlan(way: .dense, estimatedCycles: [:]) }
         let exactness = try Runtime.exactness()
         let exact = algorithm == .automatic && exactness == .direct
@@ -104,6 +110,13 @@ public final class FusedMaskedConv2d: Sendable {
             }
             return try Operations.replacingInactive(y, of: mask, by: base)
         }
+    }
+
+    /// activation(norm(conv(x)) + residual) at all pixels, as ``FusedConv2d`` computes it.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    func dense(_ x: Tensor, residual: Tensor? = nil) throws(ProteanError) -> Tensor {
+        try conv.run(x, calls: calls, epilogue: epilogue(residual))
     }
 
     /// Compact rows `[active pixels, channels]` in the mask's order.

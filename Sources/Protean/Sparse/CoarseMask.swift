@@ -1,0 +1,53 @@
+import CProteanKernels
+
+/// Masks that are decided on a coarse grid.
+enum CoarseMask {
+    /// ⌈input / stride⌉ per axis: the output of a convolution with kernel size 3 and padding 1.
+    static func output(of input: Size2d, stride: Int) -> Size2d {
+        Size2d(height: (input.height - 1) / stride + 1, width: (input.width - 1) / stride + 1)
+    }
+
+    /// Each pixel takes the mask of the cell in which it lies, `torch`'s nearest interpolation.
+    static func resized(_ mask: MaskPlan, to size: Size2d) throws(ProteanError) -> MaskPlan {
+        if mask.size == size { return mask }
+        return try MaskPlan(try Operations.resize(mask.mask(), to: size, mode: .nearest))
+    }
+
+    static func checkMap(_ x: Tensor, _ channels: Int, layer: String) throws(ProteanError) {
+        guard x.rank == 4, x.shape[3] == channels, x.shape[1] > 0, x.shape[2] > 0 else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "x", expected: "[batch, height, width, \(channels)]",
+                found: x.shape)
+        }
+        guard !x.isShapeOnly else { throw .noValues(layer: layer) }
+    }
+
+    static func check(_ option: String, _ value: Int, layer: String) throws(ProteanError) {
+        guard value >= 1 else {
+            throw .invalidOption(
+                layer: layer, option: option, expected: "at least 1", found: "\(value)")
+        }
+    }
+}
+
+extension MaskPlan {
+    /// The plan of the pixels of a map `[batch, height, width, 2]` whose first number is at least the
+    /// second; NaN is not.
+    ///
+    /// - Throws: ``ProteanError`` when the shape is another, values are missing, there are 2³¹ pixels
+    ///   or more, or memory is short.
+    public convenience init(firstWins pairs: Tensor) throws(ProteanError) {
+        guard pairs.rank == 4, pairs.shape[3] == 2 else {
+            throw .shapeMismatch(
+                layer: "MaskPlan", tensor: "pairs", expected: "[batch, height, width, 2]",
+                found: pairs.shape)
+        }
+        guard let storage = pairs.storage else { throw .noValues(layer: "MaskPlan") }
+        let shape = pairs.shape
+        let plan = try Self.creating {
+            ptn_mask_plan_first_wins($0, shape[0], shape[1], shape[2], storage.base, $1)
+        }
+        withExtendedLifetime(storage) {}
+        self.init(adopting: plan)
+    }
+}

@@ -15,7 +15,7 @@ struct DrawOffsetsCommand: ParsableCommand {
             scaled to the image.
 
             Examples:
-              protean draw offsets resnet50_dcn --weights w.pth --image cat.jpg --output cat.png
+              protean draw offsets protean_deformable --image shoe.png --output offsets.png
               protean draw offsets resnet50_dcn --image cat.jpg --list
               protean draw offsets resnet50_dcn --weights w.pth --image cat.jpg \
                 --layer layer3.5.conv2 --at 4,9 --at 10,2 --output cat.png

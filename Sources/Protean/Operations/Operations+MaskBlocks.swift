@@ -28,6 +28,16 @@ extension Operations {
     public static func scatterBlocks(
         _ stack: Tensor, _ blocks: SparseBlocks, into map: consuming Tensor, adding: Bool = false
     ) throws(ProteanError) -> Tensor {
+        var result = map
+        try updateBlocks(of: &result, with: stack, blocks, adding: adding)
+        return result
+    }
+
+    /// As ``scatterBlocks(_:_:into:adding:)`` in place; `map` keeps its shape only when one of the two
+    /// carries no values.
+    static func updateBlocks(
+        of map: inout Tensor, with stack: Tensor, _ blocks: SparseBlocks, adding: Bool
+    ) throws(ProteanError) {
         let channels = try channels(of: map, blocks, "scatterBlocks")
         let shape = [
             blocks.count, blocks.grid.blockSize.height, blocks.grid.blockSize.width, channels,
@@ -36,9 +46,11 @@ extension Operations {
             throw .shapeMismatch(
                 layer: "scatterBlocks", tensor: "stack", expected: "\(shape)", found: stack.shape)
         }
-        if stack.isShapeOnly || map.isShapeOnly { return try Tensor(shapeOnly: map.shape) }
-        var result = map
-        let base = try result.uniqueBase()
+        if stack.isShapeOnly || map.isShapeOnly {
+            map = try Tensor(shapeOnly: map.shape)
+            return
+        }
+        let base = try map.uniqueBase()
         var runtime = try Runtime.current()
         var grid = blocks.grid.kernelValue
         let status = withExtendedLifetime(stack) {
@@ -47,7 +59,6 @@ extension Operations {
                 blocks.indices, blocks.offsets, adding, stack.storage!.base, base)
         }
         try status.check("scatterBlocks")
-        return result
     }
 
     private static func channels(

@@ -154,7 +154,7 @@ public final class SparseBlocksConv: Module {
             let stack = try Trace.pausing { () throws(ProteanError) in
                 try body(try Operations.gatherBlocks(x, blocks))
             }
-            map = try Operations.scatterBlocks(stack, output, into: consume map, adding: adds)
+            try Operations.updateBlocks(of: &map, with: stack, output, adding: adds)
             return try Tensor(shapeOnly: map.shape)
         }
     }

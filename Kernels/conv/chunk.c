@@ -126,6 +126,7 @@ static void run_segment(const ptn_chunk_job *j, const ptn_chunk *ch, const ptn_s
     const tile_steps steps = steps_for(j, a, rows, row_bytes * rows, tiles);
     const ptn_tile_fn *heights = (*ptn_tile_tables[j->isa])[b->vectors - 1];
     const char *next = b->next ? b->next + row_bytes * g->begin : NULL;
+    float *y = ch->place ? ch->place + g->begin * j->outputs + b->channel : NULL;
     for (size_t t = 0, begin = g->begin; t < tiles; t++) {
         const bool tall = t < steps.taller;
         const size_t height = steps.low + tall, end = begin + height;
@@ -141,11 +142,16 @@ static void run_segment(const ptn_chunk_job *j, const ptn_chunk *ch, const ptn_s
             a->prefetch = (const char *)(last_tap[end] + a->row_offset);
             a->prefetch_step = steps.pixel_step[tall];
         }
-        for (size_t m = 0; m < height; m++) ch->out[m] = ch->places[begin + m] + b->channel;
-        // Places that are scattered are left to the store buffers.
-        const size_t apart = (size_t)(ch->out[height - 1] - ch->out[0]);
+        if (y) {
+            for (size_t m = 0; m < height; m++, y += j->outputs) ch->out[m] = y;
+            a->stores_step = steps.store_step[tall];
+        } else {
+            for (size_t m = 0; m < height; m++) ch->out[m] = ch->places[begin + m] + b->channel;
+            // Places that are scattered are left to the store buffers.
+            const size_t apart = (size_t)(ch->out[height - 1] - ch->out[0]);
+            a->stores_step = apart == (height - 1) * j->outputs ? steps.store_step[tall] : 0;
+        }
         a->stores = (const char *)ch->out[0];
-        a->stores_step = apart == (height - 1) * j->outputs ? steps.store_step[tall] : 0;
         heights[height - 1](a);
         if (j->activate && a->last) finish_rows(j, a, height, b->channel);
         begin = end;

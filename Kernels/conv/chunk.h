@@ -33,7 +33,8 @@ typedef struct ptn_chunk {
     size_t sample; // of weights, bias and gate
     size_t rows, panel_begin, panel_end;
     const float **table; // [taps][ptn_chunk_step(rows)]
-    float **places;      // [rows]: where an output's first channel goes
+    float *place;        // where the first output goes if the others follow it, else NULL, and then
+    float **places;      // [rows]: where each one's first channel goes
     float **out;         // [PTN_TILE_MAX_ROWS]: a tile's
     float *partial;      // [rows][width of a panel]: unfinished sums
     ptn_segment segments[PTN_MAX_SEGMENTS];

@@ -230,8 +230,7 @@ static void run_chunk(void *context, size_t index, int thread) {
         fill_merged_table(j, image, first, ch.rows, ch.table, windows);
     else
         fill_table(j, image, first, ch.rows, ch.table);
-    float *y = j->y + (ch.sample * j->pixels + first) * s->k;
-    for (size_t row = 0; row < ch.rows; row++) ch.places[row] = y + row * s->k;
+    ch.place = j->y + (ch.sample * j->pixels + first) * s->k;
     fill_segments(j, &ch, first);
     ptn_chunk_run(&j->chunk, &ch);
 }

@@ -95,7 +95,10 @@ public final class SparseMaskBlock: Module {
         } else {
             let zeros = try Tensor(
                 zeros: [mask.batch, mask.size.height, mask.size.width, channels])
-            y = try Operations.add(zeros, parts.bias)
+            y =
+                try parts.bias.map { (bias) throws(ProteanError) in
+                    try Operations.add(zeros, bias)
+                } ?? zeros
         }
         if let collect = parts.collectSparse, !sparse.isEmpty {
             let rows = try Operations.concatenate(sparse, axis: -1)
@@ -106,7 +109,7 @@ public final class SparseMaskBlock: Module {
 
     private func divided() throws(ProteanError) -> SparseMaskConvolutions {
         let versions =
-            [channelMask.version, collect.weight.version, collect.bias!.version]
+            [channelMask.version, collect.weight.version, collect.bias?.version ?? 0]
             + body.map { $0.weight.version }
         return try parts.value(for: versions) { () throws(ProteanError) in
             try SparseMaskConvolutions(

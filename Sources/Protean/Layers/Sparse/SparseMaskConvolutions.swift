@@ -14,7 +14,8 @@ struct SparseMaskConvolutions: Sendable {
     /// The 1 × 1 convolution of all layers' dense channels, with the bias; and of the sparse ones.
     let collectDense: FusedConv2d?
     let collectSparse: FusedMaskedConv2d?
-    let bias: Tensor
+    /// Of `collect`, for where there is no dense channel.
+    let bias: Tensor?
 
     /// Divides `body` and `collect` by `kinds`, `[1, channels, layers, 2]`: a channel is dense where
     /// the first number of a pair is larger, sparse where the second is, and unused where they are
@@ -52,7 +53,7 @@ struct SparseMaskConvolutions: Sendable {
         collectSparse = try collect.part(columns(sparse), all, place: place).map {
             (conv) throws(ProteanError) in try FusedMaskedConv2d(conv)
         }
-        bias = collect.bias!.value
+        bias = collect.bias?.value
     }
 }
 

@@ -44,7 +44,8 @@ static double panel_time(const ptn_panels *p, size_t channels) {
     return sum;
 }
 
-// Rows of taps inside the image, over all output rows: the direct sums leave out the others.
+// Rows of taps inside the image, over all output rows: the direct sums leave out the others. Tall kernels
+// are counted whole; planning must not take time with their size.
 static double tap_rows(const ptn_conv2d_shape *s, size_t out_h) {
     if (s->kh > 16) return (double)s->kh * (double)out_h;
     double sum = 0;

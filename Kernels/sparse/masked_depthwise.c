@@ -39,7 +39,8 @@ typedef struct workspace {
     ptn_masked_dw_run *runs;
     const float **rows; // [RUNS][kh]
     float *patch;       // [kh][patch_columns][c]
-    const float **tile_rows; // [ptn_depthwise_row_slots]
+    const float **tile_rows; // [ptn_depthwise_row_slots]: what `found_rows` rows from `found` on read
+    size_t found, found_rows;
     size_t count, sample;    // runs that wait to be computed, all of one sample
 } workspace;
 
@@ -190,8 +191,13 @@ static void add_piece(const depthwise_job *j, workspace *ws, const ptn_mask_run 
         const size_t ox = (size_t)upper->start + skip;
         ptn_depthwise_tile t = ptn_depthwise_tile_for(&j->tiles, sample, ws->tile_rows);
         if (lower) t.out_row = (place_of(j, lower, lower_skip) - place) * c;
-        ptn_depthwise_find_rows(&j->tiles, sample, row - sample * j->plan->out_h, rows,
-                                ws->tile_rows);
+        // A row's other runs have found them already.
+        if (ws->found != row || ws->found_rows < rows) {
+            ptn_depthwise_find_rows(&j->tiles, sample, row - sample * j->plan->out_h, rows,
+                                    ws->tile_rows);
+            ws->found = row;
+            ws->found_rows = rows;
+        }
         ptn_depthwise_outputs(&j->tiles, &t, rows, ox, ox + tiled, j->tiles.y + place * c);
     }
     if (tiled == length) return;

@@ -2,7 +2,7 @@
 #include "chunk.h"
 #include <string.h>
 
-enum { MOST_ROWS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6 };
+enum { MOST_ROWS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6, MOST_LISTED_TAPS = 49 };
 // Few outputs read every weight few times, so weights that do not fit the second-level cache come in
 // at its rate; blocks that stay in the first level then leave the way free for the next.
 enum { FEW_ROWS = 96 };
@@ -107,55 +107,146 @@ static ptn_segment within(const ptn_segment *g, const block *b) {
     return part;
 }
 
-// A segment's taps, all of them in the block, on every tile of the segment.
-static void run_segment(const ptn_chunk_job *j, const ptn_chunk *ch, const ptn_segment *g,
-                        const block *b, ptn_tile_args *a) {
-    const size_t width = b->vectors * j->panels.vector, rows = g->end - g->begin;
-    a->taps = g->tap_end - g->tap_begin;
-    if (a->taps == 0 && !a->last) {
-        if (a->first) memset(ch->partial + g->begin * width, 0, rows * width * sizeof(float));
-        return;
+// Outputs that run with the same taps: [begin, end) of the chunk's, or of a list of them.
+typedef struct output_run {
+    size_t begin, end, taps;
+    const float *const *table; // of the first tap
+    const uint16_t *list;      // NULL: outputs in order
+    size_t sharing;            // outputs that bring in the next block's weights between them
+} output_run;
+
+// Where a tile's sums and results are, when its outputs are listed.
+static void place_listed(const ptn_chunk_job *j, const ptn_chunk *ch, const uint16_t *list,
+                         size_t height, const block *b, float **partials) {
+    const size_t width = b->vectors * j->panels.vector;
+    for (size_t m = 0; m < height; m++) {
+        partials[m] = ch->partial + list[m] * width;
+        ch->out[m] = (ch->place ? ch->place + list[m] * j->outputs : ch->places[list[m]]) +
+                     b->channel;
     }
-    a->panel = b->weights + (g->tap_begin - b->tap_begin) * b->tap_floats;
-    const float *const *table = ch->table + g->tap_begin * a->rows_step;
-    const float *const *last_tap = table + (ptn_max(1, a->taps) - 1) * a->rows_step;
+}
+
+static void place_in_order(const ptn_chunk_job *j, const ptn_chunk *ch, size_t begin, size_t height,
+                           const block *b) {
+    for (size_t m = 0; m < height; m++)
+        ch->out[m] = (ch->place ? ch->place + (begin + m) * j->outputs : ch->places[begin + m]) +
+                     b->channel;
+}
+
+static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const output_run *run,
+                        const block *b, ptn_tile_args *a) {
+    const size_t width = b->vectors * j->panels.vector, rows = run->end - run->begin;
+    if (rows == 0) return;
+    a->taps = run->taps;
+    const float *const *last_tap = run->table + (ptn_max(1, a->taps) - 1) * a->rows_step;
     const size_t tiles = ptn_div_up(rows, ptn_tile_rows(j->isa, b->vectors));
-    // The segment's share of the weights to bring in.
     const size_t row_bytes = a->channels * width * (b->tap_end - b->tap_begin) * sizeof(float) /
-                             ch->rows;
+                             run->sharing;
     const tile_steps steps = steps_for(j, a, rows, row_bytes * rows, tiles);
     const ptn_tile_fn *heights = (*ptn_tile_tables[j->isa])[b->vectors - 1];
-    const char *next = b->next ? b->next + row_bytes * g->begin : NULL;
-    float *y = ch->place ? ch->place + g->begin * j->outputs + b->channel : NULL;
-    for (size_t t = 0, begin = g->begin; t < tiles; t++) {
+    const char *next = b->next ? b->next + row_bytes * run->begin : NULL;
+    float *partials[PTN_TILE_MAX_ROWS];
+    a->partials = run->list ? partials : NULL;
+    for (size_t t = 0, begin = run->begin; t < tiles; t++) {
         const bool tall = t < steps.taller;
         const size_t height = steps.low + tall, end = begin + height;
-        a->rows = table + begin;
+        a->rows = run->table + begin;
         a->partial = ch->partial + begin * width;
         a->prefetch = (const char *)a->panel;
         a->prefetch_step = 0;
         if (next) {
             a->prefetch = next + steps.weights * t;
             a->prefetch_step = steps.weight_step;
-        } else if (b->fresh && end < ch->rows && a->taps > 0) {
+        } else if (b->fresh && end < run->end && a->taps > 0) {
             // The next tile's pixels at the last tap: no earlier output has read them.
             a->prefetch = (const char *)(last_tap[end] + a->row_offset);
             a->prefetch_step = steps.pixel_step[tall];
         }
-        if (y) {
-            for (size_t m = 0; m < height; m++, y += j->outputs) ch->out[m] = y;
-            a->stores_step = steps.store_step[tall];
-        } else {
-            for (size_t m = 0; m < height; m++) ch->out[m] = ch->places[begin + m] + b->channel;
-            // Places that are scattered are left to the store buffers.
-            const size_t apart = (size_t)(ch->out[height - 1] - ch->out[0]);
-            a->stores_step = apart == (height - 1) * j->outputs ? steps.store_step[tall] : 0;
-        }
+        if (run->list)
+            place_listed(j, ch, run->list + begin, height, b, partials);
+        else
+            place_in_order(j, ch, begin, height, b);
+        // Places that are scattered are left to the store buffers.
+        const size_t apart = (size_t)(ch->out[height - 1] - ch->out[0]);
+        a->stores_step = apart == (height - 1) * j->outputs ? steps.store_step[tall] : 0;
         a->stores = (const char *)ch->out[0];
         heights[height - 1](a);
         if (j->activate && a->last) finish_rows(j, a, height, b->channel);
         begin = end;
     }
+}
+
+// A segment's taps, all of them in the block, on every tile of the segment.
+static void run_segment(const ptn_chunk_job *j, const ptn_chunk *ch, const ptn_segment *g,
+                        const block *b, ptn_tile_args *a) {
+    const size_t width = b->vectors * j->panels.vector, rows = g->end - g->begin;
+    const size_t taps = g->tap_end - g->tap_begin;
+    if (taps == 0 && !a->last) {
+        if (a->first) memset(ch->partial + g->begin * width, 0, rows * width * sizeof(float));
+        return;
+    }
+    a->panel = b->weights + (g->tap_begin - b->tap_begin) * b->tap_floats;
+    const output_run run = {.begin = g->begin,
+                            .end = g->end,
+                            .taps = taps,
+                            .table = ch->table + g->tap_begin * a->rows_step,
+                            .sharing = ch->rows};
+    run_outputs(j, ch, &run, b, a);
+}
+
+// For each tap the outputs that find it inside the image, then the others. Where blocks hold one tap
+// each, those alone are multiplied: nine of ten products on a 7 x 7 map that its rows of taps leave.
+typedef struct tap_lists {
+    size_t inside[MOST_LISTED_TAPS];
+    uint16_t outputs[MOST_LISTED_TAPS][FEW_ROWS];
+} tap_lists;
+
+// The table's entries of a tap move to the front with their outputs.
+static bool list_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, tap_lists *lists) {
+    const size_t step = ptn_chunk_step(ch->rows);
+    size_t outside = 0;
+    for (size_t tap = 0; tap < j->taps; tap++) {
+        const float **entries = ch->table + tap * step;
+        uint16_t others[FEW_ROWS];
+        size_t in = 0, out = 0;
+        for (size_t row = 0; row < ch->rows; row++) {
+            if (entries[row] == j->zeros) {
+                others[out++] = (uint16_t)row;
+                continue;
+            }
+            entries[in] = entries[row];
+            lists->outputs[tap][in++] = (uint16_t)row;
+        }
+        memcpy(lists->outputs[tap] + in, others, out * sizeof *others);
+        lists->inside[tap] = in;
+        outside += out;
+    }
+    return outside > 0;
+}
+
+// A block that holds one tap, by its list.
+static void run_listed(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lists *lists,
+                       const block *b, ptn_tile_args *a) {
+    const size_t tap = b->tap_begin, inside = lists->inside[tap];
+    const size_t width = b->vectors * j->panels.vector;
+    const uint16_t *list = lists->outputs[tap];
+    if (a->first)
+        for (size_t i = inside; i < ch->rows; i++)
+            memset(ch->partial + list[i] * width, 0, width * sizeof(float));
+    a->panel = b->weights;
+    output_run run = {.end = inside,
+                      .taps = 1,
+                      .table = ch->table + tap * a->rows_step,
+                      .list = list,
+                      .sharing = ptn_max(1, inside)};
+    run_outputs(j, ch, &run, b, a);
+    if (!a->last) return;
+    // Outputs that do not have the last tap still have to be finished.
+    a->first = false;
+    run.begin = inside;
+    run.end = ch->rows;
+    run.taps = 0;
+    run_outputs(j, ch, &run, b, a);
 }
 
 // The segments that a block sees: neighbours with the same taps of it are one.
@@ -179,8 +270,8 @@ typedef struct block_cut {
     size_t taps, channels;
 } block_cut;
 
-static block_cut cut_blocks(size_t taps, size_t channels, size_t width, size_t rows, bool cold) {
-    const size_t bytes = cold && rows <= FEW_ROWS ? SMALL_BLOCK_BYTES : PTN_CHUNK_BLOCK_BYTES;
+static block_cut cut_blocks(size_t taps, size_t channels, size_t width, bool small) {
+    const size_t bytes = small ? SMALL_BLOCK_BYTES : PTN_CHUNK_BLOCK_BYTES;
     const size_t fit = ptn_max(1, bytes / (width * sizeof(float)));
     if (fit >= channels) return (block_cut){ptn_min(taps, fit / channels), channels};
     const size_t parts = ptn_div_up(channels, fit);
@@ -188,15 +279,21 @@ static block_cut cut_blocks(size_t taps, size_t channels, size_t width, size_t r
     return (block_cut){1, piece * PTN_TILE_UNROLL};
 }
 
-static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, size_t index) {
+// Weights that do not stay in the second-level cache until the next chunk.
+static bool is_cold(const ptn_chunk_job *j, const ptn_chunk *ch) {
+    const size_t floats = j->taps * j->channels * j->panels.width;
+    return (ch->panel_end - ch->panel_begin) * floats * sizeof(float) > PTN_CHUNK_BLOCK_BYTES;
+}
+
+static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lists *lists,
+                      size_t index) {
     const size_t group = index / j->panels.count, panel = index % j->panels.count;
     const ptn_conv2d_epilogue *e = j->epilogue;
     const size_t out = j->outputs / j->groups, in = j->channels;
     const size_t column = panel * j->panels.width, channel = group * out + column;
     const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
     const size_t width = vectors * j->panels.vector, tap_floats = in * width;
-    const size_t panels = ch->panel_end - ch->panel_begin;
-    const bool cold = panels * j->taps * tap_floats * sizeof(float) > PTN_CHUNK_BLOCK_BYTES;
+    const bool cold = is_cold(j, ch);
     const float *weights = j->packed + ch->sample * j->packed_stride +
                            j->taps * in * (group * j->panels.padded + column);
     ptn_tile_args a = {
@@ -211,7 +308,8 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, size_t index)
         .low = j->low,
         .high = j->high,
     };
-    const block_cut cut = cut_blocks(j->taps, in, width, ch->rows, cold);
+    block_cut cut = cut_blocks(j->taps, in, width, cold && ch->rows <= FEW_ROWS);
+    if (lists) cut.taps = 1;
     block b = {.tap_floats = tap_floats, .vectors = vectors, .channel = channel};
     for (size_t tap = 0; tap < j->taps; tap += cut.taps) {
         for (size_t c = 0; c < in; c += cut.channels) {
@@ -227,11 +325,26 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, size_t index)
             const bool more = !a.last || index + 1 < ch->panel_end;
             const size_t floats = (b.tap_end - tap) * a.channels * width;
             b.next = more && cold ? (const char *)(b.weights + floats) : NULL;
-            run_block(j, ch, &b, &a);
+            if (lists)
+                run_listed(j, ch, lists, &b, &a);
+            else
+                run_block(j, ch, &b, &a);
         }
     }
 }
 
+// Whether the chunk's blocks hold one tap each, and then its lists.
+static bool lists_pay(const ptn_chunk_job *j, const ptn_chunk *ch, tap_lists *lists) {
+    if (!j->zeros || j->taps < 2 || j->taps > MOST_LISTED_TAPS || ch->rows > FEW_ROWS ||
+        !is_cold(j, ch))
+        return false;
+    return cut_blocks(j->taps, j->channels, j->panels.width, true).taps == 1 &&
+           list_outputs(j, ch, lists);
+}
+
 void ptn_chunk_run(const ptn_chunk_job *job, const ptn_chunk *chunk) {
-    for (size_t p = chunk->panel_begin; p < chunk->panel_end; p++) run_panel(job, chunk, p);
+    tap_lists lists;
+    const bool listed = lists_pay(job, chunk, &lists);
+    for (size_t p = chunk->panel_begin; p < chunk->panel_end; p++)
+        run_panel(job, chunk, listed ? &lists : NULL, p);
 }

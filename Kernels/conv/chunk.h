@@ -17,6 +17,7 @@ typedef struct ptn_chunk_job {
     const float *packed;
     size_t packed_stride;
     const float *y;     // where results begin, as residuals lie relative to them
+    const float *zeros; // what table entries in the padding point at; NULL: there are none
     size_t pixel_bytes; // that an output brings in anew where neighbours follow each other; 0: none
 } ptn_chunk_job;
 

@@ -82,6 +82,7 @@ typedef struct ptn_tile_args {
     size_t stores_step;       // ... so many bytes per PTN_TILE_UNROLL channels
     size_t columns;           // output channels to store, 1 ... width
     float *partial;           // [m][width]: unfinished sums, when taps come in several blocks
+    float *const *partials;   // [m]: where each row's are instead, or NULL
     bool first, last;         // whether this is the first, the last block of taps
     float *const *out;        // [m]
     const float *bias, *gate; // of the panel's first column; may be NULL

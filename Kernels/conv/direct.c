@@ -296,6 +296,7 @@ ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape 
     float *zeros = (float *)(j.thread_scratch - zeros_bytes(s));
     memset(zeros, 0, zeros_bytes(s));
     j.zeros = zeros;
+    if (!j.pointwise && !merged) j.chunk.zeros = zeros;
     if (!j.pointwise) {
         fill_row_offsets(&j, plan->out_h);
         fill_columns(&j);

@@ -198,7 +198,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
     j.taps = ptn_taps_for(s, plan, (ptrdiff_t *)(scratch + zeros_bytes(s)));
     j.taps.layout = mask->input;
     j.taps.x = x;
-    j.taps.zeros = (const float *)scratch;
+    j.taps.zeros = j.chunk.zeros = (const float *)scratch;
     ptn_status status = PTN_OK;
     if (mask->input != PTN_MASKED_MAP) {
         j.taps.rows = ptn_mask_plan_rows(mask->inputs);

@@ -56,6 +56,7 @@ import Testing
         Case(input: [1, 7, 7, 512], outputs: 70),
         Case(input: [1, 4, 20, 96], outputs: 70, kernel: 7, padding: 9, dilation: 2),
         Case(input: [2, 12, 9, 10], outputs: 33, kernel: 11, padding: 10),
+        Case(input: [1, 4, 5, 200], outputs: 140, padding: 2, dilation: 2, groups: 2),
         // Depthwise.
         Case(input: [1, 5, 9, 1], outputs: 1, groups: 1),
         Case(input: [2, 13, 21, 19], outputs: 19, groups: 19),
@@ -89,7 +90,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [cases[3], cases[6], cases[4], cases[15], cases[19], cases[21]])
+    @Test(arguments: [cases[3], cases[6], cases[4], cases[15], cases[18], cases[20], cases[22]])
     func epiloguesAgreeWithTheirFormula(_ test: Case) throws {
         let x = try Tensor.random(test.input)
         let layer = try test.layer()

@@ -6,7 +6,7 @@ enum { MOST_ROWS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6 };
 // Few outputs read every weight few times, so weights that do not fit the second-level cache come in
 // at its rate; blocks that stay in the first level then leave the way free for the next.
 enum { FEW_ROWS = 96 };
-static const size_t SMALL_BLOCK_BYTES = 32 << 10;
+static const size_t SMALL_BLOCK_BYTES = 32 << 10, KEPT_BYTES = 1 << 20;
 
 size_t ptn_chunk_rows(size_t taps) {
     return ptn_max(PTN_TILE_MAX_ROWS, ptn_min(MOST_ROWS, TABLE_ENTRIES / taps));
@@ -179,8 +179,8 @@ typedef struct block_cut {
     size_t taps, channels;
 } block_cut;
 
-static block_cut cut_blocks(size_t taps, size_t channels, size_t width, size_t rows, bool cold) {
-    const size_t bytes = cold && rows <= FEW_ROWS ? SMALL_BLOCK_BYTES : PTN_CHUNK_BLOCK_BYTES;
+static block_cut cut_blocks(size_t taps, size_t channels, size_t width, size_t rows, bool lost) {
+    const size_t bytes = lost && rows <= FEW_ROWS ? SMALL_BLOCK_BYTES : PTN_CHUNK_BLOCK_BYTES;
     const size_t fit = ptn_max(1, bytes / (width * sizeof(float)));
     if (fit >= channels) return (block_cut){ptn_min(taps, fit / channels), channels};
     const size_t parts = ptn_div_up(channels, fit);
@@ -196,7 +196,8 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, size_t index)
     const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
     const size_t width = vectors * j->panels.vector, tap_floats = in * width;
     const size_t panels = ch->panel_end - ch->panel_begin;
-    const bool cold = panels * j->taps * tap_floats * sizeof(float) > PTN_CHUNK_BLOCK_BYTES;
+    const size_t bytes = panels * j->taps * tap_floats * sizeof(float);
+    const bool cold = bytes > PTN_CHUNK_BLOCK_BYTES;
     const float *weights = j->packed + ch->sample * j->packed_stride +
                            j->taps * in * (group * j->panels.padded + column);
     ptn_tile_args a = {
@@ -211,7 +212,7 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, size_t index)
         .low = j->low,
         .high = j->high,
     };
-    const block_cut cut = cut_blocks(j->taps, in, width, ch->rows, cold);
+    const block_cut cut = cut_blocks(j->taps, in, width, ch->rows, bytes > KEPT_BYTES);
     block b = {.tap_floats = tap_floats, .vectors = vectors, .channel = channel};
     for (size_t tap = 0; tap < j->taps; tap += cut.taps) {
         for (size_t c = 0; c < in; c += cut.channels) {

@@ -6,7 +6,7 @@ enum { MOST_ROWS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6, MOST_LISTED_
 // Few outputs read every weight few times, so weights that do not fit the second-level cache come in
 // at its rate; blocks that stay in the first level then leave the way free for the next.
 enum { FEW_ROWS = 96 };
-static const size_t SMALL_BLOCK_BYTES = 32 << 10;
+static const size_t SMALL_BLOCK_BYTES = 32 << 10, KEPT_BYTES = 1 << 20;
 
 size_t ptn_chunk_rows(size_t taps) {
     return ptn_max(PTN_TILE_MAX_ROWS, ptn_min(MOST_ROWS, TABLE_ENTRIES / taps));
@@ -279,10 +279,14 @@ static block_cut cut_blocks(size_t taps, size_t channels, size_t width, bool sma
     return (block_cut){1, piece * PTN_TILE_UNROLL};
 }
 
-// Weights that do not stay in the second-level cache until the next chunk.
-static bool is_cold(const ptn_chunk_job *j, const ptn_chunk *ch) {
+// Of all the chunk's panels.
+static size_t weight_bytes(const ptn_chunk_job *j, const ptn_chunk *ch) {
     const size_t floats = j->taps * j->channels * j->panels.width;
-    return (ch->panel_end - ch->panel_begin) * floats * sizeof(float) > PTN_CHUNK_BLOCK_BYTES;
+    return (ch->panel_end - ch->panel_begin) * floats * sizeof(float);
+}
+
+static bool has_small_blocks(const ptn_chunk_job *j, const ptn_chunk *ch) {
+    return weight_bytes(j, ch) > KEPT_BYTES && ch->rows <= FEW_ROWS;
 }
 
 static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lists *lists,
@@ -293,7 +297,7 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
     const size_t column = panel * j->panels.width, channel = group * out + column;
     const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
     const size_t width = vectors * j->panels.vector, tap_floats = in * width;
-    const bool cold = is_cold(j, ch);
+    const bool cold = weight_bytes(j, ch) > PTN_CHUNK_BLOCK_BYTES;
     const float *weights = j->packed + ch->sample * j->packed_stride +
                            j->taps * in * (group * j->panels.padded + column);
     ptn_tile_args a = {
@@ -308,7 +312,7 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
         .low = j->low,
         .high = j->high,
     };
-    block_cut cut = cut_blocks(j->taps, in, width, cold && ch->rows <= FEW_ROWS);
+    block_cut cut = cut_blocks(j->taps, in, width, has_small_blocks(j, ch));
     if (lists) cut.taps = 1;
     block b = {.tap_floats = tap_floats, .vectors = vectors, .channel = channel};
     for (size_t tap = 0; tap < j->taps; tap += cut.taps) {
@@ -335,8 +339,7 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
 
 // Whether the chunk's blocks hold one tap each, and then its lists.
 static bool lists_pay(const ptn_chunk_job *j, const ptn_chunk *ch, tap_lists *lists) {
-    if (!j->zeros || j->taps < 2 || j->taps > MOST_LISTED_TAPS || ch->rows > FEW_ROWS ||
-        !is_cold(j, ch))
+    if (!j->zeros || j->taps < 2 || j->taps > MOST_LISTED_TAPS || !has_small_blocks(j, ch))
         return false;
     return cut_blocks(j->taps, j->channels, j->panels.width, true).taps == 1 &&
            list_outputs(j, ch, lists);

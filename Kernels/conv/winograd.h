@@ -21,6 +21,10 @@ typedef struct ptn_wino_output {
     size_t rows, columns;  // outputs inside the image, at least 1
     float *out;
     size_t out_row, out_pixel; // floats from output to output
+    // Bit outputs * row + column is set for outputs that are not to be touched: they go to `spare`,
+    // which has room for the panel's channels. 0: none.
+    uint64_t skipped;
+    float *spare;
     const float *bias, *gate;  // of the panel's first channel, or NULL
     ptrdiff_t residual;        // bytes from an output to its residual
     bool has_residual, residual_last;

@@ -163,16 +163,6 @@ const int32_t *ptn_mask_plan_rows(const ptn_mask_plan *plan) {
     return rows;
 }
 
-// Place of the first bit from `x` on that is `set`; `w` when there is none.
-static size_t next_bit(const uint64_t *bits, size_t x, size_t w, bool set) {
-    while (x < w) {
-        const uint64_t word = (set ? bits[x / 64] : ~bits[x / 64]) >> x % 64;
-        if (word) return ptn_min(w, x + (size_t)__builtin_ctzll(word));
-        x = x / 64 * 64 + 64;
-    }
-    return w;
-}
-
 // The first entry is not a run: its `first` says how many follow.
 static ptn_mask_run *make_runs(const ptn_mask_plan *plan) {
     const ptn_mask_view *v = &plan->view;
@@ -184,14 +174,14 @@ static ptn_mask_run *make_runs(const ptn_mask_plan *plan) {
     size_t first = 0;
     for (size_t row = 0; row < v->n * v->h; row++) {
         const uint64_t *bits = v->bits + row * v->words;
-        for (size_t x = next_bit(bits, 0, v->w, true); x < v->w;) {
-            const size_t end = next_bit(bits, x, v->w, false);
+        for (size_t x = ptn_mask_next(bits, 0, v->w, true); x < v->w;) {
+            const size_t end = ptn_mask_next(bits, x, v->w, false);
             *next++ = (ptn_mask_run){.row = (int32_t)row,
                                      .start = (int32_t)x,
                                      .length = (int32_t)(end - x),
                                      .first = (int32_t)first};
             first += end - x;
-            x = next_bit(bits, end, v->w, true);
+            x = ptn_mask_next(bits, end, v->w, true);
         }
     }
     return runs;

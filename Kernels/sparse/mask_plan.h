@@ -43,4 +43,14 @@ static inline uint64_t ptn_mask_valid(size_t x, size_t w) {
     return w - x >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << (w - x)) - 1;
 }
 
+// Place of the first bit from `x` on that is `set`; `w` when there is none.
+static inline size_t ptn_mask_next(const uint64_t *bits, size_t x, size_t w, bool set) {
+    while (x < w) {
+        const uint64_t word = (set ? bits[x / 64] : ~bits[x / 64]) >> x % 64;
+        if (word) return ptn_min(w, x + (size_t)__builtin_ctzll(word));
+        x = x / 64 * 64 + 64;
+    }
+    return w;
+}
+
 #endif

@@ -7,8 +7,10 @@
 #include "masked_conv2d.h"
 #include <string.h>
 
-// Tasks per thread to aim at, and pixels that are worth a chunk.
-enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 24 };
+// Tasks per thread to aim at, and pixels that are worth a chunk: few where the weights stay in the
+// second-level cache, since every tile reads them from there anyway; more where each chunk brings them
+// in again.
+enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 12, LEAST_LARGE_ROWS = 32 };
 
 typedef struct masked_job {
     ptn_chunk_job chunk;
@@ -141,7 +143,8 @@ static void cut(masked_job *j, int threads) {
         const bool large = floats * sizeof(float) > 2 * PTN_CHUNK_BLOCK_BYTES;
         if (large) j->panel_parts = ptn_min(all_panels, ptn_div_up(wanted, j->lists * j->chunks));
         const size_t chunks = ptn_div_up(wanted, j->lists * j->panel_parts);
-        j->chunks = ptn_max(j->chunks, ptn_min(chunks, longest / LEAST_ROWS));
+        const size_t least = large ? LEAST_LARGE_ROWS : LEAST_ROWS;
+        j->chunks = ptn_max(j->chunks, ptn_min(chunks, longest / least));
         if (!large) j->panel_parts = ptn_min(all_panels, ptn_div_up(wanted, j->lists * j->chunks));
         const size_t even = ptn_div_up(j->chunks, (size_t)threads) * (size_t)threads;
         if (j->lists * j->panel_parts % (size_t)threads != 0)

@@ -1,16 +1,19 @@
-// Masked depthwise convolution by runs of neighbouring active pixels. Where two rows have active
-// pixels above each other, and where a run is long, the dense convolution's tiles compute them; what is
-// left, and inputs that are masked themselves, goes run by run: vectors lie along channels, so that
-// single pixels need no padding either.
-#include "../conv/depthwise.h"
-#include "masked_conv2d.h"
+// Masked depthwise convolution by runs of neighbouring active pixels. Active pixels above each other are
+// computed in tiles: of two or four rows for the commonest kernel (masked_depthwise_tiles.c), the dense
+// convolution's for others (masked_depthwise_rows.c). What is left, and inputs that are masked
+// themselves, goes run by run: vectors lie along channels, so that single pixels need no padding either.
+#include "masked_depthwise.h"
 #include <string.h>
+
+// As in conv/depthwise.c.
+#define PTN_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 #define PTN_SOURCE "../sparse/masked_depthwise.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*runs_fn)(const ptn_masked_dw_args *args);
 static const runs_fn runs_variants[PTN_ISA_COUNT] = PTN_TABLE(masked_depthwise_runs);
+const ptn_mdw_tiles_fn ptn_mdw_tile_variants[PTN_ISA_COUNT] = PTN_TABLE(masked_depthwise_tiles);
 
 // Runs that a task takes at a time, and outputs that it takes at least: their inputs stay in the
 // second-level cache while one vector of channels after the other goes through them.
@@ -18,31 +21,8 @@ enum { RUNS = 64, LEAST_OUTPUTS = 64, TASKS_PER_THREAD = 12 };
 // Compact inputs are copied out for runs of at most so many outputs.
 enum { PATCH_OUTPUTS = 16 };
 
-typedef struct depthwise_job {
-    ptn_depthwise_job tiles;
-    bool tiled; // whether tiles can compute runs
-    const ptn_conv2d_shape *shape;
-    const ptn_conv2d_plan *plan;
-    const ptn_masked_conv2d_mask *mask;
-    runs_fn kernel;
-    const int32_t *input_rows; // inverse map, NULL for dense inputs
-    const ptn_mask_run *runs;
-    size_t run_count, compute_tasks;
-    ptn_divider by_height;
-    ptn_inactive_job inactive;
-    char *scratch;
-    size_t thread_bytes, patch_columns;
-} depthwise_job;
-
-// What one task needs of its scratch.
-typedef struct workspace {
-    ptn_masked_dw_run *runs;
-    const float **rows; // [RUNS][kh]
-    float *patch;       // [kh][patch_columns][c]
-    const float **tile_rows; // [ptn_depthwise_row_slots]: what `found_rows` rows from `found` on read
-    size_t found, found_rows;
-    size_t count, sample;    // runs that wait to be computed, all of one sample
-} workspace;
+typedef ptn_mdw_job depthwise_job;
+typedef ptn_mdw_workspace workspace;
 
 static size_t runs_bytes(void) { return ptn_round_64(RUNS * sizeof(ptn_masked_dw_run)); }
 static size_t rows_bytes(const ptn_conv2d_shape *s) {
@@ -53,13 +33,12 @@ static size_t tile_rows_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(ptn_depthwise_row_slots(s) * sizeof(float *));
 }
 
-static workspace workspace_of(const depthwise_job *j, int thread) {
+workspace ptn_mdw_workspace_of(const depthwise_job *j, int thread) {
     char *scratch = j->scratch + (size_t)thread * j->thread_bytes;
     return (workspace){.runs = (ptn_masked_dw_run *)scratch,
                        .rows = (const float **)(scratch + runs_bytes()),
                        .patch = (float *)(scratch + runs_bytes() + rows_bytes(j->shape)),
-                       .tile_rows = (const float **)(scratch + j->thread_bytes -
-                                                     tile_rows_bytes(j->shape))};
+                       .tile_rows = (const float **)(scratch + j->tile_rows_at)};
 }
 
 // Copies columns [from, to) of the input row `iy` into the patch's row `i`; inactive ones are 0.
@@ -124,136 +103,50 @@ static void finish_runs(const depthwise_job *j, const workspace *ws) {
         }
 }
 
-// The runs that wait.
-static void compute(const depthwise_job *j, workspace *ws) {
+ptn_masked_dw_args ptn_mdw_args_for(const depthwise_job *j, size_t sample) {
     const ptn_conv2d_shape *s = j->shape;
     const ptn_conv2d_epilogue *e = j->tiles.epilogue;
-    if (ws->count == 0) return;
-    const ptn_masked_dw_args a = {
+    return (ptn_masked_dw_args){
         .w = s->w,
         .c = s->c,
         .kh = s->kh,
         .kw = s->kw,
         .stride = s->stride_w,
         .dilation = s->dilation_w,
-        .runs = ws->runs,
-        .count = ws->count,
-        .weights = j->tiles.packed + ws->sample * j->tiles.packed_stride,
-        .bias = e->bias ? e->bias + ws->sample * e->bias_stride : NULL,
-        .gate = e->gate ? e->gate + ws->sample * s->k : NULL,
+        .weights = j->tiles.packed + sample * j->tiles.packed_stride,
+        .bias = e->bias ? e->bias + sample * e->bias_stride : NULL,
+        .gate = e->gate ? e->gate + sample * s->k : NULL,
         .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->tiles.y),
         .has_residual = e->residual != NULL,
         .residual_last = e->residual_after_activation,
         .low = j->tiles.low,
         .high = j->tiles.high,
     };
-    j->kernel(&a);
+}
+
+void ptn_mdw_compute(const depthwise_job *j, workspace *ws) {
+    if (ws->count == 0) return;
+    ptn_masked_dw_args a = ptn_mdw_args_for(j, ws->sample);
+    a.runs = ws->runs;
+    a.count = ws->count;
+    runs_variants[j->isa](&a);
     if (j->tiles.activate) finish_runs(j, ws);
     ws->count = 0;
 }
 
-// Outputs [skip, skip + length) of a run, at once or together with later ones.
-static void add_run(const depthwise_job *j, workspace *ws, const ptn_mask_run *run, size_t skip,
-                    size_t length) {
+void ptn_mdw_add_run(const depthwise_job *j, workspace *ws, const ptn_mask_run *run, size_t skip,
+                     size_t length) {
     const size_t sample = ptn_divide(j->by_height, (size_t)run->row);
     const size_t most = j->input_rows ? PATCH_OUTPUTS : length;
     for (size_t done = 0; done < length; done += most) {
-        if (ws->count == RUNS || ws->sample != sample) compute(j, ws);
+        if (ws->count == RUNS || ws->sample != sample) ptn_mdw_compute(j, ws);
         ws->sample = sample;
         ws->runs[ws->count] = place_run(j, run, skip + done, ptn_min(most, length - done),
                                         ws->rows + ws->count * j->shape->kh, ws->patch);
         ws->count++;
         // There is one patch only.
-        if (j->input_rows) compute(j, ws);
+        if (j->input_rows) ptn_mdw_compute(j, ws);
     }
-}
-
-// How many of `length` outputs side by side tiles take: a tile computes four even if fewer exist.
-static size_t tiled_outputs(size_t length) {
-    const size_t rest = length % 4;
-    return length % 7 == 0 || rest == 0 || rest == 3 ? length : length - rest;
-}
-
-static size_t place_of(const depthwise_job *j, const ptn_mask_run *run, size_t skip) {
-    return j->mask->output == PTN_MASKED_ROWS
-               ? (size_t)run->first + skip
-               : (size_t)run->row * j->plan->out_w + (size_t)run->start + skip;
-}
-
-// Outputs [skip, skip + length) of the run `upper`, and with `lower` those below them, of which
-// `lower_skip` is the first.
-static void add_piece(const depthwise_job *j, workspace *ws, const ptn_mask_run *upper, size_t skip,
-                      const ptn_mask_run *lower, size_t lower_skip, size_t length) {
-    const size_t tiled = j->tiled ? tiled_outputs(length) : 0, c = j->shape->c;
-    if (tiled > 0) {
-        const size_t row = (size_t)upper->row, sample = ptn_divide(j->by_height, row);
-        const size_t rows = lower ? 2 : 1, place = place_of(j, upper, skip);
-        const size_t ox = (size_t)upper->start + skip;
-        ptn_depthwise_tile t = ptn_depthwise_tile_for(&j->tiles, sample, ws->tile_rows);
-        if (lower) t.out_row = (place_of(j, lower, lower_skip) - place) * c;
-        // A row's other runs have found them already.
-        if (ws->found != row || ws->found_rows < rows) {
-            ptn_depthwise_find_rows(&j->tiles, sample, row - sample * j->plan->out_h, rows,
-                                    ws->tile_rows);
-            ws->found = row;
-            ws->found_rows = rows;
-        }
-        ptn_depthwise_outputs(&j->tiles, &t, rows, ox, ox + tiled, j->tiles.y + place * c);
-    }
-    if (tiled == length) return;
-    add_run(j, ws, upper, skip + tiled, length - tiled);
-    if (lower) add_run(j, ws, lower, lower_skip + tiled, length - tiled);
-}
-
-// A row's runs, from `at` on before `end`; outputs of the first before `column` are done.
-typedef struct row_cursor {
-    const ptn_mask_run *at, *end;
-    int32_t column;
-} row_cursor;
-
-static row_cursor cursor_for(const ptn_mask_run *begin, const ptn_mask_run *end) {
-    return (row_cursor){begin, end, begin < end ? begin->start : 0};
-}
-
-static int32_t run_end(const ptn_mask_run *run) { return run->start + run->length; }
-
-// Moves on to `column`; what lies before it was computed.
-static void advance(row_cursor *r, int32_t column) {
-    r->column = column;
-    if (column < run_end(r->at)) return;
-    r->at++;
-    if (r->at < r->end) r->column = r->at->start;
-}
-
-// Computes the outputs before `column` alone.
-static void add_alone(const depthwise_job *j, workspace *ws, row_cursor *r, int32_t column) {
-    const int32_t end = column < run_end(r->at) ? column : run_end(r->at);
-    if (end > r->column) {
-        const size_t skip = (size_t)(r->column - r->at->start);
-        add_piece(j, ws, r->at, skip, NULL, 0, (size_t)(end - r->column));
-    }
-    if (end >= r->column) advance(r, end);
-}
-
-// Two rows, the second just below the first: outputs above each other together, others alone.
-static void add_rows(const depthwise_job *j, workspace *ws, row_cursor upper, row_cursor lower) {
-    while (upper.at < upper.end && lower.at < lower.end) {
-        const int32_t begin = upper.column > lower.column ? upper.column : lower.column;
-        const int32_t upper_end = run_end(upper.at), lower_end = run_end(lower.at);
-        const int32_t end = upper_end < lower_end ? upper_end : lower_end;
-        if (end - begin < 3) {
-            add_alone(j, ws, upper_end <= lower_end ? &upper : &lower, end);
-            continue;
-        }
-        if (upper.column < begin) add_alone(j, ws, &upper, begin);
-        if (lower.column < begin) add_alone(j, ws, &lower, begin);
-        add_piece(j, ws, upper.at, (size_t)(begin - upper.at->start), lower.at,
-                  (size_t)(begin - lower.at->start), (size_t)(end - begin));
-        advance(&upper, end);
-        advance(&lower, end);
-    }
-    while (upper.at < upper.end) add_alone(j, ws, &upper, run_end(upper.at));
-    while (lower.at < lower.end) add_alone(j, ws, &lower, run_end(lower.at));
 }
 
 // The run that output `at` of the list belongs to.
@@ -269,42 +162,21 @@ static size_t run_at(const depthwise_job *j, size_t at) {
     return low;
 }
 
-static const ptn_mask_run *row_end(const ptn_mask_run *run, const ptn_mask_run *end) {
-    const int32_t row = run->row;
-    while (run < end && run->row == row) run++;
-    return run;
-}
-
-// Rows in pairs where they follow each other in one image.
-static void add_runs(const depthwise_job *j, workspace *ws, const ptn_mask_run *run,
-                     const ptn_mask_run *end) {
-    while (run < end) {
-        const ptn_mask_run *next = row_end(run, end), *last = next;
-        const size_t below = (size_t)run->row + 1;
-        const bool same_image =
-            ptn_divide(j->by_height, below) == ptn_divide(j->by_height, below - 1);
-        if (j->tiled && next < end && (size_t)next->row == below && same_image)
-            last = row_end(next, end);
-        add_rows(j, ws, cursor_for(run, next), cursor_for(next, last));
-        run = last;
-    }
-}
-
 static void run_task(void *context, size_t index, int thread) {
     const depthwise_job *j = context;
     if (index >= j->compute_tasks) {
         ptn_inactive_run(&j->inactive, index - j->compute_tasks);
         return;
     }
-    workspace ws = workspace_of(j, thread);
+    workspace ws = ptn_mdw_workspace_of(j, thread);
     const size_t count = j->mask->outputs->view.count, tasks = j->compute_tasks;
     const size_t first = ptn_part_begin(count, tasks, index);
     const size_t end = ptn_part_begin(count, tasks, index + 1);
     // Whole runs: the one that an output in the middle belongs to goes to the task before.
     const size_t begin = index == 0 ? 0 : run_at(j, first - 1) + 1;
     const size_t stop = index + 1 == tasks ? j->run_count : run_at(j, end - 1) + 1;
-    add_runs(j, &ws, j->runs + begin, j->runs + ptn_max(begin, stop));
-    compute(j, &ws);
+    ptn_mdw_add_runs(j, &ws, j->runs + begin, j->runs + ptn_max(begin, stop));
+    ptn_mdw_compute(j, &ws);
 }
 
 static bool patch_sizes(depthwise_job *j) {
@@ -318,9 +190,25 @@ static bool patch_sizes(depthwise_job *j) {
     size_t rows;
     if (!ptn_mul(s->kh, RUNS * sizeof(float *), &rows) || rows > (size_t)__PTRDIFF_MAX__ / 4)
         return false;
-    j->thread_bytes = runs_bytes() + rows_bytes(s) + ptn_round_64(floats * sizeof(float)) +
-                      tile_rows_bytes(s);
+    j->tile_rows_at = runs_bytes() + rows_bytes(s) + ptn_round_64(floats * sizeof(float));
+    j->thread_bytes = j->tile_rows_at + tile_rows_bytes(s);
     return true;
+}
+
+static ptn_status run_rows(depthwise_job *j, int threads) {
+    const size_t count = j->mask->outputs->view.count;
+    j->runs = ptn_mask_plan_runs(j->mask->outputs, &j->run_count);
+    if (j->mask->input != PTN_MASKED_MAP) j->input_rows = ptn_mask_plan_rows(j->mask->inputs);
+    if (!j->runs || (j->mask->input != PTN_MASKED_MAP && !j->input_rows)) return PTN_OUT_OF_MEMORY;
+    j->tiled = j->tiles.sized && j->mask->input == PTN_MASKED_MAP &&
+               j->tiles.horizontal.phases == 1 && j->tiles.vertical.phases == 1;
+    j->compute_tasks = ptn_min(ptn_div_up(count, LEAST_OUTPUTS),
+                               threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1);
+    j->scratch = ptn_scratch_acquire((size_t)threads * j->thread_bytes);
+    if (!j->scratch) return PTN_OUT_OF_MEMORY;
+    ptn_parallel(threads, j->compute_tasks + j->inactive.tasks, run_task, j);
+    ptn_scratch_release(j->scratch);
+    return PTN_OK;
 }
 
 ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
@@ -336,26 +224,14 @@ ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                        .shape = s,
                        .plan = plan,
                        .mask = mask,
-                       .kernel = runs_variants[runtime->isa],
+                       .isa = runtime->isa,
                        .by_height = ptn_divider_for(plan->out_h),
                        .inactive = ptn_inactive_for(mask, s->k, y)};
     if (!patch_sizes(&j)) return PTN_SIZE_OVERFLOW;
-    j.runs = ptn_mask_plan_runs(mask->outputs, &j.run_count);
-    if (mask->input != PTN_MASKED_MAP) j.input_rows = ptn_mask_plan_rows(mask->inputs);
-    if (!j.runs || (mask->input != PTN_MASKED_MAP && !j.input_rows)) return PTN_OUT_OF_MEMORY;
     ptn_depthwise_prepare(&j.tiles, runtime->isa, plan);
-    j.tiled = j.tiles.sized && mask->input == PTN_MASKED_MAP && j.tiles.horizontal.phases == 1 &&
-              j.tiles.vertical.phases == 1;
     // Bound by loads rather than by multiply-adds.
-    const size_t count = mask->outputs->view.count;
-    const double sums = (double)count * (double)(s->c * s->kh * s->kw);
+    const double sums = (double)mask->outputs->view.count * (double)(s->c * s->kh * s->kw);
     const double lanes = (double)ptn_isa_vector_floats(runtime->isa);
     const int threads = ptn_threads_worth(runtime->threads, sums / (lanes * 3));
-    j.compute_tasks = ptn_min(ptn_div_up(count, LEAST_OUTPUTS),
-                              threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1);
-    j.scratch = ptn_scratch_acquire((size_t)threads * j.thread_bytes);
-    if (!j.scratch) return PTN_OUT_OF_MEMORY;
-    ptn_parallel(threads, j.compute_tasks + j.inactive.tasks, run_task, &j);
-    ptn_scratch_release(j.scratch);
-    return PTN_OK;
+    return ptn_mdw_tiles_apply(&j) ? ptn_mdw_run_tiles(&j, threads) : run_rows(&j, threads);
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 
 enum { TASKS_PER_THREAD = 4 };
+// As in conv/winograd.c.
+static const size_t SMALL_WEIGHTS = 1 << 20;
 
 typedef struct tiles_job {
     const ptn_conv2d_shape *shape;
@@ -148,15 +150,24 @@ static void multiply(const tiles_block *b, const panel *p, size_t plane, const f
 // Bit (m * row + column) is set for an active output of the tile.
 static uint64_t active_bits(const tiles_job *j, const tile_place *at) {
     const ptn_mask_view *v = &j->mask->outputs->view;
+    const size_t word = at->left / 64, shift = at->left % 64;
+    const uint64_t columns = ((uint64_t)1 << at->columns) - 1;
     uint64_t active = 0;
     for (size_t i = 0; i < at->rows; i++) {
         const uint64_t *row = v->bits + ((at->sample * v->h) + at->top + i) * v->words;
-        for (size_t k = 0; k < at->columns; k++) {
-            const size_t x = at->left + k;
-            active |= (row[x / 64] >> x % 64 & 1) << (i * j->form->outputs + k);
-        }
+        uint64_t bits = row[word] >> shift;
+        if (shift + at->columns > 64) bits |= row[word + 1] << (64 - shift);
+        active |= (bits & columns) << i * j->form->outputs;
     }
     return active;
+}
+
+// The bits that outputs of the tile inside the image have.
+static uint64_t tile_bits(const tiles_job *j, const tile_place *at) {
+    const uint64_t columns = ((uint64_t)1 << at->columns) - 1;
+    uint64_t all = 0;
+    for (size_t i = 0; i < at->rows; i++) all |= columns << i * j->form->outputs;
+    return all;
 }
 
 static void activate(const tiles_job *j, const panel *p, float *out) {
@@ -172,11 +183,15 @@ static size_t output_at(const tiles_job *j, const tile_place *at, size_t i, size
     return (j->rows ? (size_t)j->rows[pixel] : pixel) * j->shape->k;
 }
 
-// Through a small buffer: some outputs of the tile are not to be touched.
-static void store_some(const tiles_job *j, ptn_wino_output *a, const panel *p,
+static float *thread_values(const tiles_job *j, int thread) {
+    return (float *)(j->threads + (size_t)thread * j->thread_bytes + rows_bytes(j));
+}
+
+// Compact outputs, through a small buffer.
+static void store_rows(const tiles_job *j, ptn_wino_output *a, const panel *p,
                        const tile_place *at, uint64_t active, int thread) {
     const size_t m = j->form->outputs, bytes = p->channels * sizeof(float);
-    float *values = (float *)(j->threads + (size_t)thread * j->thread_bytes + rows_bytes(j));
+    float *values = thread_values(j, thread);
     float *residuals = values + m * m * j->cut.panels.width;
     a->out = values;
     a->out_row = m * p->width;
@@ -198,17 +213,22 @@ static void store_some(const tiles_job *j, ptn_wino_output *a, const panel *p,
     }
 }
 
-static void store_all(const tiles_job *j, ptn_wino_output *a, const panel *p,
-                      const tile_place *at) {
+// Straight into the map.
+static void store_map(const tiles_job *j, ptn_wino_output *a, const panel *p,
+                      const tile_place *at, uint64_t active, int thread) {
+    const size_t m = j->form->outputs;
     a->out = j->y + output_at(j, at, 0, 0) + p->channel;
     a->out_row = j->plan->out_w * j->shape->k;
     a->out_pixel = j->shape->k;
     a->residual = (ptrdiff_t)((uintptr_t)j->epilogue->residual - (uintptr_t)j->y);
+    a->skipped = tile_bits(j, at) & ~active;
+    a->spare = thread_values(j, thread);
     j->output(a);
     if (!j->activate) return;
-    for (size_t i = 0; i < at->rows; i++)
-        for (size_t k = 0; k < at->columns; k++)
-            activate(j, p, a->out + i * a->out_row + k * a->out_pixel);
+    for (uint64_t rest = active; rest; rest &= rest - 1) {
+        const size_t bit = (size_t)__builtin_ctzll(rest);
+        activate(j, p, a->out + bit / m * a->out_row + bit % m * a->out_pixel);
+    }
 }
 
 static void transform_back(const tiles_block *b, const panel *p, size_t tile, int thread) {
@@ -229,11 +249,10 @@ static void transform_back(const tiles_block *b, const panel *p, size_t tile, in
         .high = j->high,
     };
     const uint64_t active = active_bits(j, &at);
-    const bool whole = (size_t)__builtin_popcountll(active) == at.rows * at.columns;
-    if (whole && !j->rows)
-        store_all(j, &a, p, &at);
+    if (j->rows)
+        store_rows(j, &a, p, &at, active, thread);
     else
-        store_some(j, &a, p, &at, active, thread);
+        store_map(j, &a, p, &at, active, thread);
 }
 
 // One block with all its panels, on one thread.
@@ -293,12 +312,20 @@ static void run_staged(tiles_job *j, int threads) {
     ptn_parallel(threads, j->inactive.tasks, stage_inactive, &j->inactive);
 }
 
-// Large weights, or few tiles for several threads: all threads share each block.
+// Large weights, or few tiles for several threads: all threads share each block. Weights that stay in
+// the second-level cache allow smaller blocks instead, as in the dense driver.
 static void cut_tiles(tiles_job *j, int threads) {
     const ptn_panels *panels = &j->cut.panels;
+    const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
     size_t fit = j->cut.block_tiles;
-    j->staged = j->cut.by_plane ||
-                (threads > 1 && ptn_div_up(j->count, fit) < TASKS_PER_THREAD * (size_t)threads);
+    const bool few = threads > 1 && ptn_div_up(j->count, fit) < wanted;
+    const bool small = j->plan->packed_floats * sizeof(float) <= SMALL_WEIGHTS;
+    if (few && small && !j->cut.by_plane) {
+        const size_t most = ptn_max(1, j->count / PTN_TILE_MAX_ROWS);
+        const size_t blocks = ptn_div_up(ptn_min(wanted, most), (size_t)threads) * (size_t)threads;
+        fit = ptn_max(1, ptn_div_up(j->count, blocks));
+    }
+    j->staged = j->cut.by_plane || (few && !small);
     if (j->staged && !j->cut.by_plane) fit *= (size_t)threads;
     j->blocks = ptn_div_up(j->count, fit);
     j->block_tiles = j->blocks > 0 ? ptn_div_up(j->count, j->blocks) : 0;

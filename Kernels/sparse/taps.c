@@ -42,6 +42,37 @@ static void fill_border(const ptn_taps *t, const float *image, const int32_t *ro
         }
 }
 
+// A dense map: the first tap of every output, then the others, which lie as far from it for all. Outputs
+// at the border are entered last.
+static void fill_map(const ptn_taps *t, const float *image, const int32_t *pixels, size_t count,
+                     size_t step, const float **table) {
+    const ptn_conv2d_shape *s = t->shape;
+    const size_t height = t->bottom - t->top, width = t->right - t->left;
+    const uintptr_t pixel_bytes = s->c * sizeof(float), first = (uintptr_t)image;
+    size_t borders = 0;
+    for (size_t m = 0; m < count; m++) {
+        const size_t p = (size_t)pixels[m], oy = ptn_divide(t->by_width, p);
+        const size_t ox = p - oy * t->out_w;
+        borders += (oy - t->top >= height) | (ox - t->left >= width);
+        // Modulo the address space: at the border it may lie outside of the image.
+        const size_t at = (oy * s->stride_h - s->pad_top) * s->w + ox * s->stride_w - s->pad_left;
+        table[m] = (const float *)(first + at * pixel_bytes);
+    }
+    for (size_t tap = 1; tap < t->taps; tap++) {
+        const uintptr_t distance = (uintptr_t)t->pixels[tap] * pixel_bytes;
+        const float **entries = table + tap * step;
+        for (size_t m = 0; m < count; m++)
+            entries[m] = (const float *)((uintptr_t)table[m] + distance);
+    }
+    for (size_t m = 0; m < count && borders > 0; m++) {
+        const size_t p = (size_t)pixels[m], oy = ptn_divide(t->by_width, p);
+        const size_t ox = p - oy * t->out_w;
+        if (oy - t->top < height && ox - t->left < width) continue;
+        fill_border(t, image, NULL, oy, ox, step, table + m);
+        borders--;
+    }
+}
+
 // The loop over outputs, with the number of taps and the layout known where it pays.
 static inline __attribute__((always_inline)) void
 fill(const ptn_taps *t, const float *image, const int32_t *rows, const int32_t *pixels,
@@ -61,13 +92,9 @@ fill(const ptn_taps *t, const float *image, const int32_t *rows, const int32_t *
             (oy * s->stride_h - s->pad_top) * s->w + ox * s->stride_w - s->pad_left;
         for (size_t tap = 0; tap < taps; tap++, entry += step) {
             const size_t pixel = at + (size_t)t->pixels[tap];
-            if (layout == PTN_MASKED_MAP) {
-                *entry = image + pixel * c;
-            } else {
-                const int32_t row = rows[pixel];
-                const size_t place = layout == PTN_MASKED_ROWS ? (size_t)row : pixel;
-                *entry = row < 0 ? t->zeros : image + place * c;
-            }
+            const int32_t row = rows[pixel];
+            const size_t place = layout == PTN_MASKED_ROWS ? (size_t)row : pixel;
+            *entry = row < 0 ? t->zeros : image + place * c;
         }
     }
 }
@@ -80,10 +107,7 @@ void ptn_taps_fill(const ptn_taps *t, size_t sample, const int32_t *pixels, size
     const int32_t *rows = t->rows ? t->rows + sample * image_pixels : NULL;
     const bool nine = t->taps == 9;
     if (t->layout == PTN_MASKED_MAP) {
-        if (nine)
-            fill(t, image, NULL, pixels, count, step, 9, PTN_MASKED_MAP, table);
-        else
-            fill(t, image, NULL, pixels, count, step, t->taps, PTN_MASKED_MAP, table);
+        fill_map(t, image, pixels, count, step, table);
     } else if (t->layout == PTN_MASKED_ROWS) {
         if (nine)
             fill(t, image, rows, pixels, count, step, 9, PTN_MASKED_ROWS, table);

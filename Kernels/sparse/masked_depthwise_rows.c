@@ -1,0 +1,114 @@
+// Runs of active pixels by the dense convolution's tiles: two rows at a time where active pixels lie above
+// each other, one where not.
+#include "masked_depthwise.h"
+
+typedef ptn_mdw_job depthwise_job;
+typedef ptn_mdw_workspace workspace;
+
+// How many of `length` outputs side by side tiles take: a tile computes four even if fewer exist.
+static size_t tiled_outputs(size_t length) {
+    const size_t rest = length % 4;
+    return length % 7 == 0 || rest == 0 || rest == 3 ? length : length - rest;
+}
+
+static size_t place_of(const depthwise_job *j, const ptn_mask_run *run, size_t skip) {
+    return j->mask->output == PTN_MASKED_ROWS
+               ? (size_t)run->first + skip
+               : (size_t)run->row * j->plan->out_w + (size_t)run->start + skip;
+}
+
+// Outputs [skip, skip + length) of the run `upper`, and with `lower` those below them, of which
+// `lower_skip` is the first.
+static void add_piece(const depthwise_job *j, workspace *ws, const ptn_mask_run *upper, size_t skip,
+                      const ptn_mask_run *lower, size_t lower_skip, size_t length) {
+    const size_t tiled = j->tiled ? tiled_outputs(length) : 0, c = j->shape->c;
+    if (tiled > 0) {
+        const size_t row = (size_t)upper->row, sample = ptn_divide(j->by_height, row);
+        const size_t rows = lower ? 2 : 1, place = place_of(j, upper, skip);
+        const size_t ox = (size_t)upper->start + skip;
+        ptn_depthwise_tile t = ptn_depthwise_tile_for(&j->tiles, sample, ws->tile_rows);
+        if (lower) t.out_row = (place_of(j, lower, lower_skip) - place) * c;
+        // A row's other runs have found them already.
+        if (ws->found != row || ws->found_rows < rows) {
+            ptn_depthwise_find_rows(&j->tiles, sample, row - sample * j->plan->out_h, rows,
+                                    ws->tile_rows);
+            ws->found = row;
+            ws->found_rows = rows;
+        }
+        ptn_depthwise_outputs(&j->tiles, &t, rows, ox, ox + tiled, j->tiles.y + place * c);
+    }
+    if (tiled == length) return;
+    ptn_mdw_add_run(j, ws, upper, skip + tiled, length - tiled);
+    if (lower) ptn_mdw_add_run(j, ws, lower, lower_skip + tiled, length - tiled);
+}
+
+// A row's runs, from `at` on before `end`; outputs of the first before `column` are done.
+typedef struct row_cursor {
+    const ptn_mask_run *at, *end;
+    int32_t column;
+} row_cursor;
+
+static row_cursor cursor_for(const ptn_mask_run *begin, const ptn_mask_run *end) {
+    return (row_cursor){begin, end, begin < end ? begin->start : 0};
+}
+
+static int32_t run_end(const ptn_mask_run *run) { return run->start + run->length; }
+
+// Moves on to `column`; what lies before it was computed.
+static void advance(row_cursor *r, int32_t column) {
+    r->column = column;
+    if (column < run_end(r->at)) return;
+    r->at++;
+    if (r->at < r->end) r->column = r->at->start;
+}
+
+// Computes the outputs before `column` alone.
+static void add_alone(const depthwise_job *j, workspace *ws, row_cursor *r, int32_t column) {
+    const int32_t end = column < run_end(r->at) ? column : run_end(r->at);
+    if (end > r->column) {
+        const size_t skip = (size_t)(r->column - r->at->start);
+        add_piece(j, ws, r->at, skip, NULL, 0, (size_t)(end - r->column));
+    }
+    if (end >= r->column) advance(r, end);
+}
+
+// Two rows, the second just below the first: outputs above each other together, others alone.
+static void add_rows(const depthwise_job *j, workspace *ws, row_cursor upper, row_cursor lower) {
+    while (upper.at < upper.end && lower.at < lower.end) {
+        const int32_t begin = upper.column > lower.column ? upper.column : lower.column;
+        const int32_t upper_end = run_end(upper.at), lower_end = run_end(lower.at);
+        const int32_t end = upper_end < lower_end ? upper_end : lower_end;
+        if (end - begin < 3) {
+            add_alone(j, ws, upper_end <= lower_end ? &upper : &lower, end);
+            continue;
+        }
+        if (upper.column < begin) add_alone(j, ws, &upper, begin);
+        if (lower.column < begin) add_alone(j, ws, &lower, begin);
+        add_piece(j, ws, upper.at, (size_t)(begin - upper.at->start), lower.at,
+                  (size_t)(begin - lower.at->start), (size_t)(end - begin));
+        advance(&upper, end);
+        advance(&lower, end);
+    }
+    while (upper.at < upper.end) add_alone(j, ws, &upper, run_end(upper.at));
+    while (lower.at < lower.end) add_alone(j, ws, &lower, run_end(lower.at));
+}
+
+static const ptn_mask_run *row_end(const ptn_mask_run *run, const ptn_mask_run *end) {
+    const int32_t row = run->row;
+    while (run < end && run->row == row) run++;
+    return run;
+}
+
+void ptn_mdw_add_runs(const depthwise_job *j, workspace *ws, const ptn_mask_run *run,
+                      const ptn_mask_run *end) {
+    while (run < end) {
+        const ptn_mask_run *next = row_end(run, end), *last = next;
+        const size_t below = (size_t)run->row + 1;
+        const bool same_image =
+            ptn_divide(j->by_height, below) == ptn_divide(j->by_height, below - 1);
+        if (j->tiled && next < end && (size_t)next->row == below && same_image)
+            last = row_end(next, end);
+        add_rows(j, ws, cursor_for(run, next), cursor_for(next, last));
+        run = last;
+    }
+}

@@ -36,6 +36,8 @@ package enum CaseKey: String, CaseIterable, Sendable {
     case up
     /// Share of active positions.
     case density
+    /// Share of the map in which two masks differ.
+    case changed
     /// How active positions lie.
     case pattern
     /// Start of the random numbers.

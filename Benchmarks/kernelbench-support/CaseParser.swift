@@ -102,7 +102,7 @@ private struct LineReader {
     func value(_ text: String, for key: CaseKey) throws(CaseError) -> CaseValue {
         switch key {
         case .sigma: .real(try real(text, key, in: 0...1000))
-        case .density: .real(try real(text, key, in: 0...1))
+        case .density, .changed: .real(try real(text, key, in: 0...1))
         case .pattern, .algorithm, .activation: try word(text, key)
         case .mask: .integer(try integer(text, key, in: 0...1))
         case .pad: .integer(try integer(text, key, in: 0...Self.largest))

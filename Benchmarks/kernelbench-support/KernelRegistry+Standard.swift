@@ -6,6 +6,7 @@ extension KernelRegistry {
             LinearBenchmark.self,
             CondConv2dBenchmark.self,
             MaskedConv2dBenchmark.self, DynConvBottleneckBenchmark.self,
+            MaskPlanBenchmark.self,
             DeformConv2dBenchmark.self,
             DynamicReLUBenchmark.self,
             SqueezeExcitationBenchmark.self,

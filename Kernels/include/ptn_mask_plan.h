@@ -1,8 +1,8 @@
 // Which pixels of a map matter, in every form that sparse kernels read: built once per mask, shared
 // by all layers of a block, by all of its threads and by the next frame if the mask is the same.
 //
-// A plan is immutable. What only some kernels read (inverse map, runs) is made on first use and
-// kept; that is safe from any thread.
+// A plan is immutable, but for ptn_mask_plan_update. What only some kernels read (inverse map, runs)
+// is made on first use and kept; that is safe from any thread.
 #ifndef PTN_MASK_PLAN_H
 #define PTN_MASK_PLAN_H
 
@@ -59,6 +59,18 @@ typedef struct ptn_mask_statistics {
 PTN_MUST_CHECK ptn_status ptn_mask_plan_create(const ptn_runtime *runtime,
                                                const ptn_mask_source *source,
                                                ptn_mask_plan **plan);
+
+// Pixels in which another mask of the plan's size differs from it.
+PTN_MUST_CHECK ptn_status ptn_mask_plan_changes(const ptn_runtime *runtime,
+                                                const ptn_mask_plan *plan,
+                                                const ptn_mask_source *source, size_t *changed);
+// Makes the plan that of another mask of its size, and counts the pixels in which they differ. Reads
+// the whole mask; writes bits and list between the first and the last changed row of each sample,
+// moves the rest of the list by as many entries as pixels came or went, and forgets inverse map and
+// runs; without a change it writes nothing. The caller must be the only one who holds the plan; views
+// of it are no longer valid. If memory is short the plan stays as it was.
+PTN_MUST_CHECK ptn_status ptn_mask_plan_update(const ptn_runtime *runtime, ptn_mask_plan *plan,
+                                               const ptn_mask_source *source, size_t *changed);
 
 // The input pixels that the active outputs of a convolution read: for `outputs` of shape's output
 // size, a plan of shape's input size. Kernel, stride, dilation and padding count; channels and

@@ -7,6 +7,7 @@
 #define PTN_MASKED_CONV2D_H
 
 #include "ptn_mask_plan.h"
+#include <math.h>
 
 // How activations lie in memory.
 typedef enum ptn_masked_layout {
@@ -62,9 +63,13 @@ typedef enum ptn_masked_way {
 } ptn_masked_way;
 #define PTN_MASKED_WAYS 4
 
+// In place of an estimate: the way does not apply to the shape, or is far from paying. Larger than
+// every estimate, so that a search for the least need not ask.
+#define PTN_MASKED_NOT_ESTIMATED ((double)INFINITY)
+
 // Estimated cycles of every way for the active pixels of `outputs`, on one core that does two vector
-// multiply-adds per cycle; 0 where a way does not apply. Only ratios are meant. `clears` says that
-// inactive outputs are to be written too.
+// multiply-adds per cycle; 0 where there is nothing to do, PTN_MASKED_NOT_ESTIMATED where there is no
+// estimate. Only ratios are meant. `clears` says that inactive outputs are to be written too.
 PTN_MUST_CHECK ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime,
                                                      const ptn_conv2d_shape *shape,
                                                      const ptn_mask_plan *outputs, bool clears,

@@ -63,12 +63,13 @@ ptn_status ptn_mask_plan_finish(ptn_mask_plan *p) {
         count += kernels->count(p->bits + s * image, image);
     }
     p->offsets[p->view.n] = p->view.count = count;
-    p->pixels = ptn_scratch_acquire((count + PTN_MASK_LIST_SLACK) * sizeof(int32_t));
+    p->capacity = count + PTN_MASK_LIST_SLACK;
+    p->pixels = ptn_scratch_acquire(p->capacity * sizeof(int32_t));
     if (!p->pixels) return PTN_OUT_OF_MEMORY;
     p->view.pixels = p->pixels;
     // In order: what a list writes beyond its end is the next one's beginning.
     for (size_t s = 0; s < p->view.n; s++)
-        kernels->list(p->bits + s * image, p->view.h, p->view.w, p->pixels + p->offsets[s]);
+        kernels->list(p->bits + s * image, 0, p->view.h, p->view.w, p->pixels + p->offsets[s]);
     return PTN_OK;
 }
 
@@ -85,22 +86,18 @@ static uint64_t packed_word(const uint8_t *data, size_t at, size_t n) {
     return n == 64 ? bits : bits & (((uint64_t)1 << n) - 1);
 }
 
-static void fill_bits(ptn_mask_plan *p, const ptn_mask_source *source) {
-    const ptn_mask_kernels *kernels = ptn_mask_kernel_tables[p->isa];
-    const size_t w = p->view.w, words = p->view.words;
-    for (size_t row = 0; row < p->view.n * p->view.h; row++) {
-        uint64_t *bits = p->bits + row * words;
-        const float threshold =
-            source->thresholds ? source->thresholds[row / p->view.h] : source->threshold;
-        if (source->kind == PTN_MASK_BYTES)
-            kernels->bytes((const uint8_t *)source->data + row * w, w, bits);
-        else if (source->kind == PTN_MASK_BITS)
-            for (size_t i = 0; i < words; i++)
-                bits[i] = packed_word(source->data, row * w + 64 * i, ptn_min(64, w - 64 * i));
-        else
-            kernels->floats((const float *)source->data + row * w, w, source->kind, threshold,
-                            bits);
-    }
+void ptn_mask_source_bits(const ptn_mask_kernels *kernels, const ptn_mask_source *source,
+                          size_t row, size_t x, size_t n, uint64_t *bits) {
+    const size_t at = row * source->w + x;
+    const float threshold =
+        source->thresholds ? source->thresholds[row / source->h] : source->threshold;
+    if (source->kind == PTN_MASK_BYTES)
+        kernels->bytes((const uint8_t *)source->data + at, n, bits);
+    else if (source->kind == PTN_MASK_BITS)
+        for (size_t i = 0; i < n; i += 64)
+            bits[i / 64] = packed_word(source->data, at + i, ptn_min(64, n - i));
+    else
+        kernels->floats((const float *)source->data + at, n, source->kind, threshold, bits);
 }
 
 ptn_status ptn_mask_plan_create(const ptn_runtime *runtime, const ptn_mask_source *source,
@@ -112,7 +109,9 @@ ptn_status ptn_mask_plan_create(const ptn_runtime *runtime, const ptn_mask_sourc
     ptn_mask_plan *p =
         ptn_mask_plan_allocate(runtime->isa, source->n, source->h, source->w, &status);
     if (!p) return status;
-    fill_bits(p, source);
+    for (size_t row = 0; row < source->n * source->h; row++)
+        ptn_mask_source_bits(ptn_mask_kernel_tables[p->isa], source, row, 0, source->w,
+                             p->bits + row * p->view.words);
     status = ptn_mask_plan_finish(p);
     if (status == PTN_OK)
         *plan = p;
@@ -124,6 +123,7 @@ ptn_status ptn_mask_plan_create(const ptn_runtime *runtime, const ptn_mask_sourc
 void ptn_mask_plan_destroy(ptn_mask_plan *plan) {
     if (!plan) return;
     ptn_scratch_release(plan->pixels);
+    ptn_scratch_release(plan->block);
     ptn_scratch_release(atomic_load(&plan->rows));
     ptn_scratch_release(atomic_load(&plan->runs));
     ptn_scratch_release(plan);

@@ -10,30 +10,39 @@ struct ptn_mask_plan {
     ptn_mask_view view;
     ptn_isa isa;
     uint64_t *bits;
+    uint64_t *spare; // as many bits for the next mask, and
+    char *block;     // a block with room for an update's work; NULL until the first one
     size_t *offsets;
     int32_t *pixels; // a block of its own: its size is known only after the bits
+    size_t capacity; // entries that fit into it, slack included
     _Atomic(int32_t *) rows;
     _Atomic(ptn_mask_run *) runs;
 };
+
+typedef struct ptn_mask_kernels ptn_mask_kernels;
 
 // A plan without any active pixel, whose bits are to be set; NULL when memory is short.
 ptn_mask_plan *ptn_mask_plan_allocate(ptn_isa isa, size_t n, size_t h, size_t w,
                                       ptn_status *status);
 // Makes offsets and list from the bits.
 ptn_status ptn_mask_plan_finish(ptn_mask_plan *plan);
+// Bits of the pixels [x, x + n) of a row of the whole batch; x is a multiple of 64.
+void ptn_mask_source_bits(const ptn_mask_kernels *kernels, const ptn_mask_source *source,
+                          size_t row, size_t x, size_t n, uint64_t *bits);
 
 // Counts of bits, compiled per instruction set.
-typedef struct ptn_mask_kernels {
+struct ptn_mask_kernels {
     // Bits of one row of `w` pixels from bytes or floats.
     void (*bytes)(const uint8_t *mask, size_t w, uint64_t *bits);
     void (*floats)(const float *mask, size_t w, ptn_mask_kind kind, float threshold,
                    uint64_t *bits);
     size_t (*count)(const uint64_t *bits, size_t words);
-    // Active pixels of an image in order; up to 16 entries beyond the last may be written.
-    void (*list)(const uint64_t *bits, size_t h, size_t w, int32_t *pixels);
+    // Active pixels of an image's rows [first, end) in order, `bits` being row `first`'s; up to 16
+    // entries beyond the last may be written.
+    void (*list)(const uint64_t *bits, size_t first, size_t end, size_t w, int32_t *pixels);
     // Adds one image's runs and cells.
     void (*statistics)(const uint64_t *bits, size_t h, size_t words, ptn_mask_statistics *sums);
-} ptn_mask_kernels;
+};
 extern const ptn_mask_kernels *const ptn_mask_kernel_tables[PTN_ISA_COUNT];
 enum { PTN_MASK_LIST_SLACK = 16 };
 

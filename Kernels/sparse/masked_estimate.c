@@ -77,7 +77,7 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime, const ptn_conv
     const ptn_mask_view *v = &outputs->view;
     if (v->n != s.n || v->h != plan.out_h || v->w != plan.out_w) return PTN_BAD_ARGUMENT;
     s.choice = shape->choice;
-    for (size_t i = 0; i < PTN_MASKED_WAYS; i++) cycles[i] = 0;
+    for (size_t i = 0; i < PTN_MASKED_WAYS; i++) cycles[i] = PTN_MASKED_NOT_ESTIMATED;
     const double modelled = plan.estimated_cycles[PTN_CONV2D_DIRECT];
     const double direct = modelled > 0 ? modelled : plain_cycles(runtime->isa, &s, &plan);
     const size_t pixels = v->h * v->w, inactive = v->n * pixels - v->count;
@@ -91,7 +91,7 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime, const ptn_conv
     status = estimate_tiles(runtime, &s, &plan, outputs, PTN_CONV2D_WINOGRAD_4X4,
                             &cycles[PTN_MASKED_TILES_4X4]);
     // Larger tiles are not worth counting where smaller ones are far from paying.
-    if (status == PTN_OK && cycles[PTN_MASKED_TILES_4X4] < 1.4 * cycles[PTN_MASKED_PIXELS])
+    if (status == PTN_OK && cycles[PTN_MASKED_TILES_4X4] <= 1.4 * cycles[PTN_MASKED_PIXELS])
         status = estimate_tiles(runtime, &s, &plan, outputs, PTN_CONV2D_WINOGRAD_6X6,
                                 &cycles[PTN_MASKED_TILES_6X6]);
     return status;

@@ -21,6 +21,8 @@ struct KernelTests {
         "a masked_conv2d h=9 w=13 c=6 k=4 r=3 density=0.5 pattern=disc algorithm=dense",
         "a dynconv_bottleneck n=3 h=9 w=13 c=4 density=0.5 pattern=cells2",
         "a dynconv_bottleneck h=5 w=9 c=4 algorithm=dense",
+        "a mask_plan n=3 h=5 w=9 density=0.5 changed=0.2",
+        "a mask_plan h=9 w=5 density=0.3 pattern=disc algorithm=update",
         "a deform_conv2d n=3 h=5 w=9 c=6 k=4 r=3 stride=2 offset_groups=2 groups=2 sigma=4",
         "a deform_conv2d h=5 w=9 c=17 k=17 r=3 groups=17 mask=0 activation=relu",
         "a dynamic_relu n=3 h=5 w=9 c=17",

@@ -55,7 +55,7 @@ import Testing
         let output = folder.path("none.png")
         for (command, text) in [
             (["upscale", "protean_tiny", "--image", image], "does not enlarge images"),
-            (["draw", "mask", "protean_tiny", "--image", image], "no layer with a mask"),
+            (["draw", "mask", "protean_deformable", "--image", image], "no layer with a mask"),
             (["draw", "mask"] + arguments + ["--layer", "nowhere"], "'nowhere'"),
         ] {
             let result = try protean(command + ["--output", output])

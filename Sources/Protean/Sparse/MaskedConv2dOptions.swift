@@ -83,8 +83,8 @@ public struct MaskedConv2dPlan: Sendable, Equatable {
 
     /// What is done.
     public let way: Way
-    /// Cycles that each way is estimated to take on one core; only ratios are meant. Ways that do
-    /// not apply, or that are far from paying, are missing.
+    /// Cycles that each way is estimated to take on one core; only ratios are meant. 0 is the estimate
+    /// of a way that has nothing to do. Ways that do not apply, or that are far from paying, are missing.
     public let estimatedCycles: [Way: Double]
 }
 
@@ -108,7 +108,7 @@ extension Conv2dGeometry {
         }
         try status.check(layer)
         var found: [MaskedConv2dPlan.Way: Double] = [:]
-        for way in MaskedConv2dPlan.Way.allCases where cycles[way.kernelIndex] > 0 {
+        for way in MaskedConv2dPlan.Way.allCases where cycles[way.kernelIndex].isFinite {
             found[way] = cycles[way.kernelIndex]
         }
         return found

@@ -5,7 +5,8 @@ enum LayerCatalogue {
     static let adapters: [LayerAdapter] =
         ConvolutionAdapters.all + NormalizationAdapters.all + PoolingAdapters.all
         + DynamicConvolutionAdapters.all + DeformableAdapters.all + AttentionAdapters.all
-        + DynamicActivationAdapters.all + SparseAdapters.all + AdaptiveConnectionAdapters.all
+        + DynamicActivationAdapters.all + SparseAdapters.all + SparseConvolutionAdapters.all
+        + SparseBlockAdapters.all + MaskUnitAdapters.all + AdaptiveConnectionAdapters.all
 
     /// The adapter of a layer, by the Swift type's name.
     static func adapter(named name: String) throws -> LayerAdapter {

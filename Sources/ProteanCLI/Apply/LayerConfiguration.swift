@@ -178,13 +178,19 @@ struct LayerConfiguration {
     private static let otherNames: [String: [String]] = [
         "inputChannels": [
             "in_channels", "input_channels", "channels", "in_chs", "inp", "channel", "in_planes",
+            "inplanes",
         ],
         "outputChannels": ["out_channels", "oup", "out_planes", "num_output", "filters"],
         "inputFeatures": ["in_features"],
         "outputFeatures": ["out_features"],
-        "channels": ["num_features", "input_channels", "in_chs", "inp", "channel", "in_planes"],
+        "channels": [
+            "num_features", "input_channels", "in_chs", "inp", "channel", "in_planes",
+            "in_channels", "planes",
+        ],
         "scope": ["weight_shape"],
-        "epsilon": ["eps"],
+        "epsilon": ["eps", "delta_threshold"],
+        "blockSize": ["bsize"],
+        "window": ["pool_size"],
         "experts": ["num_experts"],
         "offsetGroups": ["deform_groups"],
         "groups": ["group"],

@@ -106,6 +106,7 @@ import Testing
         for isa in KernelISA.supported {
             try Runtime.with(isa: isa, threads: 2) {
                 let whole = try project(try depthwise(try expand(x)), residual: x)
+                #expect(try block.dense(x).hasBits(of: whole))
                 for pattern in MaskPattern.allCases {
                     let mask = try pattern.plan(batch: 2, size: Size2d(height: 9, width: 14))
                     let expected = try SparseTest.select(whole, try mask.flags(), else: x)
@@ -141,6 +142,23 @@ import Testing
         #expect(steps.map(\.path) == ["conv1", "conv2", "conv3"].map { "layer1.0.\($0)" })
         #expect(steps[1].cost.executedMultiplyAdds == 6 * 54)
         #expect(steps[0].cost.multiplyAdds == 144 * 24 * 6)
+    }
+
+    /// Without values all pixels count.
+    @Test func costsWithoutValuesAreUpperBounds() throws {
+        let block = try DynConvInvertedResidual(
+            channels: 8, expandRatio: 4, maskUnit: .squeeze)
+        let cost = try block.cost(for: [2, 6, 5, 8])
+        let pixels = 2 * 6 * 5
+        #expect(cost.multiplyAdds == pixels * (2 * 8 * 32 + 9 * 32 + 9 * 8) + 2 * 8)
+        #expect(cost.executedMultiplyAdds == cost.multiplyAdds)
+        let pose = try DynConvInvertedResidual(channels: 8, expandRatio: 4)
+        #expect(try pose.outputShape(for: [0, 6, 5, 8]) == [0, 6, 5, 8])
+        #expect(
+            throws: ProteanError.shapeMismatch(
+                layer: "MaskPlan", tensor: "map", expected: "[batch, height, width, channels]",
+                found: [6, 5])
+        ) { try MaskPlan(allOf: Tensor(zeros: [6, 5])) }
     }
 
     @Test func submanifoldsStayWhatTheyAre() throws {

@@ -111,6 +111,41 @@ import Testing
         #expect(try one.plan(for: [1, 9, 9, 64], mask: mask).way == .pixels)
     }
 
+    /// Nothing to do is an estimate of 0; a way that does not apply has none.
+    @Test func freeAndInapplicableWaysAreToldApart() throws {
+        func estimates(
+            _ conv: Conv2d, active: Bool, exact: Bool = false
+        ) throws -> [MaskedConv2dPlan.Way: Double] {
+            let input = [2, 9, 13, conv.geometry.inputChannels]
+            let output = try conv.plan(for: input).outputShape
+            let mask = try MaskPlan(
+                bytes: [UInt8](repeating: active ? 1 : 0, count: 2 * output[1] * output[2]),
+                batch: 2, size: Size2d(height: output[1], width: output[2]))
+            return try conv.geometry.maskedEstimates(
+                mask, input: input, exact: exact, clears: true, layer: "test")
+        }
+        let square = try Conv2d(
+            inputChannels: 32, outputChannels: 48, kernelSize: 3, padding: 1)
+        let empty = try estimates(square, active: false)
+        #expect(empty[.pixels] == 0 && empty[.tiles4x4] == 0 && empty[.tiles6x6] == 0)
+        #expect(try #require(empty[.dense]) > 0)
+        let full = try estimates(square, active: true)
+        #expect(full.count == 4 && full.values.allSatisfy { $0 > 0 && $0.isFinite })
+
+        let ways: Set<MaskedConv2dPlan.Way> = [.pixels, .dense]
+        let strided = try Conv2d(
+            inputChannels: 32, outputChannels: 48, kernelSize: 3, stride: 2, padding: 1)
+        let depthwise = try Conv2d(
+            inputChannels: 32, outputChannels: 32, kernelSize: 3, padding: 1, groups: 32)
+        for conv in [strided, depthwise] {
+            #expect(Set(try estimates(conv, active: true).keys) == ways)
+            let found = try estimates(conv, active: false)
+            #expect(Set(found.keys) == ways)
+            #expect(found[.pixels] == 0)
+        }
+        #expect(Set(try estimates(square, active: false, exact: true).keys) == ways)
+    }
+
     @Test func winogradIsRefusedWhereItDoesNotApply() {
         #expect(throws: ProteanError.self) {
             try MaskedConv2d(

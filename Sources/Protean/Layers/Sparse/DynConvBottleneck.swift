@@ -48,7 +48,7 @@ public final class DynConvBottleneck: Layer {
 
     /// The block's result.
     ///
-    /// - Throws: ``ProteanError`` when `x` does not fit, or carries no values: the mask needs them.
+    /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         try callAsFunction(x, mask: try masker(x))
     }

@@ -65,7 +65,7 @@ public final class DynConvInvertedResidual: Layer {
 
     /// The block's result.
     ///
-    /// - Throws: ``ProteanError`` when `x` does not fit, or carries no values: the mask needs them.
+    /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         try callAsFunction(x, mask: try masker(x))
     }
@@ -77,6 +77,15 @@ public final class DynConvInvertedResidual: Layer {
         var y = x
         try update(&y, mask: mask)
         return y
+    }
+
+    /// The result with a residual at all pixels, by the dense convolutions: what the mask saves is
+    /// measured against this. The masker does not run. Equal to the result for a mask of all pixels,
+    /// bit for bit where convolutions are computed directly.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit.
+    public func dense(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try project.dense(try depthwise.dense(try expand.dense(x)), residual: x)
     }
 
     /// Replaces `x` by the block's result, writing active pixels only.

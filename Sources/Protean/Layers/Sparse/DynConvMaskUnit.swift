@@ -50,14 +50,16 @@ public final class DynConvMaskUnit: Module {
         return [NamedModule("maskconv.fc", fc), NamedModule("maskconv.conv", conv)]
     }
 
-    /// The mask of `x`.
+    /// The mask of `x`; for a tensor that carries a shape only, all pixels, so that costs are upper
+    /// bounds.
     ///
-    /// - Throws: ``ProteanError`` when `x` does not fit, or carries no values.
+    /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> MaskPlan {
         let logits = try conv(x)
-        guard let fc else { return try MaskPlan(logits, active: .atLeast(0)) }
+        let pooled = try fc?(try Operations.globalAveragePool(x))
+        if logits.isShapeOnly { return try MaskPlan(allOf: logits) }
+        guard let pooled else { return try MaskPlan(logits, active: .atLeast(0)) }
         // a + b >= 0, rounded or not, exactly where a >= -b.
-        let pooled = try fc(try Operations.globalAveragePool(x))
         let minus = try Operations.multiply(pooled, try Tensor(repeating: -1, shape: [1]))
         return try MaskPlan(logits, atLeast: minus)
     }

@@ -73,12 +73,7 @@ public final class SparseMaskModule: Layer {
         let pooled = try Operations.avgPool2d(
             try firstFused(x), PoolWindow(kernelSize: 2, stride: 2))
         let scores = try difference(try third(try secondFused(pooled)))
-        if scores.isShapeOnly {
-            let pixels = [UInt8](repeating: 1, count: scores.count)
-            return try MaskPlan(
-                bytes: pixels, batch: x.shape[0],
-                size: Size2d(height: x.shape[1], width: x.shape[2]))
-        }
+        if scores.isShapeOnly { return try MaskPlan(allOf: scores) }
         return try MaskPlan(scores, active: .above(0))
     }
 

@@ -1,0 +1,155 @@
+import Protean
+import Testing
+
+@testable import ProteanCLI
+
+/// Refusals of the sparse layers' adapters: by the names of the configuration and of the input.
+@Suite struct SparseAdapterTests {
+    struct Refusal: Sendable, CustomTestStringConvertible {
+        let layer: String
+        let config: String
+        let option: String
+        var testDescription: String { "\(layer) \(option)" }
+    }
+
+    static let refusals = [
+        Refusal(
+            layer: "LASNetMaskUnit",
+            config: #"{"in_channels": 4, "mask_size": 4, "mask_channel_group": 2}"#,
+            option: "mask_channel_group"),
+        // 7 over a whole number is 7, 3, 2 or 1.
+        Refusal(
+            layer: "LASNetMaskUnit",
+            config: #"{"in_channels": 4, "mask_size": 4, "feature_size": 7}"#, option: "mask_size"),
+        Refusal(
+            layer: "LASNetMaskUnit", config: #"{"in_channels": 4, "mask_size": 0}"#,
+            option: "mask_size"),
+        Refusal(
+            layer: "LASNetMaskUnit",
+            config: #"{"in_channels": 0, "mask_size": 4, "feature_size": 8}"#,
+            option: "in_channels"),
+        Refusal(
+            layer: "DGNetSpatialGate", config: #"{"planes": 4, "block_h": 4}"#, option: "block_w"),
+        Refusal(
+            layer: "NormGate",
+            config: #"{"kernel_size": 3, "stride": 1, "padding": 1, "norm": 2}"#, option: "norm"),
+        Refusal(
+            layer: "NormGate",
+            config: #"{"kernel_size": 3, "stride": 1, "padding": 1, "eps": -1}"#, option: "eps"),
+        Refusal(
+            layer: "NormGate", config: #"{"kernel_size": 3, "stride": 1, "padding": 2}"#,
+            option: "padding"),
+        Refusal(
+            layer: "DynConvMaskUnit", config: #"{"channels": 4, "kind": "wide"}"#, option: "kind"),
+        Refusal(
+            layer: "SparseBlocksConv",
+            config: #"{"in_channels": 2, "out_channels": 2, "kernel_size": 3, "bsize": 0}"#,
+            option: "bsize"),
+        Refusal(
+            layer: "SparseBlocksConv",
+            config:
+                #"{"in_channels": 2, "out_channels": 2, "kernel_size": 3, "bsize": 4, "padding": "same"}"#,
+            option: "padding"),
+        Refusal(
+            layer: "PerforatedConv2d",
+            config: #"{"in_channels": 2, "out_channels": 2, "kernel_size": 3, "rate": 0.5}"#,
+            option: "rate"),
+        Refusal(
+            layer: "PerforatedConv2d",
+            config:
+                #"{"in_channels": 2, "out_channels": 2, "kernel_size": 3, "mask": "impact", "rate": 0}"#,
+            option: "rate"),
+        Refusal(
+            layer: "LowCostCollaborativeConv2d",
+            config: #"{"in_channels": 2, "out_channels": 2, "low_cost_kernel_size": 2}"#,
+            option: "low_cost_kernel_size"),
+        Refusal(
+            layer: "DeltaConv2d",
+            config:
+                #"{"in_channels": 2, "out_channels": 2, "kernel_size": 3, "delta_threshold": -1}"#,
+            option: "delta_threshold"),
+        Refusal(
+            layer: "DynConvBasicBlock", config: #"{"inplanes": 4, "planes": 8}"#,
+            option: "downsample"),
+        Refusal(
+            layer: "DynConvInvertedResidual", config: #"{"inp": 4, "oup": 8, "expand_ratio": 6}"#,
+            option: "oup"),
+        Refusal(
+            layer: "DynConvInvertedResidual", config: #"{"inp": 4, "oup": 4, "expand_ratio": 1}"#,
+            option: "expand_ratio"),
+        Refusal(
+            layer: "SpatiallyAdaptiveComputationTime",
+            config: #"{"inplanes": 8, "planes": 2, "units": 2, "eps": 1}"#, option: "eps"),
+        Refusal(
+            layer: "SpatiallyAdaptiveBottleneck",
+            config:
+                #"{"inplanes": 8, "planes": 2, "gaussian_kernel": 4, "grid_prior_interval": 11}"#,
+            option: "gaussian_kernel"),
+        Refusal(
+            layer: "SpatiallyAdaptiveBottleneck",
+            config:
+                #"{"inplanes": 8, "planes": 2, "gaussian_kernel": 7, "grid_prior_interval": 0}"#,
+            option: "grid_prior_interval"),
+    ]
+
+    @Test(arguments: refusals)
+    func optionsAreRefusedByTheConfigurationsName(_ refusal: Refusal) throws {
+        let adapter = try LayerCatalogue.adapter(named: refusal.layer)
+        let configuration = try LayerConfiguration(adapter, json: refusal.config)
+        let error = #expect(throws: ProteanError.self) {
+            do {
+                _ = try adapter.build(configuration)
+            } catch let error as ProteanError {
+                throw configuration.renamed(error)
+            }
+        }
+        guard case .invalidOption(let layer, let option, _, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect((layer, option) == (refusal.layer, refusal.option))
+    }
+
+    private func apply(
+        _ layer: String, _ config: String, inputs: [(String, Tensor)]
+    ) throws -> String {
+        let folder = try TemporaryFolder()
+        try Checkpoint.writeSafetensors(
+            to: folder.path("in"), tensors: inputs.map { (name: $0.0, tensor: $0.1) })
+        let weights = try LayerCatalogue.adapter(named: layer)
+        let built = try weights.build(LayerConfiguration(weights, json: config))
+        let parameters = built.module.allParameters()
+        if !parameters.isEmpty {
+            try built.module.save(to: folder.path("w"))
+        }
+        let error = #expect(throws: (any Error).self) {
+            try LayerRun(
+                adapter: weights, config: config,
+                weights: parameters.isEmpty ? nil : folder.path("w"),
+                input: folder.path("in"), output: folder.path("out"), layout: .nchw)()
+        }
+        #expect(!folder.exists("out"))
+        return error.flatMap(Failure.line) ?? "no failure"
+    }
+
+    @Test func inputsAreRefusedByName() throws {
+        let gate = #"{"kernel_size": 3, "stride": 1, "padding": 1}"#
+        let x = ("x", try Tensor(zeros: [1, 4, 5, 6]))
+        #expect(try apply("NormGate", gate, inputs: [x]).contains("'w'"))
+        let small = try apply("NormGate", gate, inputs: [x, ("w", Tensor(zeros: [2, 4, 3, 1]))])
+        #expect(small.contains("'w'") && small.contains("[O, C/g, 3, 3]"), "\(small)")
+        let input = #"{"kernel_size": 3, "stride": 1, "padding": 1, "type": "input"}"#
+        let extra = try apply("NormGate", input, inputs: [x, ("w", Tensor(zeros: [2, 4, 3, 3]))])
+        #expect(extra.contains("no tensor 'w'"), "\(extra)")
+
+        let cells = #"{"in_channels": 4, "mask_size": 3, "feature_size": 6}"#
+        let other = try apply("LASNetMaskUnit", cells, inputs: [x])
+        #expect(other.contains("'feature_size'"), "\(other)")
+
+        let perforated = #"{"in_channels": 4, "out_channels": 2, "kernel_size": 1}"#
+        #expect(try apply("PerforatedConv2d", perforated, inputs: [x]).contains("'mask'"))
+        let mask = try apply(
+            "PerforatedConv2d", perforated, inputs: [x, ("mask", Tensor(zeros: [6, 5]))])
+        #expect(mask.contains("'mask'") && mask.contains("[5, 6]"), "\(mask)")
+    }
+}

@@ -85,65 +85,12 @@ import Testing
 
     @Test(arguments: cases)
     func agreesWithDoubleLoopsEverywhere(_ test: Case) throws {
-        let x = try Tensor.random(test.input)
-        let layer = try test.layer()
-        let reference = try Conv2dReference(
-            layer.geometry, x: x, weights: layer.weight.value.elements.map(Double.init))
-        let bias = layer.bias!.value.elements.map(Double.init)
-        for isa in KernelISA.supported {
-            let single = try Runtime.with(isa: isa, threads: 1) { try layer(x) }
-            #expect(single.shape == reference.outputShape)
-            let worst = reference.worstError(single) { $0 + bias[$1 % bias.count] }
-            // Errors add up like a random walk at most as long as the sum.
-            let limit = 4 + 2 * Double(layer.geometry.fanIn).squareRoot()
-            #expect(worst < limit, "\(isa): \(worst) units, limit \(limit)")
-            for threads in [2, 3] {
-                let several = try Runtime.with(isa: isa, threads: threads) { try layer(x) }
-                #expect(several.isBitEqual(to: single), "\(isa), \(threads) threads")
-            }
-        }
+        try Conv2dAgreement(test.layer(), input: test.input).expectEverywhere()
     }
 
     @Test(arguments: [cases[1], cases[6], cases[7], cases[12], cases[25]])
     func epiloguesAgreeWithTheirFormula(_ test: Case) throws {
-        let x = try Tensor.random(test.input)
-        let layer = try test.layer()
-        let reference = try Conv2dReference(
-            layer.geometry, x: x, weights: layer.weight.value.elements.map(Double.init))
-        let channels = test.outputs, perSample = reference.outputShape[1...].reduce(1, *)
-        let bias = layer.bias!.value.elements.map(Double.init)
-        let residual = try Tensor.random(reference.outputShape, seed: 3)
-        let gate = try Tensor.random([test.input[0], channels], seed: 4)
-        let added = residual.elements.map(Double.init), factors = gate.elements.map(Double.init)
-
-        func expect(
-            _ epilogue: Conv2dEpilogue, _ formula: (Double, Double) -> Double
-        ) throws {
-            for runtime in allRuntimes {
-                let y = try Runtime.with(isa: runtime.isa, threads: runtime.threads) {
-                    try layer(x, epilogue: epilogue)
-                }
-                let worst = reference.worstError(y) { sum, i in
-                    let factor =
-                        epilogue.gate == nil
-                        ? 1 : factors[i / perSample * channels + i % channels]
-                    return formula(sum * factor + bias[i % channels], added[i])
-                }
-                #expect(worst < 40, "\(runtime): \(worst) units")
-            }
-        }
-        try expect(Conv2dEpilogue(activation: .relu)) { s, _ in max(s, 0) }
-        try expect(Conv2dEpilogue(activation: .relu6, residual: residual)) { s, r in
-            min(max(s + r, 0), 6)
-        }
-        try expect(
-            Conv2dEpilogue(activation: .relu, residual: residual, residualAfterActivation: true)
-        ) { s, r in max(s, 0) + r }
-        try expect(Conv2dEpilogue(gate: gate)) { s, _ in s }
-        try expect(
-            Conv2dEpilogue(activation: .leakyReLU(slope: 0.1), residual: residual, gate: gate)
-        ) { s, r in s + r > 0 ? s + r : 0.1 * (s + r) }
-        try expect(Conv2dEpilogue(activation: .silu)) { s, _ in s / (1 + exp(-s)) }
+        try Conv2dAgreement(test.layer(), input: test.input).expectEpilogues()
     }
 
     /// A value that is not finite reaches its own group's outputs only, and padding none.

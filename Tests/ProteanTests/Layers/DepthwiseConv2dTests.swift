@@ -20,11 +20,6 @@ import Testing
                 inputChannels: channels, outputChannels: channels, kernelSize: kernel,
                 stride: stride, padding: padding, dilation: dilation, groups: channels, seed: 7)
         }
-
-        func reference(_ layer: Conv2d, _ x: Tensor) throws -> Conv2dReference {
-            try Conv2dReference(
-                layer.geometry, x: x, weights: layer.weight.value.elements.map(Double.init))
-        }
     }
 
     /// Every size of kernel, every edge of a tile: the borders of narrow and wide maps, one row and
@@ -75,23 +70,9 @@ import Testing
 
     @Test(arguments: cases)
     func agreesWithDoubleLoopsEverywhere(_ test: Case) throws {
-        let x = try Tensor.random(test.input)
         let layer = try test.layer()
         #expect(try layer.plan(for: test.input).algorithm == .depthwise)
-        let reference = try test.reference(layer, x)
-        let bias = layer.bias!.value.elements.map(Double.init)
-        for isa in KernelISA.supported {
-            let single = try Runtime.with(isa: isa, threads: 1) { try layer(x) }
-            #expect(single.shape == reference.outputShape)
-            let worst = reference.worstError(single) { $0 + bias[$1 % bias.count] }
-            // Errors add up like a random walk at most as long as the sum.
-            let limit = 4 + 2 * Double(layer.geometry.fanIn).squareRoot()
-            #expect(worst < limit, "\(isa): \(worst) units, limit \(limit)")
-            for threads in [2, 3] {
-                let several = try Runtime.with(isa: isa, threads: threads) { try layer(x) }
-                #expect(several.isBitEqual(to: single), "\(isa), \(threads) threads")
-            }
-        }
+        try Conv2dAgreement(layer, input: test.input).expectEverywhere()
     }
 
     @Test func severalThreadsReallyShareTheLargeCases() throws {
@@ -108,39 +89,7 @@ import Testing
 
     @Test(arguments: [cases[0], cases[5], cases[9], cases[13], cases[19], cases[26], cases[30]])
     func epiloguesAgreeWithTheirFormula(_ test: Case) throws {
-        let x = try Tensor.random(test.input)
-        let layer = try test.layer()
-        let reference = try test.reference(layer, x)
-        let channels = test.channels, perSample = reference.outputShape[1...].reduce(1, *)
-        let bias = layer.bias!.value.elements.map(Double.init)
-        let residual = try Tensor.random(reference.outputShape, seed: 3)
-        let gate = try Tensor.random([test.input[0], channels], seed: 4)
-        let added = residual.elements.map(Double.init), factors = gate.elements.map(Double.init)
-
-        func expect(_ epilogue: Conv2dEpilogue, _ formula: (Double, Double) -> Double) throws {
-            for runtime in allRuntimes {
-                let y = try Runtime.with(isa: runtime.isa, threads: runtime.threads) {
-                    try layer(x, epilogue: epilogue)
-                }
-                let worst = reference.worstError(y) { sum, i in
-                    let factor =
-                        epilogue.gate == nil
-                        ? 1 : factors[i / perSample * channels + i % channels]
-                    return formula(sum * factor + bias[i % channels], added[i])
-                }
-                #expect(worst < 40, "\(runtime): \(worst) units")
-            }
-        }
-        try expect(Conv2dEpilogue(activation: .relu6)) { s, _ in min(max(s, 0), 6) }
-        try expect(Conv2dEpilogue(activation: .hardSwish)) { s, _ in
-            s * min(max(s + 3, 0), 6) / 6
-        }
-        try expect(
-            Conv2dEpilogue(activation: .relu, residual: residual, residualAfterActivation: true)
-        ) { s, r in max(s, 0) + r }
-        try expect(
-            Conv2dEpilogue(activation: .leakyReLU(slope: 0.1), residual: residual, gate: gate)
-        ) { s, r in s + r > 0 ? s + r : 0.1 * (s + r) }
+        try Conv2dAgreement(test.layer(), input: test.input).expectEpilogues()
     }
 
     /// Taps in the padding are skipped: an infinite weight makes no NaN of the zero that is not there.

@@ -6,6 +6,8 @@ package enum CaseKey: String, CaseIterable, Sendable {
     case h
     /// Input width.
     case w
+    /// Planes of a volume.
+    case d
     /// Input channels.
     case c
     /// Output channels.
@@ -28,6 +30,10 @@ package enum CaseKey: String, CaseIterable, Sendable {
     case experts
     /// Groups of channels that share their offsets.
     case offsetGroups = "offset_groups"
+    /// Side of a kernel's scope.
+    case scope
+    /// Boxes that are pooled.
+    case boxes
     /// Spread of random offsets in pixels.
     case sigma
     /// Whether samples are modulated: 0 or 1.

@@ -23,6 +23,9 @@ package struct PreparedCase {
     package var flops: Double
     /// Bytes that must move at least once: inputs, weights, results.
     package var bytes: Double
+    /// Bytes that must be read from the first-level cache, where these are more than a tile's
+    /// registers could save: samples of positions that depend on the input.
+    package var loaded = 0.0
     /// Share of ``flops`` that is executed, 0...1.
     package var executedShare = 1.0
     /// How the kernel would run this case, in words; nil for kernels with one way only.
@@ -32,11 +35,12 @@ package struct PreparedCase {
 
     /// Describes a case.
     package init(
-        flops: Double, bytes: Double, executedShare: Double = 1,
+        flops: Double, bytes: Double, loaded: Double = 0, executedShare: Double = 1,
         explain: (() throws -> Explanation)? = nil, load: @escaping () throws -> KernelRun
     ) {
         self.flops = flops
         self.bytes = bytes
+        self.loaded = loaded
         self.executedShare = executedShare
         self.explain = explain
         self.load = load

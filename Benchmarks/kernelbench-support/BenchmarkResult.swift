@@ -10,6 +10,8 @@ package struct BenchmarkResult: Sendable {
     package let flops: Double
     /// Bytes that must move at least once.
     package let bytes: Double
+    /// Bytes that must be read from the first-level cache.
+    package let loaded: Double
     /// Share of ``flops`` that was executed.
     package let executedShare: Double
     /// The machine's limits under the same configuration.
@@ -28,17 +30,18 @@ package struct BenchmarkResult: Sendable {
     /// ``bytes`` per second in GB/s.
     package var gbs: Double { bytes / seconds * 1e-9 }
     /// The time the machine's limits allow over the time taken.
-    package var rooflineShare: Double {
-        roofline.leastSeconds(flops: executedFlops, bytes: bytes) / seconds
-    }
+    package var rooflineShare: Double { leastSeconds / seconds }
     /// ``rooflineShare`` of the fastest tenth of the samples.
-    package var undisturbedShare: Double {
-        roofline.leastSeconds(flops: executedFlops, bytes: bytes) / timing.undisturbed
-    }
+    package var undisturbedShare: Double { leastSeconds / timing.undisturbed }
     /// Which limit comes first.
-    package var bound: Roofline.Bound { roofline.bound(flops: executedFlops, bytes: bytes) }
+    package var bound: Roofline.Bound {
+        roofline.bound(flops: executedFlops, bytes: bytes, loaded: loaded)
+    }
     /// Time on one thread over time; nil when one thread was not measured.
     package var speedup: Double? { singleThread.map { $0 / seconds } }
 
     private var executedFlops: Double { flops * executedShare }
+    private var leastSeconds: Double {
+        roofline.leastSeconds(flops: executedFlops, bytes: bytes, loaded: loaded)
+    }
 }

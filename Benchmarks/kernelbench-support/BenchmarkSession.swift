@@ -65,7 +65,7 @@ package struct BenchmarkSession {
             return BenchmarkResult(
                 benchmark: one, configuration: configurations[index],
                 timing: timings[index], flops: prepared.flops, bytes: prepared.bytes,
-                executedShare: prepared.executedShare,
+                loaded: prepared.loaded, executedShare: prepared.executedShare,
                 roofline: rooflines[index].withPeak(timings[index].peak),
                 singleThread: single.map { timings[$0].median })
         }

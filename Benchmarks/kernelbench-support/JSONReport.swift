@@ -33,16 +33,19 @@ package struct JSONReport: Encodable {
         var threads: Int
         var fmaPeakGflops: Double
         var copyBandwidthGBs: Double
+        var loadGBs: Double
 
         init(_ roofline: Roofline) {
             isa = roofline.configuration.isa.rawValue
             threads = roofline.configuration.threads
             fmaPeakGflops = roofline.peakGflops
             copyBandwidthGBs = roofline.copyGBs
+            loadGBs = roofline.loadGBs
         }
 
         enum CodingKeys: String, CodingKey {
             case isa, threads
+            case loadGBs = "load_rate_gbs"
             case fmaPeakGflops = "fma_peak_gflops"
             case copyBandwidthGBs = "copy_bandwidth_gbs"
         }

@@ -9,6 +9,8 @@ package struct Roofline: Sendable {
     package let peakGflops: Double
     /// Bytes read and written while copying ``copyBytes`` in GB/s, all threads together.
     package let copyGBs: Double
+    /// Bytes that multiply-adds read from the first-level cache in GB/s, all threads together.
+    package let loadGBs: Double
 
     /// The size of the copied buffer: 64 MiB, beyond most last-level caches that one process gets.
     package static let copyBytes = 64 << 20
@@ -17,15 +19,21 @@ package struct Roofline: Sendable {
     package enum Bound: String, Sendable {
         /// Arithmetic.
         case fma
+        /// Reading from the first-level cache.
+        case loads
         /// Main memory.
         case memory
     }
 
     /// Limits as given.
-    package init(configuration: Configuration, peakGflops: Double, copyGBs: Double) {
+    package init(
+        configuration: Configuration, peakGflops: Double, copyGBs: Double,
+        loadGBs: Double = .infinity
+    ) {
         self.configuration = configuration
         self.peakGflops = peakGflops
         self.copyGBs = copyGBs
+        self.loadGBs = loadGBs
     }
 
     /// The multiply-add peak alone, within some milliseconds.
@@ -38,13 +46,15 @@ package struct Roofline: Sendable {
         }
     }
 
-    /// The same limits with another multiply-add peak.
+    /// The same limits with another multiply-add peak; the first-level cache keeps its pace.
     package func withPeak(_ gflops: Double?) -> Roofline {
-        Roofline(
-            configuration: configuration, peakGflops: gflops ?? peakGflops, copyGBs: copyGBs)
+        let peak = gflops ?? peakGflops
+        return Roofline(
+            configuration: configuration, peakGflops: peak, copyGBs: copyGBs,
+            loadGBs: loadGBs * peak / peakGflops)
     }
 
-    /// Measures for about twice `seconds`.
+    /// Measures for about three times `seconds`.
     package static func measure(
         _ configuration: Configuration, seconds: Double
     ) throws -> Roofline {
@@ -52,20 +62,26 @@ package struct Roofline: Sendable {
             var runtime = try Runtime.current()
             var peak = 0.0
             var copy = 0.0
+            var load = 0.0
             try ptn_measure_fma_peak(&runtime, seconds, &peak).check("roofline")
+            try ptn_measure_load_rate(&runtime, seconds, &load).check("roofline")
             try ptn_measure_copy_bandwidth(&runtime, copyBytes, seconds, &copy)
                 .check("roofline", bytes: 2 * copyBytes)
-            return Roofline(configuration: configuration, peakGflops: peak, copyGBs: copy)
+            return Roofline(
+                configuration: configuration, peakGflops: peak, copyGBs: copy, loadGBs: load)
         }
     }
 
-    /// The least seconds in which this machine could do `flops` operations on `bytes`.
-    package func leastSeconds(flops: Double, bytes: Double) -> Double {
-        max(flops / peakGflops, bytes / copyGBs) * 1e-9
+    /// The least seconds in which this machine could do `flops` operations on `bytes` of memory,
+    /// reading `loaded` bytes from the first-level cache.
+    package func leastSeconds(flops: Double, bytes: Double, loaded: Double = 0) -> Double {
+        max(flops / peakGflops, bytes / copyGBs, loaded / loadGBs) * 1e-9
     }
 
-    /// Which limit `flops` operations on `bytes` meet first.
-    package func bound(flops: Double, bytes: Double) -> Bound {
-        flops / peakGflops >= bytes / copyGBs ? .fma : .memory
+    /// Which limit they meet first.
+    package func bound(flops: Double, bytes: Double, loaded: Double = 0) -> Bound {
+        let computing = flops / peakGflops, moving = bytes / copyGBs, loading = loaded / loadGBs
+        if loading > max(computing, moving) { return .loads }
+        return computing >= moving ? .fma : .memory
     }
 }

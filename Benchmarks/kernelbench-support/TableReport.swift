@@ -27,7 +27,8 @@ package enum TableReport {
                 "\(one.configuration.isa.rawValue), \(threads(one.configuration.threads)): "
                     + "multiply-add peak \(Format.digits(one.peakGflops)) GFLOP/s, "
                     + "copy \(Format.digits(one.copyGBs)) GB/s "
-                    + "(read + written, \(Roofline.copyBytes >> 20) MiB)")
+                    + "(read + written, \(Roofline.copyBytes >> 20) MiB), "
+                    + "loads \(Format.digits(one.loadGBs)) GB/s (first-level cache)")
         }
         return lines.joined(separator: "\n")
     }

@@ -32,10 +32,11 @@ struct Kernelbench: ParsableCommand {
             TABLE:
               time      median wall time of a call, result's allocation included
               spread    (90th - 10th percentile) / median
-              roofline  time that multiply-add peak and copy bandwidth of this
+              roofline  time that multiply-add peak, copy bandwidth and, for
+                        samples, loads from the first-level cache of this
                         machine allow / time taken; above 100% for data in
                         caches and for algorithms that compute less
-              bound     which of the two limits comes first
+              bound     which of the limits comes first
               executed  share of operations that a dynamic kernel did not skip
             """)
 
@@ -95,6 +96,13 @@ struct Kernelbench: ParsableCommand {
             """)
     var breakEven = false
 
+    @Flag(
+        help: """
+            Print by how many bytes each case's first call raises the process's memory at its highest \
+            (result, packed weights and scratch; inputs are there before); measure no time. Linux.
+            """)
+    var memory = false
+
     func validate() throws {
         guard minTime > 0, minTime <= 3600 else {
             throw ValidationError("--min-time: expected seconds above 0, at most 3600")
@@ -114,6 +122,7 @@ struct Kernelbench: ParsableCommand {
             return
         }
         if explain { return try explainAll(cases) }
+        if memory { return try printMemory(cases) }
         for file in [json, report] { try checkWritable(file) }
         warnAboutDebugBuild()
         let progress = ProgressLine()
@@ -139,6 +148,18 @@ struct Kernelbench: ParsableCommand {
                     isa: configuration.isa, threads: configuration.threads
                 ) { try prepared.explain?().text ?? "one algorithm" }
                 print("\(one.name)  \(configuration.isa.rawValue)  \(text)")
+            }
+        }
+    }
+
+    private func printMemory(_ cases: [BenchmarkCase]) throws {
+        for one in cases {
+            for configuration in try configurations() {
+                try Runtime.with(isa: configuration.isa, threads: configuration.threads) {
+                    let call = try KernelRegistry.standard.prepare(one).load()
+                    let bytes = try PeakMemory.growth { _ = try call() }
+                    print("\(one.name)  threads \(configuration.threads)  \(bytes) bytes")
+                }
             }
         }
     }

@@ -1,16 +1,21 @@
 """Runs deformable convolutions of kernelbench's shape files in other libraries, side by side.
 
     python deformable.py --kernelbench ../../.build/release/kernelbench
+    python deformable.py --memory --filter 200x304
 
 As peers.py: all libraries take turns within one run, Float32, the same number of threads, medians.
 Before it is timed, every peer's result is compared with torchvision's. Column `direct` is Protean's
 own ordinary convolution of the same shape, computed directly. A peer without a time does not offer
 the case, or differs.
+
+With --memory nothing is timed: every library makes its model and inputs in a process of its own, and
+the table shows by how much its first call raises the process's resident memory at its highest (Linux).
 """
 import argparse
 import os
 import pathlib
 import statistics
+import subprocess
 import sys
 import tempfile
 
@@ -181,6 +186,46 @@ def direct_case(case):
     return {"name": name, "line": f"{name} conv2d {words} algorithm=direct"}
 
 
+def resident(name):
+    """VmRSS or VmHWM of this process in bytes."""
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) << 10
+    raise RuntimeError(f"/proc/self/status lacks {name}")
+
+
+def print_own_memory(case, threads, library):
+    """Runs one library once and prints what its call took at its highest, in bytes."""
+    data = arrays(case)
+    for peer in PEERS:
+        if peer.__name__ == library + "_calls":
+            for _, call in peer(case, threads, data):
+                pathlib.Path("/proc/self/clear_refs").write_text("5")
+                before = resident("VmRSS")
+                result = call()
+                print(resident("VmHWM") - before, result.shape)
+                return
+
+
+def memory(options, case, threads):
+    """Bytes by library; libraries without the case are left out."""
+    ours = subprocess.run(
+        [options.kernelbench, "--memory", "--case", case["line"], "--threads", str(threads)],
+        check=True, capture_output=True, text=True).stdout
+    found = {"protean": int(ours.split()[-2])}
+    for peer in PEERS:
+        library = peer.__name__.removesuffix("_calls")
+        run = subprocess.run(
+            [sys.executable, __file__, "--shapes", options.shapes, "--filter", case["name"],
+             "--threads", str(threads), "--memory-of", library], capture_output=True, text=True)
+        if run.returncode == 0 and run.stdout:
+            found[library] = int(run.stdout.split()[0])
+        else:
+            text = (run.stderr.strip().splitlines() or ["does not offer it"])[-1]
+            print(f"note: {case['name']}: {library}: {text}", file=sys.stderr)
+    return found
+
+
 def measure(options, case, threads):
     calls = prepared_calls(case, threads)
     times = {}
@@ -200,22 +245,35 @@ def main():
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.2, help="per library and round")
+    parser.add_argument("--memory", action="store_true", help="measure memory instead of time")
+    parser.add_argument("--memory-of", help=argparse.SUPPRESS)
     options = parser.parse_args()
 
     names = ["protean", "direct", "torchvision", "onnxruntime", "openvino", "ncnn"]
-    print("ms; ratio = best peer / protean; dense = direct / protean")
-    print(f"{'case':<24}{'threads':>8}" + "".join(f"{n:>12}" for n in names) + "   ratio   dense")
+    if options.memory:
+        names.remove("direct")
+    if not options.memory_of:
+        print("MiB by which a first call raises resident memory" if options.memory
+              else "ms; ratio = best peer / protean; dense = direct / protean")
+        print(f"{'case':<24}{'threads':>8}" + "".join(f"{n:>12}" for n in names)
+              + ("" if options.memory else "   ratio   dense"))
     for line in pathlib.Path(options.shapes).read_text().splitlines():
         case = parse_case(line)
         if not case or options.filter not in case["name"]:
             continue
         for threads in map(int, options.threads.split(",")):
-            found = measure(options, case, threads)
-            peers = [found[name] for name in names[2:] if name in found]
-            ratio = min(peers) / found["protean"] if peers else float("nan")
-            cells = [f"{1e3 * found[n]:12.3f}" if n in found else f"{'-':>12}" for n in names]
-            print(f"{case['name']:<24}{threads:>8}" + "".join(cells)
-                  + f"{ratio:8.2f}{found['direct'] / found['protean']:8.2f}", flush=True)
+            if options.memory_of:
+                print_own_memory(case, threads, options.memory_of)
+                continue
+            scale = 2 ** -20 if options.memory else 1e3
+            found = (memory if options.memory else measure)(options, case, threads)
+            cells = [f"{scale * found[n]:12.3f}" if n in found else f"{'-':>12}" for n in names]
+            ends = ""
+            if not options.memory:
+                peers = [found[name] for name in names[2:] if name in found]
+                ratio = min(peers) / found["protean"] if peers else float("nan")
+                ends = f"{ratio:8.2f}{found['direct'] / found['protean']:8.2f}"
+            print(f"{case['name']:<24}{threads:>8}" + "".join(cells) + ends, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,16 @@
 #include "ptn_roofline.h"
 #include <time.h>
 
+// 12 KiB: a third of a small first-level cache.
+#define LOADED_FLOATS 3072
+
 #define PTN_SOURCE "../bench/roofline_loops.inc"
 #include "../core/foreach_isa.h"
 
-typedef double (*fma_burst_fn)(size_t rounds, const float *factors, float *sink);
+typedef double (*fma_burst_fn)(size_t rounds, const float *values, float *sink);
 typedef void (*copy_fn)(float *to, const float *from, size_t count);
 static const fma_burst_fn fma_burst[PTN_ISA_COUNT] = PTN_TABLE(fma_burst);
+static const fma_burst_fn load_burst[PTN_ISA_COUNT] = PTN_TABLE(load_burst);
 static const copy_fn copy_floats[PTN_ISA_COUNT] = PTN_TABLE(copy_floats);
 
 // A run is long enough that waking the threads does not show, short enough that one of several is
@@ -55,9 +59,12 @@ static void fma_task(void *context, size_t index, int thread) {
     (void)thread;
     fma_job *job = context;
     // The factors come from memory that the compiler cannot know, and keep every chain near 1.
+    _Alignas(64) float values[LOADED_FLOATS] = {0};
     volatile float source[2] = {0.999f, 0.001f};
-    float factors[2] = {source[0], source[1]}, sink;
-    double operations = job->burst(job->rounds, factors, &sink);
+    values[0] = source[0];
+    values[1] = source[1];
+    float sink;
+    double operations = job->burst(job->rounds, values, &sink);
     volatile float consumed = sink;
     (void)consumed;
     if (index == 0) job->operations = operations;
@@ -71,18 +78,30 @@ static double fma_run(const ptn_runtime *runtime, void *context) {
     return elapsed > 0 ? job->operations * runtime->threads / elapsed : 0;
 }
 
-ptn_status ptn_measure_fma_peak(const ptn_runtime *runtime, double seconds, double *gflops) {
-    ptn_status status = check(runtime, seconds, gflops);
-    if (status != PTN_OK) return status;
-    fma_job job = {.burst = fma_burst[runtime->isa], .rounds = 1024};
+// Best rate of a burst, in units of 1e9.
+static double burst_rate(const ptn_runtime *runtime, fma_burst_fn burst, double seconds) {
+    fma_job job = {.burst = burst, .rounds = 1};
     for (double elapsed = 0; elapsed < RUN_SECONDS / 2;) {
         job.rounds *= 2;
         const double start = now();
         fma_task(&job, 0, 0);
         elapsed = now() - start;
     }
-    *gflops = 1e-9 * best_of(fma_run, runtime, &job, seconds);
-    return PTN_OK;
+    return 1e-9 * best_of(fma_run, runtime, &job, seconds);
+}
+
+ptn_status ptn_measure_fma_peak(const ptn_runtime *runtime, double seconds, double *gflops) {
+    ptn_status status = check(runtime, seconds, gflops);
+    if (status == PTN_OK) *gflops = burst_rate(runtime, fma_burst[runtime->isa], seconds);
+    return status;
+}
+
+ptn_status ptn_measure_load_rate(const ptn_runtime *runtime, double seconds,
+                                 double *gigabytes_per_second) {
+    ptn_status status = check(runtime, seconds, gigabytes_per_second);
+    if (status == PTN_OK)
+        *gigabytes_per_second = burst_rate(runtime, load_burst[runtime->isa], seconds);
+    return status;
 }
 
 typedef struct copy_job {

@@ -9,6 +9,7 @@
 //     vfma(a, b, c)                  a * b + c; one rounding except in the scalar variant
 //     vmax(a, b) vmin(a, b)          b where either is NaN
 //     vround(v)                      nearest integer, ties to even; |v| < 2^22 in the scalar variant
+//     vfloor(v)                      greatest whole number <= v; |v| < 2^31
 //     vselect(m, a, b)               a where m is -1, b where m is 0
 //     vsum(v)                        sum of the lanes, in a fixed tree order
 //     vpick(v, i)                    lane l is v[i[l]]; 0 <= i[l] < PTN_V_LEN
@@ -25,6 +26,7 @@
 #define vmax PTN_NAME(ptn_vmax)
 #define vmin PTN_NAME(ptn_vmin)
 #define vround PTN_NAME(ptn_vround)
+#define vfloor PTN_NAME(ptn_vfloor)
 #define vselect PTN_NAME(ptn_vselect)
 #define vsum PTN_NAME(ptn_vsum)
 #define vpick PTN_NAME(ptn_vpick)
@@ -49,6 +51,9 @@ PTN_INLINE vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 PTN_INLINE vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
 PTN_INLINE vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
 PTN_INLINE vf vround(vf v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT); }
+PTN_INLINE vf vfloor(vf v) {
+    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
 PTN_INLINE vf vpick(vf v, vi i) { return _mm512_permutexvar_ps((__m512i)i, v); }
 PTN_INLINE vf vpick2(vf a, vf b, vi i) { return _mm512_permutex2var_ps(a, (__m512i)i, b); }
 PTN_INLINE vf vload_n(const float *p, size_t n) {
@@ -70,6 +75,7 @@ PTN_INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 PTN_INLINE vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
 PTN_INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
 PTN_INLINE vf vround(vf v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT); }
+PTN_INLINE vf vfloor(vf v) { return _mm256_floor_ps(v); }
 PTN_INLINE vf vpick(vf v, vi i) { return _mm256_permutevar8x32_ps(v, (__m256i)i); }
 PTN_INLINE vf vpick2(vf a, vf b, vi i) {
     return _mm256_blendv_ps(vpick(a, i), vpick(b, i), (vf)(i << 28)); // bit 3 chooses
@@ -105,6 +111,7 @@ PTN_INLINE vf vfma(vf a, vf b, vf c) {
     return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 }
 PTN_INLINE vf vround(vf v) { return (vf)vrndnq_f32((float32x4_t)v); }
+PTN_INLINE vf vfloor(vf v) { return (vf)vrndmq_f32((float32x4_t)v); }
 // The four bytes of lane i are 4 i ... 4 i + 3.
 PTN_INLINE vf vpick(vf v, vi i) {
     return (vf)vqtbl1q_u8((uint8x16_t)v, (uint8x16_t)(i * 0x04040404 + 0x03020100));
@@ -115,6 +122,10 @@ PTN_INLINE vf vpick2(vf a, vf b, vi i) {
 }
 #else
 PTN_INLINE vf vfma(vf a, vf b, vf c) { return a * b + c; }
+PTN_INLINE vf vfloor(vf v) {
+    const vf whole = __builtin_convertvector(__builtin_convertvector(v, vi), vf); // towards 0
+    return whole - (vf)((vi)(whole > v) & (vi)vset(1));
+}
 PTN_INLINE vf vpick(vf v, vi i) { return (vf){v[i[0]], v[i[1]], v[i[2]], v[i[3]]}; }
 PTN_INLINE vf vpick2(vf a, vf b, vi i) {
     return vselect((vi)(i < 4), vpick(a, i & 3), vpick(b, i & 3));

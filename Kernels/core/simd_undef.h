@@ -12,6 +12,7 @@
 #undef vmax
 #undef vmin
 #undef vround
+#undef vfloor
 #undef vselect
 #undef vsum
 #undef vpick

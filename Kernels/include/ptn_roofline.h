@@ -1,4 +1,4 @@
-// Measures the machine, not a kernel: the two limits under which every kernel runs. Benchmarks
+// Measures the machine, not a kernel: the limits under which every kernel runs. Benchmarks
 // report a kernel's speed as a share of these.
 #ifndef PTN_ROOFLINE_H
 #define PTN_ROOFLINE_H
@@ -11,6 +11,12 @@
 // Best of several runs that fill about `seconds` of wall time.
 PTN_MUST_CHECK ptn_status ptn_measure_fma_peak(const ptn_runtime *runtime, double seconds,
                                                double *gflops);
+
+// Bytes per second that multiply-adds of `runtime->threads` threads together read from the
+// first-level cache, in GB/s: one operand of each is a whole, aligned vector in memory. Best of
+// several runs that fill about `seconds` of wall time.
+PTN_MUST_CHECK ptn_status ptn_measure_load_rate(const ptn_runtime *runtime, double seconds,
+                                                double *gigabytes_per_second);
 
 // Copy bandwidth of `runtime->threads` threads together in GB/s (1e9 bytes per second): bytes read
 // plus bytes written. Source and destination are `bytes` each (at least 4096 times the number of

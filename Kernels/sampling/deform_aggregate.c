@@ -4,80 +4,46 @@
 #include <math.h>
 #include <string.h>
 
-// Pixels that are planned together, and that make a task.
-enum { ROWS = 8, TASK_PIXELS = 64 };
+// Pixels that make a task.
+enum { TASK_PIXELS = 64 };
 
 typedef struct aggregate_job {
-    ptn_isa isa;
     const ptn_deform_aggregate_shape *shape;
-    const float *x, *offset, *mask, *zeros, *tap_y, *tap_x;
+    ptn_planned_map map;
     float *y;
-    size_t pixels, out_w, points, parts;
+    size_t entries, rows, parts; // of a pixel; planned together; tasks of a sample
     char *thread_scratch;
-    size_t thread_bytes;
+    size_t plan_bytes, thread_bytes;
 } aggregate_job;
 
 size_t ptn_deform_aggregate_points(const ptn_deform_aggregate_shape *shape) {
     return shape->kh * shape->kw - (shape->remove_center ? 1 : 0);
 }
 
-// Blocks of offsets that follow each other without a gap are planned as one.
-static bool is_dense(const ptn_deform_aggregate_shape *s, size_t points) {
-    return s->offset_group == 2 * points && s->mask_group == points;
-}
-
-static void plan_pixel(const aggregate_job *j, const ptn_corners *corners, size_t sample,
-                       size_t pixel, size_t first) {
-    const ptn_deform_aggregate_shape *s = j->shape;
-    const size_t at = sample * j->pixels + pixel;
-    const bool dense = is_dense(s, j->points);
-    ptn_positions p = {
-        .image = {.pixels = j->x + sample * s->h * s->w * s->channels,
-                  .zeros = j->zeros,
-                  .h = s->h,
-                  .w = s->w,
-                  .step = s->channels},
-        .count = dense ? s->groups * j->points : j->points,
-        .tap_y = j->tap_y,
-        .tap_x = j->tap_x,
-        .origin_y = (float)((double)(pixel / j->out_w * s->stride_h) - (double)s->pad_h),
-        .origin_x = (float)((double)(pixel % j->out_w * s->stride_w) - (double)s->pad_w),
-        .scale = s->offset_scale,
-        .x_first = true,
-    };
-    for (size_t g = 0; g < (dense ? 1 : s->groups); g++) {
-        p.offsets = j->offset + at * s->offset_pixel + g * s->offset_group;
-        p.modulation = j->mask + at * s->mask_pixel + g * s->mask_group;
-        ptn_plan_corners[j->isa](&p, corners, first + g * j->points);
-    }
-}
-
 static void run_part(void *context, size_t index, int thread) {
     const aggregate_job *j = context;
     const ptn_deform_aggregate_shape *s = j->shape;
-    const size_t sample = index / j->parts, entries = s->groups * j->points;
-    const size_t end = ptn_min((index % j->parts + 1) * TASK_PIXELS, j->pixels);
-    const ptn_corners corners =
-        ptn_corners_in(j->thread_scratch + (size_t)thread * j->thread_bytes, ROWS * entries);
+    const size_t sample = index / j->parts;
+    const size_t end = ptn_min((index % j->parts + 1) * TASK_PIXELS, j->map.pixels);
+    char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
+    const ptn_corners corners = ptn_corners_in(scratch, j->rows * j->entries);
     ptn_gather_args a = {.corners = &corners,
-                         .taps = j->points,
+                         .step = s->channels,
+                         .taps = j->map.points,
                          .offset_groups = s->groups,
                          .channels = s->channels / s->groups,
                          .low = -INFINITY,
                          .high = INFINITY};
-    for (size_t p = index % j->parts * TASK_PIXELS; p < end;) {
-        const size_t rows = ptn_min(ROWS, end - p);
-        for (size_t m = 0; m < rows; m++) plan_pixel(j, &corners, sample, p + m, m * entries);
-        for (size_t m = 0; m < rows; m++, p++) {
-            a.first = m * entries;
-            a.out = j->y + (sample * j->pixels + p) * s->channels;
-            ptn_gather_pixel[j->isa](&a);
-        }
+    for (size_t p = index % j->parts * TASK_PIXELS, rows; p < end; p += rows) {
+        rows = ptn_min(j->rows, end - p);
+        ptn_plan_pixels(&j->map, &corners, sample, p, rows, (float *)(scratch + j->plan_bytes));
+        a.pixels = rows;
+        a.out = j->y + (sample * j->map.pixels + p) * s->channels;
+        ptn_gather_pixels[j->map.isa](&a);
     }
 }
 
-static void place_points(const ptn_deform_aggregate_shape *s, size_t points, float *tap_y,
-                         float *tap_x) {
+static void place_points(const ptn_deform_aggregate_shape *s, float *tap_y, float *tap_x) {
     const float a = s->offset_scale;
     const float half_y = (float)(s->dilation_h * (s->kh - 1) / 2);
     const float half_x = (float)(s->dilation_w * (s->kw - 1) / 2);
@@ -89,10 +55,6 @@ static void place_points(const ptn_deform_aggregate_shape *s, size_t points, flo
             tap_y[point] = half_y - half_y * a + (float)(k * s->dilation_h) * a;
             point++;
         }
-    for (size_t e = points; e < s->groups * points; e++) {
-        tap_x[e] = tap_x[e - points];
-        tap_y[e] = tap_y[e - points];
-    }
 }
 
 static size_t output(size_t size, size_t pad, size_t kernel, size_t dilation, size_t stride) {
@@ -112,9 +74,33 @@ static bool sizes_fit(const ptn_deform_aggregate_shape *s) {
            ptn_float_bytes(s->kh * s->kw, s->groups, 1024, 1, &entries);
 }
 
-ptn_status ptn_deform_aggregate(const ptn_runtime *runtime, const ptn_deform_aggregate_shape *shape,
-                                const float *x, const float *offset, const float *mask, float *y) {
-    const ptn_deform_aggregate_shape *s = shape;
+static ptn_planned_map map_of(ptn_isa isa, const ptn_deform_aggregate_shape *s, const float *x,
+                              const float *offset, const float *mask) {
+    return (ptn_planned_map){
+        .isa = isa,
+        .p = {.image = {.h = s->h, .w = s->w, .step = s->channels},
+              .scale = s->offset_scale,
+              .x_first = true},
+        .x = x,
+        .offset = offset,
+        .mask = mask,
+        .groups = s->groups,
+        .points = ptn_deform_aggregate_points(s),
+        .offset_pixel = s->offset_pixel,
+        .offset_group = s->offset_group,
+        .mask_pixel = s->mask_pixel,
+        .mask_group = s->mask_group,
+        .out_w = output(s->w, s->pad_w, s->kw, s->dilation_w, s->stride_w),
+        .pixels = output(s->h, s->pad_h, s->kh, s->dilation_h, s->stride_h) *
+                  output(s->w, s->pad_w, s->kw, s->dilation_w, s->stride_w),
+        .stride_h = s->stride_h,
+        .stride_w = s->stride_w,
+        .pad_top = s->pad_h,
+        .pad_left = s->pad_w,
+    };
+}
+
+static ptn_status check(const ptn_runtime *runtime, const ptn_deform_aggregate_shape *s) {
     if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
     if (runtime->threads < 1 || s->groups == 0 || s->channels % s->groups != 0 || s->kh == 0 ||
         s->kw == 0 || s->stride_h == 0 || s->stride_w == 0 || s->dilation_h == 0 ||
@@ -123,38 +109,39 @@ ptn_status ptn_deform_aggregate(const ptn_runtime *runtime, const ptn_deform_agg
     if (!sizes_fit(s)) return PTN_SIZE_OVERFLOW;
     const size_t out_h = output(s->h, s->pad_h, s->kh, s->dilation_h, s->stride_h);
     const size_t out_w = output(s->w, s->pad_w, s->kw, s->dilation_w, s->stride_w);
-    const size_t points = ptn_deform_aggregate_points(s), entries = s->groups * points;
-    if (!ptn_float_bytes(s->n, out_h, out_w, s->channels, NULL) ||
-        !ptn_float_bytes(s->n, out_h, out_w, ptn_max(s->offset_pixel, s->mask_pixel), NULL))
-        return PTN_SIZE_OVERFLOW;
-    const size_t outputs = s->n * out_h * out_w;
-    if (outputs == 0 || s->channels == 0) return PTN_OK;
+    const size_t widest = ptn_max(s->channels, ptn_max(s->offset_pixel, s->mask_pixel));
+    return ptn_float_bytes(s->n, out_h, out_w, widest, NULL) ? PTN_OK : PTN_SIZE_OVERFLOW;
+}
+
+ptn_status ptn_deform_aggregate(const ptn_runtime *runtime, const ptn_deform_aggregate_shape *shape,
+                                const float *x, const float *offset, const float *mask, float *y) {
+    const ptn_deform_aggregate_shape *s = shape;
+    const ptn_status status = check(runtime, s);
+    if (status != PTN_OK) return status;
+    aggregate_job j = {.shape = s, .map = map_of(runtime->isa, s, x, offset, mask), .y = y};
+    if (s->n * j.map.pixels == 0 || s->channels == 0) return PTN_OK;
+    j.entries = s->groups * j.map.points;
+    j.rows = ptn_min(TASK_PIXELS, ptn_planned_pixels(j.entries));
+    j.parts = ptn_div_up(j.map.pixels, TASK_PIXELS);
+    const size_t places = ptn_places_floats(j.entries) * sizeof(float);
+    j.plan_bytes = ptn_round_64(ptn_corners_bytes(j.rows * j.entries));
+    j.thread_bytes = j.plan_bytes + ptn_round_64(places);
 
     const int threads = ptn_threads_worth(
-        runtime->threads, (double)outputs * (double)points *
-                              ((double)s->groups * 3 + (double)s->channels * 0.2));
-    const size_t shared = ptn_round_64((s->channels + 2 * entries) * sizeof(float));
-    const size_t each = ptn_round_64(ptn_corners_bytes(ROWS * entries));
-    float *scratch = ptn_scratch_acquire(shared + (size_t)threads * each);
+        runtime->threads, (double)(s->n * j.map.pixels) * (double)j.map.points *
+                              ((double)s->groups * 2 + (double)s->channels * 0.15));
+    const size_t zeros = ptn_round_64(s->channels * sizeof(float));
+    char *scratch =
+        ptn_scratch_acquire(zeros + ptn_round_64(places) + (size_t)threads * j.thread_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
-    float *tap_y = scratch + s->channels, *tap_x = tap_y + entries;
-    memset(scratch, 0, s->channels * sizeof(float));
-    if (points > 0) place_points(s, points, tap_y, tap_x);
-    aggregate_job j = {.isa = runtime->isa,
-                       .shape = s,
-                       .x = x,
-                       .offset = offset,
-                       .mask = mask,
-                       .zeros = scratch,
-                       .tap_y = tap_y,
-                       .tap_x = tap_x,
-                       .y = y,
-                       .pixels = out_h * out_w,
-                       .out_w = out_w,
-                       .points = points,
-                       .parts = ptn_div_up(out_h * out_w, TASK_PIXELS),
-                       .thread_scratch = (char *)scratch + shared,
-                       .thread_bytes = each};
+    memset(scratch, 0, zeros);
+    j.map.p.image.zeros = (const float *)scratch;
+    ptn_set_places(&j.map, (float *)(scratch + zeros));
+    if (j.entries > 0) {
+        place_points(s, j.map.tap_y, j.map.tap_x);
+        ptn_repeat_places(&j.map);
+    }
+    j.thread_scratch = scratch + zeros + ptn_round_64(places);
     ptn_parallel(threads, s->n * j.parts, run_part, &j);
     ptn_scratch_release(scratch);
     return PTN_OK;

@@ -1,87 +1,45 @@
-// Driver of the deformable convolution.
-//
-// A task is a chunk of output pixels of one sample. Its positions are planned once; then, a few
-// taps at a time, sampled pixels are blended into rows that stay in the second-level cache, and the
-// convolution's tiles multiply these rows by the packed weights of all panels. Unfinished sums wait
-// in scratch for the next taps. Depthwise forms sum over the taps as they blend.
+// Driver of the deformable convolution: which way, plans, packing, cutting. A task is some pixels
+// of one sample; deform_panels.c, deform_grouped.c and deform_depthwise.c run it.
 #include "ptn_deform_conv2d.h"
-#include "../conv/conv2d_internal.h"
-#include "sampling.h"
+#include "deform_internal.h"
 #include <string.h>
 
-// Floats of blended rows in a chunk, of one panel's weights for the same taps, of a chunk's
-// unfinished sums, and bytes of its plan: together they stay in the second-level cache.
-enum { BLENDED_FLOATS = 72 << 10, PANEL_FLOATS = 48 << 10, PARTIAL_FLOATS = 48 << 10 };
-enum { PLAN_BYTES = 160 << 10, MOST_ROWS = 252, LEAST_ROWS = 24 };
-// Pixels of a depthwise form that are planned together.
-enum { DEPTHWISE_ROWS = 8 };
+deform_way ptn_deform_way(ptn_isa isa, const ptn_conv2d_shape *s) {
+    if (s->groups == s->c && s->k == s->c) return DEFORM_DEPTHWISE;
+    return ptn_deform_grouped_fits(isa, s) ? DEFORM_GROUPED : DEFORM_PANELS;
+}
 
-typedef struct deform_job {
-    ptn_isa isa;
-    const ptn_deform_conv2d_shape *shape;
-    const ptn_conv2d_shape *conv;
-    const ptn_conv2d_epilogue *epilogue;
-    ptn_panels panels;
-    const ptn_tile_table *tiles;
-    ptn_activate_row_fn activate; // NULL when the clamp says it all
-    const float *x, *offset, *mask, *packed;
-    float *y;
-    size_t pixels, out_w, taps, entries; // entries: of one pixel's plan
-    size_t offset_step, mask_step;
-    const float *tap_y, *tap_x, *zeros;
-    size_t chunks, panel_parts;
-    size_t chunk_rows, tap_block, row_floats; // of blended rows
-    char *thread_scratch;
-    size_t thread_bytes;
-    float low, high;
-} deform_job;
-
-static bool is_depthwise(const ptn_conv2d_shape *s) { return s->groups == s->c && s->k == s->c; }
-
-// An odd number of cache lines: rows a power of two apart would fall into few sets of the cache.
-static size_t row_floats(const ptn_conv2d_shape *s) { return (ptn_div_up(s->c, 16) | 1) * 16; }
-
-// How the work of a chunk is cut; follows from the shape alone.
-typedef struct tiling {
-    size_t rows, taps;              // pixels of a chunk, taps that are blended together
-    size_t plan, blended, partial, table, out; // bytes of scratch
-} tiling;
-
-static tiling tiling_for(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
+static deform_tiling tiling_for(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
     const ptn_conv2d_shape *s = &shape->conv;
     const size_t taps = s->kh * s->kw, entries = shape->offset_groups * taps;
-    const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
-    const size_t columns = panels.padded * s->groups;
-    tiling t = {.rows = DEPTHWISE_ROWS, .taps = taps};
-    if (!is_depthwise(s)) {
-        const size_t weights = s->c / s->groups * panels.width;
-        size_t fit = ptn_min(PANEL_FLOATS / weights,
-                             BLENDED_FLOATS / (row_floats(s) * 2 * LEAST_ROWS));
-        fit = ptn_min(ptn_max(fit, 1), taps);
-        t.taps = ptn_div_up(taps, ptn_div_up(taps, fit));
-        t.rows = ptn_min(MOST_ROWS, BLENDED_FLOATS / (t.taps * row_floats(s)));
-        if (t.taps < taps) t.rows = ptn_min(t.rows, PARTIAL_FLOATS / columns);
-        t.rows = ptn_min(t.rows, PLAN_BYTES / ptn_corners_bytes(entries));
-        t.rows = ptn_max(t.rows / PTN_TILE_MAX_ROWS * PTN_TILE_MAX_ROWS, LEAST_ROWS);
-        t.blended = t.rows * t.taps * row_floats(s) * sizeof(float);
-        t.partial = ptn_round_64(t.rows * columns * sizeof(float));
-        t.table = ptn_round_64(t.rows * t.taps * sizeof(float *));
-        t.out = ptn_round_64(PTN_TILE_MAX_ROWS * sizeof(float *));
+    deform_tiling t;
+    switch (ptn_deform_way(isa, s)) {
+    case DEFORM_PANELS: t = ptn_deform_panels_tiling(isa, shape); break;
+    case DEFORM_GROUPED: t = ptn_deform_grouped_tiling(isa, shape); break;
+    case DEFORM_DEPTHWISE:
+        t = (deform_tiling){.rows = ptn_planned_pixels(entries), .taps = taps};
+        t.table = ptn_round_64(taps * sizeof(float *));
     }
-    if (is_depthwise(s)) t.table = ptn_round_64(taps * sizeof(float *));
     t.plan = ptn_round_64(ptn_corners_bytes(t.rows * entries));
+    t.compact = ptn_round_64(ptn_places_floats(entries) * sizeof(float));
     return t;
 }
 
-static size_t thread_bytes(const tiling *t) {
-    return t->plan + t->blended + t->partial + t->table + t->out;
+static size_t thread_bytes(const deform_tiling *t) {
+    return t->plan + t->compact + t->blended + t->partial + t->table + t->out;
 }
 
 static size_t zeros_floats(const ptn_conv2d_shape *s) { return ptn_div_up(s->c, 16) * 16; }
 
-static size_t shared_bytes(const ptn_deform_conv2d_shape *shape) {
+// Zeros and places of taps.
+static size_t places_bytes(const ptn_deform_conv2d_shape *shape) {
     const size_t entries = shape->offset_groups * shape->conv.kh * shape->conv.kw;
-    return ptn_round_64((zeros_floats(&shape->conv) + 2 * entries) * sizeof(float));
+    return ptn_round_64((zeros_floats(&shape->conv) + ptn_places_floats(entries)) * sizeof(float));
+}
+
+static size_t shared_bytes(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
+    const bool grouped = ptn_deform_way(isa, &shape->conv) == DEFORM_GROUPED;
+    return places_bytes(shape) + (grouped ? ptn_deform_blocks_bytes(isa, &shape->conv) : 0);
 }
 
 static double estimated_nanoseconds(ptn_isa isa, const ptn_deform_conv2d_shape *shape,
@@ -107,7 +65,9 @@ static bool sizes_fit(const ptn_deform_conv2d_shape *shape, const ptn_deform_con
 }
 
 static bool packed_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
-    if (is_depthwise(s)) return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats);
+    const deform_way way = ptn_deform_way(isa, s);
+    if (way == DEFORM_DEPTHWISE) return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats);
+    if (way == DEFORM_GROUPED) return ptn_deform_grouped_floats(isa, s, floats);
     // The panels' padding can exceed the channels by less than one panel.
     if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return false;
     const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
@@ -134,8 +94,9 @@ ptn_status ptn_deform_conv2d_plan_for(const ptn_runtime *runtime,
         return PTN_SIZE_OVERFLOW;
     plan->threads =
         ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, shape, plan));
-    const tiling t = tiling_for(runtime->isa, shape);
-    plan->scratch_bytes = shared_bytes(shape) + (size_t)plan->threads * thread_bytes(&t);
+    const deform_tiling t = tiling_for(runtime->isa, shape);
+    plan->scratch_bytes =
+        shared_bytes(runtime->isa, shape) + (size_t)plan->threads * thread_bytes(&t);
     return PTN_OK;
 }
 
@@ -164,7 +125,12 @@ ptn_status ptn_deform_conv2d_pack(ptn_isa isa, const ptn_deform_conv2d_shape *sh
     if (s->groups == 0 || s->c == 0 || s->k == 0 || s->c % s->groups || s->k % s->groups)
         return PTN_BAD_ARGUMENT;
     const size_t in = s->c / s->groups, out = s->k / s->groups, taps = s->kh * s->kw;
-    if (is_depthwise(s)) {
+    const deform_way way = ptn_deform_way(isa, s);
+    if (way == DEFORM_GROUPED) {
+        ptn_deform_grouped_pack(isa, s, weights, scale, packed);
+        return PTN_OK;
+    }
+    if (way == DEFORM_DEPTHWISE) {
         for (size_t c = 0; c < s->c; c++)
             for (size_t t = 0; t < taps; t++)
                 packed[t * s->c + c] = weights[c * taps + t] * (scale ? scale[c] : 1);
@@ -177,235 +143,28 @@ ptn_status ptn_deform_conv2d_pack(ptn_isa isa, const ptn_deform_conv2d_shape *sh
     return PTN_OK;
 }
 
-static size_t part_begin(size_t rows, size_t parts, size_t index) {
-    return rows / parts * index + ptn_min(index, rows % parts);
-}
-
-typedef struct chunk {
-    size_t sample, first, rows, panel_begin, panel_end;
-    ptn_corners corners;
-    float *blended, *partial;
-    const float **table; // [tap_block][rows]
-    float **out;
-} chunk;
-
-static void plan_rows(const deform_job *j, const ptn_corners *corners, size_t sample, size_t first,
-                      size_t rows) {
-    const ptn_conv2d_shape *s = j->conv;
-    ptn_positions p = {
-        .image = {.pixels = j->x + sample * s->h * s->w * s->c,
-                  .zeros = j->zeros,
-                  .h = s->h,
-                  .w = s->w,
-                  .step = s->c},
-        .count = j->entries,
-        .tap_y = j->tap_y,
-        .tap_x = j->tap_x,
-        .scale = 1,
-        .is_logit = j->shape->mask_is_logit,
-    };
-    size_t oy = first / j->out_w, ox = first % j->out_w;
-    for (size_t m = 0; m < rows; m++) {
-        const size_t pixel = sample * j->pixels + first + m;
-        p.offsets = j->offset + pixel * j->offset_step;
-        p.modulation = j->mask ? j->mask + pixel * j->mask_step : NULL;
-        p.origin_y = (float)((double)(oy * s->stride_h) - (double)s->pad_top);
-        p.origin_x = (float)((double)(ox * s->stride_w) - (double)s->pad_left);
-        ptn_plan_corners[j->isa](&p, corners, m * j->entries);
-        if (++ox == j->out_w) ox = 0, oy++;
-    }
-}
-
-static void activate_rows(const deform_job *j, float *const *rows, size_t count, size_t columns,
-                          size_t channel) {
-    const ptn_activation_spec *act = &j->epilogue->activation;
-    const float *slopes = act->slopes ? act->slopes + channel : NULL;
-    for (size_t m = 0; m < count; m++)
-        j->activate(act->kind, act->slope, slopes, columns, rows[m], rows[m]);
-}
-
-// Where the weights of a panel begin for a tap.
-static const float *weights_of(const deform_job *j, size_t panel, size_t tap) {
-    const ptn_conv2d_shape *s = j->conv;
-    const size_t in = s->c / s->groups, out = s->k / s->groups;
-    const size_t group = panel / j->panels.count;
-    const size_t column = panel % j->panels.count * j->panels.width;
-    const size_t width = ptn_panel_vectors(&j->panels, out, column) * j->panels.vector;
-    return j->packed + j->taps * in * (group * j->panels.padded + column) + tap * in * width;
-}
-
-// What tiles bring into the caches while they run, evenly over their turns.
-static void set_streams(ptn_tile_args *a, const char *next, size_t bytes, float *y, size_t height) {
-    const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
-    a->prefetch = next ? next : (const char *)a->panel;
-    a->prefetch_step =
-        next && turns > 0 ? ptn_min(PTN_TILE_PREFETCH, ptn_div_up(bytes, turns)) : 0;
-    a->stores = (const char *)y;
-    a->stores_step =
-        a->last && turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
-}
-
-// Multiplies the blended rows of `taps` taps from `tap` on by one panel.
-static void run_panel(const deform_job *j, const chunk *ch, size_t panel, size_t tap, size_t taps) {
-    const ptn_conv2d_shape *s = j->conv;
-    const ptn_conv2d_epilogue *e = j->epilogue;
-    const size_t in = s->c / s->groups, out = s->k / s->groups;
-    const size_t group = panel / j->panels.count;
-    const size_t column = panel % j->panels.count * j->panels.width;
-    const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
-    const size_t width = vectors * j->panels.vector, channel = group * out + column;
-    ptn_tile_args a = {
-        .taps = taps,
-        .channels = in,
-        .rows_step = j->chunk_rows,
-        .row_offset = group * in,
-        .panel = weights_of(j, panel, tap),
-        .columns = ptn_min(out - column, j->panels.width),
-        .first = tap == 0,
-        .last = tap + taps == j->taps,
-        .out = ch->out,
-        .bias = e->bias ? e->bias + ch->sample * e->bias_stride + channel : NULL,
-        .gate = e->gate ? e->gate + ch->sample * s->k + channel : NULL,
-        .has_residual = e->residual != NULL,
-        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
-    };
-    // The panel after this one, or the first panel of the taps after these.
-    const char *next = NULL;
-    if (panel + 1 < ch->panel_end)
-        next = (const char *)weights_of(j, panel + 1, tap);
-    else if (!a.last)
-        next = (const char *)weights_of(j, ch->panel_begin, tap + taps);
-    const size_t bytes = taps * in * width * sizeof(float);
-    const size_t tiles = ptn_div_up(ch->rows, ptn_tile_rows(j->isa, vectors));
-    float *partial = ch->partial + (group * j->panels.padded + column) * j->chunk_rows;
-    for (size_t t = 0; t < tiles; t++) {
-        const size_t begin = part_begin(ch->rows, tiles, t);
-        const size_t height = part_begin(ch->rows, tiles, t + 1) - begin;
-        float *y = j->y + (ch->sample * j->pixels + ch->first + begin) * s->k + channel;
-        for (size_t m = 0; m < height; m++) ch->out[m] = y + m * s->k;
-        a.rows = ch->table + begin;
-        a.partial = partial + begin * width;
-        const char *stream = next ? next + bytes / tiles * t : NULL;
-        set_streams(&a, stream, ptn_div_up(bytes, tiles), y, height);
-        (*j->tiles)[vectors - 1][height - 1](&a);
-        if (j->activate && a.last) activate_rows(j, ch->out, height, a.columns, channel);
-    }
-}
-
-static chunk chunk_of(const deform_job *j, const tiling *t, size_t index, int thread) {
-    const size_t rest = index / j->chunks, part = rest % j->panel_parts;
-    const size_t panels = j->conv->groups * j->panels.count;
-    chunk ch = {.sample = rest / j->panel_parts};
-    ch.first = part_begin(j->pixels, j->chunks, index % j->chunks);
-    ch.rows = part_begin(j->pixels, j->chunks, index % j->chunks + 1) - ch.first;
-    ch.panel_begin = part_begin(panels, j->panel_parts, part);
-    ch.panel_end = part_begin(panels, j->panel_parts, part + 1);
-    char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
-    ch.corners = ptn_corners_in(scratch, t->rows * j->entries);
-    ch.blended = (float *)(scratch += t->plan);
-    ch.partial = (float *)(scratch += t->blended);
-    ch.table = (const float **)(scratch += t->partial);
-    ch.out = (float **)(scratch + t->table);
-    return ch;
-}
-
-static void run_chunk(void *context, size_t index, int thread) {
-    const deform_job *j = context;
-    const tiling t = tiling_for(j->isa, j->shape);
-    const chunk ch = chunk_of(j, &t, index, thread);
-    plan_rows(j, &ch.corners, ch.sample, ch.first, ch.rows);
-    const size_t tap_floats = j->chunk_rows * j->row_floats;
-    for (size_t tap = 0; tap < j->tap_block; tap++)
-        for (size_t m = 0; m < ch.rows; m++)
-            ch.table[tap * j->chunk_rows + m] =
-                ch.blended + tap * tap_floats + m * j->row_floats;
-    for (size_t tap = 0; tap < j->taps; tap += j->tap_block) {
-        const size_t taps = ptn_min(j->tap_block, j->taps - tap);
-        const ptn_blend_args blend = {
-            .corners = &ch.corners,
-            .pixels = ch.rows,
-            .taps = j->taps,
-            .offset_groups = j->shape->offset_groups,
-            .channels = j->conv->c / j->shape->offset_groups,
-            .tap_begin = tap,
-            .tap_end = tap + taps,
-            .out = ch.blended,
-            .row_floats = j->row_floats,
-            .tap_floats = tap_floats,
-        };
-        ptn_blend_rows[j->isa](&blend);
-        for (size_t p = ch.panel_begin; p < ch.panel_end; p++) run_panel(j, &ch, p, tap, taps);
-    }
-}
-
-static void run_depthwise(void *context, size_t index, int thread) {
-    const deform_job *j = context;
-    const ptn_conv2d_epilogue *e = j->epilogue;
-    const size_t sample = index / j->chunks, c = j->conv->c;
-    const size_t end = part_begin(j->pixels, j->chunks, index % j->chunks + 1);
-    const tiling t = tiling_for(j->isa, j->shape);
-    char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
-    const ptn_corners corners = ptn_corners_in(scratch, DEPTHWISE_ROWS * j->entries);
-    const float **weights = (const float **)(scratch + t.plan);
-    for (size_t tap = 0; tap < j->taps; tap++) weights[tap] = j->packed + tap * c;
-    ptn_gather_args a = {
-        .corners = &corners,
-        .taps = j->taps,
-        .offset_groups = j->shape->offset_groups,
-        .channels = c / j->shape->offset_groups,
-        .weights = weights,
-        .bias = e->bias ? e->bias + sample * e->bias_stride : NULL,
-        .gate = e->gate ? e->gate + sample * c : NULL,
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
-    };
-    for (size_t p = part_begin(j->pixels, j->chunks, index % j->chunks); p < end;) {
-        const size_t rows = ptn_min(DEPTHWISE_ROWS, end - p);
-        plan_rows(j, &corners, sample, p, rows);
-        for (size_t m = 0; m < rows; m++, p++) {
-            const size_t at = (sample * j->pixels + p) * c;
-            a.first = m * j->entries;
-            a.residual = e->residual ? e->residual + at : NULL;
-            a.out = j->y + at;
-            ptn_gather_pixel[j->isa](&a);
-            if (j->activate) activate_rows(j, &a.out, 1, c, 0);
-        }
-    }
-}
-
 // Tasks per thread to aim at, and the smallest that are worth it.
-enum { TASKS_PER_THREAD = 12, TASK_ROWS = 48, DEPTHWISE_TASK_ROWS = 32 };
+enum { TASKS_PER_THREAD = 12, TASK_ROWS = 48, NARROW_TASK_ROWS = 32 };
 
 // Cuts the work into nearly equal tasks. Pixels are cut first; where they are few, panels too, each
 // part then blending for itself, as long as that costs little beside the products.
 static void cut(deform_job *j, int threads) {
     const size_t n = j->conv->n, wanted = TASKS_PER_THREAD * (size_t)threads;
-    const bool depthwise = is_depthwise(j->conv);
-    const size_t least = depthwise ? DEPTHWISE_TASK_ROWS : TASK_ROWS;
-    j->chunks = depthwise ? 1 : ptn_div_up(j->pixels, j->chunk_rows);
+    const size_t pixels = j->map.pixels;
+    const bool narrow = j->way != DEFORM_PANELS;
+    const size_t height = narrow ? 1 : ptn_deform_tile_height(j);
+    const size_t tiles = ptn_div_up(pixels, height);
+    j->chunks = narrow ? 1 : ptn_div_up(tiles, j->tiling.rows / height);
     j->panel_parts = 1;
     if (threads <= 1) return;
-    const size_t chunks = ptn_min(ptn_div_up(wanted, n), j->pixels / least);
-    j->chunks = ptn_max(j->chunks, chunks);
-    if (depthwise) return;
+    const size_t least = narrow ? NARROW_TASK_ROWS : TASK_ROWS;
+    j->chunks = ptn_max(j->chunks, ptn_min(ptn_div_up(wanted, n), pixels / least));
+    if (narrow) return;
     if (j->conv->groups == 1 && n * j->chunks < 2 * (size_t)threads)
         j->panel_parts = ptn_min(ptn_div_up(2 * (size_t)threads, n * j->chunks),
                                  ptn_max(1, j->panels.count / 2));
     else if (n * j->chunks % (size_t)threads != 0)
-        j->chunks = ptn_min(ptn_div_up(j->chunks, (size_t)threads) * (size_t)threads, j->pixels);
-}
-
-static void place_taps(const deform_job *j, float *tap_y, float *tap_x) {
-    const ptn_conv2d_shape *s = j->conv;
-    for (size_t e = 0; e < j->entries; e++) {
-        const size_t tap = e % j->taps;
-        tap_y[e] = (float)(tap / s->kw * s->dilation_h);
-        tap_x[e] = (float)(tap % s->kw * s->dilation_w);
-    }
+        j->chunks = ptn_min(ptn_div_up(j->chunks, (size_t)threads) * (size_t)threads, tiles);
 }
 
 static ptn_status check(const ptn_conv2d_epilogue *e) {
@@ -416,56 +175,94 @@ static ptn_status check(const ptn_conv2d_epilogue *e) {
     return e->residual && e->residual_after_activation && !clamps ? PTN_BAD_ARGUMENT : PTN_OK;
 }
 
-ptn_status ptn_deform_conv2d(const ptn_runtime *runtime, const ptn_deform_conv2d_shape *shape,
-                             const float *x, const float *offset, const float *mask,
-                             const float *packed, const ptn_conv2d_epilogue *epilogue, float *y) {
-    const ptn_conv2d_shape *s = &shape->conv;
-    ptn_deform_conv2d_plan plan;
-    ptn_status status = check(epilogue);
-    if (status == PTN_OK) status = ptn_deform_conv2d_plan_for(runtime, shape, &plan);
-    if (status != PTN_OK || s->n == 0) return status;
-    char *scratch = ptn_scratch_acquire(plan.scratch_bytes);
-    if (!scratch) return PTN_OUT_OF_MEMORY;
+static void place_taps(const deform_job *j) {
+    const ptn_conv2d_shape *s = j->conv;
+    for (size_t tap = 0; tap < j->taps; tap++) {
+        j->map.tap_y[tap] = (float)(tap / s->kw * s->dilation_h);
+        j->map.tap_x[tap] = (float)(tap % s->kw * s->dilation_w);
+    }
+    ptn_repeat_places(&j->map);
+}
 
-    const tiling t = tiling_for(runtime->isa, shape);
+static ptn_planned_map map_of(ptn_isa isa, const ptn_deform_conv2d_shape *shape,
+                              const ptn_deform_conv2d_plan *plan, const float *x,
+                              const float *offset, const float *mask) {
+    const ptn_conv2d_shape *s = &shape->conv;
     const size_t taps = s->kh * s->kw, entries = shape->offset_groups * taps;
-    float *zeros = (float *)scratch, *tap_y = zeros + zeros_floats(s), *tap_x = tap_y + entries;
-    deform_job j = {
-        .isa = runtime->isa,
-        .shape = shape,
-        .conv = s,
-        .epilogue = epilogue,
-        .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
-        .tiles = ptn_tile_tables[runtime->isa],
+    const size_t step = shape->offset_step ? shape->offset_step : 2 * entries;
+    return (ptn_planned_map){
+        .isa = isa,
+        .p = {.image = {.h = s->h, .w = s->w, .step = s->c},
+              .scale = 1,
+              .is_logit = shape->mask_is_logit},
         .x = x,
         .offset = offset,
         .mask = mask,
-        .packed = packed,
-        .y = y,
-        .pixels = plan.out_h * plan.out_w,
-        .out_w = plan.out_w,
-        .taps = taps,
-        .entries = entries,
-        .offset_step = shape->offset_is_shared ? 0
-                       : shape->offset_step    ? shape->offset_step
-                                               : 2 * entries,
-        .mask_step = shape->mask_step ? shape->mask_step : entries,
-        .tap_y = tap_y,
-        .tap_x = tap_x,
-        .zeros = zeros,
-        .chunk_rows = t.rows,
-        .tap_block = t.taps,
-        .row_floats = row_floats(s),
-        .thread_scratch = scratch + shared_bytes(shape),
-        .thread_bytes = thread_bytes(&t),
+        .groups = shape->offset_groups,
+        .points = taps,
+        .offset_pixel = shape->offset_is_shared ? 0 : step,
+        .offset_group = 2 * taps,
+        .mask_pixel = shape->mask_step ? shape->mask_step : entries,
+        .mask_group = taps,
+        .pixels = plan->out_h * plan->out_w,
+        .out_w = plan->out_w,
+        .stride_h = s->stride_h,
+        .stride_w = s->stride_w,
+        .pad_top = s->pad_top,
+        .pad_left = s->pad_left,
     };
+}
+
+// Everything of a job that follows from its shape; `scratch` is what the plan asks for.
+static deform_job job_of(const ptn_runtime *runtime, const ptn_deform_conv2d_shape *shape,
+                         const ptn_deform_conv2d_plan *plan, ptn_planned_map map, char *scratch) {
+    const ptn_conv2d_shape *s = &shape->conv;
+    deform_job j = {
+        .way = ptn_deform_way(runtime->isa, s),
+        .shape = shape,
+        .conv = s,
+        .map = map,
+        .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
+        .tiles = ptn_tile_tables[runtime->isa],
+        .taps = map.points,
+        .entries = map.groups * map.points,
+        .tiling = tiling_for(runtime->isa, shape),
+        .blocks = (struct deform_block *)(scratch + places_bytes(shape)),
+        .thread_scratch = scratch + shared_bytes(runtime->isa, shape),
+    };
+    j.thread_bytes = thread_bytes(&j.tiling);
+    memset(scratch, 0, zeros_floats(s) * sizeof(float));
+    j.map.p.image.zeros = (const float *)scratch;
+    ptn_set_places(&j.map, (float *)scratch + zeros_floats(s));
+    place_taps(&j);
+    if (j.way == DEFORM_GROUPED) ptn_deform_find_blocks(&j);
+    cut(&j, plan->threads);
+    return j;
+}
+
+ptn_status ptn_deform_conv2d(const ptn_runtime *runtime, const ptn_deform_conv2d_shape *shape,
+                             const float *x, const float *offset, const float *mask,
+                             const float *packed, const ptn_conv2d_epilogue *epilogue, float *y) {
+    static void (*const task[])(void *, size_t, int) = {
+        [DEFORM_PANELS] = ptn_deform_panels,
+        [DEFORM_GROUPED] = ptn_deform_grouped,
+        [DEFORM_DEPTHWISE] = ptn_deform_depthwise,
+    };
+    const size_t n = shape->conv.n;
+    ptn_deform_conv2d_plan plan;
+    ptn_status status = check(epilogue);
+    if (status == PTN_OK) status = ptn_deform_conv2d_plan_for(runtime, shape, &plan);
+    if (status != PTN_OK || n == 0) return status;
+    char *scratch = ptn_scratch_acquire(plan.scratch_bytes);
+    if (!scratch) return PTN_OUT_OF_MEMORY;
+    const ptn_planned_map map = map_of(runtime->isa, shape, &plan, x, offset, mask);
+    deform_job j = job_of(runtime, shape, &plan, map, scratch);
+    j.epilogue = epilogue;
+    j.packed = packed;
+    j.y = y;
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
-    memset(zeros, 0, zeros_floats(s) * sizeof(float));
-    place_taps(&j, tap_y, tap_x);
-    cut(&j, plan.threads);
-    ptn_parallel(plan.threads, s->n * j.chunks * j.panel_parts,
-                 is_depthwise(s) ? run_depthwise : run_chunk, &j);
+    ptn_parallel(plan.threads, n * j.chunks * j.panel_parts, task[j.way], &j);
     ptn_scratch_release(scratch);
     return PTN_OK;
 }

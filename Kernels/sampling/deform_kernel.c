@@ -47,7 +47,7 @@ static void plan_pixel(const kernel_job *j, const ptn_corners *corners, size_t p
     for (size_t e = first; e < first + entries; e++)
         for (size_t i = 0; i < 4; i++) {
             corners->row[i][e] = j->scope;
-            corners->weight[i][e] = isnan(corners->weight[i][e]) ? NAN : i == 0;
+            corners->weight[4 * e + i] = isnan(corners->weight[4 * e + i]) ? NAN : i == 0;
         }
 }
 
@@ -85,6 +85,7 @@ static void run_part(void *context, size_t index, int thread) {
     const float **rows = (const float **)(scratch + j->plan_bytes);
     float *gathered = (float *)(rows + j->taps), *out = gathered + j->taps * s->c;
     ptn_gather_args a = {.corners = &corners,
+                         .pixels = 1,
                          .taps = j->taps,
                          .offset_groups = s->groups,
                          .channels = width,
@@ -103,7 +104,7 @@ static void run_part(void *context, size_t index, int thread) {
                     regroup(rows[t], s->groups, width, false, gathered + t * s->c);
                     rows[t] = gathered + t * s->c;
                 }
-            ptn_gather_pixel[j->isa](&a);
+            ptn_gather_pixels[j->isa](&a);
             if (s->groups > 1) regroup(out, s->groups, width, true, j->y + p * s->c);
         }
     }

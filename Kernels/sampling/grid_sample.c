@@ -126,6 +126,7 @@ static void sample_part(void *context, size_t index, int thread) {
                                   .taps = 1,
                                   .offset_groups = 1,
                                   .channels = s->c,
+                                  .channel_end = s->c,
                                   .tap_end = 1,
                                   .out = y,
                                   .row_floats = s->c};

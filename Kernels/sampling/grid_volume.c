@@ -68,7 +68,8 @@ static void plan_voxel(const volume_job *j, const float *volume, const float *gr
         corners->row[i % 4][entry] = (iz | iy | ix) < 0
                                          ? j->zeros
                                          : volume + (line * s->w + (size_t)ix) * s->c;
-        corners->weight[i % 4][entry] = axis[0].weight[z] * axis[1].weight[y] * axis[2].weight[x];
+        corners->weight[4 * entry + i % 4] =
+            axis[0].weight[z] * axis[1].weight[y] * axis[2].weight[x];
     }
 }
 
@@ -83,6 +84,7 @@ static void sample_part(void *context, size_t index, int thread) {
     for (size_t m = 0; m < count; m++)
         plan_voxel(j, volume, j->grid + (at + m) * 3, &corners, m);
     ptn_gather_args a = {.corners = &corners,
+                         .pixels = 1,
                          .taps = 2,
                          .offset_groups = 1,
                          .channels = s->c,
@@ -94,7 +96,7 @@ static void sample_part(void *context, size_t index, int thread) {
         if (s->mode == PTN_GRID_NEAREST)
             memcpy(a.out, corners.row[0][2 * m], s->c * sizeof(float));
         else
-            ptn_gather_pixel[j->isa](&a);
+            ptn_gather_pixels[j->isa](&a);
     }
 }
 

@@ -67,7 +67,7 @@ static void plan_point(const roi_job *j, const ptn_corners *corners, size_t entr
     for (size_t i = 0; i < 4; i++) {
         const size_t pixel = inside ? (sample * s->h + ys[i / 2]) * s->w + xs[i % 2] : 0;
         corners->row[i][entry] = inside ? j->x + pixel * s->c : j->zeros;
-        corners->weight[i][entry] =
+        corners->weight[4 * entry + i] =
             inside ? (i / 2 ? ly : 1 - ly) * (i % 2 ? lx : 1 - lx) * weight : outside;
     }
 }
@@ -78,6 +78,7 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
     const size_t points = r->points_y * r->points_x;
     const float weight = 1 / (float)ptn_max(points, 1);
     ptn_gather_args a = {.corners = corners,
+                         .pixels = 1,
                          .offset_groups = 1,
                          .channels = s->c,
                          .low = -INFINITY,
@@ -95,7 +96,7 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
         }
         a.taps = end - at;
         a.residual = at > 0 ? out : NULL;
-        ptn_gather_pixel[j->isa](&a);
+        ptn_gather_pixels[j->isa](&a);
         at = end;
     } while (at < points);
 }

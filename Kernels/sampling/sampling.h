@@ -20,10 +20,11 @@ static inline bool ptn_sampling_fits(size_t h, size_t w, size_t channels) {
 // A vector of entries may be stored beyond the last one.
 #define PTN_CORNERS_SPARE 16
 
-// Entry e: the pixels at (y0, x0), (y0, x1), (y1, x0), (y1, x1) and their weights.
+// Entry e: the pixels row[i][e] at (y0, x0), (y0, x1), (y1, x0), (y1, x1) and their weights
+// weight[4 * e + i], side by side so that one load fetches the four.
 typedef struct ptn_corners {
     const float **row[4];
-    float *weight[4];
+    float *weight;
 } ptn_corners;
 
 static inline size_t ptn_corners_bytes(size_t entries) {
@@ -34,11 +35,8 @@ static inline size_t ptn_corners_bytes(size_t entries) {
 // `memory` holds ptn_corners_bytes(entries).
 static inline ptn_corners ptn_corners_in(void *memory, size_t entries) {
     const size_t room = ptn_corners_bytes(entries) / (4 * (sizeof(float *) + sizeof(float)));
-    ptn_corners c;
-    for (size_t i = 0; i < 4; i++) {
-        c.row[i] = (const float **)memory + i * room;
-        c.weight[i] = (float *)((const float **)memory + 4 * room) + i * room;
-    }
+    ptn_corners c = {.weight = (float *)((const float **)memory + 4 * room)};
+    for (size_t i = 0; i < 4; i++) c.row[i] = (const float **)memory + i * room;
     return c;
 }
 
@@ -49,11 +47,12 @@ typedef struct ptn_sampled_image {
     size_t h, w, step;
 } ptn_sampled_image;
 
-// Positions of one output pixel: origin + tap + scale * offset.
+// Positions of one output pixel, or of neighbours in a row: origin + along + tap + scale * offset.
 typedef struct ptn_positions {
     ptn_sampled_image image;
-    size_t count;              // positions
-    const float *tap_y, *tap_x; // [count], relative to the origin
+    size_t count;               // positions
+    const float *tap_y, *tap_x; // [count], relative to the pixel
+    const float *along;         // [count], whole: columns from the first pixel on; NULL: 0
     const float *offsets;      // [count][2]: (y, x), or (x, y) when x_first
     const float *modulation;   // [count]; NULL: 1
     float origin_y, origin_x, scale;
@@ -65,11 +64,47 @@ typedef struct ptn_positions {
 // Outside of the image: addresses of zeros. A position that is not a number: zeros and NaN weights.
 typedef void (*ptn_plan_fn)(const ptn_positions *p, const ptn_corners *corners, size_t first);
 
+// An output map whose pixels are planned: what its pixels have in common.
+typedef struct ptn_planned_map {
+    ptn_isa isa;
+    ptn_positions p;             // without places and what differs from pixel to pixel
+    float *tap_y, *tap_x, *along; // places of the taps of neighbouring pixels
+    const float *x, *offset, *mask; // of all samples; mask NULL: 1
+    size_t groups, points;          // displacements of a pixel
+    // Floats from one pixel's displacements, from one group's, to the next.
+    size_t offset_pixel, offset_group, mask_pixel, mask_group;
+    size_t pixels, out_w; // of a sample
+    size_t stride_h, stride_w, pad_top, pad_left;
+} ptn_planned_map;
+
+// Neighbours that are planned as one: enough positions to fill vectors, few enough for the plan to
+// stay in the first-level cache.
+enum { PTN_PLANNED_TOGETHER = 256 };
+static inline size_t ptn_planned_pixels(size_t entries) {
+    return ptn_max(1, PTN_PLANNED_TOGETHER / ptn_max(entries, 1));
+}
+
+// Floats for the places of taps, and for displacements that do not lie side by side.
+static inline size_t ptn_places_floats(size_t entries) {
+    return 3 * ptn_planned_pixels(entries) * entries;
+}
+
+// Gives `map` its places in `memory`, ptn_places_floats. The first map->points of tap_y and tap_x
+// are still to be written; ptn_repeat_places makes the rest from them.
+void ptn_set_places(ptn_planned_map *map, float *memory);
+void ptn_repeat_places(const ptn_planned_map *map);
+
+// Plans `count` pixels of a sample from pixel `first` on into entries 0 and on. `compact`:
+// ptn_places_floats.
+void ptn_plan_pixels(const ptn_planned_map *map, const ptn_corners *corners, size_t sample,
+                     size_t first, size_t count, float *compact);
+
 // Blends the channels of some taps of every pixel into rows.
 typedef struct ptn_blend_args {
     const ptn_corners *corners; // [pixels][offset_groups][taps]
     size_t pixels, taps, offset_groups;
     size_t channels;        // per group of offsets
+    size_t channel_begin, channel_end; // those that are wanted; a row begins with the first
     size_t tap_begin, tap_end;
     float *out;             // [tap_end - tap_begin][pixels][row_floats]
     size_t row_floats, tap_floats;
@@ -77,14 +112,16 @@ typedef struct ptn_blend_args {
 
 typedef void (*ptn_blend_fn)(const ptn_blend_args *a);
 
-// One output pixel of a depthwise sum over taps, all channels:
+// Output pixels of a depthwise sum over taps, all channels:
 // out[c] = finish( sum over taps of weights[tap][c] * blended[c] ).
 typedef struct ptn_gather_args {
-    const ptn_corners *corners;
-    size_t first;         // the pixel's first entry
+    const ptn_corners *corners; // [pixels][offset_groups][taps]
+    size_t first;               // the first pixel's first entry
+    size_t pixels, step;        // how many; floats from one's outputs and residuals to the next's
     size_t taps, offset_groups, channels; // channels per group of offsets
     const float *const *weights; // [taps]: rows of offset_groups * channels; NULL: 1
-    const float *bias, *gate, *residual; // of the pixel; may be NULL
+    const float *bias, *gate; // of the first channel; may be NULL
+    const float *residual;    // of the first pixel; may be NULL
     bool residual_last;
     float low, high;
     float *out;
@@ -95,6 +132,6 @@ typedef void (*ptn_gather_fn)(const ptn_gather_args *a);
 // Indexed by ptn_isa.
 extern const ptn_plan_fn ptn_plan_corners[PTN_ISA_COUNT];
 extern const ptn_blend_fn ptn_blend_rows[PTN_ISA_COUNT];
-extern const ptn_gather_fn ptn_gather_pixel[PTN_ISA_COUNT];
+extern const ptn_gather_fn ptn_gather_pixels[PTN_ISA_COUNT];
 
 #endif

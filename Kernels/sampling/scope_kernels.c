@@ -54,6 +54,7 @@ static void sample_block(void *context, size_t index, int thread) {
                                   .taps = 1,
                                   .offset_groups = 1,
                                   .channels = count,
+                                  .channel_end = count,
                                   .tap_end = 1,
                                   .out = j->kernels + row * s->filters + first,
                                   .row_floats = count};

@@ -55,6 +55,19 @@ struct CommandTests {
 
     static let quick = ["--case", "small conv2d n=2 h=5 w=9 c=17 k=3 r=3", "--min-time", "0.002"]
 
+    #if os(Linux)
+        @Test func memoryOfAFirstCallIsItsResult() throws {
+            let result = try Self.run([
+                "--case", "big copy h=1024 w=1024 c=16", "--memory", "--threads", "1",
+            ])
+            #expect(result.status == 0, "\(result.errors)")
+            let words = result.output.split(separator: " ")
+            #expect(words.count == 5 && words[0] == "big" && words[4] == "bytes\n")
+            let bytes = try #require(Int(words[3]))
+            #expect(bytes > 60 << 20 && bytes < 80 << 20)
+        }
+    #endif
+
     @Test func jsonAloneIsAllOfStandardOutput() throws {
         let result = try Self.run(Self.quick + ["--threads", "1,2", "--json"])
         #expect(result.status == 0, "\(result.errors)")

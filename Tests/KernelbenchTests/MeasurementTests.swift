@@ -38,11 +38,17 @@ struct MeasurementTests {
         #expect(roofline.bound(flops: 2e9, bytes: 1e6) == .fma)
         #expect(roofline.leastSeconds(flops: 1e6, bytes: 1e9) == 0.1)
         #expect(roofline.bound(flops: 1e6, bytes: 1e9) == .memory)
+        let loading = Roofline(
+            configuration: configuration, peakGflops: 100, copyGBs: 10, loadGBs: 50)
+        #expect(loading.leastSeconds(flops: 2e9, bytes: 1e6, loaded: 2e9) == 0.04)
+        #expect(loading.bound(flops: 2e9, bytes: 1e6, loaded: 2e9) == .loads)
+        #expect(loading.bound(flops: 2e9, bytes: 1e6, loaded: 9e8) == .fma)
+        #expect(loading.withPeak(50).loadGBs == 25)
         let timing = Timing(samples: [0.04], processor: [0.04], calls: 1, total: 0.04)
         let result = BenchmarkResult(
             benchmark: BenchmarkCase(name: "a", kernel: "copy", values: [:], place: "test"),
             configuration: configuration, timing: timing, flops: 4e9, bytes: 1e6,
-            executedShare: 0.5, roofline: roofline, singleThread: 0.08)
+            loaded: 0, executedShare: 0.5, roofline: roofline, singleThread: 0.08)
         #expect(abs(result.gflops - 50) < 1e-9)
         #expect(abs(result.rooflineShare - 0.5) < 1e-12)
         #expect(result.speedup == 2)
@@ -53,6 +59,7 @@ struct MeasurementTests {
         let one = try Roofline.measure(Configuration(isa: isa, threads: 1), seconds: 0.02)
         #expect(one.peakGflops > 0.01 && one.peakGflops.isFinite)
         #expect(one.copyGBs > 0.01 && one.copyGBs.isFinite)
+        #expect(one.loadGBs > 0.01 && one.loadGBs.isFinite)
     }
 
     @Test func inputsDependOnTheSeedOnly() throws {

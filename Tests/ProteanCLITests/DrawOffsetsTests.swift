@@ -61,6 +61,27 @@ import Testing
         #expect(result.output.contains("ModulatedDeformableConv2d  3x3"))
     }
 
+    @Test func activeConvolutionsAreDrawn() throws {
+        let positions = (0..<9).map { Float($0) / 2 }
+        try Checkpoint.writeSafetensors(
+            to: folder.path("active"),
+            tensors: [
+                (name: "weight", tensor: try Tensor(repeating: 1, shape: [2, 3, 3, 3])),
+                (name: "bias", tensor: try Tensor(zeros: [2])),
+                (name: "xpos", tensor: try Tensor(positions, shape: [1, 1, 3, 3])),
+                (name: "ypos", tensor: try Tensor(zeros: [1, 1, 3, 3])),
+            ])
+        let result = try protean(
+            "draw", "offsets", "ActiveConv2d", "--weights", folder.path("active"), "--config",
+            #"{"in_channels": 3, "num_output": 2, "kernel_size": 3, "pad": 1}"#, "--image",
+            folder.path("in.png"), "--at", "5,9", "--scale", "20", "--output",
+            folder.path("out.png"))
+        try #require(result.status == 0, "\(result.errors)")
+        let picture = try Image.decode(folder.path("out.png"))
+        // Columns 9 to 13, half a pixel apart, in the output's own row.
+        for half in 0..<9 { #expect(isRed(picture, 190 + 10 * half, 110)) }
+    }
+
     @Test func modelsAreDrawnWithTheirPreprocessing() throws {
         let result = try protean(
             "draw", "offsets", "resnet50_dcn", "--image", folder.path("in.png"), "--layer",
@@ -95,7 +116,7 @@ import Testing
         expectFailure(
             try protean(
                 "draw", "offsets", "protean_tiny", "--image", folder.path("in.png"), "--output",
-                out), "'protean_tiny' has no deformable convolution")
+                out), "'protean_tiny' has no layer with displacements")
         expectFailure(
             try protean(
                 "draw", "offsets", "GridSample", "--image", folder.path("in.png"), "--output", out),

@@ -1,4 +1,3 @@
-import Foundation
 import Protean
 
 /// Deformable convolution (Dai et al., arXiv 1703.06211; Zhu et al., 1811.11168) with a bias and
@@ -28,31 +27,19 @@ enum DeformConv2dBenchmark: BenchmarkKernel {
         let sampled = Size.elements(map + [taps, shape.channels.input])
         let bytes = Size.bytes(
             shape.inputs, shape.weights, shape.outputs, positions * (modulated ? 3 : 2))
-        return PreparedCase(flops: shape.flops + 8 * sampled, bytes: bytes) {
+        return PreparedCase(
+            flops: shape.flops + 8 * sampled, bytes: bytes, loaded: Sampled.bytes(sampled)
+        ) {
             let layer = try DeformableConv2d(
                 inputChannels: shape.channels.input, outputChannels: shape.channels.output,
                 kernelSize: shape.kernelSize, stride: shape.stride, padding: shape.padding,
                 dilation: shape.dilation, groups: shape.groups)
             let x = try benchmark.values(shape.inputShape)
-            let offset = try normal(
+            let offset = try Sampled.normal(
                 map + [groups * 2 * taps], sigma: sigma, seed: benchmark.seed &+ 1)
             let mask = modulated ? try benchmark.values(map + [groups * taps], stream: 2) : nil
             return { try layer(x, offset: offset, mask: mask, epilogue: epilogue).sample() }
         }
-    }
-
-    /// Normally distributed values (Box and Muller, 1958).
-    private static func normal(_ shape: [Int], sigma: Double, seed: UInt64) throws -> Tensor {
-        var generator = SplitMix64(seed: seed)
-        var tensor = try Tensor(zeros: shape)
-        try tensor.withUnsafeMutableBufferPointer { buffer in
-            for i in buffer.indices {
-                let radius = Double.random(in: 0x1p-53...1, using: &generator)
-                let angle = Double.random(in: 0..<2 * .pi, using: &generator)
-                buffer[i] = Float(sigma * (-2 * log(radius)).squareRoot() * cos(angle))
-            }
-        }
-        return tensor
     }
 }
 

@@ -1,7 +1,6 @@
-import Foundation
 import Synchronization
 
-/// A record of where deformable convolutions sampled.
+/// A record of where layers with displacements sampled.
 ///
 /// ```swift
 /// let record = SamplingRecord()
@@ -9,8 +8,9 @@ import Synchronization
 /// let last = record.entries.last!
 /// for point in try last.points(row: 3, column: 4) { print(point.y, point.x) }
 /// ```
-/// Listens to ``DeformableConv2d``, ``DeformableConv2dPack`` and ``ModulatedDeformableConv2d``.
-/// Keeps the displacements of every layer that ran: memory as for these.
+/// Listens to ``DeformableConv2d``, ``DeformableConv2dPack``, ``ModulatedDeformableConv2d``,
+/// ``ActiveConv2d``, ``DCNv3`` and ``DCNv4``. Keeps the displacements of every layer that ran:
+/// memory as for these.
 public final class SamplingRecord: Sendable {
     /// One sample of one output.
     public struct Point: Sendable, Equatable {
@@ -30,11 +30,12 @@ public final class SamplingRecord: Sendable {
         public let inputShape: [Int]
         /// `[batch, height, width, channels]` of its output.
         public let outputShape: [Int]
-        /// Kernel size, stride, padding and dilation.
-        public let geometry: Conv2dGeometry
-        /// Groups of input channels that share their displacements.
+        /// Height and width of the kernel.
+        public let kernelSize: Size2d
+        /// Groups of channels that share their displacements: of input channels, in an active
+        /// convolution of output channels.
         public let offsetGroups: Int
-        let displacements: Displacements
+        let places: any SampledPlaces
     }
 
     @TaskLocal static var current: SamplingRecord?
@@ -52,21 +53,17 @@ public final class SamplingRecord: Sendable {
         try Self.$current.withValue(self, operation: body)
     }
 
-    func append(
-        path: String, input: Tensor, output: Tensor, _ displacements: Displacements,
-        _ geometry: Conv2dGeometry
-    ) {
-        let taps = geometry.kernelSize.height * geometry.kernelSize.width
-        let groups = (displacements.offset.shape.last ?? 0) / ((displacements.fused ? 3 : 2) * taps)
+    func append(path: String, input: Tensor, output: Tensor, _ places: any SampledPlaces) {
         let entry = Entry(
-            path: path, inputShape: input.shape, outputShape: output.shape, geometry: geometry,
-            offsetGroups: groups, displacements: displacements)
+            path: path, inputShape: input.shape, outputShape: output.shape,
+            kernelSize: places.kernelSize, offsetGroups: places.groups, places: places)
         recorded.withLock { $0.append(entry) }
     }
 }
 
 extension SamplingRecord.Entry {
-    /// Where the taps of one output sampled, row by row.
+    /// Where the taps of one output sampled: row by row, in ``DCNv3`` and ``DCNv4`` column by
+    /// column.
     ///
     /// - Parameters:
     ///   - row: of the output.
@@ -85,30 +82,9 @@ extension SamplingRecord.Entry {
             throw .invalidOption(
                 layer: path, option: option, expected: "0..<\(count)", found: "\(value)")
         }
-        let offsets = displacements.offset.elements, masks = displacements.mask?.elements
-        guard !displacements.offset.isShapeOnly else { throw .noValues(layer: path) }
-        let (kernel, taps) = (
-            geometry.kernelSize, geometry.kernelSize.height * geometry.kernelSize.width
-        )
-        let pads = geometry.margins(for: inputShape)
-        let top = Float(row * geometry.stride.height - pads.top)
-        let left = Float(column * geometry.stride.width - pads.left)
+        guard !places.given.contains(where: \.isShapeOnly) else { throw .noValues(layer: path) }
         let pixel = (sample * outputShape[1] + row) * outputShape[2] + column
-        let width = (displacements.fused ? 3 : 2) * offsetGroups * taps
-        return (0..<taps).map { tap in
-            let y = top + Float(tap / kernel.width * geometry.dilation.height)
-            let x = left + Float(tap % kernel.width * geometry.dilation.width)
-            let entry = group * taps + tap, at = pixel * width + 2 * entry
-            var modulation: Float = 1
-            if displacements.fused {
-                let logit = offsets[pixel * width + 2 * offsetGroups * taps + entry]
-                modulation = 1 / (1 + exp(-logit))
-            } else if let masks {
-                modulation = masks[pixel * offsetGroups * taps + entry]
-            }
-            return SamplingRecord.Point(
-                regularY: y, regularX: x, y: y + offsets[at], x: x + offsets[at + 1],
-                modulation: modulation)
-        }
+        return places.points(
+            SampledOutput(row: row, column: column, pixel: pixel, group: group), of: inputShape)
     }
 }

@@ -2,14 +2,14 @@ import ArgumentParser
 import Protean
 import ProteanImage
 
-/// `protean draw offsets`: where a deformable convolution samples.
+/// `protean draw offsets`: where a layer with displacements samples.
 struct DrawOffsetsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offsets",
-        abstract: "Draw where a deformable convolution samples an image.",
+        abstract: "Draw where a layer with displacements samples an image.",
         discussion: #"""
-            Runs a model, or one deformable layer (the names and --config of `protean apply`), on \#
-            an image, and writes a PNG file: a square marks each chosen output position, lines lead \#
+            Runs a model, or one deformable layer (the names and --config of `protean apply`: \#
+            deformable convolutions, ActiveConv2d, DCNv3, DCNv4), on an image, and writes a PNG file: a square marks each chosen output position, lines lead \#
             from where a convolution would read to where the samples are taken, and the larger a \#
             dot, the more its sample counts. Positions of a map in the middle of a network are \#
             scaled to the image.
@@ -63,7 +63,7 @@ struct DrawOffsetsCommand: ParsableCommand {
             let record = SamplingRecord()
             _ = try record.recording { try source.network(input) }
             guard !record.entries.isEmpty else {
-                throw Failure("'\(model.model)' has no deformable convolution that ran")
+                throw Failure("'\(model.model)' has no layer with displacements that ran")
             }
             if list { return Self.print(record.entries) }
             guard let output else { return }
@@ -117,7 +117,7 @@ struct DrawOffsetsCommand: ParsableCommand {
         ])
         for entry in entries {
             table.add(
-                entry.path, "\(entry.geometry.kernelSize)", "\(entry.offsetGroups)",
+                entry.path, "\(entry.kernelSize)", "\(entry.offsetGroups)",
                 Text.shape(entry.inputShape), Text.shape(entry.outputShape))
         }
         table.print()

@@ -40,7 +40,8 @@ struct OffsetSource {
             throw Failure("layer '\(adapter.name)' needs --weights FILE")
         }
         try layer.load(Checkpoint.open(weights), keyMap: built.keyMap)
-        let isGrey = (try? configuration.int("in_channels")) == 1
+        let channels = ["in_channels", "channels"].compactMap { try? configuration.int($0) }
+        let isGrey = channels.first == 1
         return OffsetSource(network: layer) { image in
             let image = isGrey ? image.grey : image.rgb
             let plain = ImagePreprocessing(

@@ -68,6 +68,15 @@ import Testing
         Case(input: [1, 15, 10, 3], outputs: 64, kernel: 7, stride: 2, padding: 3),
         Case(input: [1, 3, 4, 260], outputs: 65),
         Case(input: [1, 20, 31, 5], outputs: 70, kernel: 2, padding: 5, sigma: 8),
+        // Groups narrower than a vector: as many outputs as inputs, fewer, more; windows that move with
+        // the channel; several parts of the channels, cut across groups of offsets.
+        Case(input: [2, 9, 7, 48], outputs: 48, groups: 6, offsetGroups: 3),
+        Case(input: [1, 6, 17, 42], outputs: 63, stride: 2, groups: 21, offsetGroups: 2),
+        Case(input: [1, 7, 5, 40], outputs: 12, groups: 4, modulated: false),
+        Case(input: [1, 5, 8, 56], outputs: 32, kernel: 2, groups: 4, offsetGroups: 7),
+        Case(input: [1, 4, 9, 256], outputs: 256, groups: 32, offsetGroups: 2),
+        Case(input: [1, 3, 16, 300], outputs: 100, kernel: 5, padding: 2, groups: 50),
+        Case(input: [1, 4, 5, 2600], outputs: 32, groups: 2),
         // Depthwise.
         Case(input: [2, 13, 21, 19], outputs: 19, groups: 19),
         Case(input: [3, 8, 7, 48], outputs: 48, kernel: 5, stride: 2, padding: 2, groups: 48),
@@ -140,6 +149,7 @@ import Testing
     @Test(arguments: [
         Case(input: [1, 5, 6, 200], outputs: 190), Case(input: [2, 33, 29, 24], outputs: 40),
         Case(input: [1, 40, 41, 50], outputs: 50, groups: 50, offsetGroups: 5),
+        Case(input: [2, 33, 29, 64], outputs: 64, groups: 16),
     ])
     func threadsDoNotChangeBits(_ test: Case) throws {
         let x = try Tensor.random(test.input)
@@ -153,7 +163,7 @@ import Testing
     }
 
     /// Infinite, huge and undefined displacements, and positions exactly on the edges.
-    @Test(arguments: [cases[0], cases[3], cases[6], cases[11], cases[13]])
+    @Test(arguments: [cases[0], cases[3], cases[6], cases[11], cases[18], cases[20]])
     func hostileDisplacementsAreDefined(_ test: Case) throws {
         let hostile: [Float] = [
             .nan, .infinity, -Float.infinity, 1e30, -1e30, 2_147_483_648, -2_147_483_648,
@@ -204,7 +214,7 @@ import Testing
     }
 
     @Test func epilogueIsApplied() throws {
-        for test in [Self.cases[3], Self.cases[11]] {
+        for test in [Self.cases[3], Self.cases[11], Self.cases[13], Self.cases[18]] {
             let x = try Tensor.random(test.input), layer = try test.layer()
             let offset = try test.offset(), mask = try test.mask()
             let plain = try layer(x, offset: offset, mask: mask)
@@ -255,10 +265,14 @@ import Testing
 
     /// As the header states it.
     @Test func scratchIsBoundedWhateverTheImage() throws {
-        for (side, channels) in [(8, 64), (8, 1024), (200, 256), (3000, 256)] {
+        for (side, channels, weightGroups) in [
+            (8, 64, 1), (8, 1024, 1), (200, 256, 1), (3000, 256, 1), (3000, 256, 32),
+            (8, 1024, 64), (8, 1024, 1024),
+        ] {
             var shape = ptn_deform_conv2d_shape()
             shape.conv = try DeformableConv2d(
-                inputChannels: channels, outputChannels: channels, kernelSize: 3, padding: 1
+                inputChannels: channels, outputChannels: channels, kernelSize: 3, padding: 1,
+                groups: weightGroups
             ).geometry.kernelShape(for: [1, side, side, channels], layer: "test")
             for groups in [1, 4] {
                 shape.offset_groups = groups

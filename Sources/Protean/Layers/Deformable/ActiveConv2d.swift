@@ -130,15 +130,19 @@ public final class ActiveConv2d: Layer {
                 for: PartKey(
                     isa: Runtime.isa(), weight: weight.version, bias: bias?.version ?? -1)
             ) { () throws(ProteanError) in try pack() }
+            let places = offsets.map { Displacements(offset: $0, shared: true) }
             var outputs: [Tensor] = []
-            for (weights, offset) in zip(packed, offsets) {
+            for (weights, place) in zip(packed, places) {
                 outputs.append(
                     try Operations.deformConv2d(
-                        x, weights, at: Displacements(offset: offset, shared: true),
-                        epilogue: Conv2dEpilogue(), layer: place))
+                        x, weights, at: place, epilogue: Conv2dEpilogue(), layer: self.place))
             }
-            return outputs.count == 1
-                ? outputs[0] : try Operations.concatenate(outputs, axis: 3)
+            let y =
+                outputs.count == 1 ? outputs[0] : try Operations.concatenate(outputs, axis: 3)
+            SamplingRecord.current?.append(
+                path: place, input: x, output: y,
+                ConvolutionPlaces(geometry: geometry, displacements: places))
+            return y
         }
     }
 

@@ -101,8 +101,12 @@ public final class DCNv3: Layer {
             "DCNv3", path: label, input: u,
             cost: { .aggregation(u, aggregation.points, 3 * weights.count, $0) }
         ) { () throws(ProteanError) in
-            try Operations.deformAggregate(
+            let z = try Operations.deformAggregate(
                 u, offset: displacements, mask: weights, aggregation, layer: place)
+            SamplingRecord.current?.append(
+                path: place, input: u, output: z,
+                AggregationPlaces(aggregation: aggregation, offset: displacements, mask: weights))
+            return z
         }
         if let centerScale { z = try centerScale(z, centre: u, from: t, layer: place) }
         return try outputProjection(z)

@@ -91,7 +91,11 @@ public final class DCNv4: Layer {
             "DCNv4", path: label, input: u,
             cost: { .aggregation(u, aggregation.points, given.count, $0) }
         ) { () throws(ProteanError) in
-            try Operations.deformAggregate(u, offsetMask: given, aggregation, layer: place)
+            let z = try Operations.deformAggregate(u, offsetMask: given, aggregation, layer: place)
+            SamplingRecord.current?.append(
+                path: place, input: u, output: z,
+                AggregationPlaces(aggregation: aggregation, offset: given))
+            return z
         }
         if let centerScale { z = try centerScale(z, centre: u, from: z, layer: place) }
         return try projections?.output(z) ?? z

@@ -87,7 +87,8 @@ public final class DeformableConv2d: Module {
             let y = try Operations.deformConv2d(
                 x, weights, at: displacements, epilogue: epilogue, layer: place)
             SamplingRecord.current?.append(
-                path: place, input: x, output: y, displacements, geometry)
+                path: place, input: x, output: y,
+                ConvolutionPlaces(geometry: geometry, displacements: [displacements]))
             return y
         }
     }

@@ -1,0 +1,37 @@
+import Foundation
+import Protean
+
+/// Resident memory of this process, as Linux counts it.
+package enum PeakMemory {
+    private static let status = "/proc/self/status"
+    private static let references = "/proc/self/clear_refs"
+
+    /// Bytes by which `body` raised resident memory at its highest.
+    ///
+    /// - Throws: `ProteanError.fileAccess` where the system does not tell, and what `body` throws.
+    package static func growth(during body: () throws -> Void) throws -> Int {
+        try resetPeak()
+        let before = try bytes("VmRSS")
+        try body()
+        return max(0, try bytes("VmHWM") - before)
+    }
+
+    /// Lowers the highest mark to what is resident now.
+    private static func resetPeak() throws {
+        guard let file = FileHandle(forWritingAtPath: references) else {
+            throw ProteanError.fileAccess(file: references, reason: "needs Linux")
+        }
+        try file.write(contentsOf: Data("5".utf8))
+        try file.close()
+    }
+
+    private static func bytes(_ name: String) throws -> Int {
+        let text = try? String(contentsOfFile: status, encoding: .utf8)
+        let line = text?.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+        let words = line?.split(whereSeparator: \.isWhitespace) ?? []
+        guard words.count >= 2, let kibibytes = Int(words[1]) else {
+            throw ProteanError.fileAccess(file: status, reason: "lacks \(name)")
+        }
+        return kibibytes << 10
+    }
+}

@@ -1,0 +1,161 @@
+// Deformable convolution by panels.
+//
+// A chunk of pixels is planned once; then, a few taps at a time, sampled pixels are blended into
+// rows that stay in the second-level cache, and the convolution's tiles multiply these rows by the
+// packed weights of all panels. Unfinished sums wait in scratch for the next taps.
+#include "deform_internal.h"
+
+// Floats of blended rows in a chunk, of one panel's weights for the same taps, of a chunk's
+// unfinished sums, and bytes of its plan: together they stay in the second-level cache.
+enum { BLENDED_FLOATS = 72 << 10, PANEL_FLOATS = 48 << 10, PARTIAL_FLOATS = 48 << 10 };
+enum { PLAN_BYTES = 160 << 10, MOST_ROWS = 252, LEAST_ROWS = 24 };
+
+deform_tiling ptn_deform_panels_tiling(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
+    const ptn_conv2d_shape *s = &shape->conv;
+    const size_t taps = s->kh * s->kw, entries = shape->offset_groups * taps;
+    const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
+    const size_t columns = panels.padded * s->groups, floats = ptn_deform_row_floats(s);
+    const size_t weights = s->c / s->groups * panels.width;
+    size_t fit = ptn_min(PANEL_FLOATS / weights, BLENDED_FLOATS / (floats * 2 * LEAST_ROWS));
+    fit = ptn_min(ptn_max(fit, 1), taps);
+    deform_tiling t = {.taps = ptn_div_up(taps, ptn_div_up(taps, fit))};
+    t.rows = ptn_min(MOST_ROWS, BLENDED_FLOATS / (t.taps * floats));
+    if (t.taps < taps) t.rows = ptn_min(t.rows, PARTIAL_FLOATS / columns);
+    t.rows = ptn_min(t.rows, PLAN_BYTES / ptn_corners_bytes(entries));
+    t.rows = ptn_max(t.rows / PTN_TILE_MAX_ROWS * PTN_TILE_MAX_ROWS, LEAST_ROWS);
+    t.blended = t.rows * t.taps * floats * sizeof(float);
+    t.partial = ptn_round_64(t.rows * columns * sizeof(float));
+    t.table = ptn_round_64(t.rows * t.taps * sizeof(float *));
+    t.out = ptn_round_64(PTN_TILE_MAX_ROWS * sizeof(float *));
+    return t;
+}
+
+typedef struct chunk {
+    size_t sample, first, rows, panel_begin, panel_end;
+    ptn_corners corners;
+    float *compact, *blended, *partial;
+    const float **table; // [tap_block][rows]
+    float **out;
+} chunk;
+
+// Where the weights of a panel begin for a tap.
+static const float *weights_of(const deform_job *j, size_t panel, size_t tap) {
+    const ptn_conv2d_shape *s = j->conv;
+    const size_t in = s->c / s->groups, out = s->k / s->groups;
+    const size_t group = panel / j->panels.count;
+    const size_t column = panel % j->panels.count * j->panels.width;
+    const size_t width = ptn_panel_vectors(&j->panels, out, column) * j->panels.vector;
+    return j->packed + j->taps * in * (group * j->panels.padded + column) + tap * in * width;
+}
+
+// What tiles bring into the caches while they run, evenly over their turns.
+static void set_streams(ptn_tile_args *a, const char *next, size_t bytes, float *y, size_t height) {
+    const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
+    a->prefetch = next ? next : (const char *)a->panel;
+    a->prefetch_step =
+        next && turns > 0 ? ptn_min(PTN_TILE_PREFETCH, ptn_div_up(bytes, turns)) : 0;
+    a->stores = (const char *)y;
+    a->stores_step =
+        a->last && turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
+}
+
+// Multiplies the blended rows of `taps` taps from `tap` on by one panel.
+static void run_panel(const deform_job *j, const chunk *ch, size_t panel, size_t tap, size_t taps) {
+    const ptn_conv2d_shape *s = j->conv;
+    const ptn_conv2d_epilogue *e = j->epilogue;
+    const size_t in = s->c / s->groups, out = s->k / s->groups;
+    const size_t group = panel / j->panels.count;
+    const size_t column = panel % j->panels.count * j->panels.width;
+    const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
+    const size_t width = vectors * j->panels.vector, channel = group * out + column;
+    ptn_tile_args a = {
+        .taps = taps,
+        .channels = in,
+        .rows_step = j->tiling.rows,
+        .row_offset = group * in,
+        .panel = weights_of(j, panel, tap),
+        .columns = ptn_min(out - column, j->panels.width),
+        .first = tap == 0,
+        .last = tap + taps == j->taps,
+        .out = ch->out,
+        .bias = e->bias ? e->bias + ch->sample * e->bias_stride + channel : NULL,
+        .gate = e->gate ? e->gate + ch->sample * s->k + channel : NULL,
+        .has_residual = e->residual != NULL,
+        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
+        .residual_last = e->residual_after_activation,
+        .low = j->low,
+        .high = j->high,
+    };
+    // The panel after this one, or the first panel of the taps after these.
+    const char *next = NULL;
+    if (panel + 1 < ch->panel_end)
+        next = (const char *)weights_of(j, panel + 1, tap);
+    else if (!a.last)
+        next = (const char *)weights_of(j, ch->panel_begin, tap + taps);
+    const size_t bytes = taps * in * width * sizeof(float);
+    const size_t tiles = ptn_div_up(ch->rows, ptn_tile_rows(j->map.isa, vectors));
+    float *partial = ch->partial + (group * j->panels.padded + column) * j->tiling.rows;
+    for (size_t t = 0; t < tiles; t++) {
+        const size_t begin = ptn_part_begin(ch->rows, tiles, t);
+        const size_t height = ptn_part_begin(ch->rows, tiles, t + 1) - begin;
+        float *y = j->y + (ch->sample * j->map.pixels + ch->first + begin) * s->k + channel;
+        for (size_t m = 0; m < height; m++) ch->out[m] = y + m * s->k;
+        a.rows = ch->table + begin;
+        a.partial = partial + begin * width;
+        const char *stream = next ? next + bytes / tiles * t : NULL;
+        set_streams(&a, stream, ptn_div_up(bytes, tiles), y, height);
+        (*j->tiles)[vectors - 1][height - 1](&a);
+        if (j->activate && a.last) ptn_deform_activate(j, ch->out, height, a.columns, channel);
+    }
+}
+
+static chunk chunk_of(const deform_job *j, size_t index, int thread) {
+    const deform_tiling *t = &j->tiling;
+    const size_t rest = index / j->chunks, part = rest % j->panel_parts;
+    const size_t panels = j->conv->groups * j->panels.count, pixels = j->map.pixels;
+    chunk ch = {.sample = rest / j->panel_parts};
+    // Cut between tiles: a chunk that ends within one would pay for all of it.
+    const size_t height = ptn_deform_tile_height(j), tiles = ptn_div_up(pixels, height);
+    ch.first = ptn_part_begin(tiles, j->chunks, index % j->chunks) * height;
+    const size_t end = ptn_part_begin(tiles, j->chunks, index % j->chunks + 1) * height;
+    ch.rows = ptn_min(end, pixels) - ch.first;
+    ch.panel_begin = ptn_part_begin(panels, j->panel_parts, part);
+    ch.panel_end = ptn_part_begin(panels, j->panel_parts, part + 1);
+    char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
+    ch.corners = ptn_corners_in(scratch, t->rows * j->entries);
+    ch.compact = (float *)(scratch += t->plan);
+    ch.blended = (float *)(scratch += t->compact);
+    ch.partial = (float *)(scratch += t->blended);
+    ch.table = (const float **)(scratch += t->partial);
+    ch.out = (float **)(scratch + t->table);
+    return ch;
+}
+
+void ptn_deform_panels(void *job, size_t index, int thread) {
+    const deform_job *j = job;
+    const deform_tiling *t = &j->tiling;
+    const chunk ch = chunk_of(j, index, thread);
+    ptn_plan_pixels(&j->map, &ch.corners, ch.sample, ch.first, ch.rows, ch.compact);
+    const size_t row_floats = ptn_deform_row_floats(j->conv), tap_floats = t->rows * row_floats;
+    for (size_t tap = 0; tap < t->taps; tap++)
+        for (size_t m = 0; m < ch.rows; m++)
+            ch.table[tap * t->rows + m] = ch.blended + tap * tap_floats + m * row_floats;
+    for (size_t tap = 0; tap < j->taps; tap += t->taps) {
+        const size_t taps = ptn_min(t->taps, j->taps - tap);
+        const ptn_blend_args blend = {
+            .corners = &ch.corners,
+            .pixels = ch.rows,
+            .taps = j->taps,
+            .offset_groups = j->shape->offset_groups,
+            .channels = j->conv->c / j->shape->offset_groups,
+            .channel_end = j->conv->c,
+            .tap_begin = tap,
+            .tap_end = tap + taps,
+            .out = ch.blended,
+            .row_floats = row_floats,
+            .tap_floats = tap_floats,
+        };
+        ptn_blend_rows[j->map.isa](&blend);
+        for (size_t p = ch.panel_begin; p < ch.panel_end; p++) run_panel(j, &ch, p, tap, taps);
+    }
+}

@@ -64,7 +64,7 @@ typedef enum ptn_masked_way {
 
 // Estimated cycles of every way for the active pixels of `outputs`, on one core that does two vector
 // multiply-adds per cycle; 0 where a way does not apply. Only ratios are meant. `clears` says that
-// inactive outputs are to be written too.
+// inactive outputs are to be written too; the dense way writes them in any case.
 PTN_MUST_CHECK ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime,
                                                      const ptn_conv2d_shape *shape,
                                                      const ptn_mask_plan *outputs, bool clears,

@@ -7,6 +7,12 @@
 // rows[i] = map[the i-th active pixel]: [count][c] from [n][h][w][c].
 PTN_MUST_CHECK ptn_status ptn_mask_gather(const ptn_runtime *runtime, const ptn_mask_plan *plan,
                                           size_t c, const float *map, float *rows);
+// rows[i] = the i-th active pixel of maps[0], of maps[1] ...: [count][sum of c], c[m] being the channels
+// of map m.
+PTN_MUST_CHECK ptn_status ptn_mask_gather_maps(const ptn_runtime *runtime,
+                                               const ptn_mask_plan *plan, size_t maps_count,
+                                               const size_t *c, const float *const *maps,
+                                               float *rows);
 // The other way; other pixels of the map stay as they are.
 PTN_MUST_CHECK ptn_status ptn_mask_scatter(const ptn_runtime *runtime, const ptn_mask_plan *plan,
                                            size_t c, const float *rows, float *map);
@@ -14,5 +20,11 @@ PTN_MUST_CHECK ptn_status ptn_mask_scatter(const ptn_runtime *runtime, const ptn
 PTN_MUST_CHECK ptn_status ptn_mask_fill_inactive(const ptn_runtime *runtime,
                                                  const ptn_mask_plan *plan, size_t c,
                                                  const float *base, float *map);
+// Completes two maps whose first channels are the same: where `plan` is active, first[p] becomes
+// map[p]'s first `first_c` channels; elsewhere map[p] becomes first[p] and then zeros. `first` may be
+// NULL when first_c is 0; first_c <= c.
+PTN_MUST_CHECK ptn_status ptn_mask_join_channels(const ptn_runtime *runtime,
+                                                 const ptn_mask_plan *plan, size_t c,
+                                                 size_t first_c, float *first, float *map);
 
 #endif

@@ -69,7 +69,8 @@ typedef enum ptn_masked_way {
 
 // Estimated cycles of every way for the active pixels of `outputs`, on one core that does two vector
 // multiply-adds per cycle; 0 where there is nothing to do, PTN_MASKED_NOT_ESTIMATED where there is no
-// estimate. Only ratios are meant. `clears` says that inactive outputs are to be written too.
+// estimate. Only ratios are meant. `clears` says that inactive outputs are to be written too; the dense
+// way writes them in any case.
 PTN_MUST_CHECK ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime,
                                                      const ptn_conv2d_shape *shape,
                                                      const ptn_mask_plan *outputs, bool clears,

@@ -53,6 +53,88 @@ ptn_status ptn_mask_scatter(const ptn_runtime *runtime, const ptn_mask_plan *pla
     return copy(runtime, plan, c, map, (float *)rows, true);
 }
 
+typedef struct gather_job {
+    ptn_mask_view view;
+    size_t maps_count, all; // channels of all maps
+    const size_t *c;
+    const float *const *maps;
+    float *rows;
+} gather_job;
+
+static void gather_rows(void *context, size_t index, int thread) {
+    (void)thread;
+    const gather_job *j = context;
+    const size_t end = ptn_min((index + 1) * ROWS_PER_TASK, j->view.count);
+    const size_t image = j->view.h * j->view.w;
+    for (size_t i = index * ROWS_PER_TASK, sample = 0; i < end; i++) {
+        while (j->view.offsets[sample + 1] <= i) sample++;
+        const size_t at = sample * image + (size_t)j->view.pixels[i];
+        float *row = j->rows + i * j->all;
+        for (size_t m = 0; m < j->maps_count; row += j->c[m], m++)
+            memcpy(row, j->maps[m] + at * j->c[m], j->c[m] * sizeof(float));
+    }
+}
+
+ptn_status ptn_mask_gather_maps(const ptn_runtime *runtime, const ptn_mask_plan *plan,
+                                size_t maps_count, const size_t *c, const float *const *maps,
+                                float *rows) {
+    if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
+    const ptn_mask_view *v = &plan->view;
+    size_t all = 0, floats;
+    for (size_t m = 0; m < maps_count; m++)
+        if (!ptn_add(all, c[m], &all)) return PTN_SIZE_OVERFLOW;
+    // Whatever fits for all channels together fits for each map.
+    if (!ptn_float_bytes(v->n, v->h, v->w, all, NULL) ||
+        !ptn_float_bytes(v->count, all, 1, 1, &floats))
+        return PTN_SIZE_OVERFLOW;
+    gather_job j = {.view = *v,
+                    .maps_count = maps_count,
+                    .all = all,
+                    .c = c,
+                    .maps = maps,
+                    .rows = rows};
+    ptn_parallel(threads_for(runtime, floats), ptn_div_up(v->count, ROWS_PER_TASK), gather_rows,
+                 &j);
+    return PTN_OK;
+}
+
+typedef struct join_job {
+    ptn_mask_view view;
+    size_t c, first_c;
+    float *first, *map;
+} join_job;
+
+// One row of pixels.
+static void join_row(void *context, size_t row, int thread) {
+    (void)thread;
+    const join_job *j = context;
+    const uint64_t *bits = j->view.bits + row * j->view.words;
+    const size_t bytes = j->first_c * sizeof(float);
+    for (size_t x = 0; x < j->view.w; x++) {
+        const size_t at = row * j->view.w + x;
+        float *first = j->first_c > 0 ? j->first + at * j->first_c : NULL;
+        float *pixel = j->map + at * j->c;
+        if (bits[x / 64] >> x % 64 & 1) {
+            if (first) memcpy(first, pixel, bytes);
+            continue;
+        }
+        if (first) memcpy(pixel, first, bytes);
+        memset(pixel + j->first_c, 0, (j->c - j->first_c) * sizeof(float));
+    }
+}
+
+ptn_status ptn_mask_join_channels(const ptn_runtime *runtime, const ptn_mask_plan *plan, size_t c,
+                                  size_t first_c, float *first, float *map) {
+    if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
+    if (first_c > c || (first_c > 0 && !first)) return PTN_BAD_ARGUMENT;
+    const ptn_mask_view *v = &plan->view;
+    size_t floats;
+    if (!ptn_float_bytes(v->n, v->h, v->w, c, &floats)) return PTN_SIZE_OVERFLOW;
+    join_job j = {.view = *v, .c = c, .first_c = first_c, .first = first, .map = map};
+    ptn_parallel(threads_for(runtime, floats), v->n * v->h, join_row, &j);
+    return PTN_OK;
+}
+
 static void fill(void *context, size_t index, int thread) {
     (void)thread;
     ptn_inactive_run(context, index);

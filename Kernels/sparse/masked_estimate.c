@@ -7,6 +7,10 @@
 static const double FAR_BYTES = 10, KEPT_BYTES = 1 << 20;
 // Cycles of an address and of writing 64 bytes of an inactive pixel.
 static const double PIXEL_CYCLES = 6, LINE_CYCLES = 4;
+// Cycles of 64 bytes of an input that no neighbour has brought into the first-level cache.
+static const double SCATTERED_CYCLES = 2.5;
+// Cycles of a vector multiply-add.
+static const double DEPTHWISE_CYCLES = 1.5, GROUPED_CYCLES = 1.25;
 
 // Compute and traffic overlap in part.
 static double with_traffic(double cycles, double floats) {
@@ -41,6 +45,30 @@ static double plain_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_con
                      PIXEL_CYCLES * (double)(s->kh * s->kw));
 }
 
+// The whole map in the form that dense convolutions of such groups take.
+static double grouped_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    const double sums = (double)(s->k * (s->c / s->groups)) * (double)(s->kh * s->kw);
+    const double vectors = (double)plan->out_h * (double)plan->out_w * sums /
+                           (double)ptn_isa_vector_floats(isa);
+    if (plan->algorithm == PTN_CONV2D_DEPTHWISE) return DEPTHWISE_CYCLES * vectors;
+    const bool pays = s->groups > 1 && ptn_conv2d_grouped_pays(isa, s);
+    return pays ? GROUPED_CYCLES * vectors : plain_cycles(isa, s, plan);
+}
+
+// Depthwise outputs cost as much as on the whole map where they fill squares, and some three times as
+// much where they stand alone: then no input is used twice.
+static double depthwise_share(const ptn_mask_plan *outputs, double share) {
+    const ptn_mask_statistics sums = ptn_mask_plan_statistics(outputs);
+    if (sums.count == 0) return 0;
+    const double spread = 4 * (double)sums.cells2 / (double)sums.count - 1;
+    return share * fmin(2.8, 1.1 + 3.3 * spread);
+}
+
+static double scattered_cycles(const ptn_conv2d_shape *s, double share) {
+    const double lines = (double)(s->kh * s->kw) * (double)(s->c / s->groups) / 16;
+    return s->kh * s->kw > 1 ? SCATTERED_CYCLES * lines * fmax(0, 1 - share) : 0;
+}
+
 static ptn_status estimate_tiles(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                  const ptn_conv2d_plan *plan, const ptn_mask_plan *outputs,
                                  ptn_conv2d_algorithm algorithm, double *cycles) {
@@ -52,18 +80,18 @@ static ptn_status estimate_tiles(const ptn_runtime *runtime, const ptn_conv2d_sh
     const double share = (double)count / (double)(down * across);
     const double floats = (double)form->planes * (double)shape->c *
                           (double)ptn_panels_for(runtime->isa, shape->k).padded;
-    *cycles = with_traffic(plan->estimated_cycles[algorithm] * share, count > 0 ? floats : 0);
+    // The whole map's estimate counts the weights' way; the fewer the tiles, the less it hides it.
+    const double traffic = with_traffic(0, count > 0 ? floats : 0);
+    *cycles = plan->estimated_cycles[algorithm] * share + traffic * fmax(0, 1 - share);
     return status;
 }
 
-static double dense_cycles(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan, double direct,
-                           size_t inactive, bool clears) {
+static double dense_cycles(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan, double direct) {
     double best = direct;
     const double *cycles = plan->estimated_cycles;
     if (s->choice != PTN_CONV2D_SUMS && cycles[PTN_CONV2D_WINOGRAD_4X4] > 0)
         best = fmin(best, fmin(cycles[PTN_CONV2D_WINOGRAD_4X4], cycles[PTN_CONV2D_WINOGRAD_6X6]));
-    const double lines = clears ? (double)inactive * (double)s->k / 16 : 0;
-    return (double)s->n * best + LINE_CYCLES * lines;
+    return (double)s->n * best;
 }
 
 ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
@@ -80,19 +108,29 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime, const ptn_conv
     for (size_t i = 0; i < PTN_MASKED_WAYS; i++) cycles[i] = PTN_MASKED_NOT_ESTIMATED;
     const double modelled = plan.estimated_cycles[PTN_CONV2D_DIRECT];
     const double direct = modelled > 0 ? modelled : plain_cycles(runtime->isa, &s, &plan);
+    const double whole = modelled > 0 ? modelled : grouped_cycles(runtime->isa, &s, &plan);
     const size_t pixels = v->h * v->w, inactive = v->n * pixels - v->count;
     const double share = pixels > 0 ? (double)v->count / (double)pixels : 0;
     const double floats = v->count > 0 ? (double)plan.packed_floats : 0;
     cycles[PTN_MASKED_PIXELS] =
-        with_traffic(direct * share, floats) + PIXEL_CYCLES * (double)v->count;
-    cycles[PTN_MASKED_DENSE] = dense_cycles(&s, &plan, direct, inactive, clears);
-    if (modelled == 0 || s.dilation_h != 1 || s.dilation_w != 1 || s.choice == PTN_CONV2D_SUMS)
-        return PTN_OK;
-    status = estimate_tiles(runtime, &s, &plan, outputs, PTN_CONV2D_WINOGRAD_4X4,
-                            &cycles[PTN_MASKED_TILES_4X4]);
+        plan.algorithm == PTN_CONV2D_DEPTHWISE
+            ? whole * depthwise_share(outputs, share)
+            : with_traffic(direct * share, floats) +
+                  (PIXEL_CYCLES + scattered_cycles(&s, share)) * (double)v->count;
+    cycles[PTN_MASKED_DENSE] = dense_cycles(&s, &plan, whole);
+    const bool tiles = modelled > 0 && s.dilation_h == 1 && s.dilation_w == 1 &&
+                       s.choice != PTN_CONV2D_SUMS;
+    if (tiles)
+        status = estimate_tiles(runtime, &s, &plan, outputs, PTN_CONV2D_WINOGRAD_4X4,
+                                &cycles[PTN_MASKED_TILES_4X4]);
     // Larger tiles are not worth counting where smaller ones are far from paying.
-    if (status == PTN_OK && cycles[PTN_MASKED_TILES_4X4] <= 1.4 * cycles[PTN_MASKED_PIXELS])
+    if (tiles && status == PTN_OK &&
+        cycles[PTN_MASKED_TILES_4X4] <= 1.4 * cycles[PTN_MASKED_PIXELS])
         status = estimate_tiles(runtime, &s, &plan, outputs, PTN_CONV2D_WINOGRAD_6X6,
                                 &cycles[PTN_MASKED_TILES_6X6]);
+    // The dense way writes inactive outputs in any case: a map that is there has its own back.
+    const double lines = LINE_CYCLES * (double)inactive * (double)s.k / 16;
+    for (size_t i = 0; i < PTN_MASKED_WAYS; i++)
+        if (cycles[i] > 0 && (clears || i == PTN_MASKED_DENSE)) cycles[i] += lines;
     return status;
 }

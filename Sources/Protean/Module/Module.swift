@@ -23,10 +23,24 @@ extension Module {
     public var label: Label? { nil }
 
     /// The type's name, as in error messages and traces.
-    var typeName: String { String(describing: type(of: self)) }
+    var typeName: String { TypeNames.name(of: type(of: self)) }
 
     /// The path if the module has one, else its type.
     var place: String { label?.path ?? typeName }
+}
+
+/// Names of types, kept: describing one takes longer than a small layer's whole call.
+private enum TypeNames {
+    private static let known = Mutex<[ObjectIdentifier: String]>([:])
+
+    static func name(of type: any Module.Type) -> String {
+        known.withLock { known in
+            if let name = known[ObjectIdentifier(type)] { return name }
+            let name = String(describing: type)
+            known[ObjectIdentifier(type)] = name
+            return name
+        }
+    }
 }
 
 /// A module under its name.

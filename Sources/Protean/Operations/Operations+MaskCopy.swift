@@ -14,6 +14,48 @@ extension Operations {
         }
     }
 
+    /// The active pixels of several maps as compact rows, side by side:
+    /// `[active pixels, channels of all maps]`.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
+    static func gather(_ maps: [Tensor], at mask: MaskPlan) throws(ProteanError) -> Tensor {
+        var each: [Int] = []
+        for map in maps { each.append(try channels(of: map, at: mask, "gather")) }
+        let shape = [mask.count, each.reduce(0, +)]
+        return try filling(shape, for: "gather", from: maps) { runtime, x, y in
+            let bases = x.map { Optional($0) }
+            return withExtendedLifetime(mask) {
+                ptn_mask_gather_maps(runtime, mask.kernelPlan, bases.count, each, bases, y)
+            }
+        }
+    }
+
+    /// Completes two maps whose first channels are the same: where `mask` is active, `first` takes
+    /// them from `map`; elsewhere `map` becomes `first`'s pixels and then zeros. Both are written in
+    /// place where nobody else holds them.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
+    static func joinChannels(
+        _ first: inout Tensor?, _ map: inout Tensor, at mask: MaskPlan
+    ) throws(ProteanError) {
+        let all = try channels(of: map, at: mask, "joinChannels")
+        let some = try first.map { (first) throws(ProteanError) in
+            try channels(of: first, at: mask, "joinChannels")
+        }
+        guard some ?? 0 <= all else {
+            throw .shapeMismatch(
+                layer: "joinChannels", tensor: "first", expected: "at most \(all) channels",
+                found: [some ?? 0])
+        }
+        if map.isShapeOnly || first?.isShapeOnly == true { return }
+        let memory = try map.uniqueBase(), other = try first?.uniqueBase()
+        var runtime = try Runtime.current()
+        let status = withExtendedLifetime(mask) {
+            ptn_mask_join_channels(&runtime, mask.kernelPlan, all, some ?? 0, other, memory)
+        }
+        try status.check("joinChannels")
+    }
+
     /// `map` with its active pixels replaced by `rows`, `[active pixels, channels]`; in place where
     /// nobody else holds the map.
     ///

@@ -5,9 +5,10 @@ extension Operations {
     /// `[outputs.count, channels]` in list order.
     static func maskedConv2dRows(
         _ x: Tensor, from input: MaskedInput, _ packed: PackedConv2d, outputs: MaskPlan,
-        epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
+        epilogue: Conv2dEpilogue = Conv2dEpilogue(), prepared: PreparedMaskedConv2d? = nil,
+        layer: String
     ) throws(ProteanError) -> Tensor {
-        let call = try MaskedConv2dCall(x, input, packed, outputs, layer: layer)
+        let call = try MaskedConv2dCall(x, input, packed, outputs, prepared, layer: layer)
         let shape = [outputs.count, packed.geometry.outputChannels]
         try call.check(epilogue, result: shape)
         if x.isShapeOnly { return try Tensor(shapeOnly: shape) }
@@ -18,19 +19,21 @@ extension Operations {
         return y
     }
 
-    /// The convolution kernel at the active pixels of `outputs`, as a dense map.
+    /// The convolution kernel at the active pixels of `outputs`, as a dense map. Without `inactive`
+    /// the other pixels' values are whatever the memory held.
     static func maskedConv2d(
         _ x: Tensor, from input: MaskedInput = .map, _ packed: PackedConv2d, outputs: MaskPlan,
-        inactive: InactiveOutputs = .zeros, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
-        layer: String
+        inactive: InactiveOutputs? = .zeros, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
+        prepared: PreparedMaskedConv2d? = nil, layer: String
     ) throws(ProteanError) -> Tensor {
-        let call = try MaskedConv2dCall(x, input, packed, outputs, layer: layer)
+        let call = try MaskedConv2dCall(x, input, packed, outputs, prepared, layer: layer)
         try call.check(epilogue, result: call.outputShape)
-        if case .copy(let base) = inactive { try call.check(base, as: "inactive") }
+        if case .copy(let base)? = inactive { try call.check(base, as: "inactive") }
         if x.isShapeOnly { return try Tensor(shapeOnly: call.outputShape) }
         let y = try Tensor(uninitialized: call.outputShape, for: layer)
         try call.run(epilogue, residual: epilogue.residual?.storage?.base, into: y.storage!.base) {
             switch inactive {
+            case nil: $0.inactive = PTN_MASKED_KEEP
             case .zeros: $0.inactive = PTN_MASKED_ZERO
             case .copy(let base):
                 $0.inactive = PTN_MASKED_COPY
@@ -47,9 +50,10 @@ extension Operations {
     static func updateMaskedConv2d(
         _ y: inout Tensor, with x: Tensor, from input: MaskedInput = .map, _ packed: PackedConv2d,
         outputs: MaskPlan, previous: MaskPlan? = nil, addsToResult: Bool = false,
-        epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
+        epilogue: Conv2dEpilogue = Conv2dEpilogue(), prepared: PreparedMaskedConv2d? = nil,
+        layer: String
     ) throws(ProteanError) {
-        let call = try MaskedConv2dCall(x, input, packed, outputs, layer: layer)
+        let call = try MaskedConv2dCall(x, input, packed, outputs, prepared, layer: layer)
         try call.check(epilogue, result: call.outputShape)
         try call.check(y, as: "y")
         if let previous { try call.check(previous) }
@@ -65,25 +69,36 @@ extension Operations {
 }
 
 /// One masked convolution, checked.
-private struct MaskedConv2dCall {
+struct MaskedConv2dCall {
     let x: Tensor
     let input: MaskedInput
     let packed: PackedConv2d
     let outputs: MaskPlan
     let layer: String
     let shape: ptn_conv2d_shape
+    let runtime: ptn_runtime
     /// `[batch, height, width, channels]` of the dense result.
     let outputShape: [Int]
 
+    /// `prepared` is what was found for the shape of `x`, if it was.
     init(
         _ x: Tensor, _ input: MaskedInput, _ packed: PackedConv2d, _ outputs: MaskPlan,
-        layer: String
+        _ prepared: PreparedMaskedConv2d?, layer: String
     ) throws(ProteanError) {
-        let map = try Self.mapShape(of: x, input, packed.geometry, layer: layer)
-        var shape = try packed.geometry.kernelShape(for: map, layer: layer)
+        var shape: ptn_conv2d_shape
+        if let prepared {
+            shape = prepared.shape
+            outputShape = prepared.output
+            runtime = prepared.settings.kernelValue
+        } else {
+            let map = try Self.mapShape(of: x, input, packed.geometry, layer: layer)
+            shape = try packed.geometry.kernelShape(for: map, layer: layer)
+            shape.choice = packed.algorithm.choice
+            let plan = try packed.geometry.kernelPlan(shape, layer: layer)
+            outputShape = [map[0], Int(plan.out_h), Int(plan.out_w), Int(shape.k)]
+            runtime = try Runtime.current()
+        }
         shape.choice = packed.algorithm.choice
-        let plan = try packed.geometry.kernelPlan(shape, layer: layer)
-        outputShape = [map[0], Int(plan.out_h), Int(plan.out_w), packed.geometry.outputChannels]
         self.x = x
         self.input = input
         self.packed = packed
@@ -94,7 +109,7 @@ private struct MaskedConv2dCall {
     }
 
     /// The input's shape as a map.
-    private static func mapShape(
+    static func mapShape(
         of x: Tensor, _ input: MaskedInput, _ geometry: Conv2dGeometry, layer: String
     ) throws(ProteanError) -> [Int] {
         guard let plan = input.plan else { return x.shape }
@@ -109,11 +124,13 @@ private struct MaskedConv2dCall {
     }
 
     func check(_ plan: MaskPlan) throws(ProteanError) {
-        let found = [plan.batch, plan.size.height, plan.size.width]
-        guard found == Array(outputShape.prefix(3)) else {
+        let fits =
+            plan.batch == outputShape[0] && plan.size.height == outputShape[1]
+            && plan.size.width == outputShape[2]
+        guard fits else {
             throw .shapeMismatch(
                 layer: layer, tensor: "mask", expected: "\(Array(outputShape.prefix(3)))",
-                found: found)
+                found: [plan.batch, plan.size.height, plan.size.width])
         }
     }
 
@@ -149,7 +166,7 @@ private struct MaskedConv2dCall {
         mask.inputs = input.plan?.kernelPlan
         mask.input = input.kernelValue
         configure(&mask)
-        var runtime = try Runtime.current()
+        var runtime = runtime
         var shape = shape
         var kernelEpilogue = epilogue.kernelValue(bias: packed.bias?.storage?.base)
         kernelEpilogue.residual = UnsafePointer(residual)

@@ -68,17 +68,6 @@ public struct MaskedConv2dPlan: Sendable, Equatable {
             case .dense: nil
             }
         }
-
-        var kernelIndex: Int {
-            let value =
-                switch self {
-                case .pixels: PTN_MASKED_PIXELS
-                case .tiles4x4: PTN_MASKED_TILES_4X4
-                case .tiles6x6: PTN_MASKED_TILES_6X6
-                case .dense: PTN_MASKED_DENSE
-                }
-            return Int(value.rawValue)
-        }
     }
 
     /// What is done.
@@ -86,31 +75,4 @@ public struct MaskedConv2dPlan: Sendable, Equatable {
     /// Cycles that each way is estimated to take on one core; only ratios are meant. 0 is the estimate
     /// of a way that has nothing to do. Ways that do not apply, or that are far from paying, are missing.
     public let estimatedCycles: [Way: Double]
-}
-
-extension Conv2dGeometry {
-    /// The estimates for the active outputs of `mask` from a dense map of shape `input`. `exact`
-    /// leaves Winograd's algorithm out, `clears` counts the writing of inactive outputs.
-    func maskedEstimates(
-        _ mask: MaskPlan, input: [Int], exact: Bool, clears: Bool, layer: String
-    ) throws(ProteanError) -> [MaskedConv2dPlan.Way: Double] {
-        var shape = try kernelShape(for: input, layer: layer)
-        shape.choice = exact ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
-        var runtime = try Runtime.current()
-        var cycles = [Double](repeating: 0, count: Int(PTN_MASKED_WAYS))
-        let status = withExtendedLifetime(mask) {
-            ptn_masked_conv2d_estimate(&runtime, &shape, mask.kernelPlan, clears, &cycles)
-        }
-        if status == PTN_BAD_ARGUMENT {
-            throw .shapeMismatch(
-                layer: layer, tensor: "mask", expected: "the size of the output for \(input)",
-                found: [mask.batch, mask.size.height, mask.size.width])
-        }
-        try status.check(layer)
-        var found: [MaskedConv2dPlan.Way: Double] = [:]
-        for way in MaskedConv2dPlan.Way.allCases where cycles[way.kernelIndex].isFinite {
-            found[way] = cycles[way.kernelIndex]
-        }
-        return found
-    }
 }

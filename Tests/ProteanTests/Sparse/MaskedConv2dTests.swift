@@ -29,6 +29,10 @@ import Testing
             padding: .explicit(top: 0, bottom: 1, left: 4, right: 2),
             dilation: Size2d(height: 2, width: 1), groups: 5),
         Conv2dTests.Case(input: [1, 3, 2, 33], outputs: 33, kernel: 5, padding: 4, groups: 33),
+        // Rows of several words, tiles of four rows and what is left below them.
+        Conv2dTests.Case(
+            input: [2, 23, 131, 35], outputs: 35,
+            padding: .explicit(top: 2, bottom: 0, left: 0, right: 3), groups: 35),
     ]
 
     @Test(arguments: cases)
@@ -123,7 +127,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [cases[1], cases[3], cases[6], cases[9], cases[11]])
+    @Test(arguments: [cases[1], cases[3], cases[6], cases[9], cases[11], cases[13]])
     func epiloguesAreTheDenseOnes(_ test: Conv2dTests.Case) throws {
         let x = try Tensor.random(test.input)
         let conv = try test.layer()

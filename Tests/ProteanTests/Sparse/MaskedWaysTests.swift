@@ -55,6 +55,84 @@ import Testing
         }
     }
 
+    @Test(arguments: [Conv2dPlan.Algorithm.winograd4x4, .winograd6x6])
+    func otherOutputsOfATileStayAsTheyAre(_ algorithm: Conv2dPlan.Algorithm) throws {
+        let conv = try Conv2d(
+            inputChannels: 20, outputChannels: 37, kernelSize: 3, padding: 1,
+            algorithm: #require(Conv2dAlgorithm(rawValue: algorithm.rawValue)), seed: 4)
+        let x = try Tensor.random([2, 13, 67, 20]), old = try Tensor.random([2, 13, 67, 37])
+        for isa in KernelISA.supported {
+            for activation in [Activation.relu, .silu] {
+                try Runtime.with(isa: isa, threads: 2) {
+                    let epilogue = Conv2dEpilogue(activation: activation, residual: old)
+                    let whole = try conv(x, epilogue: epilogue)
+                    let weights = try Self.packed(conv, algorithm)
+                    for pattern in MaskPattern.allCases {
+                        let mask = try pattern.plan(batch: 2, size: SparseTest.size(old.shape))
+                        var y = old
+                        try Operations.updateMaskedConv2d(
+                            &y, with: x, weights, outputs: mask, addsToResult: true,
+                            epilogue: Conv2dEpilogue(activation: activation), layer: "test")
+                        let expected = try SparseTest.select(whole, try mask.flags(), else: old)
+                        #expect(try y.hasBits(of: expected), "\(isa) \(activation) \(pattern)")
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lone pixels of a depthwise convolution are dearer than the whole map, which then is computed anew.
+    @Test func aWholeMapReplacesOneThatIsThere() throws {
+        let conv = try Conv2d(
+            inputChannels: 32, outputChannels: 32, kernelSize: 3, padding: 1, groups: 32)
+        let layer = try FusedMaskedConv2d(conv)
+        let x = try Tensor.random([2, 19, 22, 32])
+        let old = try Tensor.random([2, 19, 22, 32], seed: 6)
+        let size = Size2d(height: 19, width: 22)
+        var bytes = [UInt8](repeating: 1, count: 2 * 19 * 22)
+        for i in stride(from: 0, to: bytes.count, by: 3) { bytes[i] = 0 }
+        let mask = try MaskPlan(bytes: bytes, batch: 2, size: size)
+        #expect(try layer.plan(for: x.shape, mask: mask, rewritesAll: false).way == .dense)
+        let flags = try mask.flags(), last = try MaskPattern.cells2.plan(batch: 2, size: size)
+        var y = old
+        try layer.update(&y, with: x, mask: mask)
+        let kept = try SparseTest.select(try conv(x), flags, else: old)
+        #expect(try y.hasBits(of: kept))
+        y = old
+        try layer.update(&y, with: x, mask: mask, previous: last)
+        let stays = zip(flags, try last.flags()).map { $0 || !$1 }
+        #expect(try y.hasBits(of: try SparseTest.select(kept, stays)))
+        y = old
+        try layer.update(&y, with: x, mask: mask, addsToResult: true)
+        let sum = try conv(x, epilogue: Conv2dEpilogue(residual: old))
+        #expect(try y.hasBits(of: try SparseTest.select(sum, flags, else: old)))
+        #expect(throws: ProteanError.self) {
+            var small = try Tensor(zeros: [2, 19, 21, 32])
+            try layer.update(&small, with: x, mask: mask)
+        }
+    }
+
+    /// What is kept from call to call follows parameters, settings and shapes.
+    @Test func keptCallsFollowWhatTheyWereMadeFor() throws {
+        let conv = try Conv2d(inputChannels: 8, outputChannels: 8, kernelSize: 3, padding: 1)
+        let layer = try FusedMaskedConv2d(conv)
+        for round in 0..<3 {
+            try conv.weight.set(try Tensor.random(conv.weight.shape, seed: UInt64(round)))
+            for isa in KernelISA.supported {
+                try Runtime.with(isa: isa) {
+                    for width in [5, 9, 12, 17, 21, 5] {
+                        let x = try Tensor.random([1, 6, width, 8])
+                        let mask = try MaskPattern.pixels.plan(
+                            batch: 1, size: SparseTest.size(x.shape))
+                        let found = try layer(x, mask: mask)
+                        let expected = try SparseTest.select(try conv(x), try mask.flags())
+                        #expect(try found.maximumDifference(from: expected) < 1e-5)
+                    }
+                }
+            }
+        }
+    }
+
     @Test func largeWeightsAreReadPlaneByPlane() throws {
         let conv = try Conv2d(
             inputChannels: 160, outputChannels: 176, kernelSize: 3, padding: 1,
@@ -168,6 +246,46 @@ import Testing
         }
         #expect(throws: ProteanError.self) {
             try Operations.gather(map, at: try MaskPattern.all.plan(batch: 1, size: 7))
+        }
+    }
+
+    @Test func mapsAreGatheredSideBySideAndJoined() throws {
+        let maps = try [5, 3, 8].map { try Tensor.random([2, 7, 9, $0], seed: UInt64($0)) }
+        let first = try Tensor.random([2, 7, 9, 2], seed: 4)
+        let zeros = try Tensor(zeros: [2, 7, 9, 3])
+        let whole = try Operations.concatenate([first, zeros], axis: -1)
+        let split = Array(stride(from: 0, to: maps[0].count, by: 5)).flatMap { at in
+            maps[0].elements[at..<at + 2]
+        }
+        let head = try Tensor(split, shape: [2, 7, 9, 2])
+        for pattern in MaskPattern.allCases {
+            let mask = try pattern.plan(batch: 2, size: Size2d(height: 7, width: 9))
+            let flags = try mask.flags()
+            for threads in 1...3 {
+                try Runtime.with(threads: threads) {
+                    let rows = try Operations.gather(maps, at: mask)
+                    let each = try maps.map { try SparseTest.rows($0, flags) }
+                    #expect(try rows.hasBits(of: try Operations.concatenate(each, axis: -1)))
+                    var map = maps[0], some: Tensor? = first
+                    try Operations.joinChannels(&some, &map, at: mask)
+                    #expect(try map.hasBits(of: try SparseTest.select(maps[0], flags, else: whole)))
+                    #expect(
+                        try some?.hasBits(of: try SparseTest.select(head, flags, else: first))
+                            == true)
+                    var nothing: Tensor?
+                    map = maps[0]
+                    try Operations.joinChannels(&nothing, &map, at: mask)
+                    #expect(try map.hasBits(of: try SparseTest.select(maps[0], flags)))
+                }
+            }
+        }
+        let mask = try MaskPattern.all.plan(batch: 2, size: Size2d(height: 7, width: 9))
+        #expect(throws: ProteanError.self) {
+            try Operations.gather([maps[0], try Tensor(zeros: [2, 7, 8, 5])], at: mask)
+        }
+        #expect(throws: ProteanError.self) {
+            var small = first, large: Tensor? = maps[0]
+            try Operations.joinChannels(&large, &small, at: mask)
         }
     }
 

@@ -8,7 +8,7 @@ public final class FusedMaskedConv2d: Sendable {
     let activation: Activation
     let algorithm: MaskedConv2dAlgorithm
     private let geometry: Conv2dGeometry
-    private let folded = FoldedWeights()
+    private let maskedCalls: MaskedConv2dCalls
     /// For the dense way.
     private let calls: Conv2dCalls
 
@@ -34,6 +34,9 @@ public final class FusedMaskedConv2d: Sendable {
         geometry = conv.geometry
         calls = Conv2dCalls(
             weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry)
+        maskedCalls = MaskedConv2dCalls(
+            weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry,
+            followsExactness: algorithm == .automatic)
         let suits =
             geometry.kernelSize == 3 && geometry.stride == 1 && geometry.dilation == 1
             && geometry.groups == 1 && geometry.inputChannels * geometry.outputChannels > 1
@@ -58,30 +61,53 @@ public final class FusedMaskedConv2d: Sendable {
         for inputShape: [Int], from input: MaskedInput = .map, mask: MaskPlan,
         rewritesAll: Bool = true
     ) throws(ProteanError) -> MaskedConv2dPlan {
+        if let way = try fixedWay(input, mask) {
+            return MaskedConv2dPlan(way: way, estimatedCycles: [:])
+        }
+        let call = try maskedCalls.call(for: inputShape, layer: conv.place)
+        let estimates = try call.estimates(mask, clears: rewritesAll, layer: conv.place)
+        let way = algorithm == .winograd ? estimates.tiles : estimates.fastest
+        return MaskedConv2dPlan(way: way, estimatedCycles: estimates.byWay)
+    }
+
+    /// The way that follows without an estimate.
+    private func fixedWay(
+        _ input: MaskedInput, _ mask: MaskPlan
+    ) throws(ProteanError) -> MaskedConv2dPlan.Way? {
         guard case .map = input else {
             guard algorithm == .automatic || algorithm == .direct else {
                 throw .invalidOption(
                     layer: conv.place, option: "algorithm",
                     expected: "auto or direct for inputs with a mask", found: algorithm.rawValue)
             }
-            return MaskedConv2dPlan(way: .pixels, estimatedCycles: [:])
+            return .pixels
         }
-        // Nothing to compute has no estimate either: zero cycles mean that a way does not apply.
-        if algorithm == .direct || (algorithm == .automatic && mask.count == 0) {
-            return MaskedConv2dPlan(way: .pixels, estimatedCycles: [:])
-        }
-        if algorithm == .dense { return MaskedConv2dPlan(way: .dense, estimatedCycles: [:]) }
-        let exactness = try Runtime.exactness()
-        let exact = algorithm == .automatic && exactness == .direct
-        let cycles = try geometry.maskedEstimates(
-            mask, input: inputShape, exact: exact, clears: rewritesAll, layer: conv.place)
-        let allowed: [MaskedConv2dPlan.Way] =
-            algorithm == .winograd ? [.tiles4x4, .tiles6x6] : MaskedConv2dPlan.Way.allCases
-        var best = allowed.min { cycles[$0] ?? .infinity < cycles[$1] ?? .infinity }
-        // Where nearly all is active the estimates of tiles and of the whole map are the same.
-        let least = best.flatMap { cycles[$0] } ?? .infinity
-        if allowed.contains(.dense), cycles[.dense] ?? .infinity < 1.05 * least { best = .dense }
-        return MaskedConv2dPlan(way: best ?? .pixels, estimatedCycles: cycles)
+        if algorithm == .dense { return .dense }
+        // Nothing to compute needs no estimate.
+        return algorithm == .direct || (algorithm == .automatic && mask.count == 0) ? .pixels : nil
+    }
+
+    /// What a call needs beside its tensors: what follows from the shape, and the way.
+    private func prepare(
+        _ x: Tensor, _ input: MaskedInput, _ mask: MaskPlan, inPlace: Bool = false
+    ) throws(ProteanError) -> (call: PreparedMaskedConv2d, way: MaskedConv2dPlan.Way) {
+        let map = try MaskedConv2dCall.mapShape(of: x, input, geometry, layer: conv.place)
+        let call = try maskedCalls.call(for: map, layer: conv.place)
+        if let way = try fixedWay(input, mask) { return (call, way) }
+        let estimates = try call.estimates(mask, clears: !inPlace, layer: conv.place)
+        if algorithm == .winograd { return (call, estimates.tiles) }
+        return (call, inPlace ? estimates.fastestInPlace : estimates.fastest)
+    }
+
+    /// Cycles that the active outputs of `mask` are estimated to take, from a map of shape `input` by
+    /// the fastest way, or from rows.
+    func estimatedCycles(
+        for input: [Int], mask: MaskPlan, fromRows: Bool = false
+    ) throws(ProteanError) -> Double {
+        guard mask.count > 0 else { return 0 }
+        let call = try maskedCalls.call(for: input, layer: conv.place)
+        let estimates = try call.estimates(mask, clears: false, layer: conv.place)
+        return estimates[fromRows ? .pixels : estimates.fastest]
     }
 
     /// A dense map: activation(norm(conv(x)) + residual) where `mask` is active, `inactive` elsewhere.
@@ -91,15 +117,15 @@ public final class FusedMaskedConv2d: Sendable {
         _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
         inactive: InactiveOutputs = .zeros, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
-        let way = try plan(for: x.shape, from: input, mask: mask).way
+        let (call, way) = try prepare(x, input, mask)
         guard way == .dense else {
-            return try run(x, mask, way) { (weights) throws(ProteanError) in
+            return try run(x, mask, call, way) { (weights) throws(ProteanError) in
                 try Operations.maskedConv2d(
                     x, from: input, weights, outputs: mask, inactive: inactive,
-                    epilogue: epilogue(residual), layer: conv.place)
+                    epilogue: epilogue(residual), prepared: call, layer: conv.place)
             }
         }
-        return try runDense(x, mask, residual) { (y) throws(ProteanError) in
+        return try runDense(x, mask, residual) { (y: consuming Tensor) throws(ProteanError) in
             guard case .copy(let base) = inactive else {
                 return try Operations.replacingInactive(y, of: mask)
             }
@@ -110,6 +136,25 @@ public final class FusedMaskedConv2d: Sendable {
             }
             return try Operations.replacingInactive(y, of: mask, by: base)
         }
+    }
+
+    /// A dense map that holds activation(norm(conv(x))) where `mask` is active, anything elsewhere; and
+    /// the way it was computed.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
+    func active(
+        _ x: Tensor, mask: MaskPlan
+    ) throws(ProteanError) -> (map: Tensor, cost: Cost) {
+        let (call, way) = try prepare(x, .map, mask, inPlace: true)
+        let map =
+            way == .dense
+            ? try dense(x)
+            : try run(x, mask, call, way) { (weights) throws(ProteanError) in
+                try Operations.maskedConv2d(
+                    x, weights, outputs: mask, inactive: nil, epilogue: epilogue(nil),
+                    prepared: call, layer: conv.place)
+            }
+        return (map, cost(x, mask, way))
     }
 
     /// activation(norm(conv(x)) + residual) at all pixels, as ``FusedConv2d`` computes it.
@@ -125,17 +170,17 @@ public final class FusedMaskedConv2d: Sendable {
     public func rows(
         _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
-        var way = try plan(for: x.shape, from: input, mask: mask).way
+        var (call, way) = try prepare(x, input, mask)
         // The dense result has no rows that a residual could be added to.
         if way == .dense && residual != nil { way = .pixels }
         guard way == .dense else {
-            return try run(x, mask, way) { (weights) throws(ProteanError) in
+            return try run(x, mask, call, way) { (weights) throws(ProteanError) in
                 try Operations.maskedConv2dRows(
                     x, from: input, weights, outputs: mask, epilogue: epilogue(residual),
-                    layer: conv.place)
+                    prepared: call, layer: conv.place)
             }
         }
-        return try runDense(x, mask, nil) { (y) throws(ProteanError) in
+        return try runDense(x, mask, nil) { (y: consuming Tensor) throws(ProteanError) in
             try Operations.gather(y, at: mask)
         }
     }
@@ -149,23 +194,49 @@ public final class FusedMaskedConv2d: Sendable {
         _ y: inout Tensor, with x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
         previous: MaskPlan? = nil, residual: Tensor? = nil, addsToResult: Bool = false
     ) throws(ProteanError) {
-        let plan = try plan(for: x.shape, from: input, mask: mask, rewritesAll: false)
-        // Computed densely, there would be a second map.
-        var way = plan.way
-        if way == .dense {
-            let tiles: [MaskedConv2dPlan.Way] = [.tiles4x4, .tiles6x6]
-            let limit = plan.estimatedCycles[.pixels] ?? 0
-            way = tiles.first { plan.estimatedCycles[$0] ?? .infinity < limit } ?? .pixels
+        let (call, way) = try prepare(x, input, mask, inPlace: true)
+        guard y.shape == call.output else {
+            throw .shapeMismatch(
+                layer: conv.place, tensor: "y", expected: "\(call.output)", found: y.shape)
         }
+        if way == .dense {
+            try replace(&y, with: x, mask, previous, residual: addsToResult ? y : residual)
+            return
+        }
+        func run(_ y: inout Tensor) throws(ProteanError) {
+            try Operations.updateMaskedConv2d(
+                &y, with: x, from: input,
+                try maskedCalls.packed(for: call, way: way, layer: conv.place), outputs: mask,
+                previous: previous, addsToResult: addsToResult, epilogue: epilogue(residual),
+                prepared: call, layer: conv.place)
+        }
+        guard Trace.current != nil else { return try run(&y) }
         // The result is taken out while it is written, so that nobody else holds it.
         var map = y
         y = try Tensor(shapeOnly: y.shape)
         defer { y = map }
-        _ = try run(x, mask, way) { (weights) throws(ProteanError) in
-            try Operations.updateMaskedConv2d(
-                &map, with: x, from: input, weights, outputs: mask, previous: previous,
-                addsToResult: addsToResult, epilogue: epilogue(residual), layer: conv.place)
+        _ = try traced(
+            "MaskedConv2d", path: conv.label, input: x, mask: mask,
+            cost: { _ in cost(x, mask, way) }
+        ) { () throws(ProteanError) in
+            try run(&map)
             return try Tensor(shapeOnly: map.shape)
+        }
+    }
+
+    /// The whole map anew; where `mask` is off, its pixels are `y`'s, or 0 where `previous` has switched
+    /// off.
+    private func replace(
+        _ y: inout Tensor, with x: Tensor, _ mask: MaskPlan, _ previous: MaskPlan?,
+        residual: Tensor?
+    ) throws(ProteanError) {
+        var old = y
+        if let off = try previous?.subtracting(mask), off.count > 0 {
+            old = try Operations.replacingInactive(old, of: try off.inverted())
+        }
+        let base = old
+        y = try runDense(x, mask, residual) { (new: consuming Tensor) throws(ProteanError) in
+            try Operations.replacingInactive(new, of: mask, by: base)
         }
     }
 
@@ -174,26 +245,21 @@ public final class FusedMaskedConv2d: Sendable {
     }
 
     private func run(
-        _ x: Tensor, _ mask: MaskPlan, _ way: MaskedConv2dPlan.Way,
+        _ x: Tensor, _ mask: MaskPlan, _ call: PreparedMaskedConv2d, _ way: MaskedConv2dPlan.Way,
         _ body: (PackedConv2d) throws(ProteanError) -> Tensor
     ) throws(ProteanError) -> Tensor {
         try traced(
             "MaskedConv2d", path: conv.label, input: x, mask: mask,
             cost: { _ in cost(x, mask, way) }
         ) { () throws(ProteanError) in
-            var algorithm = way.algorithm ?? .direct
-            if algorithm == .direct && geometry.isDepthwise { algorithm = .depthwise }
-            return try body(
-                folded.packed(
-                    weight: conv.weight, bias: conv.bias, norm: norm, geometry: geometry,
-                    algorithm: algorithm, isa: Runtime.isa(), layer: conv.place))
+            try body(maskedCalls.packed(for: call, way: way, layer: conv.place))
         }
     }
 
     /// All outputs, of which `finish` takes what the mask asks for.
     private func runDense(
         _ x: Tensor, _ mask: MaskPlan, _ residual: Tensor?,
-        _ finish: (Tensor) throws(ProteanError) -> Tensor
+        _ finish: (consuming Tensor) throws(ProteanError) -> Tensor
     ) throws(ProteanError) -> Tensor {
         try traced(
             "MaskedConv2d", path: conv.label, input: x, mask: mask,

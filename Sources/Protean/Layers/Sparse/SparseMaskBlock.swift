@@ -8,7 +8,8 @@
 /// Sparsity in Image Super-Resolution for Efficient Inference", arXiv 2006.09603, in inference.
 ///
 /// Sparse features are compact rows from the first layer to the last, so nothing is computed, stored
-/// or cleared where the mask is off. Input and output `[batch, height, width, channels]`. Parameters
+/// or cleared where the mask is off; or, where masks are so full that Winograd's algorithm on tiles is
+/// estimated to be faster, maps whose inactive pixels are cleared. Input and output `[batch, height, width, channels]`. Parameters
 /// under the reference's names: `ch_mask` `[1, channels, layers, 2]`, whose larger number says that a
 /// channel is dense (the first) or sparse (the second), `body.0` … (`[channels, channels, 3, 3]`, no
 /// bias), `collect` (`[channels, layers · channels, 1, 1]`, with bias). Cost: dense channels on all
@@ -72,7 +73,16 @@ public final class SparseMaskBlock: Module {
             throw .shapeMismatch(
                 layer: place, tensor: "x", expected: "\(expected)", found: x.shape)
         }
+        return try features(
+            of: x, mask: mask, asMaps: try divided().prefersMaps(for: x.shape, mask: mask))
+    }
+
+    /// The features, with sparse ones as maps or as rows.
+    func features(
+        of x: Tensor, mask: MaskPlan, asMaps: Bool
+    ) throws(ProteanError) -> Tensor {
         let parts = try divided()
+        if asMaps { return try mapped(x, mask, parts) }
         var dense: [Tensor] = [], sparse: [Tensor] = []
         var features: (dense: Tensor?, sparse: Tensor?) = (x, nil)
         for layer in parts.layers {
@@ -86,20 +96,39 @@ public final class SparseMaskBlock: Module {
         return try collected(dense, sparse, parts, mask)
     }
 
+    /// The dense channels' part, with the bias.
+    private func collectedDense(
+        _ dense: [Tensor], _ parts: SparseMaskConvolutions, _ mask: MaskPlan
+    ) throws(ProteanError) -> Tensor {
+        if let collect = parts.collectDense {
+            return try collect(try Operations.concatenate(dense, axis: -1))
+        }
+        let zeros = try Tensor(zeros: [mask.batch, mask.size.height, mask.size.width, channels])
+        guard let bias = parts.bias else { return zeros }
+        return try Operations.add(zeros, bias)
+    }
+
+    /// All features as maps, dense channels first.
+    private func mapped(
+        _ x: Tensor, _ mask: MaskPlan, _ parts: SparseMaskConvolutions
+    ) throws(ProteanError) -> Tensor {
+        let others = try mask.inverted()
+        var features: (map: Tensor, dense: Tensor?) = (x, x)
+        var maps: [Tensor] = [], dense: [Tensor] = []
+        for layer in parts.layers {
+            features = try layer.mapOutputs(features.map, features.dense, mask, others)
+            maps.append(features.map)
+            if let found = features.dense { dense.append(found) }
+        }
+        var y = try collectedDense(dense, parts, mask)
+        try parts.collect(maps, into: &y, mask)
+        return y
+    }
+
     private func collected(
         _ dense: [Tensor], _ sparse: [Tensor], _ parts: SparseMaskConvolutions, _ mask: MaskPlan
     ) throws(ProteanError) -> Tensor {
-        var y: Tensor
-        if let collect = parts.collectDense {
-            y = try collect(try Operations.concatenate(dense, axis: -1))
-        } else {
-            let zeros = try Tensor(
-                zeros: [mask.batch, mask.size.height, mask.size.width, channels])
-            y =
-                try parts.bias.map { (bias) throws(ProteanError) in
-                    try Operations.add(zeros, bias)
-                } ?? zeros
-        }
+        var y = try collectedDense(dense, parts, mask)
         if let collect = parts.collectSparse, !sparse.isEmpty {
             let rows = try Operations.concatenate(sparse, axis: -1)
             try collect.update(&y, with: rows, from: .rows(mask), mask: mask, addsToResult: true)

@@ -6,6 +6,9 @@ struct SparseMaskConvolutions: Sendable {
     struct Layer: Sendable {
         let denseToDense: FusedConv2d?
         let denseToSparse, sparseToDense, sparseToSparse: FusedMaskedConv2d?
+        /// For features that are maps, dense channels first: all channels, and the dense ones where
+        /// the mask is off.
+        let all, aside: FusedMaskedConv2d?
         /// Numbers of output channels.
         let dense, sparse: Int
     }
@@ -14,6 +17,8 @@ struct SparseMaskConvolutions: Sendable {
     /// The 1 × 1 convolution of all layers' dense channels, with the bias; and of the sparse ones.
     let collectDense: FusedConv2d?
     let collectSparse: FusedMaskedConv2d?
+    /// The same of all channels, layer after layer, in each the dense ones first.
+    let collectAll: FusedMaskedConv2d?
     /// Of `collect`, for where there is no dense channel.
     let bias: Tensor?
 
@@ -53,6 +58,10 @@ struct SparseMaskConvolutions: Sendable {
         collectSparse = try collect.part(columns(sparse), all, place: place).map {
             (conv) throws(ProteanError) in try FusedMaskedConv2d(conv)
         }
+        let both = zip(dense, sparse).map { $0 + $1 }
+        collectAll = try collect.part(columns(both), all, bias: true, place: place).map {
+            (conv) throws(ProteanError) in try FusedMaskedConv2d(conv)
+        }
         bias = collect.bias?.value
     }
 }
@@ -81,6 +90,8 @@ extension SparseMaskConvolutions.Layer {
             inputs.dense, outputs.sparse, hasSparse ? .identity : .relu)
         sparseToDense = try masked(inputs.sparse, outputs.dense, .identity)
         sparseToSparse = try masked(inputs.sparse, outputs.sparse, .relu)
+        all = try masked(inputs.dense + inputs.sparse, outputs.dense + outputs.sparse, .relu)
+        aside = try masked(inputs.dense, outputs.dense, .relu)
     }
 }
 

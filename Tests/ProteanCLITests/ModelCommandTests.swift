@@ -71,6 +71,24 @@ import Testing
         #expect(table.output.contains("whole model:") && table.output.contains("GFLOP/s"))
     }
 
+    @Test(.enabled(if: !ProteanTiny.demoImages.isEmpty))
+    func benchRunsOnAnImage() throws {
+        let folder = try TemporaryFolder()
+        let path = try #require(ProteanTiny.demoImages.first?.path)
+        let arguments = ["bench", "protean_tiny", "--repeat", "1", "--image", path]
+        let result = try protean(arguments + ["--save", folder.path("saved")])
+        try #require(result.status == 0, "\(result.errors)")
+        let preprocessing = try #require(
+            ModelLoader.standard.makeModel("protean_tiny").plugin.preprocessing)
+        let expected = try preprocessing.tensor(from: Image.decode(path))
+        let saved = try Checkpoint.open(folder.path("saved")).tensor("x")
+        #expect((saved.shape, saved.elements) == (expected.shape, expected.elements))
+        #expect(try protean(arguments + ["--batch", "2"]).status != 0)
+        let other = try protean(["bench", "smsr_x2", "--repeat", "1", "--image", path])
+        #expect(other.status == 1)
+        #expect(other.errors.contains("does not take images"), "\(other.errors)")
+    }
+
     @Test func infoDescribesAModel() throws {
         let result = try protean("info", Self.name)
         #expect(result.status == 0)

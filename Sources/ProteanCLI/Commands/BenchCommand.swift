@@ -11,11 +11,12 @@ struct BenchCommand: ParsableCommand {
             The whole model is timed without recording; layers are timed in further runs with \
             recording on. Every figure is a median over --repeat runs after --warm-up others. \
             GFLOP/s count two operations per executed multiply-add. The input is random but the \
-            same in every run; a model without weights runs on seeded initial values. Peak memory \
+            same in every run, or an image, for models whose work depends on what they see; a model \
+            without weights runs on seeded initial values. Peak memory \
             of activations is what tensors take at most during a run, the input left out.
 
             Examples:
-              protean bench protean_tiny
+              protean bench protean_tiny --image shoe.png
               protean bench mobilenet_v2 --weights mobilenet_v2.pth --threads 1,2 --repeat 20
               protean bench resnet50 --whole --json
             """)
@@ -37,6 +38,9 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Images per run.")
     var batch = 1
 
+    @Option(help: "An image to run on instead of random values.")
+    var image: String?
+
     @Flag(help: "Leave the layers out.")
     var whole = false
 
@@ -50,13 +54,18 @@ struct BenchCommand: ParsableCommand {
         guard `repeat` >= 1 else { throw ValidationError("--repeat must be at least 1.") }
         guard warmUp >= 1 else { throw ValidationError("--warm-up must be at least 1.") }
         guard batch >= 1 else { throw ValidationError("--batch must be at least 1.") }
+        guard image == nil || batch == 1 else {
+            throw ValidationError("--image is one image; leave --batch out.")
+        }
         _ = try threadCounts()
     }
 
     func run() throws {
         let chosen = try isa.map { name in try KernelISA.named(name) }
         let made = try model.load(untrained: true)
-        let input = try Self.input(made.plugin.inputShape, batch: batch)
+        let input =
+            try image.map { path in try Classifier(made).input(path) }
+            ?? Self.input(made.plugin.inputShape, batch: batch)
         let plan = BenchPlan(warmUps: warmUp, repeats: `repeat`, layers: !whole)
         var reports: [BenchReport] = []
         for count in try threadCounts() {

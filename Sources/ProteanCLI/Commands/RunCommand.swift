@@ -51,9 +51,11 @@ struct RunCommand: ParsableCommand {
     }
 
     private static func printTable(_ result: Classification) {
+        let share = Double(result.executedMultiplyAdds) / Double(max(1, result.multiplyAdds))
         print(
             "\(result.file)  \(Text.fixed(result.milliseconds, 3)) ms, "
-                + "\(Text.short(result.multiplyAdds)) multiply-adds")
+                + "\(Text.short(result.multiplyAdds)) multiply-adds"
+                + (share < 1 ? ", \(Text.percent(share)) executed" : ""))
         var table = Table([
             ("rank", .right), ("class", .left), ("probability", .right), ("logit", .right),
         ])

@@ -49,12 +49,17 @@ struct Classifier {
     /// Runs the network once and throws the result away, so that weights are packed and plans made
     /// before anything is timed.
     func warmUp(_ path: String) throws {
-        _ = try model(preprocessing.tensor(from: Image.decode(path)))
+        _ = try model(input(path))
+    }
+
+    /// What the network gets for an image.
+    func input(_ path: String) throws -> Tensor {
+        try preprocessing.tensor(from: Image.decode(path))
     }
 
     /// The `top` most probable classes of an image.
     func classify(_ path: String, top: Int) throws -> Classification {
-        let input = try preprocessing.tensor(from: Image.decode(path))
+        let input = try input(path)
         let trace = Trace()
         let start = ContinuousClock.now
         let output = try trace.recording { try model(input) }

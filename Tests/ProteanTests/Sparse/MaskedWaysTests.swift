@@ -1,3 +1,4 @@
+import CProteanKernels
 import Testing
 
 @testable import Protean
@@ -199,8 +200,15 @@ import Testing
             let mask = try MaskPlan(
                 bytes: [UInt8](repeating: active ? 1 : 0, count: 2 * output[1] * output[2]),
                 batch: 2, size: Size2d(height: output[1], width: output[2]))
-            return try conv.geometry.maskedEstimates(
-                mask, input: input, exact: exact, clears: true, layer: "test")
+            var shape = try conv.geometry.kernelShape(for: input, layer: "test")
+            shape.choice = exact ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
+            var runtime = try Runtime.current(), cycles = [Double](repeating: -1, count: 4)
+            let status = withExtendedLifetime(mask) {
+                ptn_masked_conv2d_estimate(&runtime, &shape, mask.kernelPlan, true, &cycles)
+            }
+            #expect(status == PTN_OK)
+            return MaskedConv2dEstimates(cycles: (cycles[0], cycles[1], cycles[2], cycles[3]))
+                .byWay
         }
         let square = try Conv2d(
             inputChannels: 32, outputChannels: 48, kernelSize: 3, padding: 1)

@@ -5,13 +5,11 @@
 // lane l takes channel i of its own group, which lies near in memory. An input that was spread
 // serves all taps of a row that reach it, so three multiply-adds with full vectors follow one
 // permutation.
-#include "conv2d_internal.h"
+#include "grouped.h"
 #include <stdint.h>
 #include <string.h>
 
-#define GROUPED_LANES 16
-// Outputs of a tile at most.
-#define GROUPED_COLUMNS 14
+#define GROUPED_COLUMNS PTN_GROUPED_OUTPUTS
 // Inputs at either end of a run of several taps that may lie outside the image.
 #define GROUPED_EDGE 2
 // Neighbouring taps that share their inputs at most.
@@ -61,28 +59,6 @@ static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = {&grouped_ti
 #else
 static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = {&grouped_tiles_scalar};
 #endif
-
-static size_t tile_columns(ptn_isa isa) {
-    return isa == PTN_ISA_SCALAR ? 7 : isa == PTN_ISA_AVX2 ? 10 : GROUPED_COLUMNS;
-}
-
-// Which inputs a block reads.
-typedef struct grouped_block {
-    size_t from, span;
-    int32_t lanes[GROUPED_LANES];
-} grouped_block;
-
-static grouped_block block_at(const ptn_conv2d_shape *s, size_t vector, size_t block) {
-    const size_t in = s->c / s->groups, out = s->k / s->groups, begin = block * vector;
-    const size_t lanes = ptn_min(vector, s->k - begin);
-    grouped_block b = {.from = begin / out * in, .span = 1};
-    for (size_t l = 0; l < lanes; l++) {
-        const size_t distance = (begin + l) / out * in - b.from;
-        b.lanes[l] = (int32_t)distance;
-        b.span = distance + 1;
-    }
-    return b;
-}
 
 // How far the groups of block `block` lie apart, + 1.
 static size_t span_of(const ptn_conv2d_shape *s, size_t vector, size_t block) {
@@ -150,7 +126,7 @@ typedef struct grouped_job {
     float *y;
     float low, high;
     size_t vector, blocks;             // lanes; vectors of output channels
-    grouped_block *block;              // [blocks]
+    ptn_grouped_block *block;          // [blocks]
     size_t columns;                    // tiles per row of outputs
     size_t bands, column_bands, parts; // tasks per sample: of rows, of columns, of blocks
     const float *zeros;                // [c]
@@ -163,7 +139,7 @@ static size_t zeros_bytes(const ptn_conv2d_shape *s) {
 }
 
 static size_t blocks_bytes(ptn_isa isa, const ptn_conv2d_shape *s) {
-    return ptn_round_64(ptn_div_up(s->k, ptn_isa_vector_floats(isa)) * sizeof(grouped_block));
+    return ptn_round_64(ptn_div_up(s->k, ptn_isa_vector_floats(isa)) * sizeof(ptn_grouped_block));
 }
 
 // Row addresses and runs of a tile.
@@ -355,14 +331,14 @@ ptn_status ptn_conv2d_grouped(const ptn_runtime *runtime, const ptn_conv2d_shape
                      .packed_stride = packed_stride,
                      .y = y,
                      .vector = ptn_isa_vector_floats(runtime->isa),
-                     .columns = ptn_div_up(plan->out_w, tile_columns(runtime->isa)),
+                     .columns = ptn_div_up(plan->out_w, ptn_grouped_outputs(runtime->isa)),
                      .zeros = (const float *)scratch,
-                     .block = (grouped_block *)(scratch + zeros_bytes(shape)),
+                     .block = (ptn_grouped_block *)(scratch + zeros_bytes(shape)),
                      .thread_bytes = thread_bytes(shape)};
     memset(scratch, 0, zeros_bytes(shape));
     j.thread_scratch = scratch + zeros_bytes(shape) + blocks_bytes(runtime->isa, shape);
     j.blocks = ptn_div_up(shape->k, j.vector);
-    for (size_t b = 0; b < j.blocks; b++) j.block[b] = block_at(shape, j.vector, b);
+    for (size_t b = 0; b < j.blocks; b++) j.block[b] = ptn_grouped_block_at(shape, j.vector, b);
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
     cut(&j);

@@ -14,8 +14,6 @@ static const size_t BLOCK_CACHE = 896 << 10;
 // Weights beyond the second-level cache cost more to read for each such block than transformed data
 // cost in the next cache: blocks become as large as the bound on scratch memory allows.
 static const size_t LARGE_WEIGHTS = 3 << 20, LARGE_BLOCK = 7 << 20;
-// Weights up to here stay in the second-level cache beside a block.
-static const size_t SMALL_WEIGHTS = 1 << 20;
 
 bool ptn_conv2d_winograd_applies(const ptn_conv2d_shape *s) {
     return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->groups == 1 &&
@@ -40,7 +38,7 @@ ptn_wino_cut ptn_wino_cut_for(const ptn_wino_form *form, ptn_isa isa, const ptn_
     c.by_plane = c.blocks > 1 && weights > LARGE_WEIGHTS;
     // Blocks are shared out among threads. Where there are too few, they become smaller while the
     // weights stay in the second-level cache; else the threads share planes.
-    if (threads > 1 && !c.by_plane && weights <= SMALL_WEIGHTS) {
+    if (threads > 1 && !c.by_plane && weights <= PTN_WINO_SMALL_WEIGHTS) {
         const size_t most = ptn_max(1, c.tiles / PTN_TILE_MAX_ROWS);
         c.blocks = ptn_max(c.blocks, ptn_min(most, ptn_div_up(4 * threads, s->n)));
         if (s->n % threads != 0) c.blocks = ptn_min(c.tiles, ptn_div_up(c.blocks, threads) * threads);

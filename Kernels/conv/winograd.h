@@ -6,6 +6,8 @@
 
 #define PTN_WINO_MAX_SIDE 8
 #define PTN_WINO_MAX_PLANES 64
+// Bytes of weights up to which they stay in the second-level cache beside a block.
+#define PTN_WINO_SMALL_WEIGHTS ((size_t)1 << 20)
 
 // F(outputs x outputs, 3 x 3): tiles of side x side pixels, as many planes of products.
 typedef struct ptn_wino_form {

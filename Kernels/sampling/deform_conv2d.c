@@ -227,7 +227,7 @@ static deform_job job_of(const ptn_runtime *runtime, const ptn_deform_conv2d_sha
         .taps = map.points,
         .entries = map.groups * map.points,
         .tiling = tiling_for(runtime->isa, shape),
-        .blocks = (struct deform_block *)(scratch + places_bytes(shape)),
+        .blocks = (ptn_grouped_block *)(scratch + places_bytes(shape)),
         .thread_scratch = scratch + shared_bytes(runtime->isa, shape),
     };
     j.thread_bytes = thread_bytes(&j.tiling);

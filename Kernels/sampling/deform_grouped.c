@@ -7,9 +7,7 @@
 #include "deform_internal.h"
 #include <string.h>
 
-#define GROUPED_LANES 16
-// Outputs of a tile at most.
-#define GROUPED_PIXELS 14
+#define GROUPED_PIXELS PTN_GROUPED_OUTPUTS
 // Floats of blended rows to aim at, since more would leave the caches and fewer cost more visits to
 // the plan; and the most that a single block may need.
 enum { BLENDED_FLOATS = 18 << 10, MOST_FLOATS = 64 << 10 };
@@ -47,28 +45,6 @@ static const deform_grouped_table *const tile_tables[PTN_ISA_COUNT] = {
     &deform_grouped_tiles_scalar};
 #endif
 
-static size_t tile_pixels(ptn_isa isa) {
-    return isa == PTN_ISA_SCALAR ? 7 : isa == PTN_ISA_AVX2 ? 10 : GROUPED_PIXELS;
-}
-
-// Which inputs a block reads.
-typedef struct deform_block {
-    size_t from, span;
-    int32_t lanes[GROUPED_LANES];
-} deform_block;
-
-static deform_block block_at(const ptn_conv2d_shape *s, size_t vector, size_t block) {
-    const size_t in = s->c / s->groups, out = s->k / s->groups, begin = block * vector;
-    const size_t lanes = ptn_min(vector, s->k - begin);
-    deform_block b = {.from = begin / out * in, .span = 1};
-    for (size_t l = 0; l < lanes; l++) {
-        const size_t distance = (begin + l) / out * in - b.from;
-        b.lanes[l] = (int32_t)distance;
-        b.span = distance + 1;
-    }
-    return b;
-}
-
 // Inputs of a block that ends where a group does.
 static size_t block_inputs(ptn_isa isa, const ptn_conv2d_shape *s) {
     return ptn_div_up(ptn_isa_vector_floats(isa) * (s->c / s->groups), s->k / s->groups);
@@ -82,12 +58,12 @@ static size_t row_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t blocks) 
 bool ptn_deform_grouped_fits(ptn_isa isa, const ptn_conv2d_shape *s) {
     const size_t vector = ptn_isa_vector_floats(isa), out = s->k / s->groups;
     if (out > vector || s->groups == 1 || s->c > MOST_FLOATS) return false;
-    if (row_floats(isa, s, 1) > MOST_FLOATS / tile_pixels(isa) / ptn_max(s->kh * s->kw, 1))
+    if (row_floats(isa, s, 1) > MOST_FLOATS / ptn_grouped_outputs(isa) / ptn_max(s->kh * s->kw, 1))
         return false;
     // Blocks repeat after `out` of them at most.
     const size_t blocks = ptn_min(ptn_div_up(s->k, vector), out);
     for (size_t b = 0; b < blocks; b++)
-        if (block_at(s, vector, b).span > 2 * vector) return false;
+        if (ptn_grouped_block_at(s, vector, b).span > 2 * vector) return false;
     return true;
 }
 
@@ -116,7 +92,7 @@ void ptn_deform_grouped_pack(ptn_isa isa, const ptn_conv2d_shape *s, const float
 deform_tiling ptn_deform_grouped_tiling(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
     const ptn_conv2d_shape *s = &shape->conv;
     const size_t vector = ptn_isa_vector_floats(isa), taps = s->kh * s->kw;
-    const size_t pixels = tile_pixels(isa);
+    const size_t pixels = ptn_grouped_outputs(isa);
     const size_t tiles = ptn_planned_pixels(shape->offset_groups * taps) / pixels;
     const size_t fit = BLENDED_FLOATS / (pixels * taps) / block_inputs(isa, s);
     deform_tiling t = {.rows = pixels * ptn_max(tiles, 1), .taps = taps};
@@ -129,13 +105,13 @@ deform_tiling ptn_deform_grouped_tiling(ptn_isa isa, const ptn_deform_conv2d_sha
 }
 
 size_t ptn_deform_blocks_bytes(ptn_isa isa, const ptn_conv2d_shape *s) {
-    return ptn_round_64(ptn_div_up(s->k, ptn_isa_vector_floats(isa)) * sizeof(deform_block));
+    return ptn_round_64(ptn_div_up(s->k, ptn_isa_vector_floats(isa)) * sizeof(ptn_grouped_block));
 }
 
 void ptn_deform_find_blocks(const deform_job *j) {
     const size_t vector = ptn_isa_vector_floats(j->map.isa);
     for (size_t b = 0; b < ptn_div_up(j->conv->k, vector); b++)
-        j->blocks[b] = block_at(j->conv, vector, b);
+        j->blocks[b] = ptn_grouped_block_at(j->conv, vector, b);
 }
 
 // What a task works on: pixels of a sample whose plan is made, and scratch.
@@ -148,9 +124,9 @@ typedef struct grouped_part {
 
 // Blends the inputs of `blocks` blocks for `pixels` pixels from entry `first` on, all taps.
 static size_t blend_inputs(const deform_job *j, const grouped_part *part, size_t first,
-                           size_t pixels, const deform_block *block, size_t blocks) {
+                           size_t pixels, const ptn_grouped_block *block, size_t blocks) {
     const ptn_conv2d_shape *s = j->conv;
-    const deform_block *last = &block[blocks - 1];
+    const ptn_grouped_block *last = &block[blocks - 1];
     const size_t begin = block->from;
     const size_t end = last->from + last->span - 1 + s->c / s->groups;
     ptn_corners corners = part->corners;
@@ -179,7 +155,7 @@ static void run_blocks(const deform_job *j, const grouped_part *part, size_t ent
     const ptn_conv2d_shape *s = j->conv;
     const ptn_conv2d_epilogue *e = j->epilogue;
     const size_t vector = ptn_isa_vector_floats(j->map.isa), in = s->c / s->groups;
-    const deform_block *block = j->blocks + first;
+    const ptn_grouped_block *block = j->blocks + first;
     const size_t width = blend_inputs(j, part, entry, pixels, block, blocks);
     const float *bias = e->bias ? e->bias + part->sample * e->bias_stride : NULL;
     const float *gate = e->gate ? e->gate + part->sample * s->k : NULL;
@@ -239,7 +215,7 @@ void ptn_deform_grouped(void *job, size_t index, int thread) {
     for (size_t rows; p < end; p += rows) {
         rows = ptn_min(t->rows, end - p);
         ptn_plan_pixels(&j->map, &part.corners, part.sample, p, rows, part.compact);
-        const size_t tiles = ptn_div_up(rows, tile_pixels(j->map.isa));
+        const size_t tiles = ptn_div_up(rows, ptn_grouped_outputs(j->map.isa));
         for (size_t i = 0; i < tiles; i++) {
             const size_t first = ptn_part_begin(rows, tiles, i);
             run_tile(j, &part, p, p + first, ptn_part_begin(rows, tiles, i + 1) - first);

@@ -2,7 +2,7 @@
 #ifndef PTN_DEFORM_INTERNAL_H
 #define PTN_DEFORM_INTERNAL_H
 
-#include "../conv/conv2d_internal.h"
+#include "../conv/grouped.h"
 #include "ptn_deform_conv2d.h"
 #include "sampling.h"
 
@@ -33,7 +33,7 @@ typedef struct deform_job {
     const float *packed;
     float *y;
     size_t taps, entries; // entries: of one pixel's plan
-    struct deform_block *blocks; // grouped
+    ptn_grouped_block *blocks; // grouped
     size_t chunks, panel_parts;
     deform_tiling tiling;
     char *thread_scratch;

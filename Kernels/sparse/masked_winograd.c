@@ -9,8 +9,6 @@
 #include <string.h>
 
 enum { TASKS_PER_THREAD = 4 };
-// As in conv/winograd.c.
-static const size_t SMALL_WEIGHTS = 1 << 20;
 
 typedef struct tiles_job {
     const ptn_conv2d_shape *shape;
@@ -319,7 +317,7 @@ static void cut_tiles(tiles_job *j, int threads) {
     const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
     size_t fit = j->cut.block_tiles;
     const bool few = threads > 1 && ptn_div_up(j->count, fit) < wanted;
-    const bool small = j->plan->packed_floats * sizeof(float) <= SMALL_WEIGHTS;
+    const bool small = j->plan->packed_floats * sizeof(float) <= PTN_WINO_SMALL_WEIGHTS;
     if (few && small && !j->cut.by_plane) {
         const size_t most = ptn_max(1, j->count / PTN_TILE_MAX_ROWS);
         const size_t blocks = ptn_div_up(ptn_min(wanted, most), (size_t)threads) * (size_t)threads;

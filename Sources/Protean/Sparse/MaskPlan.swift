@@ -150,8 +150,8 @@ public final class MaskPlan: @unchecked Sendable {
     /// refers to the plan, only rows that changed are written anew; whoever does refer to it keeps the
     /// old one, and the new one is built as a whole. All of the mask is read in any case, which with
     /// AVX-512 takes most of the time: with 2 % changed an update is 1.2 times as fast as a new plan for
-    /// 112 × 112 pixels, 1.3 to 1.5 times for larger maps, and no faster up to 56 × 56; with AVX2 1.4
-    /// times for 56 × 56 and 1.7 to 2.8 times beyond. With half of the map changed it is no faster.
+    /// 112 × 112 pixels, 1.4 times for larger maps, and no faster up to 56 × 56; with AVX2 1.5 times for
+    /// 56 × 56 and 1.8 to 2.2 times beyond. With half of the map changed it is hardly faster or slower.
     ///
     /// - Parameters:
     ///   - plan: the plan to replace.

@@ -66,8 +66,15 @@ public final class FusedMaskedConv2d: Sendable {
         }
         let call = try maskedCalls.call(for: inputShape, layer: conv.place)
         let estimates = try call.estimates(mask, clears: rewritesAll, layer: conv.place)
-        let way = algorithm == .winograd ? estimates.tiles : estimates.fastest
-        return MaskedConv2dPlan(way: way, estimatedCycles: estimates.byWay)
+        return MaskedConv2dPlan(
+            way: choice(estimates, inPlace: !rewritesAll), estimatedCycles: estimates.byWay)
+    }
+
+    private func choice(
+        _ estimates: MaskedConv2dEstimates, inPlace: Bool
+    ) -> MaskedConv2dPlan.Way {
+        if algorithm == .winograd { return estimates.tiles }
+        return inPlace ? estimates.fastestInPlace : estimates.fastest
     }
 
     /// The way that follows without an estimate.
@@ -95,8 +102,7 @@ public final class FusedMaskedConv2d: Sendable {
         let call = try maskedCalls.call(for: map, layer: conv.place)
         if let way = try fixedWay(input, mask) { return (call, way) }
         let estimates = try call.estimates(mask, clears: !inPlace, layer: conv.place)
-        if algorithm == .winograd { return (call, estimates.tiles) }
-        return (call, inPlace ? estimates.fastestInPlace : estimates.fastest)
+        return (call, choice(estimates, inPlace: inPlace))
     }
 
     /// Cycles that the active outputs of `mask` are estimated to take, from a map of shape `input` by
@@ -139,7 +145,7 @@ public final class FusedMaskedConv2d: Sendable {
     }
 
     /// A dense map that holds activation(norm(conv(x))) where `mask` is active, anything elsewhere; and
-    /// the way it was computed.
+    /// what computing it took.
     ///
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     func active(

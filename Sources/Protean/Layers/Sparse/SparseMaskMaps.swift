@@ -13,7 +13,7 @@ extension SparseMaskConvolutions {
         guard isSparse, mask.count > 0, collectAll != nil,
             layers.allSatisfy({ $0.all != nil }), try Runtime.exactness() == .fast
         else { return false }
-        let others = try mask.inverted()
+        let others = try mask.inverted(), everywhere = try mask.union(others)
         var maps = 0.0, rows = 0.0, inputs = (dense: shape[3], all: shape[3])
         for layer in layers {
             let outputs = layer.dense + layer.sparse
@@ -24,7 +24,7 @@ extension SparseMaskConvolutions {
             // A map's inactive pixels are cleared, its active ones collected.
             let floats = (others.count + 2 * mask.count) * outputs
             maps += Self.lineCycles * Double(floats) / 16
-            rows += try layer.rowCycles(dense: dense, sparse: sparse, mask, others)
+            rows += try layer.rowCycles(dense: dense, sparse: sparse, mask, everywhere)
             inputs = (layer.dense, outputs)
         }
         return maps < rows
@@ -110,12 +110,10 @@ extension SparseMaskConvolutions.Layer {
 
     /// Estimated cycles of computing dense channels everywhere and the others as rows.
     func rowCycles(
-        dense: [Int], sparse: [Int], _ mask: MaskPlan, _ others: MaskPlan
+        dense: [Int], sparse: [Int], _ mask: MaskPlan, _ everywhere: MaskPlan
     ) throws(ProteanError) -> Double {
         var cycles = 0.0
-        if let aside {
-            cycles += try aside.estimatedCycles(for: dense, mask: try mask.union(others))
-        }
+        if let aside { cycles += try aside.estimatedCycles(for: dense, mask: everywhere) }
         if let denseToSparse {
             cycles += try denseToSparse.estimatedCycles(for: dense, mask: mask)
         }

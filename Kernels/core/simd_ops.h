@@ -11,6 +11,7 @@
 //     vround(v)                      nearest integer, ties to even; |v| < 2^22 in the scalar variant
 //     vfloor(v)                      greatest whole number <= v; |v| < 2^31
 //     vselect(m, a, b)               a where m is -1, b where m is 0
+//     vall(m)                        whether every lane of m is -1; lanes are -1 or 0
 //     vsum(v)                        sum of the lanes, in a fixed tree order
 //     vpick(v, i)                    lane l is v[i[l]]; 0 <= i[l] < PTN_V_LEN
 //     vpick2(a, b, i)                lane l is a[i[l]], or b[i[l] - PTN_V_LEN] from PTN_V_LEN on
@@ -28,6 +29,7 @@
 #define vround PTN_NAME(ptn_vround)
 #define vfloor PTN_NAME(ptn_vfloor)
 #define vselect PTN_NAME(ptn_vselect)
+#define vall PTN_NAME(ptn_vall)
 #define vsum PTN_NAME(ptn_vsum)
 #define vpick PTN_NAME(ptn_vpick)
 #define vpick2 PTN_NAME(ptn_vpick2)
@@ -62,6 +64,7 @@ PTN_INLINE vf vload_n(const float *p, size_t n) {
 PTN_INLINE void vstore_n(float *p, vf v, size_t n) {
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), v);
 }
+PTN_INLINE bool vall(vi m) { return _mm512_movepi32_mask((__m512i)m) == 0xffff; }
 PTN_INLINE float vsum(vf v) {
     float t[16];
     vstore(t, v);
@@ -90,6 +93,7 @@ PTN_INLINE vf vload_n(const float *p, size_t n) {
 PTN_INLINE void vstore_n(float *p, vf v, size_t n) {
     _mm256_maskstore_ps(p, PTN_NAME(ptn_first_lanes)(n), v);
 }
+PTN_INLINE bool vall(vi m) { return _mm256_movemask_ps((vf)m) == 0xff; }
 PTN_INLINE float vsum(vf v) {
     return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
 }
@@ -103,6 +107,7 @@ PTN_INLINE vf vload_n(const float *p, size_t n) {
 PTN_INLINE void vstore_n(float *p, vf v, size_t n) {
     for (size_t i = 0; i < n; i++) p[i] = v[i];
 }
+PTN_INLINE bool vall(vi m) { return (m[0] & m[1] & m[2] & m[3]) != 0; }
 PTN_INLINE float vsum(vf v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 PTN_INLINE vf vmax(vf a, vf b) { return vselect((vi)(a > b), a, b); }
 PTN_INLINE vf vmin(vf a, vf b) { return vselect((vi)(a < b), a, b); }

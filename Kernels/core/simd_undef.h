@@ -14,6 +14,7 @@
 #undef vround
 #undef vfloor
 #undef vselect
+#undef vall
 #undef vsum
 #undef vpick
 #undef vpick2

@@ -31,9 +31,9 @@ typedef struct ptn_deform_aggregate_shape {
 size_t ptn_deform_aggregate_points(const ptn_deform_aggregate_shape *shape);
 
 // y: [n][out_h][out_w][channels] with the size of a convolution of this geometry. Points are summed
-// in their order, each of them blended first. Scratch: 60 bytes per thread for each of 256
-// positions, or of one pixel's where these are more, 12 bytes for each of them together, and a row
-// of zeros.
+// in their order, the four corners of all points apart where a group has few channels. Scratch: 61
+// bytes per thread for each of 256 positions, or of one pixel's where these are more, 12 bytes for
+// each of them together, and a row of zeros.
 PTN_MUST_CHECK ptn_status ptn_deform_aggregate(const ptn_runtime *runtime,
                                                const ptn_deform_aggregate_shape *shape,
                                                const float *x, const float *offset,

@@ -26,7 +26,7 @@ static void run_part(void *context, size_t index, int thread) {
     const size_t sample = index / j->parts;
     const size_t end = ptn_min((index % j->parts + 1) * TASK_PIXELS, j->map.pixels);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
-    const ptn_corners corners = ptn_corners_in(scratch, j->rows * j->entries);
+    const ptn_corners corners = ptn_corners_in(scratch, j->rows * j->entries, &j->map.p.image);
     ptn_gather_args a = {.corners = &corners,
                          .step = s->channels,
                          .taps = j->map.points,

@@ -8,7 +8,8 @@ void ptn_deform_depthwise(void *job, size_t index, int thread) {
     const size_t sample = index / j->chunks, c = j->conv->c, pixels = j->map.pixels;
     const size_t end = ptn_part_begin(pixels, j->chunks, index % j->chunks + 1);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
-    const ptn_corners corners = ptn_corners_in(scratch, j->tiling.rows * j->entries);
+    const ptn_corners corners =
+        ptn_corners_in(scratch, j->tiling.rows * j->entries, &j->map.p.image);
     float *compact = (float *)(scratch += j->tiling.plan);
     const float **weights = (const float **)(scratch + j->tiling.compact);
     for (size_t tap = 0; tap < j->taps; tap++) weights[tap] = j->packed + tap * c;

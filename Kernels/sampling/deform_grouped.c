@@ -132,6 +132,7 @@ static size_t blend_inputs(const deform_job *j, const grouped_part *part, size_t
     ptn_corners corners = part->corners;
     for (size_t i = 0; i < 4; i++) corners.row[i] += first;
     corners.weight += 4 * first;
+    corners.whole += first;
     const ptn_blend_args blend = {
         .corners = &corners,
         .pixels = pixels,
@@ -207,7 +208,7 @@ void ptn_deform_grouped(void *job, size_t index, int thread) {
     const size_t all = j->map.pixels, end = ptn_part_begin(all, j->chunks, index % j->chunks + 1);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
     grouped_part part = {.sample = index / j->chunks};
-    part.corners = ptn_corners_in(scratch, t->rows * j->entries);
+    part.corners = ptn_corners_in(scratch, t->rows * j->entries, &j->map.p.image);
     part.compact = (float *)(scratch += t->plan);
     part.blended = (float *)(scratch += t->compact);
     part.out = (float **)(scratch + t->blended);

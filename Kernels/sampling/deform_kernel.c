@@ -24,16 +24,21 @@ static size_t gathered_floats(const ptn_deform_kernel_shape *s) {
     return s->groups > 1 ? (s->k * s->k + 1) * s->c : 0;
 }
 
+static ptn_sampled_image scope_of(const kernel_job *j) {
+    const ptn_deform_kernel_shape *s = j->shape;
+    return (ptn_sampled_image){.pixels = j->scope,
+                               .zeros = j->zeros,
+                               .h = s->scope_h,
+                               .w = s->scope_w,
+                               .step = s->c};
+}
+
 static void plan_pixel(const kernel_job *j, const ptn_corners *corners, size_t pixel,
                        size_t first) {
     const ptn_deform_kernel_shape *s = j->shape;
     const size_t entries = s->groups * j->taps;
     const ptn_positions p = {
-        .image = {.pixels = j->scope,
-                  .zeros = j->zeros,
-                  .h = s->scope_h,
-                  .w = s->scope_w,
-                  .step = s->c},
+        .image = scope_of(j),
         .count = entries,
         .tap_y = j->tap_y,
         .tap_x = j->tap_x,
@@ -81,7 +86,8 @@ static void run_part(void *context, size_t index, int thread) {
     const size_t entries = s->groups * j->taps, width = s->c / s->groups;
     const size_t end = ptn_min((index + 1) * TASK_PIXELS, s->n * j->out_h * j->out_w);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
-    const ptn_corners corners = ptn_corners_in(scratch, ROWS * entries);
+    const ptn_sampled_image scope = scope_of(j);
+    const ptn_corners corners = ptn_corners_in(scratch, ROWS * entries, &scope);
     const float **rows = (const float **)(scratch + j->plan_bytes);
     float *gathered = (float *)(rows + j->taps), *out = gathered + j->taps * s->c;
     ptn_gather_args a = {.corners = &corners,

@@ -122,7 +122,7 @@ static chunk chunk_of(const deform_job *j, size_t index, int thread) {
     ch.panel_begin = ptn_part_begin(panels, j->panel_parts, part);
     ch.panel_end = ptn_part_begin(panels, j->panel_parts, part + 1);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
-    ch.corners = ptn_corners_in(scratch, t->rows * j->entries);
+    ch.corners = ptn_corners_in(scratch, t->rows * j->entries, &j->map.p.image);
     ch.compact = (float *)(scratch += t->plan);
     ch.blended = (float *)(scratch += t->compact);
     ch.partial = (float *)(scratch += t->blended);

@@ -103,7 +103,7 @@ static void sample_part(void *context, size_t index, int thread) {
                                      .w = s->w,
                                      .step = s->c};
     char *scratch = j->thread_scratch + (size_t)thread * ptn_round_64(thread_bytes());
-    const ptn_corners corners = ptn_corners_in(scratch, ROWS);
+    const ptn_corners corners = ptn_corners_in(scratch, ROWS, &image);
     float *py = (float *)(scratch + ptn_round_64(ptn_corners_bytes(ROWS)));
     float *px = py + ROWS + PTN_CORNERS_SPARE;
     const size_t end = ptn_min((part + 1) * ROWS, j->pixels);

@@ -80,7 +80,7 @@ static void sample_part(void *context, size_t index, int thread) {
     const size_t count = ptn_min(VOXELS, j->voxels - first), at = sample * j->voxels + first;
     const float *volume = j->x + sample * s->d * s->h * s->w * s->c;
     const ptn_corners corners =
-        ptn_corners_in(j->thread_scratch + (size_t)thread * thread_bytes(), 2 * VOXELS);
+        ptn_corners_in(j->thread_scratch + (size_t)thread * thread_bytes(), 2 * VOXELS, NULL);
     for (size_t m = 0; m < count; m++)
         plan_voxel(j, volume, j->grid + (at + m) * 3, &corners, m);
     ptn_gather_args a = {.corners = &corners,

@@ -106,7 +106,7 @@ static void run_row(void *context, size_t index, int thread) {
     const ptn_roi_align_shape *s = j->shape;
     const size_t box = index / s->out_h, by = index % s->out_h;
     const ptn_corners corners =
-        ptn_corners_in(j->thread_scratch + (size_t)thread * thread_bytes(), POINTS);
+        ptn_corners_in(j->thread_scratch + (size_t)thread * thread_bytes(), POINTS, NULL);
     const roi r = roi_of(s, j->boxes + box * 5);
     for (size_t bx = 0; bx < s->out_w; bx++) {
         roi moved = r;

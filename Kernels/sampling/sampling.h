@@ -20,32 +20,46 @@ static inline bool ptn_sampling_fits(size_t h, size_t w, size_t channels) {
 // A vector of entries may be stored beyond the last one.
 #define PTN_CORNERS_SPARE 16
 
-// Entry e: the pixels row[i][e] at (y0, x0), (y0, x1), (y1, x0), (y1, x1) and their weights
-// weight[4 * e + i], side by side so that one load fetches the four.
-typedef struct ptn_corners {
-    const float **row[4];
-    float *weight;
-} ptn_corners;
-
-static inline size_t ptn_corners_bytes(size_t entries) {
-    return 4 * (sizeof(float *) + sizeof(float)) *
-           ((entries + 2 * PTN_CORNERS_SPARE - 1) / PTN_CORNERS_SPARE * PTN_CORNERS_SPARE);
-}
-
-// `memory` holds ptn_corners_bytes(entries).
-static inline ptn_corners ptn_corners_in(void *memory, size_t entries) {
-    const size_t room = ptn_corners_bytes(entries) / (4 * (sizeof(float *) + sizeof(float)));
-    ptn_corners c = {.weight = (float *)((const float **)memory + 4 * room)};
-    for (size_t i = 0; i < 4; i++) c.row[i] = (const float **)memory + i * room;
-    return c;
-}
-
 // The image that is sampled.
 typedef struct ptn_sampled_image {
     const float *pixels; // [h][w][step]
     const float *zeros;  // as many as are read from one pixel
     size_t h, w, step;
 } ptn_sampled_image;
+
+// Entry e: the pixels row[i][e] at (y0, x0), (y0, x1), (y1, x0), (y1, x1) and their weights
+// weight[4 * e + i], side by side so that one load fetches the four.
+//
+// Where whole[e] is 255, all four lie in the image, `right` and `below` floats apart: row[0][e] says
+// it all. `whole` is NULL where entries are not made from an image.
+typedef struct ptn_corners {
+    const float **row[4];
+    float *weight;
+    uint8_t *whole;
+    size_t right, below;
+} ptn_corners;
+
+// Entries that are stored for `entries`.
+static inline size_t ptn_corners_room(size_t entries) {
+    return (entries + 2 * PTN_CORNERS_SPARE - 1) / PTN_CORNERS_SPARE * PTN_CORNERS_SPARE;
+}
+
+static inline size_t ptn_corners_bytes(size_t entries) {
+    return (4 * (sizeof(float *) + sizeof(float)) + 1) * ptn_corners_room(entries);
+}
+
+// `memory` holds ptn_corners_bytes(entries); `image` may be NULL.
+static inline ptn_corners ptn_corners_in(void *memory, size_t entries,
+                                         const ptn_sampled_image *image) {
+    const size_t room = ptn_corners_room(entries);
+    ptn_corners c = {.weight = (float *)((const float **)memory + 4 * room)};
+    for (size_t i = 0; i < 4; i++) c.row[i] = (const float **)memory + i * room;
+    if (!image) return c;
+    c.whole = (uint8_t *)(c.weight + 4 * room);
+    c.right = image->step;
+    c.below = image->w * image->step;
+    return c;
+}
 
 // Positions of one output pixel, or of neighbours in a row: origin + along + tap + scale * offset.
 typedef struct ptn_positions {

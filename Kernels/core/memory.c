@@ -14,17 +14,16 @@ static const size_t POOL_BYTES = (size_t)256 << 20;
 // on them.
 static const size_t LEAST_KEPT_BYTES = (size_t)256 << 20, MOST_KEPT_BYTES = (size_t)2 << 30;
 
-// Smaller blocks come from the C library. So do all under the address sanitizer, which cannot see
-// the borders within a region.
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-static const size_t ARENA_BYTES = SIZE_MAX;
-#else
-static const size_t ARENA_BYTES = 4096;
+// Smaller blocks come from the C library. Scratch is kept and used again, so one huge page for a few
+// hundred kilobytes of it would be wasted for good. Under the address sanitizer, which cannot see the
+// borders within a region, all blocks come from the library.
+#ifndef __has_feature
+#define __has_feature(x) 0
 #endif
-#else
-static const size_t ARENA_BYTES = 4096;
-#endif
+static size_t arena_bytes(ptn_memory_kind kind) {
+    if (__has_feature(address_sanitizer)) return SIZE_MAX;
+    return kind == PTN_MEMORY_SCRATCH ? (size_t)512 << 10 : 4096;
+}
 
 static ptn_arena arenas[PTN_MEMORY_KINDS] = {
     {.lock = PTHREAD_MUTEX_INITIALIZER},
@@ -63,7 +62,7 @@ void *ptn_memory_acquire(ptn_memory_kind kind, size_t asked) {
     if (!ptn_add(asked, PTN_BLOCK_HEADER + 63, &bytes)) return NULL;
     bytes &= ~(size_t)63;
     acquisitions++;
-    const bool small = bytes < ARENA_BYTES;
+    const bool small = bytes < arena_bytes(kind);
     ptn_block *b = small ? library_block(bytes) : NULL;
     ptn_arena *a = &arenas[kind];
     pthread_mutex_lock(&a->lock);

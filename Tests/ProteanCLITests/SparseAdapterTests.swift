@@ -29,7 +29,12 @@ import Testing
             config: #"{"in_channels": 0, "mask_size": 4, "feature_size": 8}"#,
             option: "in_channels"),
         Refusal(
-            layer: "DGNetSpatialGate", config: #"{"planes": 4, "block_h": 4}"#, option: "block_w"),
+            layer: "DGNetSpatialGate",
+            config: #"{"h": 8, "w": 8, "planes": 4, "block_w": 4, "block_h": 2}"#,
+            option: "block_h"),
+        Refusal(
+            layer: "DGNetSpatialGate",
+            config: #"{"h": 0, "w": 8, "planes": 4, "block_w": 4, "block_h": 4}"#, option: "h"),
         Refusal(
             layer: "NormGate",
             config: #"{"kernel_size": 3, "stride": 1, "padding": 1, "norm": 2}"#, option: "norm"),

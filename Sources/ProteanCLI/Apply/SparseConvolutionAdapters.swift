@@ -5,16 +5,7 @@ enum SparseConvolutionAdapters {
     static let all = [sparseBlocksConv, perforatedConv2d, lowCostCollaborativeConv2d]
 
     /// Keys of `torch.nn.Conv2d` that ``conv(_:padding:)`` reads.
-    static let convolution: [ConfigurationKey] = [
-        .required("in_channels", "input channels C"),
-        .required("out_channels", "output channels O"),
-        .required("kernel_size", "k or [kh, kw]"),
-        .optional("stride", 1, "s or [sh, sw]"),
-        .optional("padding", 0, "p or [ph, pw]"),
-        .optional("dilation", 1, "d or [dh, dw]"),
-        .optional("groups", 1, "groups g of channels"),
-        .optional("bias", true, "whether there is a bias"),
-    ]
+    static let convolution = ConfigurationKey.convolution + [.bias(true)]
     static let weights: [LayerAdapter.TensorDescription] = [
         .init("weight", "[O, C/g, kh, kw]"), .init("bias", "[O]", optional: true),
     ]

@@ -7,8 +7,8 @@ package struct BenchmarkSession {
     package let configurations: [Configuration]
     /// Seconds per case and configuration.
     package let minimumTime: Double
-    private let registry: KernelRegistry
-    private let progress: (String) -> Void
+    let registry: KernelRegistry
+    let progress: (String) -> Void
 
     /// A session; `progress` is told what happens now.
     package init(
@@ -54,7 +54,7 @@ package struct BenchmarkSession {
         return results
     }
 
-    private func assemble(
+    func assemble(
         _ one: BenchmarkCase, _ prepared: PreparedCase, _ timings: [Timing],
         _ rooflines: [Roofline]
     ) -> [BenchmarkResult] {

@@ -3,8 +3,10 @@ import Protean
 
 /// Results as one HTML file that needs nothing else: a bar chart and a table.
 package enum HTMLReport {
-    /// The file's text.
-    package static func text(results: [BenchmarkResult], rooflines: [Roofline]) -> String {
+    /// The file's text; `curves` where they were measured better than the results tell.
+    package static func text(
+        results: [BenchmarkResult], rooflines: [Roofline], curves: [SparseCurve]? = nil
+    ) -> String {
         let machine = TableReport.machine(rooflines).split(separator: "\n")
             .map { escape(String($0)) }.joined(separator: "<br>")
         let date = ISO8601DateFormatter().string(from: Date())
@@ -27,7 +29,7 @@ package enum HTMLReport {
             100% means data from caches, or an algorithm that needs fewer operations than counted.
             </p>
             \(chart(results))
-            \(sparse(SparseCurve.curves(of: results)))
+            \(sparse(curves ?? SparseCurve.curves(of: results)))
             <h2>Measurements</h2>
             \(table(results))
             </body>

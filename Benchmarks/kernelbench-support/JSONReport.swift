@@ -112,12 +112,49 @@ package struct JSONReport: Encodable {
         }
     }
 
+    /// Speed-ups of masked convolutions of one shape and pattern.
+    struct Curve: Encodable {
+        struct Point: Encodable {
+            var density: Double
+            var speedup: Double
+        }
+
+        var title: String
+        var pattern: String
+        /// What the whole map was computed by.
+        var against: String
+        /// Absent when a mask never pays.
+        var breakEvenDensity: Double?
+        var points: [Point]
+
+        init(_ curve: SparseCurve, against: String) {
+            title = curve.title
+            pattern = curve.pattern
+            self.against = against
+            breakEvenDensity = BreakEven.density(of: curve)
+            points = curve.points.map { Point(density: $0.density, speedup: $0.speedup) }
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case title, pattern, against, points
+            case breakEvenDensity = "break_even_density"
+        }
+    }
+
     var context: Context
     var benchmarks: [Entry]
+    /// With `--break-even` only.
+    var breakEven: [Curve]?
+
+    enum CodingKeys: String, CodingKey {
+        case context, benchmarks
+        case breakEven = "break_even"
+    }
 
     /// A report; `single` are the limits of one thread under the first instruction set.
     package init(
-        executable: String, single: Roofline, rooflines: [Roofline], results: [BenchmarkResult]
+        executable: String, single: Roofline, rooflines: [Roofline], results: [BenchmarkResult],
+        breakEven: BreakEven? = nil
     ) {
         context = Context(
             date: ISO8601DateFormatter().string(from: Date()), executable: executable,
@@ -127,6 +164,10 @@ package struct JSONReport: Encodable {
             copyBandwidthGBs: single.copyGBs, copyBytes: Roofline.copyBytes,
             rooflines: rooflines.map(Limits.init))
         benchmarks = results.map(Entry.init)
+        self.breakEven = breakEven.map { found in
+            found.againstFastest.map { Curve($0, against: "fastest") }
+                + found.againstDirect.map { Curve($0, against: "direct") }
+        }
     }
 
     /// How the Swift part was built; the kernels are always optimised.

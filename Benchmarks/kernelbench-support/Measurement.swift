@@ -28,6 +28,15 @@ package struct Timing: Sendable {
     /// The machine's multiply-add peak in GFLOP/s, measured once per turn.
     package var peaks: [Double] = []
 
+    /// Adds the samples of another measurement of the same call.
+    mutating func add(_ other: Timing) {
+        samples += other.samples
+        processor += other.processor
+        calls += other.calls
+        total += other.total
+        peaks += other.peaks
+    }
+
     /// Median multiply-add peak of the turns in GFLOP/s; nil when it was not measured.
     package var peak: Double? { peaks.isEmpty ? nil : Statistics.median(peaks) }
     /// Median wall seconds per call.
@@ -53,8 +62,6 @@ package struct Measurement {
     package let minimumSamples = 10
     /// Turns over which the time is spread.
     private let turns = 10
-    /// Shorter calls are timed several at a time, so that reading the clock does not show.
-    private let shortestSample = 50e-6
 
     /// Measures the machine's peak between turns.
     private let gauge: ((Configuration) throws -> Double)?
@@ -72,7 +79,7 @@ package struct Measurement {
         _ configurations: [Configuration], _ run: KernelRun
     ) throws -> [Timing] {
         let batches = try configurations.map { one in
-            try Runtime.with(isa: one.isa, threads: one.threads) { try batchSize(run) }
+            try Runtime.with(isa: one.isa, threads: one.threads) { try Sampling.batchSize(run) }
         }
         var timings = configurations.map { _ in Timing() }
         var open = Set(configurations.indices)
@@ -80,7 +87,7 @@ package struct Measurement {
             for (index, one) in configurations.enumerated() where open.contains(index) {
                 if let gauge { timings[index].peaks.append(try gauge(one)) }
                 try Runtime.with(isa: one.isa, threads: one.threads) {
-                    if configurations.count > 1 || gauge != nil { Self.consume(try run()) }
+                    if configurations.count > 1 || gauge != nil { try Sampling.warmUp(run) }
                     try turn(run, batch: batches[index], &timings[index])
                 }
                 if isDone(timings[index]) { open.remove(index) }
@@ -93,13 +100,24 @@ package struct Measurement {
         timing.total >= minimumTime && timing.samples.count >= minimumSamples
     }
 
+    private func turn(_ run: KernelRun, batch: Int, _ timing: inout Timing) throws {
+        let enough = Clock.wall + minimumTime / Double(turns)
+        repeat { try Sampling.sample(run, batch: batch, &timing) } while Clock.wall < enough
+    }
+}
+
+/// How single samples are taken.
+enum Sampling {
+    /// Shorter calls are timed several at a time, so that reading the clock does not show.
+    private static let shortestSample = 50e-6
+
     /// Warms up, and finds how many calls make a sample.
-    private func batchSize(_ run: KernelRun) throws -> Int {
-        Self.consume(try run())
+    static func batchSize(_ run: KernelRun) throws -> Int {
+        try warmUp(run)
         var calls = 1
         while true {
             let start = Clock.wall
-            for _ in 0..<calls { Self.consume(try run()) }
+            for _ in 0..<calls { consume(try run()) }
             let elapsed = Clock.wall - start
             if elapsed >= shortestSample { return calls }
             calls =
@@ -109,18 +127,21 @@ package struct Measurement {
         }
     }
 
-    private func turn(_ run: KernelRun, batch: Int, _ timing: inout Timing) throws {
-        let enough = Clock.wall + minimumTime / Double(turns)
-        repeat {
-            let processor = Clock.processor
-            let start = Clock.wall
-            for _ in 0..<batch { Self.consume(try run()) }
-            let elapsed = Clock.wall - start
-            timing.samples.append(elapsed / Double(batch))
-            timing.processor.append((Clock.processor - processor) / Double(batch))
-            timing.calls += batch
-            timing.total += elapsed
-        } while Clock.wall < enough
+    /// A call that is not counted.
+    static func warmUp(_ run: KernelRun) throws { consume(try run()) }
+
+    /// Times `batch` calls, a sample of `timing`; returns its wall seconds per call.
+    @discardableResult
+    static func sample(_ run: KernelRun, batch: Int, _ timing: inout Timing) throws -> Double {
+        let processor = Clock.processor
+        let start = Clock.wall
+        for _ in 0..<batch { consume(try run()) }
+        let elapsed = Clock.wall - start
+        timing.samples.append(elapsed / Double(batch))
+        timing.processor.append((Clock.processor - processor) / Double(batch))
+        timing.calls += batch
+        timing.total += elapsed
+        return elapsed / Double(batch)
     }
 
     /// Makes a result observable, so that computing it cannot be left out.

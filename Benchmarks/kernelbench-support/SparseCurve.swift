@@ -22,39 +22,28 @@ package struct SparseCurve {
     /// A curve for each shape, configuration and pattern among `results` whose whole map was measured
     /// by the defining sums too.
     package static func curves(of results: [BenchmarkResult]) -> [SparseCurve] {
-        curves(of: results, against: dense(results) { $0 == .word("direct") })
-    }
-
-    /// As above, against the fastest way that the whole map was measured in.
-    package static func curvesAgainstBest(of results: [BenchmarkResult]) -> [SparseCurve] {
-        curves(of: results, against: dense(results) { _ in true })
-    }
-
-    /// The shortest time of each title's whole map, of the algorithms that `fits` takes.
-    private static func dense(
-        _ results: [BenchmarkResult], _ fits: (CaseValue?) -> Bool
-    ) -> [String: Double] {
-        var seconds: [String: Double] = [:]
+        var whole: [String: Double] = [:]
         for one in results
         where isWholeBlock(one)
-            || one.kernel == "conv2d" && fits(one.benchmark.values[.algorithm])
+            || one.kernel == "conv2d" && one.benchmark.values[.algorithm] == .word("direct")
         {
-            seconds[title(of: one)] = min(seconds[title(of: one)] ?? .infinity, one.seconds)
+            whole[title(of: one)] = min(whole[title(of: one)] ?? .infinity, one.seconds)
         }
-        return seconds
+        return curves(
+            of: results.filter { $0.benchmark.values[.density] != nil }.compactMap { one in
+                whole[title(of: one)].map { (one, $0 / one.seconds) }
+            })
     }
 
-    private static func curves(
-        of results: [BenchmarkResult], against dense: [String: Double]
-    ) -> [SparseCurve] {
+    /// A curve for each shape, configuration and pattern among masked results with their speed-ups.
+    static func curves(of masked: [(result: BenchmarkResult, speedup: Double)]) -> [SparseCurve] {
         var order: [String] = [], found: [String: SparseCurve] = [:]
-        for one in results where one.benchmark.values[.density] != nil {
+        for (one, speedup) in masked {
             let title = title(of: one)
-            guard let whole = dense[title] else { continue }
             let pattern = one.benchmark.values[.pattern]?.description ?? "pixels"
             let key = "\(title) \(pattern)"
             if found[key] == nil { order.append(key) }
-            let point = Point(density: one.executedShare, speedup: whole / one.seconds)
+            let point = Point(density: one.executedShare, speedup: speedup)
             found[key] = SparseCurve(
                 title: title, pattern: pattern,
                 points: ((found[key]?.points ?? []) + [point]).sorted { $0.density < $1.density })

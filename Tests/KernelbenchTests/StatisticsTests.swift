@@ -26,6 +26,13 @@ struct StatisticsTests {
         #expect(Statistics.spread([]) == 0)
     }
 
+    @Test func theMedianLiesBetweenTwoSamples() {
+        #expect(Statistics.medianInterval([3, 1, 2]) == 1...3)
+        #expect(Statistics.medianInterval((1...9).map { Double($0) }) == 2...8)
+        #expect(Statistics.medianInterval((1...100).map { Double($0) }.reversed()) == 41...60)
+        #expect(Statistics.medianInterval([]).contains(0))
+    }
+
     @Test func withoutSamplesThereIsNoMedian() { #expect(Statistics.median([]).isNaN) }
 
     @Test(

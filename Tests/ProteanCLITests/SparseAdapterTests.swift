@@ -29,7 +29,12 @@ import Testing
             config: #"{"in_channels": 0, "mask_size": 4, "feature_size": 8}"#,
             option: "in_channels"),
         Refusal(
-            layer: "DGNetSpatialGate", config: #"{"planes": 4, "block_h": 4}"#, option: "block_w"),
+            layer: "DGNetSpatialGate",
+            config: #"{"h": 8, "w": 8, "planes": 4, "block_w": 4, "block_h": 2}"#,
+            option: "block_h"),
+        Refusal(
+            layer: "DGNetSpatialGate",
+            config: #"{"h": 0, "w": 8, "planes": 4, "block_w": 4, "block_h": 4}"#, option: "h"),
         Refusal(
             layer: "NormGate",
             config: #"{"kernel_size": 3, "stride": 1, "padding": 1, "norm": 2}"#, option: "norm"),
@@ -68,6 +73,38 @@ import Testing
             config:
                 #"{"in_channels": 2, "out_channels": 2, "kernel_size": 3, "delta_threshold": -1}"#,
             option: "delta_threshold"),
+        Refusal(layer: "DeltaSequential", config: #"{"layers": []}"#, option: "layers"),
+        Refusal(layer: "DeltaSequential", config: #"{"layers": ["ReLU", 2]}"#, option: "layers[1]"),
+        Refusal(
+            layer: "DeltaSequential", config: #"{"layers": ["PReLU"]}"#, option: "layers[0]"),
+        Refusal(
+            layer: "DeltaSequential", config: #"{"layers": [{"num_features": 2}]}"#,
+            option: "layers[0].layer"),
+        Refusal(
+            layer: "DeltaSequential",
+            config: #"{"layers": ["ReLU", {"layer": "BatchNorm2d", "num_features": 0}]}"#,
+            option: "layers[1].num_features"),
+        // A step always computes directly.
+        Refusal(
+            layer: "DeltaSequential",
+            config:
+                #"{"layers": [{"layer": "Conv2d", "in_channels": 2, "out_channels": 2, "kernel_size": 3, "algorithm": "winograd"}]}"#,
+            option: "layers[0].algorithm"),
+        Refusal(
+            layer: "DeltaSequential", config: #"{"layers": ["ReLU"], "delta_threshold": -1}"#,
+            option: "delta_threshold"),
+        Refusal(
+            layer: "SparseMaskBlock", config: #"{"in_channels": 4, "out_channels": 5}"#,
+            option: "out_channels"),
+        Refusal(
+            layer: "SparseMaskBlock",
+            config: #"{"in_channels": 4, "out_channels": 4, "n_layers": 0}"#, option: "n_layers"),
+        Refusal(
+            layer: "SparseMaskModule", config: #"{"in_channels": 12, "out_channels": 12}"#,
+            option: "in_channels"),
+        Refusal(
+            layer: "SparseMaskModule",
+            config: #"{"in_channels": 16, "out_channels": 16, "stride": 2}"#, option: "stride"),
         Refusal(
             layer: "DynConvBasicBlock", config: #"{"inplanes": 4, "planes": 8}"#,
             option: "downsample"),
@@ -151,5 +188,15 @@ import Testing
         let mask = try apply(
             "PerforatedConv2d", perforated, inputs: [x, ("mask", Tensor(zeros: [6, 5]))])
         #expect(mask.contains("'mask'") && mask.contains("[5, 6]"), "\(mask)")
+
+        let block = #"{"in_channels": 4, "out_channels": 4}"#
+        #expect(try apply("SparseMaskBlock", block, inputs: [x]).contains("'mask'"))
+        let turned = try apply(
+            "SparseMaskBlock", block, inputs: [x, ("mask", Tensor(zeros: [1, 1, 6, 5]))])
+        #expect(turned.contains("'x'") && turned.contains("[1, 4, 5, 6]"), "\(turned)")
+        let module = #"{"in_channels": 16, "out_channels": 16}"#
+        let odd = try apply(
+            "SparseMaskModule", module, inputs: [("x", Tensor(zeros: [1, 16, 5, 6]))])
+        #expect(odd.contains("'x'") && odd.contains("even height"), "\(odd)")
     }
 }

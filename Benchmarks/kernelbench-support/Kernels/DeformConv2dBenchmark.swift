@@ -19,14 +19,13 @@ enum DeformConv2dBenchmark: BenchmarkKernel {
                 found: "\(shape.channels.input)")
         }
         let modulated = try benchmark.integer(.mask, default: 1) == 1
-        let sigma = benchmark.number(.sigma) ?? 1
         let epilogue = Conv2dEpilogue(activation: try benchmark.activationValue())
-        let taps = shape.windows.height.kernel * shape.windows.width.kernel
-        let map = [shape.batch, shape.output.height, shape.output.width]
-        let positions = Size.elements(map + [groups, taps])
-        let sampled = Size.elements(map + [taps, shape.channels.input])
+        let points = SampledPoints(
+            map: [shape.batch, shape.output.height, shape.output.width], groups: groups,
+            points: shape.windows.height.kernel * shape.windows.width.kernel)
+        let sampled = points.samples(of: shape.channels.input)
         let bytes = Size.bytes(
-            shape.inputs, shape.weights, shape.outputs, positions * (modulated ? 3 : 2))
+            shape.inputs, shape.weights, shape.outputs, points.positions * (modulated ? 3 : 2))
         return PreparedCase(
             flops: shape.flops + 8 * sampled, bytes: bytes, loaded: Sampled.bytes(sampled)
         ) {
@@ -35,17 +34,9 @@ enum DeformConv2dBenchmark: BenchmarkKernel {
                 kernelSize: shape.kernelSize, stride: shape.stride, padding: shape.padding,
                 dilation: shape.dilation, groups: shape.groups)
             let x = try benchmark.values(shape.inputShape)
-            let offset = try Sampled.normal(
-                map + [groups * 2 * taps], sigma: sigma, seed: benchmark.seed &+ 1)
-            let mask = modulated ? try benchmark.values(map + [groups * taps], stream: 2) : nil
+            let offset = try points.offset(benchmark)
+            let mask = modulated ? try points.mask(benchmark) : nil
             return { try layer(x, offset: offset, mask: mask, epilogue: epilogue).sample() }
         }
-    }
-}
-
-extension BenchmarkCase {
-    /// The number under `key`; nil when the line has none.
-    func number(_ key: CaseKey) -> Double? {
-        if case .real(let value) = values[key] { value } else { nil }
     }
 }

@@ -17,23 +17,20 @@ enum DeformAggregateBenchmark: BenchmarkKernel {
             throw benchmark.error(
                 .c, expected: "a multiple of groups=\(groups)", found: "\(input[3])")
         }
-        let map = [input[0], size.0, size.1], points = window.kernel * window.kernel
-        let positions = Size.elements(map + [groups, points])
-        let sampled = Size.elements(map + [points, input[3]])
-        let outputs = Size.elements(map + [input[3]])
+        let points = SampledPoints(
+            map: [input[0], size.0, size.1], groups: groups, points: window.kernel * window.kernel)
+        let sampled = points.samples(of: input[3])
+        let outputs = Size.elements(points.map + [input[3]])
         return PreparedCase(
             flops: 8 * sampled,
-            bytes: Size.bytes(Size.elements(input), outputs, 3 * positions),
+            bytes: Size.bytes(Size.elements(input), outputs, 3 * points.positions),
             loaded: Sampled.bytes(sampled)
         ) {
             let aggregation = try DeformableAggregation(
                 groups: groups, kernelSize: Size2d(window.kernel), stride: Size2d(window.stride),
                 padding: Size2d(window.padding), dilation: Size2d(window.dilation))
             let x = try benchmark.values(input)
-            let offset = try Sampled.normal(
-                map + [groups * 2 * points], sigma: benchmark.number(.sigma) ?? 1,
-                seed: benchmark.seed &+ 1)
-            let mask = try benchmark.values(map + [groups * points], stream: 2)
+            let offset = try points.offset(benchmark), mask = try points.mask(benchmark)
             return {
                 try Operations.deformAggregate(x, offset: offset, mask: mask, aggregation).sample()
             }
@@ -96,15 +93,10 @@ enum DeformableKernelBenchmark: BenchmarkKernel {
     static let optionalKeys: Set<CaseKey> = [.n, .stride, .pad, .dilation, .scope, .groups, .seed]
 
     static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
-        let input = try benchmark.inputShape(), window = try benchmark.windows().height
-        let scope = Size2d(try benchmark.integer(.scope, default: 4))
         let groups = try benchmark.integer(.groups, default: 1)
-        let size = try benchmark.outputSize(benchmark.windows())
-        let samples = Size.elements(
-            [input[0], size.0, size.1, window.kernel * window.kernel, input[3]])
-        return try benchmark.layer(on: input, samples: samples) { () throws(ProteanError) in
+        return try benchmark.depthwise { (channels, scope, window) throws(ProteanError) in
             try DeformableKernelConv2d(
-                channels: input[3], scope: scope, kernelSize: window.kernel,
+                channels: channels, scope: scope, kernelSize: window.kernel,
                 stride: window.stride, padding: window.padding, dilation: window.dilation,
                 rotationGroups: groups, seed: benchmark.seed)
         }
@@ -118,14 +110,9 @@ enum DisplacedDeformableKernelBenchmark: BenchmarkKernel {
     static let optionalKeys: Set<CaseKey> = [.n, .stride, .pad, .dilation, .scope, .seed]
 
     static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
-        let input = try benchmark.inputShape(), window = try benchmark.windows().height
-        let scope = Size2d(try benchmark.integer(.scope, default: 4))
-        let size = try benchmark.outputSize(benchmark.windows())
-        let samples = Size.elements(
-            [input[0], size.0, size.1, window.kernel * window.kernel, input[3]])
-        return try benchmark.layer(on: input, samples: samples) { () throws(ProteanError) in
+        return try benchmark.depthwise { (channels, scope, window) throws(ProteanError) in
             try DisplacedDeformableKernelConv2d(
-                channels: input[3], scope: scope, kernelSize: window.kernel,
+                channels: channels, scope: scope, kernelSize: window.kernel,
                 stride: window.stride, padding: window.padding, dilation: window.dilation,
                 seed: benchmark.seed)
         }
@@ -135,7 +122,7 @@ enum DisplacedDeformableKernelBenchmark: BenchmarkKernel {
 /// A convolution whose kernels are sampled from a `scope` (2) × `scope` one, one set per sample.
 enum GlobalDeformableKernelBenchmark: BenchmarkKernel {
     static let name = "global_deformable_kernel"
-    static let requiredKeys: Set<CaseKey> = [.h, .w, .c, .k, .r]
+    static let requiredKeys = ConvolutionCase.requiredKeys
     static let optionalKeys: Set<CaseKey> = [
         .n, .stride, .pad, .dilation, .scope, .groups, .seed,
     ]

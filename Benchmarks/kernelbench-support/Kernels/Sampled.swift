@@ -21,7 +21,52 @@ enum Sampled {
     }
 }
 
+/// Displacements and modulation that a case's kernel gets: one of each per output pixel, group and
+/// point.
+struct SampledPoints {
+    /// Batch, height and width of the output.
+    let map: [Int]
+    let groups: Int
+    let points: Int
+
+    var positions: Double { Size.elements(map + [groups, points]) }
+
+    /// Bilinear samples of so many channels.
+    func samples(of channels: Int) -> Double { Size.elements(map + [points, channels]) }
+
+    /// Normally distributed with the case's standard deviation.
+    func offset(_ benchmark: BenchmarkCase) throws -> Tensor {
+        try Sampled.normal(
+            map + [groups * 2 * points], sigma: benchmark.number(.sigma) ?? 1,
+            seed: benchmark.seed &+ 1)
+    }
+
+    func mask(_ benchmark: BenchmarkCase) throws -> Tensor {
+        try benchmark.values(map + [groups * points], stream: 2)
+    }
+}
+
 extension BenchmarkCase {
+    /// The number under `key`; nil when the line has none.
+    func number(_ key: CaseKey) -> Double? {
+        if case .real(let value) = values[key] { value } else { nil }
+    }
+
+    /// A depthwise layer whose kernels are sampled from a `scope` (4) × `scope` one; `make` gets the
+    /// channels, the scope and the window.
+    func depthwise(
+        _ make: @escaping (Int, Size2d, Window) throws(ProteanError) -> any Layer
+    ) throws(CaseError) -> PreparedCase {
+        let input = try inputShape(), windows = try windows(), window = windows.height
+        let scope = Size2d(try integer(.scope, default: 4))
+        let size = try outputSize(windows)
+        let output = SampledPoints(
+            map: [input[0], size.0, size.1], groups: 1, points: window.kernel * window.kernel)
+        return try layer(on: input, samples: output.samples(of: input[3])) {
+            () throws(ProteanError) in try make(input[3], scope, window)
+        }
+    }
+
     /// A layer with its own parameters on a seeded input; operations and bytes as it counts them,
     /// `samples` bilinear samples among them.
     func layer(

@@ -1,5 +1,23 @@
 import Protean
 
+extension ConfigurationKey {
+    /// Arguments of `torch.nn.Conv2d` that convolutions of most kinds have; a bias has no common default.
+    static let convolution: [ConfigurationKey] = [
+        .required("in_channels", "input channels C"),
+        .required("out_channels", "output channels O"),
+        .required("kernel_size", "k or [kh, kw]"),
+        .optional("stride", 1, "s or [sh, sw]"),
+        .optional("padding", 0, "p or [ph, pw]"),
+        .optional("dilation", 1, "d or [dh, dw]"),
+        .optional("groups", 1, "groups g of channels"),
+    ]
+
+    /// Whether there is a bias.
+    static func bias(_ fallback: Bool) -> ConfigurationKey {
+        .optional("bias", .bool(fallback), "whether there is a bias")
+    }
+}
+
 /// Convolution and linear layers.
 enum ConvolutionAdapters {
     static let all = [conv2d, linear]

@@ -6,19 +6,9 @@ enum DeformableAdapters {
         [deformableConv2d] + packs + [dcnv3, dcnv4, activeConv2d]
         + DeformableKernelAdapters.all + SamplingAdapters.all
 
-    private static let convolutionKeys: [ConfigurationKey] = [
-        .required("in_channels", "input channels C"),
-        .required("out_channels", "output channels O"),
-        .required("kernel_size", "k or [kh, kw]"),
-        .optional("stride", 1, "s or [sh, sw]"),
-        .optional("padding", 0, "p or [ph, pw]"),
-        .optional("dilation", 1, "d or [dh, dw]"),
-        .optional("groups", 1, "groups g of channels"),
-    ]
-
     private static let deformableConv2d = LayerAdapter(
         "DeformableConv2d", reference: "torchvision.ops.DeformConv2d",
-        keys: convolutionKeys + [.optional("bias", true, "whether there is a bias")],
+        keys: ConfigurationKey.convolution + [.bias(true)],
         inputs: [
             .init("x", "[B, C, H, W]"),
             .init("offset", "[B, offset groups * 2 * kh * kw, H', W'], (y, x) per tap"),
@@ -41,51 +31,46 @@ enum DeformableAdapters {
     }
 
     private static let packs = [
-        LayerAdapter(
-            "DeformableConv2dPack", reference: "mmcv DeformConv2dPack",
-            keys: packKeys + [.optional("bias", false, "whether there is a bias")],
-            weights: packWeights(2)
-        ) { configuration in
-            BuiltLayer(
-                try DeformableConv2dPack(
-                    inputChannels: configuration.int("in_channels"),
-                    outputChannels: configuration.int("out_channels"),
-                    kernelSize: configuration.size("kernel_size"),
-                    stride: configuration.size("stride"),
-                    padding: configuration.padding("padding"),
-                    dilation: configuration.size("dilation"),
-                    groups: configuration.int("groups"),
-                    offsetGroups: configuration.int("deform_groups"),
-                    bias: configuration.bool("bias")), keyMap: .deformable)
-        },
-        LayerAdapter(
-            "ModulatedDeformableConv2d", reference: "mmcv ModulatedDeformConv2dPack",
-            keys: packKeys + [.optional("bias", true, "whether there is a bias")],
-            weights: packWeights(3)
-        ) { configuration in
-            BuiltLayer(
-                try ModulatedDeformableConv2d(
-                    inputChannels: configuration.int("in_channels"),
-                    outputChannels: configuration.int("out_channels"),
-                    kernelSize: configuration.size("kernel_size"),
-                    stride: configuration.size("stride"),
-                    padding: configuration.padding("padding"),
-                    dilation: configuration.size("dilation"),
-                    groups: configuration.int("groups"),
-                    offsetGroups: configuration.int("deform_groups"),
-                    bias: configuration.bool("bias")), keyMap: .deformable)
-        },
+        pack(
+            "DeformableConv2dPack", reference: "mmcv DeformConv2dPack", bias: false, numbers: 2,
+            DeformableConv2dPack.init(
+                inputChannels:outputChannels:kernelSize:stride:padding:dilation:groups:
+                offsetGroups:bias:seed:)),
+        pack(
+            "ModulatedDeformableConv2d", reference: "mmcv ModulatedDeformConv2dPack", bias: true,
+            numbers: 3,
+            ModulatedDeformableConv2d.init(
+                inputChannels:outputChannels:kernelSize:stride:padding:dilation:groups:
+                offsetGroups:bias:seed:)),
     ]
 
-    private static let packKeys =
-        convolutionKeys + [.optional("deform_groups", 1, "groups dg that share displacements")]
-
-    private static func packWeights(_ width: Int) -> [LayerAdapter.TensorDescription] {
-        [
-            .init("weight", "[O, C/g, kh, kw]"), .init("bias", "[O]", optional: true),
-            .init("conv_offset.weight", "[\(width) * dg * kh * kw, C, kh, kw]"),
-            .init("conv_offset.bias", "[\(width) * dg * kh * kw]"),
-        ]
+    /// A layer that predicts so many numbers for each tap and group of displacements.
+    private static func pack<Pack: Layer>(
+        _ name: String, reference: String, bias: Bool, numbers: Int,
+        _ make:
+            @escaping @Sendable (
+                Int, Int, Size2d, Size2d, Padding2d, Size2d, Int, Int, Bool, UInt64
+            ) throws(ProteanError) -> Pack
+    ) -> LayerAdapter {
+        LayerAdapter(
+            name, reference: reference,
+            keys: ConfigurationKey.convolution + [
+                .optional("deform_groups", 1, "groups dg that share displacements"), .bias(bias),
+            ],
+            weights: [
+                .init("weight", "[O, C/g, kh, kw]"), .init("bias", "[O]", optional: true),
+                .init("conv_offset.weight", "[\(numbers) * dg * kh * kw, C, kh, kw]"),
+                .init("conv_offset.bias", "[\(numbers) * dg * kh * kw]"),
+            ]
+        ) { configuration in
+            let layer = try make(
+                configuration.int("in_channels"), configuration.int("out_channels"),
+                configuration.size("kernel_size"), configuration.size("stride"),
+                configuration.padding("padding"), configuration.size("dilation"),
+                configuration.int("groups"), configuration.int("deform_groups"),
+                configuration.bool("bias"), 0)
+            return BuiltLayer(layer, keyMap: .deformable)
+        }
     }
 
     private static let activeConv2d = LayerAdapter(

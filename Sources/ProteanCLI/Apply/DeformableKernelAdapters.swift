@@ -4,17 +4,33 @@ import Protean
 enum DeformableKernelAdapters {
     static let all = [local, global, displaced]
 
-    private static let local = LayerAdapter(
-        "DeformableKernelConv2d", reference: "hangg7 LocalDeformKernel2d",
-        keys: [
+    /// Keys of all three, with what is said of the channels.
+    private static func keys(_ inputs: String, _ outputs: String) -> [ConfigurationKey] {
+        [
             .required("weight_shape", "[sh, sw] of the scope"),
-            .required("in_planes", "channels C"),
-            .required("out_planes", "the same"),
+            .required("in_planes", inputs),
+            .required("out_planes", outputs),
             .optional("kernel_size", 1, "k"),
             .optional("stride", 1, "s"),
             .optional("padding", 0, "p"),
             .optional("dilation", 1, "d"),
-            .required("groups", "the same: depthwise only"),
+        ]
+    }
+
+    private static let depthwise =
+        keys("channels C", "the same") + [.required("groups", "the same: depthwise only")]
+
+    private static func depthwiseChannels(_ configuration: LayerConfiguration) throws -> Int {
+        let channels = try configuration.int("in_planes")
+        for key in ["out_planes", "groups"] where try configuration.int(key) != channels {
+            throw configuration.refusal(key, "\(channels), as in_planes")
+        }
+        return channels
+    }
+
+    private static let local = LayerAdapter(
+        "DeformableKernelConv2d", reference: "hangg7 LocalDeformKernel2d",
+        keys: depthwise + [
             .optional("rotation_groups", 1, "groups rg that share rotations, c mod rg"),
             .optional("rotation_clip", .null, "null or \"scope\""),
         ],
@@ -25,10 +41,7 @@ enum DeformableKernelAdapters {
         ],
         outputs: [.init("y", "[B, C, H', W']")]
     ) { configuration in
-        let channels = try configuration.int("in_planes")
-        for key in ["out_planes", "groups"] where try configuration.int(key) != channels {
-            throw configuration.refusal(key, "\(channels), as in_planes")
-        }
+        let channels = try depthwiseChannels(configuration)
         if !configuration.isNull("rotation_clip") {
             _ = try configuration.choice("rotation_clip", ["scope"])
         }
@@ -43,14 +56,7 @@ enum DeformableKernelAdapters {
 
     private static let global = LayerAdapter(
         "GlobalDeformableKernelConv2d", reference: "hangg7 GlobalDeformKernel2d",
-        keys: [
-            .required("weight_shape", "[sh, sw] of the scope"),
-            .required("in_planes", "input channels C"),
-            .required("out_planes", "output channels O"),
-            .optional("kernel_size", 1, "k"),
-            .optional("stride", 1, "s"),
-            .optional("padding", 0, "p"),
-            .optional("dilation", 1, "d"),
+        keys: keys("input channels C", "output channels O") + [
             .optional("groups", 1, "groups g of channels"),
             .optional("bias", false, "false: there is none"),
         ],
@@ -72,16 +78,7 @@ enum DeformableKernelAdapters {
 
     private static let displaced = LayerAdapter(
         "DisplacedDeformableKernelConv2d", reference: "hangg7 DeformKernelConv2d",
-        keys: [
-            .required("weight_shape", "[sh, sw] of the scope"),
-            .required("in_planes", "channels C"),
-            .required("out_planes", "the same"),
-            .optional("kernel_size", 1, "k"),
-            .optional("stride", 1, "s"),
-            .optional("padding", 0, "p"),
-            .optional("dilation", 1, "d"),
-            .required("groups", "the same: depthwise only"),
-        ],
+        keys: depthwise,
         weights: [
             .init("offset_conv.weight", "[2 * k * k, C, k, k]"),
             .init("offset_conv.bias", "[2 * k * k]"),
@@ -89,10 +86,7 @@ enum DeformableKernelAdapters {
         ],
         outputs: [.init("y", "[B, C, H', W']")]
     ) { configuration in
-        let channels = try configuration.int("in_planes")
-        for key in ["out_planes", "groups"] where try configuration.int(key) != channels {
-            throw configuration.refusal(key, "\(channels), as in_planes")
-        }
+        let channels = try depthwiseChannels(configuration)
         return BuiltLayer(
             try DisplacedDeformableKernelConv2d(
                 channels: channels, scope: configuration.size("weight_shape"),

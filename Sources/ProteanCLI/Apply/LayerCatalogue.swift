@@ -6,7 +6,8 @@ enum LayerCatalogue {
         ConvolutionAdapters.all + NormalizationAdapters.all + PoolingAdapters.all
         + DynamicConvolutionAdapters.all + DeformableAdapters.all + AttentionAdapters.all
         + DynamicActivationAdapters.all + SparseAdapters.all + SparseConvolutionAdapters.all
-        + SparseBlockAdapters.all + MaskUnitAdapters.all + AdaptiveConnectionAdapters.all
+        + DeltaAdapters.all + SparseBlockAdapters.all + SparseMaskAdapters.all
+        + MaskUnitAdapters.all + AdaptiveConnectionAdapters.all
 
     /// The adapter of a layer, by the Swift type's name.
     static func adapter(named name: String) throws -> LayerAdapter {

@@ -30,7 +30,11 @@ struct LayerConfiguration {
     /// Reads the JSON text of `--config`; refuses keys that the layer, in the variant that the text
     /// asks for, does not have, and missing ones.
     init(_ adapter: LayerAdapter, json: String) throws {
-        let given = try ModelConfiguration(json: json, source: "--config").values
+        try self.init(adapter, given: ModelConfiguration(json: json, source: "--config").values)
+    }
+
+    /// As above, from values.
+    init(_ adapter: LayerAdapter, given: [String: ModelConfiguration.Value]) throws {
         var keys = adapter.keys
         if let first = adapter.variants.first {
             let names = adapter.variants.map(\.name)
@@ -118,6 +122,12 @@ struct LayerConfiguration {
         return numbers
     }
 
+    /// A list of values of any kind.
+    func list(_ key: String) throws -> [ModelConfiguration.Value] {
+        guard case .array(let list) = value(key) else { throw refusal(key, "a list") }
+        return list
+    }
+
     /// A number.
     func number(_ key: String) throws -> Double {
         guard case .number(let number) = value(key) else { throw refusal(key, "a number") }
@@ -201,6 +211,7 @@ struct LayerConfiguration {
         "classes": ["num_classes"],
         "hiddenChannels": ["fc_dim"],
         "hiddenLayers": ["num_fc"],
+        "layers": ["n_layers"],
         "steps": ["subdivision_steps"],
         "points": ["subdivision_num_points"],
     ]

@@ -67,27 +67,34 @@ enum MaskUnitAdapters {
     }
 
     private static let dgNetSpatialGate = LayerAdapter(
-        "DGNetSpatialGate", reference: "DGNet Mask_s in inference",
+        "DGNetSpatialGate", reference: "DGNet Mask_s and its block's upsampling, in inference",
         keys: [
+            .required("h", "height H' of the block's output"),
+            .required("w", "width W' of the block's output"),
             .required("planes", "channels C"),
-            .optional("block_h", 8, "rows of outputs in a cell"),
-            .optional("block_w", 8, "columns of outputs in a cell; as many as rows"),
-            .optional("stride", 1, "stride s of the block"),
+            .required("block_w", "columns of outputs in a cell"),
+            .required("block_h", "rows of outputs in a cell; as many as columns"),
+            .optional("eps", .number(0.66667), "temperature of the noise; for training only"),
             .optional("bias", -1, "initial bias; below 0: there is none"),
         ],
         weights: [
             .init("atten_s.weight", "[1, C, 3, 3]"), .init("atten_s.bias", "[1]", optional: true),
-        ], outputs: mask
+        ],
+        outputs: mask + [.init("mask_s", "[B, 1, H'/block_h, W'/block_w], rounded up: the cells'")]
     ) { configuration in
-        let cell = try configuration.positive("block_h")
-        guard try configuration.int("block_w") == cell else {
-            throw configuration.refusal("block_w", "block_h, \(cell)")
-        }
+        _ = try configuration.number("eps")
+        let cell = try configuration.positive("block_w")
+        try configuration.require("block_h", .number(Double(cell)))
+        let output = Size2d(
+            height: try configuration.positive("h"), width: try configuration.positive("w"))
         let layer = try DGNetSpatialGate(
             channels: configuration.positive("planes"), cellSize: cell,
-            stride: configuration.positive("stride"), bias: configuration.number("bias") >= 0)
+            bias: configuration.number("bias") >= 0)
         return BuiltLayer(layer) { inputs in
-            [.map("y", try layer(try inputs.map("x")).mask())]
+            let masks = try layer.masks(for: inputs.map("x"), output: output)
+            return [
+                .map("y", try masks.pixels.mask()), .map("mask_s", try masks.cells.mask()),
+            ]
         }
     }
 

@@ -4,7 +4,7 @@ import Protean
 enum NormalizationAdapters {
     static let all = [batchNorm2d]
 
-    private static let batchNorm2d = LayerAdapter(
+    static let batchNorm2d = LayerAdapter(
         "BatchNorm2d", reference: "torch.nn.BatchNorm2d, in inference",
         keys: [
             .required("num_features", "channels C"),

@@ -2,23 +2,15 @@ import Protean
 
 /// Convolutions that compute some of their outputs.
 enum SparseConvolutionAdapters {
-    static let all = [sparseBlocksConv, perforatedConv2d, lowCostCollaborativeConv2d, deltaConv2d]
+    static let all = [sparseBlocksConv, perforatedConv2d, lowCostCollaborativeConv2d]
 
-    private static let convolution: [ConfigurationKey] = [
-        .required("in_channels", "input channels C"),
-        .required("out_channels", "output channels O"),
-        .required("kernel_size", "k or [kh, kw]"),
-        .optional("stride", 1, "s or [sh, sw]"),
-        .optional("padding", 0, "p or [ph, pw]"),
-        .optional("dilation", 1, "d or [dh, dw]"),
-        .optional("groups", 1, "groups g of channels"),
-        .optional("bias", true, "whether there is a bias"),
-    ]
-    private static let weights: [LayerAdapter.TensorDescription] = [
+    /// Keys of `torch.nn.Conv2d` that ``conv(_:padding:)`` reads.
+    static let convolution = ConfigurationKey.convolution + [.bias(true)]
+    static let weights: [LayerAdapter.TensorDescription] = [
         .init("weight", "[O, C/g, kh, kw]"), .init("bias", "[O]", optional: true),
     ]
 
-    private static func conv(
+    static func conv(
         _ configuration: LayerConfiguration, padding: Padding2d? = nil
     ) throws -> Conv2d {
         try Conv2d(
@@ -128,38 +120,5 @@ enum SparseConvolutionAdapters {
                 outputChannels: configuration.int("out_channels"),
                 kernelSize: configuration.size("kernel_size"), stride: configuration.size("stride"),
                 lowCost: shared ? .shared(kernelSize: size) : .pointwise))
-    }
-
-    private static let deltaConv2d = LayerAdapter(
-        "DeltaConv2d",
-        reference: "torch.nn.Conv2d of the changes that passed a threshold (DeltaCNN)",
-        keys: convolution + [
-            .optional("delta_threshold", 0, "the largest change that is not propagated"),
-            .optional("norm", "max", "of a pixel's change: \"max\", \"l1\" or \"l2\""),
-        ],
-        inputs: [.init("x", "[T, C, H, W]: the frames of one video, in order")],
-        weights: weights, outputs: [.init("y", "[T, O, H', W']: every frame's result")]
-    ) { configuration in
-        let layer = try DeltaConv2d(
-            conv(configuration), norm: configuration.choice("norm", of: PixelNorm.self),
-            epsilon: Float(configuration.number("delta_threshold")))
-        return BuiltLayer(layer, keyMap: KeyMap { "conv." + $0 }) { inputs in
-            let x = try inputs.map("x")
-            guard x.shape[0] > 0 else { return [.map("y", try layer.conv(x))] }
-            var state = DeltaState()
-            var values: [Float] = []
-            var shape = x.shape
-            for frame in 0..<x.shape[0] {
-                let size = x.count / x.shape[0]
-                let one = try Tensor(
-                    Array(x.elements[frame * size..<(frame + 1) * size]),
-                    shape: [1] + x.shape.dropFirst())
-                let y = try layer(one, state: &state)
-                shape = y.shape
-                values += y.elements
-            }
-            shape[0] = x.shape[0]
-            return [.map("y", try Tensor(values, shape: shape))]
-        }
     }
 }

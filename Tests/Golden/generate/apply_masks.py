@@ -48,16 +48,15 @@ class CellMasker(nn.Module):
 class SpatialGate(nn.Module):
     """DGNet: one logit per cell from a 3 x 3 convolution of the cells' means."""
 
-    def __init__(self, planes, block_h=8, block_w=8, stride=1, bias=-1):
+    def __init__(self, h, w, planes, block_w, block_h, bias=-1):
         super().__init__()
-        self.cell, self.stride = block_h, stride
+        self.output = (h, w)
+        self.cells = (math.ceil(h / block_h), math.ceil(w / block_w))
         self.atten_s = nn.Conv2d(planes, 1, 3, padding=1, bias=bias >= 0)
 
     def forward(self, x):
-        output = [math.ceil(n / self.stride) for n in x.shape[2:]]
-        cells = [math.ceil(n / self.cell) for n in output]
-        logits = self.atten_s(F.adaptive_avg_pool2d(x, cells))
-        return some(F.interpolate((logits >= 0).float(), size=output))
+        cells = some(self.atten_s(F.adaptive_avg_pool2d(x, self.cells)) >= 0)
+        return {"y": F.interpolate(cells, size=self.output), "mask_s": cells}
 
 
 def gated_norms(r, w, kernel_size, stride, padding, type="output", divisor=None):
@@ -80,10 +79,14 @@ def mask_units():
          mask_size=[4, 5], feature_size=[12, 15])
     unit("lasnet_mask_strided", "LASNetMaskUnit", CellMasker, (2, 6, 14, 22), in_channels=6,
          mask_size=[3, 5], feature_size=[7, 11], dilate_stride=2)
-    unit("dgnet_gate", "DGNetSpatialGate", SpatialGate, (2, 6, 19, 26), planes=6, block_h=4,
-         block_w=4)
-    unit("dgnet_gate_bias", "DGNetSpatialGate", SpatialGate, (3, 5, 13, 21), planes=5, block_h=2,
-         block_w=2, stride=2, bias=0)
+    for case, shape, config in [
+        ("dgnet_gate", (2, 6, 19, 26), {
+            "h": 19, "w": 26, "planes": 6, "block_w": 4, "block_h": 4}),
+        ("dgnet_gate_bias", (3, 5, 13, 21), {
+            "h": 7, "w": 11, "planes": 5, "block_w": 2, "block_h": 2, "bias": 0}),
+    ]:
+        save(case, "DGNetSpatialGate", config, SpatialGate(**config), map_of(*shape),
+             lambda m, i: m(i["x"]))
     for case, shape, weight, config in [
         ("norm_gate", (2, 5, 8, 11), (4, 5, 3, 3),
          {"kernel_size": 3, "stride": 1, "padding": 1}),

@@ -4,6 +4,8 @@ Written down from their papers' formulas, densely, on PyTorch's operators; see a
 Run: python apply_perforated.py   (needs torch, torchvision, timm, safetensors)
 """
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -194,6 +196,72 @@ def delta():
                                             c.get("delta_threshold", 0)))
 
 
+def sequence(layers, x, norm="max", delta_threshold=0):
+    """Steps one after the other, each of what the one before it has passed on.
+
+    A convolution, the batch norm and the activation behind it are one step.
+    """
+    sizes = {"max": lambda d: d.abs().amax(1, True), "l1": lambda d: d.abs().sum(1, True),
+             "l2": lambda d: d.square().sum(1, True).sqrt()}[norm]
+    kinds = [(nn.Conv2d,), (nn.BatchNorm2d,), (nn.ReLU, nn.Sigmoid, nn.Hardswish)]
+    steps, rank = [], 3
+    for layer in layers:
+        now = next(k for k, kind in enumerate(kinds) if isinstance(layer, kind))
+        # Only what is in front of it in `kinds` and follows a convolution is one step with it.
+        joins = steps and isinstance(steps[-1][0], nn.Conv2d) and now > rank
+        steps[-1].append(layer) if joins else steps.append([layer])
+        rank = now
+    for step in steps:
+        kept, outputs, passed = x[:1].clone(), [], []
+        for frame in x.split(1):
+            size = sizes(frame - kept)
+            # Rounding must not decide.
+            assert not delta_threshold or (size - delta_threshold).abs().min() > 1e-5
+            moved = size > delta_threshold
+            passed.append(moved.double().mean().item())
+            kept = torch.where(moved, frame, kept)
+            outputs.append(nn.Sequential(*step)(kept))
+        x = torch.cat(outputs)
+        # Every step passes on some changes and keeps others.
+        assert any(0.02 < share < 0.98 for share in passed), passed
+    return {"y": x.float()}
+
+
+def module_of(layer):
+    if isinstance(layer, str):
+        return getattr(nn, layer)()
+    config = {k: v for k, v in layer.items() if k != "layer"}
+    return getattr(nn, layer["layer"])(**config)
+
+
+def delta_sequential():
+    def conv(inputs, outputs, size, **other):
+        return {"layer": "Conv2d", "in_channels": inputs, "out_channels": outputs,
+                "kernel_size": size} | other
+
+    def norm(channels, **other):
+        return {"layer": "BatchNorm2d", "num_features": channels} | other
+
+    for case, shape, share, scale, config in [
+        ("delta_sequential", (4, 5, 11, 14), 0.05, 1, {"layers": [
+            conv(5, 12, 3, padding=1, bias=False), norm(12), "ReLU",
+            conv(12, 7, [3, 5], padding=[1, 2]), "Sigmoid", conv(7, 9, 1)]}),
+        ("delta_sequential_threshold", (6, 3, 9, 12), 1, 0.3, {"layers": [
+            norm(3, eps=0.01), "Hardswish", conv(3, 8, 3, stride=2, padding=1), "ReLU",
+            conv(8, 8, 3, padding=2, dilation=2, groups=4), norm(8, affine=False)],
+            "delta_threshold": 0.15}),
+        ("delta_sequential_l1", (5, 4, 7, 8), 1, 0.2, {"layers": [
+            conv(4, 6, [2, 3]), "ReLU", conv(6, 5, 3, stride=[1, 2])],
+            "delta_threshold": 0.7, "norm": "l1"}),
+    ]:
+        steps = torch.randn(shape)
+        steps[1:] *= scale * (torch.rand(shape[0] - 1, 1, *shape[2:]) < share).float()
+        layers = nn.Sequential(*map(module_of, config["layers"]))
+        options = {k: v for k, v in config.items() if k != "layers"}
+        save(case, "DeltaSequential", config, layers, {"x": steps.cumsum(0)},
+             lambda m, i, o=options: sequence(copy.deepcopy(m).double(), i["x"].double(), **o))
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     OUT.mkdir(exist_ok=True)
@@ -201,3 +269,4 @@ if __name__ == "__main__":
     perforation()
     low_cost()
     delta()
+    delta_sequential()

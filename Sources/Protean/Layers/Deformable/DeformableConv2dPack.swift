@@ -11,8 +11,8 @@
 ///
 /// The prediction starts at zero: a new layer is a ``Conv2d``. Cost: that of ``DeformableConv2d``
 /// and of the prediction.
-public final class DeformableConv2dPack: Layer, PredictsPositions {
-    private let pack: DeformablePack
+public final class DeformableConv2dPack: Layer, HoldsDeformablePack {
+    let pack: DeformablePack
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
@@ -40,7 +40,6 @@ public final class DeformableConv2dPack: Layer, PredictsPositions {
 
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { pack.convolution.parameters }
-    var sampledWeight: NamedParameter { NamedParameter("weight", pack.convolution.weight) }
 
     /// `conv_offset`.
     public var submodules: [NamedModule] { [NamedModule("conv_offset", pack.prediction)] }
@@ -58,6 +57,6 @@ public final class DeformableConv2dPack: Layer, PredictsPositions {
     public func callAsFunction(
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
-        try pack(x, epilogue: epilogue, place: place, label: label)
+        try run(x, epilogue: epilogue)
     }
 }

@@ -37,31 +37,17 @@ public final class DeformableKernelConv2d: Layer, PredictsPositions {
         dilation: Int = 1, rotationGroups: Int = 1, clipsToScope: Bool = false, seed: UInt64 = 0
     ) throws(ProteanError) {
         let place = "DeformableKernelConv2d"
-        for (option, value) in [("channels", channels), ("kernelSize", kernelSize)]
-        where value < 1 || value > 1 << 10 && option == "kernelSize" {
-            throw .invalidOption(
-                layer: place, option: option, expected: "at least 1, a kernel at most 1024",
-                found: "\(value)")
-        }
+        weight = try SampledKernel.depthwise(
+            channels: channels, scope: scope, kernelSize: kernelSize, seed: seed, layer: place)
         guard rotationGroups >= 1, channels % rotationGroups == 0 else {
             throw .invalidOption(
                 layer: place, option: "rotationGroups",
                 expected: "a divisor of channels = \(channels)", found: "\(rotationGroups)")
         }
-        try scope.check(atLeast: 1, layer: place, option: "scope")
-        guard max(scope.height, scope.width) <= 1 << 10 else {
-            throw .invalidOption(
-                layer: place, option: "scope", expected: "at most 1024", found: "\(scope)")
-        }
-        let taps = kernelSize * kernelSize
-        rotation = try Conv2d(
-            weight: try Tensor(
-                zeros: [2 * rotationGroups * taps, channels, kernelSize, kernelSize]),
-            bias: try Tensor(zeros: [2 * rotationGroups * taps]), stride: Size2d(stride),
-            padding: .symmetric(padding), dilation: Size2d(dilation))
-        weight = Parameter(
-            try Initializer.uniform(
-                [channels, 1, scope.height, scope.width], fanIn: taps, seed: seed))
+        rotation = try Conv2d.zeros(
+            from: channels, to: 2 * rotationGroups * kernelSize * kernelSize,
+            kernelSize: Size2d(kernelSize), stride: Size2d(stride), padding: .symmetric(padding),
+            dilation: Size2d(dilation))
         self.channels = channels
         self.scope = scope
         self.rotationGroups = rotationGroups

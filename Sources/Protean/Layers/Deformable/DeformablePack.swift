@@ -1,3 +1,21 @@
+/// A layer around a ``DeformablePack``, which differs from its twin in what is predicted.
+protocol HoldsDeformablePack: PredictsPositions {
+    var pack: DeformablePack { get }
+}
+
+extension HoldsDeformablePack {
+    var sampledWeight: NamedParameter { NamedParameter("weight", pack.convolution.weight) }
+
+    /// The output for `x`; with `folded`, `norm` is folded into the weights.
+    func run(
+        _ x: Tensor, folded: DeformableWeights? = nil, norm: BatchNorm2d? = nil,
+        epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        try pack(
+            x, folded: folded, norm: norm, epilogue: epilogue, place: place, label: label)
+    }
+}
+
 /// What layers share that compute their own displacements: the convolution, and one of the same
 /// kernel size, stride, padding and dilation that predicts where it samples.
 ///
@@ -28,11 +46,9 @@ struct DeformablePack: Sendable {
         let (channels, tooMany) = taps.multipliedReportingOverflow(
             by: offsetGroups * (modulated ? 3 : 2))
         guard !overflow, !tooMany else { throw .sizeOverflow(layer: layer, what: "the offsets") }
-        prediction = try Conv2d(
-            weight: try Tensor(
-                zeros: [channels, inputChannels, kernelSize.height, kernelSize.width]),
-            bias: try Tensor(zeros: [channels]), stride: stride, padding: padding,
-            dilation: dilation)
+        prediction = try Conv2d.zeros(
+            from: inputChannels, to: channels, kernelSize: kernelSize, stride: stride,
+            padding: padding, dilation: dilation)
         self.offsetGroups = offsetGroups
         self.modulated = modulated
     }

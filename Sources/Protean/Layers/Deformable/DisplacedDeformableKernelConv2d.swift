@@ -40,26 +40,12 @@ public final class DisplacedDeformableKernelConv2d: Layer, PredictsPositions {
         channels: Int, scope: Size2d = 4, kernelSize: Int = 3, stride: Int = 1, padding: Int = 0,
         dilation: Int = 1, seed: UInt64 = 0
     ) throws(ProteanError) {
-        let place = "DisplacedDeformableKernelConv2d"
-        for (option, value) in [("channels", channels), ("kernelSize", kernelSize)]
-        where value < 1 || value > 1 << 10 && option == "kernelSize" {
-            throw .invalidOption(
-                layer: place, option: option, expected: "at least 1, a kernel at most 1024",
-                found: "\(value)")
-        }
-        try scope.check(atLeast: 1, layer: place, option: "scope")
-        guard max(scope.height, scope.width) <= 1 << 10 else {
-            throw .invalidOption(
-                layer: place, option: "scope", expected: "at most 1024", found: "\(scope)")
-        }
-        let taps = kernelSize * kernelSize
-        offsetConvolution = try Conv2d(
-            weight: try Tensor(zeros: [2 * taps, channels, kernelSize, kernelSize]),
-            bias: try Tensor(zeros: [2 * taps]), stride: Size2d(stride),
-            padding: .symmetric(padding), dilation: Size2d(dilation))
-        weight = Parameter(
-            try Initializer.uniform(
-                [channels, 1, scope.height, scope.width], fanIn: taps, seed: seed))
+        weight = try SampledKernel.depthwise(
+            channels: channels, scope: scope, kernelSize: kernelSize, seed: seed,
+            layer: "DisplacedDeformableKernelConv2d")
+        offsetConvolution = try Conv2d.zeros(
+            from: channels, to: 2 * kernelSize * kernelSize, kernelSize: Size2d(kernelSize),
+            stride: Size2d(stride), padding: .symmetric(padding), dilation: Size2d(dilation))
         self.channels = channels
         self.scope = scope
     }

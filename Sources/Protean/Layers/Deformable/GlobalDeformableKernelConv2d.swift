@@ -38,15 +38,7 @@ public final class GlobalDeformableKernelConv2d: Layer, PredictsPositions {
         stride: Int = 1, padding: Int = 0, dilation: Int = 1, groups: Int = 1, seed: UInt64 = 0
     ) throws(ProteanError) {
         let place = "GlobalDeformableKernelConv2d"
-        guard (1...1 << 10).contains(kernelSize) else {
-            throw .invalidOption(
-                layer: place, option: "kernelSize", expected: "1...1024", found: "\(kernelSize)")
-        }
-        try scope.check(atLeast: 1, layer: place, option: "scope")
-        guard max(scope.height, scope.width) <= 1 << 10 else {
-            throw .invalidOption(
-                layer: place, option: "scope", expected: "at most 1024", found: "\(scope)")
-        }
+        try SampledKernel.check(scope: scope, kernelSize: kernelSize, layer: place)
         geometry = try Conv2dGeometry(
             inputChannels: inputChannels, outputChannels: outputChannels,
             kernelSize: Size2d(kernelSize), stride: Size2d(stride),
@@ -57,9 +49,7 @@ public final class GlobalDeformableKernelConv2d: Layer, PredictsPositions {
             try Initializer.uniform(
                 Array(geometry.weightShape.prefix(2)) + [scope.height, scope.width],
                 fanIn: geometry.fanIn, seed: seed))
-        let places = 2 * kernelSize * kernelSize
-        displacement = try Linear(
-            weight: Tensor(zeros: [places, inputChannels]), bias: Tensor(zeros: [places]))
+        displacement = try Linear.zeros(from: inputChannels, to: 2 * kernelSize * kernelSize)
     }
 
     /// `weight`.

@@ -13,8 +13,8 @@
 /// The prediction starts at zero, so that every mask is ½: a new layer gives half of what a
 /// ``Conv2d`` with its weights gives (bias aside). The sigmoid is computed as the samples are
 /// planned. Cost: that of ``DeformableConv2d`` and of the prediction.
-public final class ModulatedDeformableConv2d: Layer, PredictsPositions {
-    private let pack: DeformablePack
+public final class ModulatedDeformableConv2d: Layer, HoldsDeformablePack {
+    let pack: DeformablePack
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
@@ -42,7 +42,6 @@ public final class ModulatedDeformableConv2d: Layer, PredictsPositions {
 
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { pack.convolution.parameters }
-    var sampledWeight: NamedParameter { NamedParameter("weight", pack.convolution.weight) }
 
     /// `conv_offset`.
     public var submodules: [NamedModule] { [NamedModule("conv_offset", pack.prediction)] }
@@ -60,14 +59,7 @@ public final class ModulatedDeformableConv2d: Layer, PredictsPositions {
     public func callAsFunction(
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
-        try pack(x, epilogue: epilogue, place: place, label: label)
-    }
-
-    func run(
-        _ x: Tensor, folded: DeformableWeights, norm: BatchNorm2d?, epilogue: Conv2dEpilogue
-    ) throws(ProteanError) -> Tensor {
-        try pack(
-            x, folded: folded, norm: norm, epilogue: epilogue, place: place, label: label)
+        try run(x, epilogue: epilogue)
     }
 }
 

@@ -44,11 +44,19 @@ public final class DGNetSpatialGate: Module {
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> MaskPlan {
         try CoarseMask.checkMap(x, channels, layer: place)
         let input = Size2d(height: x.shape[1], width: x.shape[2])
-        let output = CoarseMask.output(of: input, stride: stride)
-        let cells = CoarseMask.output(of: output, stride: cellSize)
+        return try masks(for: x, output: CoarseMask.output(of: input, stride: stride)).pixels
+    }
+
+    /// What is decided for each cell, and for each pixel of an output of the given size.
+    package func masks(
+        for x: Tensor, output: Size2d
+    ) throws(ProteanError) -> (cells: MaskPlan, pixels: MaskPlan) {
+        try CoarseMask.checkMap(x, channels, layer: place)
+        let size = CoarseMask.output(of: output, stride: cellSize)
         let pooled =
-            cells == input ? x : try Operations.adaptiveAvgPool2d(x, outputSize: cells)
-        return try CoarseMask.resized(
-            MaskPlan(try conv(pooled), active: .atLeast(0)), to: output)
+            size == Size2d(height: x.shape[1], width: x.shape[2])
+            ? x : try Operations.adaptiveAvgPool2d(x, outputSize: size)
+        let cells = try MaskPlan(try conv(pooled), active: .atLeast(0))
+        return (cells, try CoarseMask.resized(cells, to: output))
     }
 }

@@ -5,8 +5,8 @@ import Protean
 struct ProteanTinyPlugin: ModelPlugin {
     let name = "protean_tiny"
     let summary =
-        "embedded network with CondConv, DY-ReLU and SE for 28x28 images, trained by this project "
-        + "on Fashion-MNIST"
+        "embedded network with CondConv, DynConv, DY-ReLU and SE for 28x28 images, trained by this "
+        + "project on Fashion-MNIST"
     let inputShape = [1, 28, 28, 1]
     let classNames = [
         "t-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker",
@@ -26,8 +26,10 @@ struct ProteanTinyPlugin: ModelPlugin {
     }
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
-        try configuration.requireOnly(known: ["num_classes"])
-        return try ProteanTiny(classes: try configuration.integer("num_classes", default: 10))
+        try configuration.requireOnly(known: ["num_classes", "dense"])
+        return try ProteanTiny(
+            classes: try configuration.integer("num_classes", default: 10),
+            dense: try configuration.bool("dense", default: false))
     }
 }
 

@@ -84,6 +84,15 @@ import Testing
         let saved = try Checkpoint.open(folder.path("saved")).tensor("x")
         #expect((saved.shape, saved.elements) == (expected.shape, expected.elements))
         #expect(try protean(arguments + ["--batch", "2"]).status != 0)
+        // The embedded network skips pixels, unless it is told not to.
+        for dense in [false, true] {
+            let report = try json(
+                protean(arguments + ["--json", "--config", "{\"dense\": \(dense)}"]))[0]
+            let executed = try #require(report["executed_multiply_adds"] as? Int)
+            let total = try #require(report["multiply_adds"] as? Int)
+            #expect(dense ? executed == total : executed < total)
+        }
+        #expect(try protean("run", "protean_tiny", "--image", path).output.contains("% executed"))
         let other = try protean(["bench", "smsr_x2", "--repeat", "1", "--image", path])
         #expect(other.status == 1)
         #expect(other.errors.contains("does not take images"), "\(other.errors)")

@@ -19,7 +19,8 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from train_protean_deformable import ProteanDeformable, load, normalise, predict, turn
+from fashion_mnist import load, normalise
+from train_protean_deformable import ProteanDeformable, predict, turn
 
 
 def main():

@@ -6,11 +6,13 @@ writes into the output folder
   images/07_sneaker_0009.png ...       20 test images, two per class, in order of appearance
                                        (class index, class name, index in the test set)
   protean_tiny.safetensors             those images normalised (`x`), their logits (`logits`),
-                                       and the outputs after the stem and each stage for the
-                                       first two of them (`stage.0` ... `stage.3`), NCHW
-  protean_tiny_all.safetensors         logits of all 10,000 test images, [10000, 10]
+                                       the outputs after the stem and each stage for the first
+                                       two of them (`stage.0` ... `stage.3`), NCHW, and their
+                                       masks (`mask.0`, `mask.1`)
+  protean_tiny_all.safetensors         logits of all 10,000 test images, [10000, 10], and the
+                                       executed share of each (`executed`, [10000])
 
-Run (needs torch, safetensors, pillow; the training script must lie beside this one):
+Run (needs torch, safetensors, pillow; the training scripts must lie beside this one):
 
     python export_protean_tiny.py --weights ../Resources/protean_tiny.safetensors \\
         --output exported
@@ -26,7 +28,9 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from train_protean_tiny import CLASSES, ProteanTiny, load, normalise, predict
+from fashion_mnist import CLASSES, load, normalise
+from protean_tiny_network import ProteanTiny
+from train_protean_tiny import predict
 
 
 def file_name(label, index):
@@ -65,19 +69,23 @@ def main():
 
     with torch.no_grad():
         x = normalise(images[chosen])
-        golden = {"x": x, "logits": model(x)}
-        for number, output in enumerate(model.stages(x[:2])):
-            golden[f"stage.{number}"] = output.contiguous()
+        golden = {"x": x, "logits": model(x)[0]}
+        outputs, masks = model.stages(x[:2])
+        for prefix, tensors in (("stage", outputs), ("mask", masks)):
+            for number, tensor in enumerate(tensors):
+                golden[f"{prefix}.{number}"] = tensor.contiguous()
     save_file(golden, os.path.join(args.output, "protean_tiny.safetensors"),
               metadata={"images": ",".join(map(str, chosen))})
 
-    logits = predict(model, images)
-    save_file({"logits": logits}, os.path.join(args.output, "protean_tiny_all.safetensors"))
+    logits, shares = predict(model, images)
+    save_file({"logits": logits, "executed": shares},
+              os.path.join(args.output, "protean_tiny_all.safetensors"))
     accuracy = 100 * (logits.argmax(1) == labels).float().mean().item()
     right = int((golden["logits"].argmax(1) == labels[chosen]).sum())
     with safe_open(args.weights, "pt") as file:
         recorded = (file.metadata() or {}).get("accuracy", "?")
     print(f"test accuracy {accuracy:.2f} % (recorded: {recorded}); "
+          f"executed {100 * shares.mean().item():.1f} %; "
           f"samples right: {right} of {len(chosen)}")
 
 

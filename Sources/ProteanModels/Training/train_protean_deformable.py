@@ -23,8 +23,9 @@ from safetensors.torch import save_file
 from torch import nn
 from torchvision.ops import deform_conv2d
 
-from train_protean_tiny import (CLASSES, MEAN, STD, conv, inference_state, load, normalise,
-                                parameter_groups)
+from fashion_mnist import CLASSES, MEAN, STD, load, normalise
+from protean_tiny_network import conv
+from train_protean_tiny import inference_state, parameter_groups
 
 
 class DeformableConv2d(nn.Module):
@@ -110,7 +111,7 @@ def main():
     torch.manual_seed(args.seed)
     images, labels = load(args.data, "train")
     model = ProteanDeformable()
-    optimizer = torch.optim.AdamW(parameter_groups(model, 0.02), lr=4e-3)
+    optimizer = torch.optim.AdamW(parameter_groups(list(model.parameters()), 0.02), lr=4e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, 4e-3, total_steps=args.steps, pct_start=0.2, final_div_factor=1000)
     start, total = time.time(), 0.0

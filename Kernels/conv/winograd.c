@@ -134,28 +134,13 @@ static place place_of(const winograd_job *j, size_t tile) {
     return p;
 }
 
-// offsets[i] = unit * position of pixel i, or -1 outside [0, size).
-static void tile_offsets(size_t side, size_t first, size_t dilation, size_t pad, size_t size,
-                         size_t unit, ptrdiff_t offsets[PTN_WINO_MAX_SIDE]) {
-    for (size_t i = 0; i < side; i++) {
-        const size_t at = first + i * dilation;
-        offsets[i] = at >= pad && at - pad < size ? (ptrdiff_t)((at - pad) * unit) : -1;
-    }
-}
-
-// A tile's pixels, transformed; zeros stand for those outside the image.
+// A tile's pixels, transformed.
 static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     const ptn_conv2d_shape *s = j->shape;
-    const size_t side = j->form->side;
-    const float *image = j->x + b->sample * s->h * s->w * s->c;
     const place at = place_of(j, b->first + tile);
-    ptrdiff_t ys[PTN_WINO_MAX_SIDE], xs[PTN_WINO_MAX_SIDE];
-    tile_offsets(side, at.top, s->dilation_h, s->pad_top, s->h, s->w * s->c, ys);
-    tile_offsets(side, at.left, s->dilation_w, s->pad_left, s->w, s->c, xs);
     const float *pixels[PTN_WINO_MAX_PLANES];
-    for (size_t i = 0; i < side; i++)
-        for (size_t k = 0; k < side; k++)
-            pixels[side * i + k] = (ys[i] | xs[k]) < 0 ? j->zeros : image + ys[i] + xs[k];
+    ptn_wino_pixels(s, j->form->side, at.top, at.left, j->x + b->sample * s->h * s->w * s->c,
+                    j->zeros, pixels);
     j->input(pixels, s->c, b->tiles * s->c, b->u + tile * s->c);
 }
 

@@ -43,6 +43,28 @@ const ptn_wino_form *ptn_wino_form_of(ptn_conv2d_algorithm algorithm);
 ptn_wino_input_fn ptn_wino_input_for(const ptn_wino_form *form, ptn_isa isa);
 ptn_wino_output_fn ptn_wino_output_for(const ptn_wino_form *form, ptn_isa isa);
 
+// offsets[i] = unit * position of pixel i, or -1 outside [0, size).
+static inline void ptn_wino_offsets(size_t side, size_t first, size_t dilation, size_t pad,
+                                    size_t size, size_t unit,
+                                    ptrdiff_t offsets[PTN_WINO_MAX_SIDE]) {
+    for (size_t i = 0; i < side; i++) {
+        const size_t at = first + i * dilation;
+        offsets[i] = at >= pad && at - pad < size ? (ptrdiff_t)((at - pad) * unit) : -1;
+    }
+}
+
+// Addresses of the pixels that the outputs from (top, left) on are computed from; `zeros` for those
+// outside the image.
+static inline void ptn_wino_pixels(const ptn_conv2d_shape *s, size_t side, size_t top, size_t left,
+                                   const float *image, const float *zeros, const float **pixels) {
+    ptrdiff_t ys[PTN_WINO_MAX_SIDE], xs[PTN_WINO_MAX_SIDE];
+    ptn_wino_offsets(side, top, s->dilation_h, s->pad_top, s->h, s->w * s->c, ys);
+    ptn_wino_offsets(side, left, s->dilation_w, s->pad_left, s->w, s->c, xs);
+    for (size_t i = 0; i < side; i++)
+        for (size_t k = 0; k < side; k++)
+            pixels[side * i + k] = (ys[i] | xs[k]) < 0 ? zeros : image + ys[i] + xs[k];
+}
+
 // How a convolution is cut. No result depends on it.
 typedef struct ptn_wino_cut {
     ptn_panels panels;

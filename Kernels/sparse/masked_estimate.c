@@ -9,6 +9,11 @@ static const double FAR_BYTES = 10, KEPT_BYTES = 1 << 20;
 static const double PIXEL_CYCLES = 6, LINE_CYCLES = 4;
 // Cycles of 64 bytes of an input that no neighbour has brought into the first-level cache.
 static const double SCATTERED_CYCLES = 2.5;
+// Direct sums take so much longer beside Winograd's algorithm than the dense estimates say while
+// others use the core: they need all of it, where Winograd's algorithm waits for memory. On an idle core
+// the estimates hold, and this forgoes some of what a mask saves near the break-even; without it, a mask
+// costs more than the whole map there on a busy one.
+static const double BUSY_SUMS = 1.25;
 // Cycles of a vector multiply-add.
 static const double DEPTHWISE_CYCLES = 1.5, GROUPED_CYCLES = 1.25;
 
@@ -86,12 +91,11 @@ static ptn_status estimate_tiles(const ptn_runtime *runtime, const ptn_conv2d_sh
     return status;
 }
 
+// One sample's whole map, the direct sums taking `direct`.
 static double dense_cycles(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan, double direct) {
-    double best = direct;
     const double *cycles = plan->estimated_cycles;
-    if (s->choice != PTN_CONV2D_SUMS && cycles[PTN_CONV2D_WINOGRAD_4X4] > 0)
-        best = fmin(best, fmin(cycles[PTN_CONV2D_WINOGRAD_4X4], cycles[PTN_CONV2D_WINOGRAD_6X6]));
-    return (double)s->n * best;
+    if (s->choice == PTN_CONV2D_SUMS || cycles[PTN_CONV2D_WINOGRAD_4X4] <= 0) return direct;
+    return fmin(direct, fmin(cycles[PTN_CONV2D_WINOGRAD_4X4], cycles[PTN_CONV2D_WINOGRAD_6X6]));
 }
 
 ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
@@ -112,12 +116,13 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime, const ptn_conv
     const size_t pixels = v->h * v->w, inactive = v->n * pixels - v->count;
     const double share = pixels > 0 ? (double)v->count / (double)pixels : 0;
     const double floats = v->count > 0 ? (double)plan.packed_floats : 0;
+    const double dense = dense_cycles(&s, &plan, whole);
     cycles[PTN_MASKED_PIXELS] =
         plan.algorithm == PTN_CONV2D_DEPTHWISE
             ? whole * depthwise_share(outputs, share)
-            : with_traffic(direct * share, floats) +
+            : with_traffic(direct * share * (dense < whole ? BUSY_SUMS : 1), floats) +
                   (PIXEL_CYCLES + scattered_cycles(&s, share)) * (double)v->count;
-    cycles[PTN_MASKED_DENSE] = dense_cycles(&s, &plan, whole);
+    cycles[PTN_MASKED_DENSE] = (double)s.n * dense;
     const bool tiles = modelled > 0 && s.dilation_h == 1 && s.dilation_w == 1 &&
                        s.choice != PTN_CONV2D_SUMS;
     if (tiles)

@@ -75,17 +75,10 @@ static tile_place place_of(const tiles_job *j, size_t at) {
 static void transform_tile(const tiles_block *b, size_t tile) {
     const tiles_job *j = b->job;
     const ptn_conv2d_shape *s = j->shape;
-    const size_t side = j->form->side;
     const tile_place at = place_of(j, b->first + tile);
-    const float *image = j->x + at.sample * s->h * s->w * s->c;
     const float *pixels[PTN_WINO_MAX_PLANES];
-    for (size_t i = 0; i < side; i++)
-        for (size_t k = 0; k < side; k++) {
-            // Wraps around above and to the left, and is then too large.
-            const size_t iy = at.top + i - s->pad_top, ix = at.left + k - s->pad_left;
-            const bool inside = iy < s->h && ix < s->w;
-            pixels[side * i + k] = inside ? image + (iy * s->w + ix) * s->c : j->zeros;
-        }
+    ptn_wino_pixels(s, j->form->side, at.top, at.left, j->x + at.sample * s->h * s->w * s->c,
+                    j->zeros, pixels);
     j->input(pixels, s->c, b->tiles * s->c, b->u + tile * s->c);
 }
 

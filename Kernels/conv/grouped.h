@@ -1,5 +1,5 @@
-// Groups no wider than a vector: one vector of outputs, a block, spans several of them. What the plain and
-// the deformable convolution of such groups share.
+// Groups no wider than a vector: one vector of outputs, a block, spans several of them. What the
+// plain and the deformable convolution of such groups share.
 #ifndef PTN_CONV_GROUPED_H
 #define PTN_CONV_GROUPED_H
 
@@ -7,8 +7,8 @@
 
 enum { PTN_GROUPED_LANES = 16 };
 
-// Which inputs a block reads: from channel `from` on, groups that lie `span` - 1 apart at most, and in each
-// lane from `lanes` channels after `from`.
+// Which inputs a block reads: from channel `from` on, groups that lie `span` - 1 apart at most, and
+// in each lane from `lanes` channels after `from`.
 typedef struct ptn_grouped_block {
     size_t from, span;
     int32_t lanes[PTN_GROUPED_LANES];

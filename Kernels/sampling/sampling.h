@@ -30,8 +30,8 @@ typedef struct ptn_sampled_image {
 // Entry e: the pixels row[i][e] at (y0, x0), (y0, x1), (y1, x0), (y1, x1) and their weights
 // weight[4 * e + i], side by side so that one load fetches the four.
 //
-// Where whole[e] is 255, all four lie in the image, `right` and `below` floats apart: row[0][e] says
-// it all. `whole` is NULL where entries are not made from an image.
+// Where whole[e] is 255, all four lie in the image, `right` and `below` floats apart: row[0][e]
+// says it all. `whole` is NULL where entries are not made from an image.
 typedef struct ptn_corners {
     const float **row[4];
     float *weight;

@@ -33,7 +33,8 @@ static void sample_block(void *context, size_t index, int thread) {
         within(s, (float)(tap / s->k) + ((float)s->scope_h - (float)s->k) / 2 + moved[0]),
         within(s, (float)(tap % s->k) + ((float)s->scope_w - (float)s->k) / 2 + moved[1])};
     _Alignas(64) char memory[PLAN_BYTES];
-    _Static_assert(PLAN_BYTES >= 2 * PTN_CORNERS_SPARE * (4 * (sizeof(float *) + sizeof(float)) + 1),
+    _Static_assert(PLAN_BYTES >=
+                       2 * PTN_CORNERS_SPARE * (4 * (sizeof(float *) + sizeof(float)) + 1),
                    "room for one entry");
     const ptn_sampled_image image = {.pixels = j->scope + first,
                                      .zeros = j->zeros,

@@ -10,9 +10,9 @@ static const double PIXEL_CYCLES = 6, LINE_CYCLES = 4;
 // Cycles of 64 bytes of an input that no neighbour has brought into the first-level cache.
 static const double SCATTERED_CYCLES = 2.5;
 // Direct sums take so much longer beside Winograd's algorithm than the dense estimates say while
-// others use the core: they need all of it, where Winograd's algorithm waits for memory. On an idle core
-// the estimates hold, and this forgoes some of what a mask saves near the break-even; without it, a mask
-// costs more than the whole map there on a busy one.
+// others use the core: they need all of it, where Winograd's algorithm waits for memory. On an idle
+// core the estimates hold, and this forgoes some of what a mask saves near the break-even; without
+// it, a mask costs more than the whole map there on a busy one.
 static const double BUSY_SUMS = 1.18;
 // By how much more a lone tile takes than one among neighbours.
 static const double SCATTERED_TILES = 0.2;

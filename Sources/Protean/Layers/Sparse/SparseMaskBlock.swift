@@ -10,10 +10,11 @@
 /// Sparse features are compact rows from the first layer to the last, so nothing is computed, stored
 /// or cleared where the mask is off; or, where masks are so full that Winograd's algorithm on tiles is
 /// estimated to be faster, maps whose inactive pixels are cleared. Input and output
-/// `[batch, height, width, channels]`. Parameters under the reference's names: `ch_mask` `[1, channels, layers, 2]`, whose larger number says that a
-/// channel is dense (the first) or sparse (the second), `body.0` … (`[channels, channels, 3, 3]`, no
-/// bias), `collect` (`[channels, layers · channels, 1, 1]`, with bias). Cost: dense channels on all
-/// pixels, the rest on the mask.
+/// `[batch, height, width, channels]`. Parameters under the reference's names: `ch_mask`
+/// `[1, channels, layers, 2]`, whose larger number says that a channel is dense (the first) or sparse
+/// (the second), `body.0` … (`[channels, channels, 3, 3]`, no bias), `collect`
+/// (`[channels, layers · channels, 1, 1]`, with bias). Cost: dense channels on all pixels, the rest on
+/// the mask.
 public final class SparseMaskBlock: Module {
     /// Channels of the input, of every layer and of the result.
     public let channels: Int

@@ -71,9 +71,11 @@ static double depthwise_share(const ptn_mask_plan *outputs, double share) {
     return share * fmin(2.8, 1.1 + 3.3 * spread);
 }
 
+// Of an active pixel; `share` counts the pixels of all samples against those of one.
 static double scattered_cycles(const ptn_conv2d_shape *s, double share) {
     const double lines = (double)(s->kh * s->kw) * (double)(s->c / s->groups) / 16;
-    return s->kh * s->kw > 1 ? SCATTERED_CYCLES * lines * fmax(0, 1 - share) : 0;
+    const double apart = fmax(0, 1 - share / (double)s->n);
+    return s->kh * s->kw > 1 ? SCATTERED_CYCLES * lines * apart : 0;
 }
 
 static ptn_status estimate_tiles(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
@@ -89,7 +91,7 @@ static ptn_status estimate_tiles(const ptn_runtime *runtime, const ptn_conv2d_sh
                           (double)ptn_panels_for(runtime->isa, shape->k).padded;
     // The whole map's estimate counts the weights' way; the fewer the tiles, the less it hides it.
     const double traffic = with_traffic(0, count > 0 ? floats : 0);
-    const double apart = fmax(0, 1 - share);
+    const double apart = fmax(0, 1 - share / (double)shape->n);
     *cycles = plan->estimated_cycles[algorithm] * share * (1 + SCATTERED_TILES * apart) +
               traffic * apart;
     return status;

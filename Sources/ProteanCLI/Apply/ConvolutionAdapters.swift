@@ -2,15 +2,25 @@ import Protean
 
 extension ConfigurationKey {
     /// Arguments of `torch.nn.Conv2d` that convolutions of most kinds have; a bias has no common default.
-    static let convolution: [ConfigurationKey] = [
-        .required("in_channels", "input channels C"),
-        .required("out_channels", "output channels O"),
-        .required("kernel_size", "k or [kh, kw]"),
-        .optional("stride", 1, "s or [sh, sw]"),
-        .optional("padding", 0, "p or [ph, pw]"),
-        .optional("dilation", 1, "d or [dh, dw]"),
-        .optional("groups", 1, "groups g of channels"),
-    ]
+    static let convolution = convolution(padding: "p or [ph, pw]")
+
+    /// All arguments of `torch.nn.Conv2d`, whose padding may have a name.
+    static let paddedConvolution =
+        convolution(padding: "p, [ph, pw], \"same\" (stride 1 only) or \"valid\"") + [
+            .bias(true), .optional("padding_mode", "zeros", "\"zeros\""),
+        ]
+
+    private static func convolution(padding: String) -> [ConfigurationKey] {
+        [
+            .required("in_channels", "input channels C"),
+            .required("out_channels", "output channels O"),
+            .required("kernel_size", "k or [kh, kw]"),
+            .optional("stride", 1, "s or [sh, sw]"),
+            .optional("padding", 0, padding),
+            .optional("dilation", 1, "d or [dh, dw]"),
+            .optional("groups", 1, "groups g of channels"),
+        ]
+    }
 
     /// Whether there is a bias.
     static func bias(_ fallback: Bool) -> ConfigurationKey {
@@ -24,19 +34,10 @@ enum ConvolutionAdapters {
 
     private static let conv2d = LayerAdapter(
         "Conv2d", reference: "torch.nn.Conv2d",
-        keys: [
-            .required("in_channels", "input channels C"),
-            .required("out_channels", "output channels O"),
-            .required("kernel_size", "k or [kh, kw]"),
-            .optional("stride", 1, "s or [sh, sw]"),
-            .optional("padding", 0, "p, [ph, pw], \"same\" (stride 1 only) or \"valid\""),
-            .optional("dilation", 1, "d or [dh, dw]"),
-            .optional("groups", 1, "groups g of channels"),
-            .optional("bias", true, "whether there is a bias"),
-            .optional("padding_mode", "zeros", "\"zeros\""),
+        keys: ConfigurationKey.paddedConvolution + [
             .optional(
                 "algorithm", "auto",
-                "\"auto\", \"direct\", \"winograd\", \"winograd4x4\" or \"winograd6x6\""),
+                "\"auto\", \"direct\", \"winograd\", \"winograd4x4\" or \"winograd6x6\"")
         ],
         weights: [.init("weight", "[O, C/g, kh, kw]"), .init("bias", "[O]", optional: true)]
     ) { configuration in

@@ -9,17 +9,8 @@ enum SparseAdapters {
 
     private static let maskedConv2d = LayerAdapter(
         "MaskedConv2d", reference: "torch.nn.Conv2d, then zero where the mask is 0",
-        keys: [
-            .required("in_channels", "input channels C"),
-            .required("out_channels", "output channels O"),
-            .required("kernel_size", "k or [kh, kw]"),
-            .optional("stride", 1, "s or [sh, sw]"),
-            .optional("padding", 0, "p, [ph, pw], \"same\" (stride 1 only) or \"valid\""),
-            .optional("dilation", 1, "d or [dh, dw]"),
-            .optional("groups", 1, "groups g of channels"),
-            .optional("bias", true, "whether there is a bias"),
-            .optional("padding_mode", "zeros", "\"zeros\""),
-            .optional("algorithm", "auto", "\"auto\", \"direct\", \"winograd\" or \"dense\""),
+        keys: ConfigurationKey.paddedConvolution + [
+            .optional("algorithm", "auto", "\"auto\", \"direct\", \"winograd\" or \"dense\"")
         ],
         inputs: [.init("x", "[B, C, H, W]"), mask],
         weights: [.init("weight", "[O, C/g, kh, kw]"), .init("bias", "[O]", optional: true)]

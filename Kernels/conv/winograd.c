@@ -60,11 +60,6 @@ static size_t products_bytes(const ptn_wino_form *form, const ptn_wino_cut *c) {
     return ptn_round_64(form->planes * c->block_tiles * width * sizeof(float));
 }
 
-static size_t table_bytes(const ptn_wino_cut *c) {
-    return ptn_round_64(c->block_tiles * sizeof(float *)) +
-           ptn_round_64(PTN_TILE_MAX_ROWS * sizeof(float *));
-}
-
 // How many blocks are worked on at a time.
 static size_t block_sets(const ptn_wino_cut *c, int threads) {
     return c->by_plane ? 1 : (size_t)threads;
@@ -77,7 +72,7 @@ size_t ptn_conv2d_winograd_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
     const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, threads);
     return ptn_round_64(s->c * sizeof(float)) +
            block_sets(&c, plan->threads) * (pixels_bytes(form, &c, s) + products_bytes(form, &c)) +
-           threads * table_bytes(&c);
+           threads * ptn_wino_table_bytes(c.block_tiles);
 }
 
 typedef struct winograd_job {
@@ -99,19 +94,23 @@ typedef struct winograd_job {
 } winograd_job;
 
 typedef struct block {
-    size_t sample, first, tiles; // tiles [first, first + tiles) of one image
-    float *u;                    // transformed pixels: [plane][tile][channel]
-    float *products;             // [plane][tile][width]
+    size_t sample, first; // tiles from here on of one image
+    float *u;             // transformed pixels: [plane][tile][channel]
+    ptn_wino_block of;
 } block;
 
 static block block_at(const winograd_job *j, size_t index, size_t set) {
     const ptn_wino_cut *c = &j->cut;
     const size_t at = index % c->blocks, each = c->tiles / c->blocks, rest = c->tiles % c->blocks;
-    return (block){.sample = index / c->blocks,
-                   .first = each * at + ptn_min(at, rest),
-                   .tiles = each + (at < rest),
-                   .u = (float *)(j->inputs + set * pixels_bytes(j->form, c, j->shape)),
-                   .products = (float *)(j->products + set * products_bytes(j->form, c))};
+    block b = {.sample = index / c->blocks,
+               .first = each * at + ptn_min(at, rest),
+               .u = (float *)(j->inputs + set * pixels_bytes(j->form, c, j->shape))};
+    b.of = (ptn_wino_block){
+        .tiles = each + (at < rest),
+        .u = b.u,
+        .products = (float *)(j->products + set * products_bytes(j->form, c)),
+    };
+    return b;
 }
 
 // Where a tile's outputs lie in its image. With dilation d, outputs d apart belong together.
@@ -141,60 +140,20 @@ static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     const float *pixels[PTN_WINO_MAX_PLANES];
     ptn_wino_pixels(s, j->form->side, at.top, at.left, j->x + b->sample * s->h * s->w * s->c,
                     j->zeros, pixels);
-    j->input(pixels, s->c, b->tiles * s->c, b->u + tile * s->c);
+    j->input(pixels, s->c, b->of.tiles * s->c, b->u + tile * s->c);
 }
 
-// A panel of output channels, and where its products lie in a block.
-typedef struct panel {
-    size_t channel, channels, vectors, width;
-    const float *weights; // [plane][channel][width]
-    size_t first, row;    // in `products`: of a tile's first; floats from tile to tile
-} panel;
-
-static panel panel_at(const winograd_job *j, const block *b, size_t index) {
-    const ptn_conv2d_shape *s = j->shape;
-    const ptn_panels *panels = &j->cut.panels;
-    panel p = {.channel = index * panels->width};
-    p.vectors = ptn_panel_vectors(panels, s->k, p.channel);
-    p.width = p.vectors * panels->vector;
-    p.channels = ptn_min(p.width, s->k - p.channel);
-    p.weights = j->packed + b->sample * j->packed_stride + j->form->planes * s->c * p.channel;
-    p.first = j->cut.by_plane ? p.channel : 0;
-    p.row = j->cut.by_plane ? panels->padded : p.width;
-    return p;
+static ptn_wino_weights weights_of(const winograd_job *j, const block *b) {
+    return (ptn_wino_weights){.form = j->form,
+                              .shape = j->shape,
+                              .panels = &j->cut.panels,
+                              .packed = j->packed + b->sample * j->packed_stride,
+                              .isa = j->isa,
+                              .side_by_side = j->cut.by_plane};
 }
 
-// products[plane][tile] = u[plane][tile] * weights[plane]; meanwhile `next` comes in, the weights
-// that are used after these.
-static void multiply(const winograd_job *j, const block *b, const panel *p, size_t plane,
-                     const float *next, int thread) {
-    const size_t channels = j->shape->c;
-    const float **rows = (const float **)(j->tables + (size_t)thread * table_bytes(&j->cut));
-    float **out = (float **)((char *)rows + ptn_round_64(j->cut.block_tiles * sizeof(float *)));
-    for (size_t t = 0; t < b->tiles; t++) rows[t] = b->u + (plane * b->tiles + t) * channels;
-    const size_t heights = ptn_div_up(b->tiles, ptn_tile_rows(j->isa, p->vectors));
-    const size_t bytes = channels * p->width * sizeof(float);
-    const size_t turns = ptn_max(1, channels / PTN_TILE_UNROLL);
-    ptn_tile_args a = {.taps = 1,
-                       .channels = channels,
-                       .panel = p->weights + plane * channels * p->width,
-                       .prefetch_step = ptn_min(PTN_TILE_PREFETCH, bytes / heights / turns + 1),
-                       .columns = p->width,
-                       .out = out,
-                       .first = true,
-                       .last = true,
-                       .low = -INFINITY,
-                       .high = INFINITY};
-    a.stores = (const char *)a.panel;
-    for (size_t h = 0, begin = 0; h < heights; h++) {
-        const size_t end = (h + 1) * b->tiles / heights;
-        for (size_t m = begin; m < end; m++)
-            out[m - begin] = b->products + (plane * b->tiles + m) * p->row + p->first;
-        a.rows = rows + begin;
-        a.prefetch = (const char *)next + bytes / heights * h;
-        (*ptn_tile_tables[j->isa])[p->vectors - 1][end - begin - 1](&a);
-        begin = end;
-    }
+static void *table_of(const winograd_job *j, int thread) {
+    return j->tables + (size_t)thread * ptn_wino_table_bytes(j->cut.block_tiles);
 }
 
 static void finish_tile(const winograd_job *j, const ptn_wino_output *a, size_t channel) {
@@ -208,13 +167,13 @@ static void finish_tile(const winograd_job *j, const ptn_wino_output *a, size_t 
 }
 
 // Tiles [first, last) of the block.
-static void transform_back(const winograd_job *j, const block *b, const panel *p, size_t first,
-                           size_t last) {
+static void transform_back(const winograd_job *j, const block *b, const ptn_wino_panel *p,
+                           size_t first, size_t last) {
     const ptn_conv2d_shape *s = j->shape;
     const ptn_conv2d_plan *plan = j->plan;
     const ptn_conv2d_epilogue *e = j->epilogue;
     ptn_wino_output a = {
-        .step = b->tiles * p->row,
+        .step = b->of.tiles * p->row,
         .channels = p->channels,
         .out_row = s->dilation_h * plan->out_w * s->k,
         .out_pixel = s->dilation_w * s->k,
@@ -229,7 +188,7 @@ static void transform_back(const winograd_job *j, const block *b, const panel *p
     for (size_t t = first; t < last; t++) {
         const place at = place_of(j, b->first + t);
         if (at.rows == 0 || at.columns == 0) continue;
-        a.products = b->products + t * p->row + p->first;
+        a.products = b->of.products + t * p->row + p->first;
         a.rows = at.rows;
         a.columns = at.columns;
         a.out = j->y + ((b->sample * plan->out_h + at.top) * plan->out_w + at.left) * s->k +
@@ -239,20 +198,20 @@ static void transform_back(const winograd_job *j, const block *b, const panel *p
     }
 }
 
-static void run_panel(const winograd_job *j, const block *b, size_t index, int thread) {
-    const panel p = panel_at(j, b, index);
-    const size_t plane_floats = j->shape->c * p.width;
-    for (size_t plane = 0; plane < j->form->planes; plane++)
-        multiply(j, b, &p, plane, p.weights + (plane + 1) * plane_floats, thread);
-    transform_back(j, b, &p, 0, b->tiles);
-}
-
 // One block with all its panels.
 static void run_block(void *context, size_t index, int thread) {
     const winograd_job *j = context;
     const block b = block_at(j, index, (size_t)thread);
-    for (size_t t = 0; t < b.tiles; t++) transform_tile(j, &b, t);
-    for (size_t p = 0; p < j->cut.panels.count; p++) run_panel(j, &b, p, thread);
+    const ptn_wino_weights weights = weights_of(j, &b);
+    for (size_t t = 0; t < b.of.tiles; t++) transform_tile(j, &b, t);
+    for (size_t i = 0; i < j->cut.panels.count; i++) {
+        const ptn_wino_panel p = ptn_wino_panel_at(&weights, i);
+        const size_t floats = j->shape->c * p.width;
+        for (size_t plane = 0; plane < j->form->planes; plane++)
+            ptn_wino_multiply(&weights, &b.of, &p, plane, p.weights + (plane + 1) * floats,
+                              table_of(j, thread));
+        transform_back(j, &b, &p, 0, b.of.tiles);
+    }
 }
 
 // All threads work on one block, and each plane's weights are read once for it.
@@ -269,22 +228,16 @@ static void run_block_tile(void *context, size_t tile, int thread) {
 
 static void run_block_plane(void *context, size_t plane, int thread) {
     const block_job *k = context;
-    const winograd_job *j = k->job;
-    const size_t count = j->cut.panels.count;
-    panel p = panel_at(j, &k->b, 0);
-    for (size_t index = 0; index < count; index++) {
-        const panel next = panel_at(j, &k->b, (index + 1) % count);
-        const size_t after = index + 1 < count ? plane : plane + 1;
-        multiply(j, &k->b, &p, plane, next.weights + after * j->shape->c * next.width, thread);
-        p = next;
-    }
+    const ptn_wino_weights weights = weights_of(k->job, &k->b);
+    ptn_wino_multiply_plane(&weights, &k->b.of, plane, table_of(k->job, thread));
 }
 
 static void run_block_back(void *context, size_t tile, int thread) {
     (void)thread;
     const block_job *k = context;
+    const ptn_wino_weights weights = weights_of(k->job, &k->b);
     for (size_t index = 0; index < k->job->cut.panels.count; index++) {
-        const panel p = panel_at(k->job, &k->b, index);
+        const ptn_wino_panel p = ptn_wino_panel_at(&weights, index);
         transform_back(k->job, &k->b, &p, tile, tile + 1);
     }
 }
@@ -292,9 +245,9 @@ static void run_block_back(void *context, size_t tile, int thread) {
 static void run_by_plane(const winograd_job *j, int threads, size_t blocks) {
     for (size_t index = 0; index < blocks; index++) {
         block_job k = {.job = j, .b = block_at(j, index, 0)};
-        ptn_parallel(threads, k.b.tiles, run_block_tile, &k);
+        ptn_parallel(threads, k.b.of.tiles, run_block_tile, &k);
         ptn_parallel(threads, j->form->planes, run_block_plane, &k);
-        ptn_parallel(threads, k.b.tiles, run_block_back, &k);
+        ptn_parallel(threads, k.b.of.tiles, run_block_back, &k);
     }
 }
 

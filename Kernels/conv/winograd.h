@@ -65,6 +65,44 @@ static inline void ptn_wino_pixels(const ptn_conv2d_shape *s, size_t side, size_
             pixels[side * i + k] = (ys[i] | xs[k]) < 0 ? zeros : image + ys[i] + xs[k];
 }
 
+// Packed weights, and how a block's products lie.
+typedef struct ptn_wino_weights {
+    const ptn_wino_form *form;
+    const ptn_conv2d_shape *shape;
+    const ptn_panels *panels;
+    const float *packed;
+    ptn_isa isa;
+    bool side_by_side; // products of all panels in one row, else of one panel at a time
+} ptn_wino_weights;
+
+// A panel of output channels.
+typedef struct ptn_wino_panel {
+    size_t channel, channels, vectors, width;
+    const float *weights; // [plane][channel][width]
+    size_t first, row;    // in the products: of a tile's first; floats from tile to tile
+} ptn_wino_panel;
+ptn_wino_panel ptn_wino_panel_at(const ptn_wino_weights *weights, size_t index);
+
+// Tiles whose transformed pixels are multiplied together.
+typedef struct ptn_wino_block {
+    size_t tiles;
+    const float *u;     // [plane][tile][channel]
+    float *products;    // [plane][tile][row of a panel]
+} ptn_wino_block;
+
+// Addresses that multiplying a block takes.
+static inline size_t ptn_wino_table_bytes(size_t tiles) {
+    return ptn_round_64((tiles + PTN_TILE_MAX_ROWS) * sizeof(float *));
+}
+
+// products[plane][tile] = u[plane][tile] * weights[plane] for the panel's channels; meanwhile `next`
+// comes in, the weights that are used after these. `table`: ptn_wino_table_bytes.
+void ptn_wino_multiply(const ptn_wino_weights *weights, const ptn_wino_block *block,
+                       const ptn_wino_panel *panel, size_t plane, const float *next, void *table);
+// The same for all panels, one after the other.
+void ptn_wino_multiply_plane(const ptn_wino_weights *weights, const ptn_wino_block *block,
+                             size_t plane, void *table);
+
 // How a convolution is cut. No result depends on it.
 typedef struct ptn_wino_cut {
     ptn_panels panels;

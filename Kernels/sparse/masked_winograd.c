@@ -36,17 +36,27 @@ typedef struct tiles_job {
 
 typedef struct tiles_block {
     const tiles_job *job;
-    size_t first, tiles;
-    float *u, *products; // [plane][tile][channel], [plane][tile][width]
+    size_t first;
+    float *u; // [plane][tile][channel]
+    ptn_wino_block of;
+    ptn_wino_weights weights;
 } tiles_block;
 
 static tiles_block block_at(const tiles_job *j, size_t index, size_t set) {
     const size_t first = ptn_part_begin(j->count, j->blocks, index);
-    return (tiles_block){.job = j,
-                         .first = first,
-                         .tiles = ptn_part_begin(j->count, j->blocks, index + 1) - first,
-                         .u = (float *)(j->inputs + set * j->input_bytes),
-                         .products = (float *)(j->products + set * j->product_bytes)};
+    tiles_block b = {.job = j,
+                     .first = first,
+                     .u = (float *)(j->inputs + set * j->input_bytes),
+                     .weights = {.form = j->form,
+                                 .shape = j->shape,
+                                 .panels = &j->cut.panels,
+                                 .packed = j->packed,
+                                 .isa = j->isa,
+                                 .side_by_side = j->staged}};
+    b.of = (ptn_wino_block){.tiles = ptn_part_begin(j->count, j->blocks, index + 1) - first,
+                            .u = b.u,
+                            .products = (float *)(j->products + set * j->product_bytes)};
+    return b;
 }
 
 // Where a tile of the list lies.
@@ -79,63 +89,11 @@ static void transform_tile(const tiles_block *b, size_t tile) {
     const float *pixels[PTN_WINO_MAX_PLANES];
     ptn_wino_pixels(s, j->form->side, at.top, at.left, j->x + at.sample * s->h * s->w * s->c,
                     j->zeros, pixels);
-    j->input(pixels, s->c, b->tiles * s->c, b->u + tile * s->c);
+    j->input(pixels, s->c, b->of.tiles * s->c, b->u + tile * s->c);
 }
 
-// A panel of output channels.
-typedef struct panel {
-    size_t channel, channels, vectors, width;
-    const float *weights; // [plane][channel][width]
-    size_t first, row;    // in `products`: of a tile's first; floats from tile to tile
-} panel;
-
-static panel panel_at(const tiles_job *j, size_t index) {
-    const ptn_panels *panels = &j->cut.panels;
-    panel p = {.channel = index * panels->width};
-    p.vectors = ptn_panel_vectors(panels, j->shape->k, p.channel);
-    p.width = p.vectors * panels->vector;
-    p.channels = ptn_min(p.width, j->shape->k - p.channel);
-    p.weights = j->packed + j->form->planes * j->shape->c * p.channel;
-    p.first = j->staged ? p.channel : 0;
-    p.row = j->staged ? panels->padded : p.width;
-    return p;
-}
-
-static size_t rows_bytes(const tiles_job *j) {
-    return ptn_round_64((j->block_tiles + PTN_TILE_MAX_ROWS) * sizeof(float *));
-}
-
-// products[plane][tile] = u[plane][tile] * weights[plane]; meanwhile `next` comes in.
-static void multiply(const tiles_block *b, const panel *p, size_t plane, const float *next,
-                     int thread) {
-    const tiles_job *j = b->job;
-    const size_t channels = j->shape->c;
-    const float **rows = (const float **)(j->threads + (size_t)thread * j->thread_bytes);
-    float **out = (float **)(rows + j->block_tiles);
-    for (size_t t = 0; t < b->tiles; t++) rows[t] = b->u + (plane * b->tiles + t) * channels;
-    const size_t heights = ptn_div_up(b->tiles, ptn_tile_rows(j->isa, p->vectors));
-    const size_t bytes = channels * p->width * sizeof(float);
-    const size_t turns = ptn_max(1, channels / PTN_TILE_UNROLL);
-    ptn_tile_args a = {.taps = 1,
-                       .channels = channels,
-                       .panel = p->weights + plane * channels * p->width,
-                       .prefetch_step = ptn_min(PTN_TILE_PREFETCH, bytes / heights / turns + 1),
-                       .columns = p->width,
-                       .out = out,
-                       .first = true,
-                       .last = true,
-                       .low = -INFINITY,
-                       .high = INFINITY};
-    a.stores = (const char *)a.panel;
-    for (size_t h = 0; h < heights; h++) {
-        const size_t begin = ptn_part_begin(b->tiles, heights, h);
-        const size_t end = ptn_part_begin(b->tiles, heights, h + 1);
-        for (size_t m = begin; m < end; m++)
-            out[m - begin] = b->products + (plane * b->tiles + m) * p->row + p->first;
-        a.rows = rows + begin;
-        a.prefetch = (const char *)next + bytes / heights * h;
-        (*ptn_tile_tables[j->isa])[p->vectors - 1][end - begin - 1](&a);
-    }
+static void *table_of(const tiles_job *j, int thread) {
+    return j->threads + (size_t)thread * j->thread_bytes;
 }
 
 // Bit (m * row + column) is set for an active output of the tile.
@@ -161,7 +119,7 @@ static uint64_t tile_bits(const tiles_job *j, const tile_place *at) {
     return all;
 }
 
-static void activate(const tiles_job *j, const panel *p, float *out) {
+static void activate(const tiles_job *j, const ptn_wino_panel *p, float *out) {
     const ptn_activation_spec *act = &j->epilogue->activation;
     const float *slopes = act->slopes ? act->slopes + p->channel : NULL;
     j->activate(act->kind, act->slope, slopes, p->channels, out, out);
@@ -175,11 +133,12 @@ static size_t output_at(const tiles_job *j, const tile_place *at, size_t i, size
 }
 
 static float *thread_values(const tiles_job *j, int thread) {
-    return (float *)(j->threads + (size_t)thread * j->thread_bytes + rows_bytes(j));
+    return (float *)(j->threads + (size_t)thread * j->thread_bytes +
+                     ptn_wino_table_bytes(j->block_tiles));
 }
 
 // Compact outputs, through a small buffer.
-static void store_rows(const tiles_job *j, ptn_wino_output *a, const panel *p,
+static void store_rows(const tiles_job *j, ptn_wino_output *a, const ptn_wino_panel *p,
                        const tile_place *at, uint64_t active, int thread) {
     const size_t m = j->form->outputs, bytes = p->channels * sizeof(float);
     float *values = thread_values(j, thread);
@@ -205,7 +164,7 @@ static void store_rows(const tiles_job *j, ptn_wino_output *a, const panel *p,
 }
 
 // Straight into the map.
-static void store_map(const tiles_job *j, ptn_wino_output *a, const panel *p,
+static void store_map(const tiles_job *j, ptn_wino_output *a, const ptn_wino_panel *p,
                       const tile_place *at, uint64_t active, int thread) {
     const size_t m = j->form->outputs;
     a->out = j->y + output_at(j, at, 0, 0) + p->channel;
@@ -222,13 +181,13 @@ static void store_map(const tiles_job *j, ptn_wino_output *a, const panel *p,
     }
 }
 
-static void transform_back(const tiles_block *b, const panel *p, size_t tile, int thread) {
+static void transform_back(const tiles_block *b, const ptn_wino_panel *p, size_t tile, int thread) {
     const tiles_job *j = b->job;
     const ptn_conv2d_epilogue *e = j->epilogue;
     const tile_place at = place_of(j, b->first + tile);
     ptn_wino_output a = {
-        .products = b->products + tile * p->row + p->first,
-        .step = b->tiles * p->row,
+        .products = b->of.products + tile * p->row + p->first,
+        .step = b->of.tiles * p->row,
         .channels = p->channels,
         .rows = at.rows,
         .columns = at.columns,
@@ -254,12 +213,14 @@ static void run_block(void *context, size_t index, int thread) {
         return;
     }
     const tiles_block b = block_at(j, index, (size_t)thread);
-    for (size_t t = 0; t < b.tiles; t++) transform_tile(&b, t);
+    for (size_t t = 0; t < b.of.tiles; t++) transform_tile(&b, t);
     for (size_t i = 0; i < j->cut.panels.count; i++) {
-        const panel p = panel_at(j, i);
+        const ptn_wino_panel p = ptn_wino_panel_at(&b.weights, i);
         for (size_t plane = 0; plane < j->form->planes; plane++)
-            multiply(&b, &p, plane, p.weights + (plane + 1) * j->shape->c * p.width, thread);
-        for (size_t t = 0; t < b.tiles; t++) transform_back(&b, &p, t, thread);
+            ptn_wino_multiply(&b.weights, &b.of, &p, plane,
+                              p.weights + (plane + 1) * j->shape->c * p.width,
+                              table_of(j, thread));
+        for (size_t t = 0; t < b.of.tiles; t++) transform_back(&b, &p, t, thread);
     }
 }
 
@@ -270,20 +231,13 @@ static void stage_tile(void *context, size_t tile, int thread) {
 
 static void stage_plane(void *context, size_t plane, int thread) {
     const tiles_block *b = context;
-    const size_t count = b->job->cut.panels.count;
-    panel p = panel_at(b->job, 0);
-    for (size_t index = 0; index < count; index++) {
-        const panel next = panel_at(b->job, (index + 1) % count);
-        const size_t after = index + 1 < count ? plane : plane + 1;
-        multiply(b, &p, plane, next.weights + after * b->job->shape->c * next.width, thread);
-        p = next;
-    }
+    ptn_wino_multiply_plane(&b->weights, &b->of, plane, table_of(b->job, thread));
 }
 
 static void stage_back(void *context, size_t tile, int thread) {
     const tiles_block *b = context;
     for (size_t index = 0; index < b->job->cut.panels.count; index++) {
-        const panel p = panel_at(b->job, index);
+        const ptn_wino_panel p = ptn_wino_panel_at(&b->weights, index);
         transform_back(b, &p, tile, thread);
     }
 }
@@ -296,9 +250,9 @@ static void stage_inactive(void *context, size_t index, int thread) {
 static void run_staged(tiles_job *j, int threads) {
     for (size_t index = 0; index < j->blocks; index++) {
         tiles_block b = block_at(j, index, 0);
-        ptn_parallel(threads, b.tiles, stage_tile, &b);
+        ptn_parallel(threads, b.of.tiles, stage_tile, &b);
         ptn_parallel(threads, j->form->planes, stage_plane, &b);
-        ptn_parallel(threads, b.tiles, stage_back, &b);
+        ptn_parallel(threads, b.of.tiles, stage_back, &b);
     }
     ptn_parallel(threads, j->inactive.tasks, stage_inactive, &j->inactive);
 }
@@ -325,7 +279,8 @@ static void cut_tiles(tiles_job *j, int threads) {
     j->input_bytes = ptn_round_64(floats * j->shape->c);
     j->product_bytes = ptn_round_64(floats * j->width);
     const size_t m = j->form->outputs;
-    j->thread_bytes = rows_bytes(j) + ptn_round_64(2 * m * m * panels->width * sizeof(float));
+    j->thread_bytes = ptn_wino_table_bytes(j->block_tiles) +
+                      ptn_round_64(2 * m * m * panels->width * sizeof(float));
 }
 
 static ptn_status run_tiles(tiles_job *j, int threads) {

@@ -1,0 +1,61 @@
+// Products of transformed pixels and weights, plane by plane, with the direct tiles.
+#include "winograd.h"
+
+ptn_wino_panel ptn_wino_panel_at(const ptn_wino_weights *w, size_t index) {
+    const ptn_panels *panels = w->panels;
+    ptn_wino_panel p = {.channel = index * panels->width};
+    p.vectors = ptn_panel_vectors(panels, w->shape->k, p.channel);
+    p.width = p.vectors * panels->vector;
+    p.channels = ptn_min(p.width, w->shape->k - p.channel);
+    p.weights = w->packed + w->form->planes * w->shape->c * p.channel;
+    p.first = w->side_by_side ? p.channel : 0;
+    p.row = w->side_by_side ? panels->padded : p.width;
+    return p;
+}
+
+void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const ptn_wino_panel *p,
+                       size_t plane, const float *next, void *table) {
+    const size_t channels = w->shape->c, tiles = b->tiles;
+    const float **rows = table;
+    float **out = (float **)(rows + tiles);
+    for (size_t t = 0; t < tiles; t++) rows[t] = b->u + (plane * tiles + t) * channels;
+    const size_t heights = ptn_div_up(tiles, ptn_tile_rows(w->isa, p->vectors));
+    const size_t bytes = channels * p->width * sizeof(float);
+    const size_t turns = ptn_max(1, channels / PTN_TILE_UNROLL);
+    ptn_tile_args a = {.taps = 1,
+                       .channels = channels,
+                       .panel = p->weights + plane * channels * p->width,
+                       .prefetch_step = ptn_min(PTN_TILE_PREFETCH, bytes / (heights * turns) + 1),
+                       .columns = p->width,
+                       .out = out,
+                       .first = true,
+                       .last = true,
+                       .low = -INFINITY,
+                       .high = INFINITY};
+    a.stores = (const char *)a.panel;
+    // Divisions once: each takes as long as eight multiplications of vectors.
+    const size_t least = tiles / heights, higher = tiles % heights, stream = bytes / heights;
+    const ptn_tile_fn *run = (*ptn_tile_tables[w->isa])[p->vectors - 1];
+    float *to = b->products + plane * tiles * p->row + p->first;
+    a.rows = rows;
+    a.prefetch = (const char *)next;
+    for (size_t h = 0; h < heights; h++) {
+        const size_t height = least + (h < higher);
+        for (size_t m = 0; m < height; m++, to += p->row) out[m] = to;
+        run[height - 1](&a);
+        a.rows += height;
+        a.prefetch += stream;
+    }
+}
+
+void ptn_wino_multiply_plane(const ptn_wino_weights *w, const ptn_wino_block *b, size_t plane,
+                             void *table) {
+    const size_t count = w->panels->count;
+    ptn_wino_panel p = ptn_wino_panel_at(w, 0);
+    for (size_t index = 0; index < count; index++) {
+        const ptn_wino_panel next = ptn_wino_panel_at(w, (index + 1) % count);
+        const size_t after = index + 1 < count ? plane : plane + 1;
+        ptn_wino_multiply(w, b, &p, plane, next.weights + after * w->shape->c * next.width, table);
+        p = next;
+    }
+}

@@ -190,24 +190,28 @@ ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
 // one long image: larger tiles, fewer tasks.
 static bool flattens(const ptn_conv2d_shape *s, size_t packed_stride,
                      const ptn_conv2d_epilogue *e) {
-    return s->kh == 1 && s->kw == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
-           s->pad_bottom == 0 && s->pad_left == 0 && s->pad_right == 0 && packed_stride == 0 &&
-           e->bias_stride == 0 && !e->gate && !is_depthwise(s);
+    return ptn_conv2d_is_pointwise(s) && packed_stride == 0 && e->bias_stride == 0 && !e->gate &&
+           !is_depthwise(s);
 }
 
-ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape, const float *x,
-                      const float *packed, size_t packed_stride,
+static bool epilogue_valid(const ptn_conv2d_epilogue *e) {
+    if ((unsigned)e->activation.kind >= PTN_ACTIVATION_COUNT) return false;
+    if (e->activation.kind == PTN_ACT_PRELU && !e->activation.slopes) return false;
+    return !e->residual_after_activation || !e->residual ||
+           ptn_clamp_of(e->activation.kind, &(float){0}, &(float){0});
+}
+
+static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                      const ptn_conv2d_input *input, const float *packed, size_t packed_stride,
                       const ptn_conv2d_epilogue *epilogue, float *y) {
     ptn_conv2d_shape s = *shape;
-    if ((unsigned)epilogue->activation.kind >= PTN_ACTIVATION_COUNT) return PTN_BAD_ARGUMENT;
-    if (epilogue->activation.kind == PTN_ACT_PRELU && !epilogue->activation.slopes)
-        return PTN_BAD_ARGUMENT;
-    if (epilogue->residual_after_activation && epilogue->residual &&
-        !ptn_clamp_of(epilogue->activation.kind, &(float){0}, &(float){0}))
-        return PTN_BAD_ARGUMENT;
+    if (!epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_plan plan;
     ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
-    if (status != PTN_OK || s.n == 0) return status;
+    if (status != PTN_OK) return status;
+    if (input->count > 1 && plan.algorithm != PTN_CONV2D_DIRECT) return PTN_BAD_ARGUMENT;
+    if (s.n == 0) return PTN_OK;
+    const float *x = input->maps[0];
     // Those two share out rows of the image.
     const bool by_row = plan.algorithm == PTN_CONV2D_GROUPED ||
                         (plan.algorithm == PTN_CONV2D_NARROW && s.h * s.w > 1);
@@ -229,5 +233,22 @@ ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
         return ptn_conv2d_grouped(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_DIRECT: break;
     }
-    return ptn_conv2d_direct(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+    return ptn_conv2d_direct(runtime, &s, &plan, input, packed, packed_stride, epilogue, y);
+}
+
+ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape, const float *x,
+                      const float *packed, size_t packed_stride,
+                      const ptn_conv2d_epilogue *epilogue, float *y) {
+    const ptn_conv2d_input input = {.maps = &x, .count = 1};
+    return run(runtime, shape, &input, packed, packed_stride, epilogue, y);
+}
+
+ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                           const float *const *maps, size_t count, const float *packed,
+                           const ptn_conv2d_epilogue *epilogue, float *y) {
+    const ptn_conv2d_input input = {.maps = maps, .count = count};
+    if (count == 0 || shape->groups != 1 || shape->c % count != 0 ||
+        !ptn_conv2d_is_pointwise(shape))
+        return PTN_BAD_ARGUMENT;
+    return run(runtime, shape, &input, packed, 0, epilogue, y);
 }

@@ -109,9 +109,23 @@ static inline bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
     return false;
 }
 
+// 1 x 1, stride 1, no padding: output pixel i reads input pixel i.
+static inline bool ptn_conv2d_is_pointwise(const ptn_conv2d_shape *s) {
+    return s->kh == 1 && s->kw == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
+           s->pad_bottom == 0 && s->pad_left == 0 && s->pad_right == 0;
+}
+
+// Maps that have the input's channels, one after the other and equally many each; more than one only
+// for a pointwise convolution with one group.
+typedef struct ptn_conv2d_input {
+    const float *const *maps;
+    size_t count;
+} ptn_conv2d_input;
+
 ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                             const ptn_conv2d_plan *plan, const float *x, const float *packed,
-                             size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y);
+                             const ptn_conv2d_plan *plan, const ptn_conv2d_input *input,
+                             const float *packed, size_t packed_stride,
+                             const ptn_conv2d_epilogue *epilogue, float *y);
 ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                 const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                 size_t packed_stride, const ptn_conv2d_epilogue *epilogue,

@@ -14,45 +14,40 @@ typedef struct column_range {
 typedef struct direct_job {
     ptn_chunk_job chunk;
     const ptn_conv2d_shape *shape;
-    const float *x;
+    ptn_conv2d_input input;
     float *y;
     size_t pixels, chunks, chunk_rows, panel_parts;
     ptrdiff_t *row_offsets; // [out_h][kh]: floats from the image's start; -1 outside
     column_range *columns;  // [kw]
     column_range inside;    // outputs whose whole window is in the row
     size_t out_w;
-    bool pointwise; // 1x1, stride 1, no padding: output pixel i reads input pixel i
-    bool merged;    // a row of taps is one tap with kw * c channels
+    bool pointwise;
+    bool merged; // a row of taps is one tap with kw * c channels
     const float *zeros; // as many floats as a tile's tap has channels
     char *thread_scratch;
     size_t thread_bytes;
 } direct_job;
 
-// As a chunk's table has them.
-static size_t taps_of(const ptn_conv2d_shape *s) {
-    return ptn_conv2d_is_merged(s) ? s->kh : s->kh * s->kw;
+// As a chunk's table has them: each of several maps is a tap.
+static size_t taps_of(const ptn_conv2d_shape *s, size_t maps) {
+    return ptn_conv2d_is_merged(s) ? s->kh : s->kh * s->kw * maps;
 }
 
 static size_t window_bytes(const ptn_conv2d_shape *s) {
     if (!ptn_conv2d_is_merged(s)) return 0;
-    return ptn_round_64(ptn_chunk_rows(taps_of(s)) * s->kh * s->kw * s->c * sizeof(float));
+    return ptn_round_64(ptn_chunk_rows(taps_of(s, 1)) * s->kh * s->kw * s->c * sizeof(float));
 }
 
 static size_t zeros_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64((ptn_conv2d_is_merged(s) ? s->kw * s->c : s->c) * sizeof(float));
 }
 
-static size_t thread_scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s) {
-    return ptn_chunk_bytes(isa, taps_of(s)) + window_bytes(s);
-}
-
-static bool is_pointwise(const ptn_conv2d_shape *s) {
-    return s->kh == 1 && s->kw == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
-           s->pad_bottom == 0 && s->pad_left == 0 && s->pad_right == 0;
+static size_t thread_scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, size_t maps) {
+    return ptn_chunk_bytes(isa, taps_of(s, maps)) + window_bytes(s);
 }
 
 static size_t shared_scratch_bytes(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    if (is_pointwise(s)) return zeros_bytes(s);
+    if (ptn_conv2d_is_pointwise(s)) return zeros_bytes(s);
     return ptn_round_64(plan->out_h * s->kh * sizeof(ptrdiff_t) + s->kw * sizeof(column_range)) +
            zeros_bytes(s);
 }
@@ -60,7 +55,7 @@ static size_t shared_scratch_bytes(const ptn_conv2d_shape *s, const ptn_conv2d_p
 size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
                                  const ptn_conv2d_plan *plan) {
     return shared_scratch_bytes(shape, plan) +
-           (size_t)plan->threads * thread_scratch_bytes(isa, shape);
+           (size_t)plan->threads * thread_scratch_bytes(isa, shape, 1);
 }
 
 static void fill_row_offsets(const direct_job *j, size_t out_h) {
@@ -129,10 +124,6 @@ static void fill_tap(const direct_job *j, const output_run *run, const float *im
 static void fill_table(const direct_job *j, const float *image, size_t first, size_t rows,
                        const float **table) {
     const ptn_conv2d_shape *s = j->shape;
-    if (j->pointwise) {
-        fill_linear(table, rows, image + first * s->c, s->c);
-        return;
-    }
     const size_t step = ptn_chunk_step(rows);
     for (size_t row = 0; row < rows;) {
         const output_run run = run_at(j, first, row, rows);
@@ -148,6 +139,13 @@ static void fill_table(const direct_job *j, const float *image, size_t first, si
             }
         row += count;
     }
+}
+
+// The same for a pointwise convolution, whose taps are maps; `first` counts through all samples.
+static void fill_maps(const direct_job *j, size_t first, size_t rows, const float **table) {
+    const size_t step = ptn_chunk_step(rows), channels = j->chunk.channels * j->shape->groups;
+    for (size_t i = 0; i < j->input.count; i++)
+        fill_linear(table + i * step, rows, j->input.maps[i] + first * channels, channels);
 }
 
 // Copies the windows of outputs [begin, end) that reach over an edge, and enters them.
@@ -196,7 +194,7 @@ static void fill_merged_table(const direct_job *j, const float *image, size_t fi
 
 static void fill_segments(const direct_job *j, ptn_chunk *ch, size_t first) {
     if (j->pointwise) {
-        ptn_chunk_append(ch, ch->rows, 0, 1);
+        ptn_chunk_append(ch, ch->rows, 0, j->chunk.taps);
         return;
     }
     const size_t per_row = j->chunk.taps / j->shape->kh;
@@ -224,9 +222,11 @@ static void run_chunk(void *context, size_t index, int thread) {
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
     ptn_chunk_place(&ch, j->chunk.taps, scratch);
 
-    const float *image = j->x + ch.sample * s->h * s->w * s->c;
+    const float *image = j->input.maps[0] + ch.sample * s->h * s->w * s->c;
     float *windows = (float *)(scratch + j->thread_bytes - window_bytes(s));
-    if (j->merged)
+    if (j->pointwise)
+        fill_maps(j, ch.sample * j->pixels + first, ch.rows, ch.table);
+    else if (j->merged)
         fill_merged_table(j, image, first, ch.rows, ch.table, windows);
     else
         fill_table(j, image, first, ch.rows, ch.table);
@@ -261,35 +261,39 @@ static void cut(direct_job *j, int threads) {
 }
 
 ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                             const ptn_conv2d_plan *plan, const float *x, const float *packed,
-                             size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y) {
+                             const ptn_conv2d_plan *plan, const ptn_conv2d_input *input,
+                             const float *packed, size_t packed_stride,
+                             const ptn_conv2d_epilogue *epilogue, float *y) {
     const ptn_conv2d_shape *s = shape;
-    char *scratch = ptn_scratch_acquire(plan->scratch_bytes);
+    const size_t thread_bytes = thread_scratch_bytes(runtime->isa, s, input->count);
+    char *scratch = ptn_scratch_acquire(shared_scratch_bytes(s, plan) +
+                                        (size_t)plan->threads * thread_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     const bool merged = ptn_conv2d_is_merged(s);
+    const size_t channels = s->c / s->groups / input->count;
     direct_job j = {.chunk = {.isa = runtime->isa,
                               .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
                               .groups = s->groups,
-                              .taps = taps_of(s),
-                              .channels = merged ? s->kw * s->c : s->c / s->groups,
+                              .taps = taps_of(s, input->count),
+                              .channels = merged ? s->kw * s->c : channels,
                               .outputs = s->k,
                               .epilogue = epilogue,
                               .packed = packed,
                               .packed_stride = packed_stride,
                               .y = y,
-                              .pixel_bytes = s->stride_w * s->c * sizeof(float)},
+                              .pixel_bytes = s->stride_w * channels * s->groups * sizeof(float)},
                     .shape = s,
-                    .x = x,
+                    .input = *input,
                     .y = y,
                     .pixels = plan->out_h * plan->out_w,
-                    .chunk_rows = ptn_chunk_rows(taps_of(s)),
+                    .chunk_rows = ptn_chunk_rows(taps_of(s, input->count)),
                     .out_w = plan->out_w,
-                    .pointwise = is_pointwise(s),
+                    .pointwise = ptn_conv2d_is_pointwise(s),
                     .merged = merged,
                     .row_offsets = (ptrdiff_t *)scratch,
                     .columns = (column_range *)((ptrdiff_t *)scratch + plan->out_h * s->kh),
                     .thread_scratch = scratch + shared_scratch_bytes(s, plan),
-                    .thread_bytes = thread_scratch_bytes(runtime->isa, s)};
+                    .thread_bytes = thread_bytes};
     if (!ptn_clamp_of(epilogue->activation.kind, &j.chunk.low, &j.chunk.high))
         j.chunk.activate = ptn_activate_row[runtime->isa];
 

@@ -14,6 +14,9 @@ typedef enum ptn_masked_layout {
     PTN_MASKED_MAP = 0,    // a dense map [n][h][w][c]
     PTN_MASKED_ROWS,       // compact: [count][c], in the order of a plan's list
     PTN_MASKED_ACTIVE_MAP, // inputs only: a dense map of which a plan's active pixels count
+    // Inputs only: dense maps that have the channels one after the other, as for ptn_conv2d_maps and
+    // under its conditions.
+    PTN_MASKED_MAPS,
 } ptn_masked_layout;
 
 // What outputs in a dense map become where the mask is off.
@@ -29,6 +32,8 @@ typedef struct ptn_masked_conv2d_mask {
     // as zeros, like those outside the image.
     const ptn_mask_plan *inputs;
     ptn_masked_layout input, output;
+    const float *const *maps; // MAPS: x is not looked at
+    size_t maps_count;
     ptn_masked_inactive inactive;  // for a dense map as output
     const ptn_mask_plan *previous; // ZERO: the mask whose outputs are in y already, or NULL
     const float *base;             // COPY: like y, may be y

@@ -100,6 +100,7 @@ ptn_status ptn_mask_gather_maps(const ptn_runtime *runtime, const ptn_mask_plan 
 
 typedef struct join_job {
     ptn_mask_view view;
+    const uint64_t *known;
     size_t c, first_c;
     float *first, *map;
 } join_job;
@@ -109,28 +110,30 @@ static void join_row(void *context, size_t row, int thread) {
     (void)thread;
     const join_job *j = context;
     const uint64_t *bits = j->view.bits + row * j->view.words;
+    const uint64_t *known = j->known + row * j->view.words;
     const size_t bytes = j->first_c * sizeof(float);
     for (size_t x = 0; x < j->view.w; x++) {
         const size_t at = row * j->view.w + x;
         float *first = j->first_c > 0 ? j->first + at * j->first_c : NULL;
         float *pixel = j->map + at * j->c;
-        if (bits[x / 64] >> x % 64 & 1) {
-            if (first) memcpy(first, pixel, bytes);
-            continue;
-        }
-        if (first) memcpy(pixel, first, bytes);
+        const bool is_known = known[x / 64] >> x % 64 & 1;
+        if (first && is_known) memcpy(first, pixel, bytes);
+        if (first && !is_known) memcpy(pixel, first, bytes);
+        if (bits[x / 64] >> x % 64 & 1) continue;
         memset(pixel + j->first_c, 0, (j->c - j->first_c) * sizeof(float));
     }
 }
 
-ptn_status ptn_mask_join_channels(const ptn_runtime *runtime, const ptn_mask_plan *plan, size_t c,
-                                  size_t first_c, float *first, float *map) {
+ptn_status ptn_mask_join_channels(const ptn_runtime *runtime, const ptn_mask_plan *plan,
+                                  const ptn_mask_plan *known, size_t c, size_t first_c,
+                                  float *first, float *map) {
     if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
     if (first_c > c || (first_c > 0 && !first)) return PTN_BAD_ARGUMENT;
-    const ptn_mask_view *v = &plan->view;
+    const ptn_mask_view *v = &plan->view, *k = &known->view;
+    if (k->n != v->n || k->h != v->h || k->w != v->w) return PTN_BAD_ARGUMENT;
     size_t floats;
     if (!ptn_float_bytes(v->n, v->h, v->w, c, &floats)) return PTN_SIZE_OVERFLOW;
-    join_job j = {.view = *v, .c = c, .first_c = first_c, .first = first, .map = map};
+    join_job j = {.view = *v, .known = k->bits, .c = c, .first_c = first_c, .first = first, .map = map};
     ptn_parallel(threads_for(runtime, floats), v->n * v->h, join_row, &j);
     return PTN_OK;
 }

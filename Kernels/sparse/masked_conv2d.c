@@ -35,9 +35,15 @@ static size_t shared_scratch_bytes(const ptn_conv2d_shape *s) {
     return zeros_bytes(s) + ptn_round_64(s->kh * s->kw * sizeof(ptrdiff_t));
 }
 
-static bool is_pointwise(const ptn_conv2d_shape *s) {
-    return s->kh == 1 && s->kw == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
-           s->pad_bottom == 0 && s->pad_left == 0 && s->pad_right == 0;
+// The taps of a pointwise convolution of several maps are the maps.
+static void fill_maps(const masked_job *j, size_t sample, const int32_t *pixels, size_t count,
+                      size_t step, const float **table) {
+    const size_t channels = j->chunk.channels;
+    for (size_t i = 0; i < j->mask->maps_count; i++) {
+        const float *image = j->mask->maps[i] + sample * j->pixels * channels;
+        for (size_t m = 0; m < count; m++)
+            table[i * step + m] = image + (size_t)pixels[m] * channels;
+    }
 }
 
 // Row addresses of `count` pixels of one sample, which are `first` and following in the list.
@@ -50,7 +56,9 @@ static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t
     else
         for (size_t m = 0; m < count; m++)
             rows_out[m] = j->y + (sample * j->pixels + (size_t)pixels[m]) * s->k;
-    if (!j->pointwise || (j->taps.rows && j->mask->inputs != j->mask->outputs))
+    if (j->mask->input == PTN_MASKED_MAPS)
+        fill_maps(j, sample, pixels, count, step, table);
+    else if (!j->pointwise || (j->taps.rows && j->mask->inputs != j->mask->outputs))
         ptn_taps_fill(&j->taps, sample, pixels, count, step, table);
     else if (j->mask->input == PTN_MASKED_ROWS)
         for (size_t m = 0; m < count; m++) table[m] = j->x + (first + m) * s->c;
@@ -65,6 +73,10 @@ static void append_segments(const masked_job *j, const int32_t *pixels, size_t c
     const ptn_taps *t = &j->taps;
     const size_t kw = j->shape->kw, segments = ch->segment_count;
     const size_t before = segments > 0 ? ch->segments[segments - 1].end : 0;
+    if (j->pointwise) {
+        ptn_chunk_append(ch, before + count, 0, j->chunk.taps);
+        return;
+    }
     for (size_t at = 0; at < count;) {
         const size_t oy = ptn_divide(t->by_width, (size_t)pixels[at]);
         const bool whole = oy >= t->top && oy < t->bottom;
@@ -164,16 +176,22 @@ static int threads_for(const ptn_runtime *runtime, const ptn_conv2d_plan *plan,
     return ptn_threads_worth(runtime->threads, compute > traffic ? compute : traffic);
 }
 
+// Whether the input's pixels are a plan's.
+static bool has_inputs(const ptn_masked_conv2d_mask *m) {
+    return m->input == PTN_MASKED_ROWS || m->input == PTN_MASKED_ACTIVE_MAP;
+}
+
 static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                       const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
                       const float *x, const float *packed, size_t packed_stride,
                       const ptn_conv2d_epilogue *e, float *y) {
-    const size_t taps = s->kh * s->kw;
+    const size_t maps = mask->input == PTN_MASKED_MAPS ? mask->maps_count : 1;
+    const size_t taps = s->kh * s->kw * maps;
     masked_job j = {.chunk = {.isa = runtime->isa,
                               .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
                               .groups = s->groups,
                               .taps = taps,
-                              .channels = s->c / s->groups,
+                              .channels = s->c / s->groups / maps,
                               .outputs = s->k,
                               .epilogue = e,
                               .packed = packed,
@@ -185,7 +203,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                     .x = x,
                     .y = y,
                     .pixels = plan->out_h * plan->out_w,
-                    .pointwise = is_pointwise(s),
+                    .pointwise = ptn_conv2d_is_pointwise(s),
                     .chunk_rows = ptn_chunk_rows(taps),
                     .inactive = ptn_inactive_for(mask, s->k, y),
                     .thread_bytes = ptn_chunk_bytes(runtime->isa, taps)};
@@ -203,7 +221,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
     j.taps.x = x;
     j.taps.zeros = j.chunk.zeros = (const float *)scratch;
     ptn_status status = PTN_OK;
-    if (mask->input != PTN_MASKED_MAP) {
+    if (has_inputs(mask)) {
         j.taps.rows = ptn_mask_plan_rows(mask->inputs);
         if (!j.taps.rows) status = PTN_OUT_OF_MEMORY;
     }
@@ -221,13 +239,20 @@ static bool fits(const ptn_mask_plan *plan, size_t n, size_t h, size_t w) {
     return plan && plan->view.n == n && plan->view.h == h && plan->view.w == w;
 }
 
+static bool maps_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
+                       const ptn_conv2d_plan *plan) {
+    return m->maps_count > 0 && s->groups == 1 && s->c % m->maps_count == 0 &&
+           ptn_conv2d_is_pointwise(s) && plan->algorithm == PTN_CONV2D_DIRECT;
+}
+
 static bool mask_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
                        const ptn_conv2d_plan *plan) {
     if (!fits(m->outputs, s->n, plan->out_h, plan->out_w)) return false;
-    if ((unsigned)m->input > PTN_MASKED_ACTIVE_MAP || (unsigned)m->output > PTN_MASKED_ROWS ||
+    if ((unsigned)m->input > PTN_MASKED_MAPS || (unsigned)m->output > PTN_MASKED_ROWS ||
         (unsigned)m->inactive > PTN_MASKED_COPY)
         return false;
-    if (m->input != PTN_MASKED_MAP && !fits(m->inputs, s->n, s->h, s->w)) return false;
+    if (m->input == PTN_MASKED_MAPS && !maps_valid(m, s, plan)) return false;
+    if (has_inputs(m) && !fits(m->inputs, s->n, s->h, s->w)) return false;
     if (m->previous && !fits(m->previous, s->n, plan->out_h, plan->out_w)) return false;
     return m->output == PTN_MASKED_ROWS || m->inactive != PTN_MASKED_COPY || m->base;
 }

@@ -84,7 +84,7 @@ public final class SMSR: Layer {
         var results: [Tensor] = []
         for module in modules { results.append(try module(results.last ?? features)) }
         let body = try refine(
-            try fused(try Operations.concatenate(results, axis: -1)),
+            try fused(concatenating: results),
             epilogue: Conv2dEpilogue(residual: features))
         let detail = try Operations.pixelShuffle(try tail(body), scale)
         let enlarged = try Operations.resize(

@@ -37,6 +37,24 @@ import Testing
         #expect((found as? [String: Any])?["psnr"] as? String == "Infinity")
     }
 
+    @Test func upscaleComparesWithEverythingComputed() throws {
+        let output = folder.path("compared.png")
+        let result = try protean(
+            ["upscale"] + arguments + ["--output", output, "--against-dense", "--json"])
+        try #require(result.status == 0, "\(result.errors)")
+        let found = try #require(
+            try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+        let masked = try #require(found["milliseconds"] as? Double)
+        let dense = try #require(found["dense_milliseconds"] as? Double)
+        let ratio = try #require(found["time_ratio"] as? Double)
+        #expect(abs(masked / dense - ratio) < 1e-6 * ratio)
+
+        let both = try protean(
+            ["upscale"] + arguments + ["--output", output, "--against-dense", "--dense"])
+        #expect(both.status != 0)
+        #expect(both.errors.contains("not both"))
+    }
+
     @Test func drawMaskListsAndDrawsWhatWasComputed() throws {
         let list = try protean(["draw", "mask"] + arguments + ["--list"])
         try #require(list.status == 0, "\(list.errors)")

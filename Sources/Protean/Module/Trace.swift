@@ -64,9 +64,9 @@ extension Trace {
 
 /// Runs one layer and records it when somebody listens. Every leaf layer's call goes through here.
 ///
-/// `cost` is evaluated only when a trace is active.
+/// `cost` is evaluated only when a trace is active; `shape` is the input's where that is not one tensor.
 func traced(
-    _ layer: String, path: Label?, input: Tensor, mask: MaskPlan? = nil,
+    _ layer: String, path: Label?, input: Tensor, shape: [Int]? = nil, mask: MaskPlan? = nil,
     cost: (_ output: Tensor) -> Cost, _ body: () throws(ProteanError) -> Tensor
 ) throws(ProteanError) -> Tensor {
     guard let trace = Trace.current else { return try body() }
@@ -75,7 +75,7 @@ func traced(
     let elapsed = ContinuousClock.now - start
     trace.append(
         Trace.Event(
-            path: path?.path ?? layer, layer: layer, inputShape: input.shape,
+            path: path?.path ?? layer, layer: layer, inputShape: shape ?? input.shape,
             outputShape: output.shape, cost: cost(output),
             seconds: input.isShapeOnly ? 0 : elapsed / .seconds(1), mask: mask))
     return output

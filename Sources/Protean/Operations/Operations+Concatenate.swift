@@ -36,7 +36,8 @@ extension Operations {
         }
     }
 
-    private static func concatenatedShape(
+    /// What ``concatenate(_:axis:)`` makes of at least one tensor, `axis` counting from the outermost.
+    static func concatenatedShape(
         _ tensors: [Tensor], _ axis: Int
     ) throws(ProteanError) -> [Int] {
         var shape = tensors[0].shape

@@ -43,6 +43,41 @@ extension Operations {
     }
 }
 
+extension Operations {
+    /// The 1 × 1 convolution kernel on the channels of several maps, one map after the other; nil where
+    /// the maps have to be concatenated.
+    static func conv2d(
+        concatenating maps: [Tensor], _ calls: Conv2dCalls, epilogue: Conv2dEpilogue, layer: String
+    ) throws(ProteanError) -> Tensor? {
+        guard calls.geometry.reads(maps), !maps.contains(where: \.isShapeOnly) else { return nil }
+        let input = try concatenatedShape(maps, 3)
+        let call = try calls.call(for: input, settings: try Runtime.resolved(), layer: layer)
+        guard call.packed.algorithm == .direct else { return nil }
+        try epilogue.check(output: call.output, layer: layer)
+        let y = try Tensor(uninitialized: call.output, for: layer)
+        let packed = call.packed, bases = maps.map { UnsafePointer($0.storage?.base) }
+        var runtime = call.runtime, shape = call.shape
+        var kernelEpilogue = epilogue.kernelValue(bias: packed.bias?.storage?.base)
+        let status = withExtendedLifetime((maps, packed, epilogue)) {
+            ptn_conv2d_maps(
+                &runtime, &shape, bases, bases.count, packed.weights, &kernelEpilogue,
+                y.storage!.base)
+        }
+        try status.check(layer, bytes: call.scratchBytes)
+        return y
+    }
+}
+
+extension Conv2dGeometry {
+    /// Whether the kernels can read the input's channels from these maps, one after the other.
+    func reads(_ maps: [Tensor]) -> Bool {
+        guard let first = maps.first, first.rank == 4 else { return false }
+        let unpadded = [.symmetric(0), .valid, .same].contains(padding)
+        return kernelSize == 1 && stride == 1 && unpadded && groups == 1
+            && maps.allSatisfy { $0.shape == first.shape }
+    }
+}
+
 extension Conv2dEpilogue {
     func kernelValue(bias: UnsafePointer<Float>?) -> ptn_conv2d_epilogue {
         var value = ptn_conv2d_epilogue()

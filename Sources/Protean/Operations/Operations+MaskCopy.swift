@@ -30,15 +30,16 @@ extension Operations {
         }
     }
 
-    /// Completes two maps whose first channels are the same: where `mask` is active, `first` takes
-    /// them from `map`; elsewhere `map` becomes `first`'s pixels and then zeros. Both are written in
-    /// place where nobody else holds them.
+    /// Completes two maps whose first channels are the same: where `known` is active, `first` takes
+    /// them from `map`; elsewhere `map` takes them from `first`. Other channels of `map` become 0 where
+    /// `mask` is not active. Both are written in place where nobody else holds them.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     static func joinChannels(
-        _ first: inout Tensor?, _ map: inout Tensor, at mask: MaskPlan
+        _ first: inout Tensor?, _ map: inout Tensor, at mask: MaskPlan, known: MaskPlan
     ) throws(ProteanError) {
         let all = try channels(of: map, at: mask, "joinChannels")
+        _ = try channels(of: map, at: known, "joinChannels")
         let some = try first.map { (first) throws(ProteanError) in
             try channels(of: first, at: mask, "joinChannels")
         }
@@ -50,8 +51,9 @@ extension Operations {
         if map.isShapeOnly || first?.isShapeOnly == true { return }
         let memory = try map.uniqueBase(), other = try first?.uniqueBase()
         var runtime = try Runtime.current()
-        let status = withExtendedLifetime(mask) {
-            ptn_mask_join_channels(&runtime, mask.kernelPlan, all, some ?? 0, other, memory)
+        let status = withExtendedLifetime((mask, known)) {
+            ptn_mask_join_channels(
+                &runtime, mask.kernelPlan, known.kernelPlan, all, some ?? 0, other, memory)
         }
         try status.check("joinChannels")
     }

@@ -68,9 +68,32 @@ extension Operations {
     }
 }
 
+extension Operations {
+    /// The kernel of a 1 × 1 convolution of several maps' channels, one map after the other, at the active
+    /// pixels of `outputs`, written into `y`; other pixels stay as they are. The geometry reads the maps.
+    static func updateMaskedConv2d(
+        _ y: inout Tensor, concatenating maps: [Tensor], _ packed: PackedConv2d, outputs: MaskPlan,
+        epilogue: Conv2dEpilogue, prepared: PreparedMaskedConv2d, layer: String
+    ) throws(ProteanError) {
+        let joined = try Tensor(shapeOnly: try concatenatedShape(maps, 3))
+        var call = try MaskedConv2dCall(joined, .map, packed, outputs, prepared, layer: layer)
+        call.maps = maps
+        try call.check(epilogue, result: call.outputShape)
+        try call.check(y, as: "y")
+        if call.isShapeOnly { return }
+        let base = try y.uniqueBase()
+        try call.run(epilogue, residual: epilogue.residual?.storage?.base, into: base) {
+            $0.inactive = PTN_MASKED_KEEP
+        }
+    }
+}
+
 /// One masked convolution, checked.
 struct MaskedConv2dCall {
+    /// A shape only where there are `maps`.
     let x: Tensor
+    /// What has the input's channels, one map after the other, if not `x`.
+    var maps: [Tensor] = []
     let input: MaskedInput
     let packed: PackedConv2d
     let outputs: MaskPlan
@@ -139,7 +162,11 @@ struct MaskedConv2dCall {
             throw .shapeMismatch(
                 layer: layer, tensor: name, expected: "\(outputShape)", found: map.shape)
         }
-        guard x.isShapeOnly || !map.isShapeOnly else { throw .noValues(layer: layer) }
+        guard isShapeOnly || !map.isShapeOnly else { throw .noValues(layer: layer) }
+    }
+
+    var isShapeOnly: Bool {
+        maps.isEmpty ? x.isShapeOnly : maps.contains(where: \.isShapeOnly)
     }
 
     func check(_ epilogue: Conv2dEpilogue, result: [Int]) throws(ProteanError) {
@@ -170,9 +197,15 @@ struct MaskedConv2dCall {
         var shape = shape
         var kernelEpilogue = epilogue.kernelValue(bias: packed.bias?.storage?.base)
         kernelEpilogue.residual = UnsafePointer(residual)
-        let status = withExtendedLifetime((x, packed, epilogue, outputs, input)) {
-            ptn_masked_conv2d(
-                &runtime, &shape, &mask, x.storage!.base, packed.weights, 0, &kernelEpilogue, y)
+        let bases = maps.map { UnsafePointer($0.storage?.base) }
+        if !maps.isEmpty { mask.input = PTN_MASKED_MAPS }
+        let status = withExtendedLifetime((x, maps, packed, epilogue, outputs, input)) {
+            bases.withUnsafeBufferPointer { bases in
+                mask.maps = bases.baseAddress
+                mask.maps_count = bases.count
+                return ptn_masked_conv2d(
+                    &runtime, &shape, &mask, x.storage?.base, packed.weights, 0, &kernelEpilogue, y)
+            }
         }
         try status.check(layer)
     }

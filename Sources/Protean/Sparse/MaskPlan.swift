@@ -242,6 +242,16 @@ extension MaskPlan {
         return try derive { ptn_mask_plan_affected($0, kernelPlan, &shape, $1) }
     }
 
+    /// The pixels of all `side` × `side` cells that hold an active pixel, counted from the first pixel.
+    func cells(of side: Int) throws(ProteanError) -> MaskPlan {
+        guard pixelCount > 0 else { return self }
+        let below = (side - size.height % side) % side, right = (side - size.width % side) % side
+        let grid = try Conv2dGeometry(
+            inputChannels: 1, outputChannels: 1, kernelSize: Size2d(side), stride: Size2d(side),
+            padding: .explicit(top: 0, bottom: below, left: 0, right: right))
+        return try affected(by: grid).dilated(for: grid, input: size)
+    }
+
     /// The pixels that are active here and not in `other`, such as those that a frame switched off.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the sizes differ.

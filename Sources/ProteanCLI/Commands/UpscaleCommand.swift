@@ -14,13 +14,14 @@ struct UpscaleCommand: ParsableCommand {
               protean upscale smsr_x2 --weights SMSR_X2.pt --image lr.png --reference hr.png
 
               protean upscale smsr_x2 --weights SMSR_X2.pt --image lr.png --reference hr.png \
-                  --repeat 10 --dense
+                  --repeat 10 --against-dense
 
             With --reference the peak signal-to-noise ratio of the luma is printed, borders of the \
             enlargement's width left out. Times are of the network alone, after one run that is \
             not counted, the median where they repeat. With --dense \
-            every channel of sparse mask blocks is computed at all pixels: what the same network \
-            would cost without its masks; the picture is then another one.
+            every channel of sparse mask blocks is computed at all pixels, beside the masks: what \
+            the same network would cost if nothing were left out; the picture is then another one. \
+            With --against-dense both networks run in turns, and the median ratio is printed.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -37,13 +38,17 @@ struct UpscaleCommand: ParsableCommand {
     @Option(name: .customLong("repeat"), help: "How many runs to time.")
     var repetitions = 1
 
-    @Flag(help: "Leave masks out and compute everything, to compare times.")
+    @Flag(help: "Leave nothing out and compute everything, to compare times.")
     var dense = false
+
+    @Flag(help: "Time the network with everything computed too, in turns.")
+    var againstDense = false
 
     @Flag(
         help: """
             Print JSON: file, width, height, milliseconds, multiply_adds, \
-            executed_multiply_adds, psnr.
+            executed_multiply_adds, psnr; with --against-dense dense_milliseconds and \
+            time_ratio.
             """)
     var json = false
 
@@ -52,6 +57,9 @@ struct UpscaleCommand: ParsableCommand {
     func validate() throws {
         guard output != nil || reference != nil else {
             throw ValidationError("Give --output, --reference or both.")
+        }
+        guard !(dense && againstDense) else {
+            throw ValidationError("Give --dense or --against-dense, not both.")
         }
         guard repetitions >= 1 else { throw ValidationError("--repeat must be at least 1.") }
     }
@@ -62,20 +70,12 @@ struct UpscaleCommand: ParsableCommand {
             guard let factor = model.plugin.enlargement else {
                 throw Failure("model '\(model.plugin.name)' does not enlarge images")
             }
-            if dense { try Self.leaveOutMasks(of: model) }
+            if dense { try Self.computeAll(of: model) }
             let input = try Image.decode(image).rgb.tensor()
             let trace = Trace()
             // Not counted, but for the multiply-adds.
             let result = try trace.recording { try model(input) }
-            let progress = Progress()
-            var seconds: [Double] = []
-            for run in 1...repetitions {
-                progress.show("run \(run) of \(repetitions)")
-                let start = ContinuousClock.now
-                _ = try model(input)
-                seconds.append((ContinuousClock.now - start).seconds)
-            }
-            progress.finish()
+            let times = try time(model, against: try twin(), on: input)
             let enlarged = try Image(result)
             let psnr = try reference.map {
                 try enlarged.lumaPSNR(against: try Image.decode($0), border: factor)
@@ -84,17 +84,51 @@ struct UpscaleCommand: ParsableCommand {
             try report(
                 Enlargement(
                     file: image, width: enlarged.width, height: enlarged.height,
-                    milliseconds: Text.median(seconds) * 1e3,
+                    milliseconds: Text.median(times.map(\.masked)) * 1e3,
                     multiplyAdds: trace.totalCost.multiplyAdds,
-                    executedMultiplyAdds: trace.totalCost.executedMultiplyAdds, psnr: psnr))
+                    executedMultiplyAdds: trace.totalCost.executedMultiplyAdds, psnr: psnr,
+                    denseMilliseconds: median(times.map(\.dense)).map { $0 * 1e3 },
+                    timeRatio: median(times.map { run in run.dense.map { run.masked / $0 } })))
         }
     }
 
+    /// The same network with everything computed, where it is asked for.
+    private func twin() throws -> Model? {
+        guard againstDense else { return nil }
+        let twin = try model.load(untrained: false)
+        try Self.computeAll(of: twin)
+        return twin
+    }
+
+    /// Seconds of all runs.
+    private func time(
+        _ model: Model, against twin: Model?, on input: Tensor
+    ) throws -> [(masked: Double, dense: Double?)] {
+        func seconds(_ model: Model) throws -> Double {
+            let start = ContinuousClock.now
+            _ = try model(input)
+            return (ContinuousClock.now - start).seconds
+        }
+        if let twin { _ = try seconds(twin) }
+        let progress = Progress()
+        defer { progress.finish() }
+        return try (1...repetitions).map { run in
+            progress.show("run \(run) of \(repetitions)")
+            return (try seconds(model), try twin.map(seconds))
+        }
+    }
+
+    private func median(_ values: [Double?]) -> Double? {
+        let known = values.compactMap { $0 }
+        return known.isEmpty ? nil : Text.median(known)
+    }
+
     /// Makes every channel of every sparse mask block a dense one.
-    private static func leaveOutMasks(of model: Model) throws {
+    private static func computeAll(of model: Model) throws {
         let kinds = model.allParameters().filter { $0.name.hasSuffix("ch_mask") }
         guard !kinds.isEmpty else {
-            throw Failure("model '\(model.plugin.name)' has no sparse mask blocks for --dense")
+            throw Failure(
+                "model '\(model.plugin.name)' has no sparse mask blocks to be computed densely")
         }
         for kind in kinds {
             let values = (0..<kind.parameter.count).map { Float(1 - $0 % 2) }
@@ -109,7 +143,15 @@ struct UpscaleCommand: ParsableCommand {
             "\(result.file)  \(result.width) x \(result.height)  "
                 + "\(Text.fixed(result.milliseconds, 1)) ms, \(Text.short(result.multiplyAdds)) "
                 + "multiply-adds, \(Text.percent(share)) executed"
-                + (result.psnr.map { ", PSNR \(Text.fixed($0, 3)) dB" } ?? ""))
+                + (result.psnr.map { ", PSNR \(Text.fixed($0, 3)) dB" } ?? "")
+                + Self.comparison(result))
+    }
+}
+
+extension UpscaleCommand {
+    private static func comparison(_ result: Enlargement) -> String {
+        guard let dense = result.denseMilliseconds, let ratio = result.timeRatio else { return "" }
+        return ", dense \(Text.fixed(dense, 1)) ms, ratio \(Text.fixed(ratio, 2))"
     }
 }
 
@@ -122,4 +164,6 @@ struct Enlargement: Encodable {
     let multiplyAdds, executedMultiplyAdds: Int
     /// Decibels of the luma against a reference.
     let psnr: Double?
+    /// The network with everything computed, and the median of the runs' ratios.
+    let denseMilliseconds, timeRatio: Double?
 }

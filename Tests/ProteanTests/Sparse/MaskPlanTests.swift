@@ -182,6 +182,25 @@ import Testing
         }
     }
 
+    @Test(arguments: MaskPattern.allCases)
+    func cellsAreWhole(_ pattern: MaskPattern) throws {
+        for (h, w) in [(8, 12), (7, 13), (1, 1), (5, 70)] {
+            let mask = try pattern.plan(batch: 2, size: Size2d(height: h, width: w))
+            let flags = try mask.flags()
+            for side in [1, 4, 6] {
+                var expected = flags
+                for p in flags.indices where !flags[p] {
+                    let (n, y, x) = (p / (h * w), p / w % h, p % w)
+                    expected[p] = flags.indices.contains { q in
+                        flags[q] && q / (h * w) == n && q / w % h / side == y / side
+                            && q % w / side == x / side
+                    }
+                }
+                #expect(try mask.cells(of: side).flags() == expected)
+            }
+        }
+    }
+
     @Test func differencesAreWhatSwitchedOff() throws {
         let size = Size2d(height: 5, width: 70)
         let a = try MaskPattern.pixels.plan(batch: 2, size: size, seed: 3)

@@ -275,14 +275,14 @@ import Testing
                     let each = try maps.map { try SparseTest.rows($0, flags) }
                     #expect(try rows.hasBits(of: try Operations.concatenate(each, axis: -1)))
                     var map = maps[0], some: Tensor? = first
-                    try Operations.joinChannels(&some, &map, at: mask)
+                    try Operations.joinChannels(&some, &map, at: mask, known: mask)
                     #expect(try map.hasBits(of: try SparseTest.select(maps[0], flags, else: whole)))
                     #expect(
                         try some?.hasBits(of: try SparseTest.select(head, flags, else: first))
                             == true)
                     var nothing: Tensor?
                     map = maps[0]
-                    try Operations.joinChannels(&nothing, &map, at: mask)
+                    try Operations.joinChannels(&nothing, &map, at: mask, known: mask)
                     #expect(try map.hasBits(of: try SparseTest.select(maps[0], flags)))
                 }
             }
@@ -293,7 +293,66 @@ import Testing
         }
         #expect(throws: ProteanError.self) {
             var small = first, large: Tensor? = maps[0]
-            try Operations.joinChannels(&large, &small, at: mask)
+            try Operations.joinChannels(&large, &small, at: mask, known: mask)
+        }
+        #expect(throws: ProteanError.self) {
+            var map = maps[0], some: Tensor? = first
+            let other = try MaskPattern.all.plan(batch: 2, size: Size2d(height: 9, width: 7))
+            try Operations.joinChannels(&some, &map, at: mask, known: other)
+        }
+    }
+
+    @Test func joinedChannelsMayBeKnownBeyondTheMask() throws {
+        let first = try Tensor.random([2, 9, 13, 2], seed: 4)
+        let original = try Tensor.random([2, 9, 13, 5], seed: 5)
+        for pattern in MaskPattern.allCases {
+            let mask = try pattern.plan(batch: 2, size: Size2d(height: 9, width: 13))
+            let known = try mask.cells(of: 4)
+            let active = try mask.flags(), isKnown = try known.flags()
+            for threads in 1...3 {
+                var map = original, some: Tensor? = first
+                try Runtime.with(threads: threads) {
+                    try Operations.joinChannels(&some, &map, at: mask, known: known)
+                }
+                let found = map.elements, heads = try #require(some).elements
+                for pixel in active.indices {
+                    let head =
+                        isKnown[pixel]
+                        ? original.elements[pixel * 5..<pixel * 5 + 2]
+                        : first.elements[pixel * 2..<pixel * 2 + 2]
+                    #expect(Array(found[pixel * 5..<pixel * 5 + 2]) == Array(head))
+                    #expect(Array(heads[pixel * 2..<pixel * 2 + 2]) == Array(head))
+                    let tail =
+                        active[pixel]
+                        ? Array(original.elements[pixel * 5 + 2..<pixel * 5 + 5]) : [0, 0, 0]
+                    #expect(Array(found[pixel * 5 + 2..<pixel * 5 + 5]) == tail)
+                }
+            }
+        }
+    }
+
+    @Test func severalMapsEqualTheConcatenatedOne() throws {
+        for (channels, outputs) in [([16, 16, 16], 70), ([5, 9], 12), ([3, 3], 7)] {
+            let conv = try Conv2d(
+                inputChannels: channels.reduce(0, +), outputChannels: outputs, kernelSize: 1,
+                seed: 3)
+            let fused = try FusedMaskedConv2d(conv, nil, .relu)
+            let maps = try channels.enumerated().map {
+                try Tensor.random([2, 9, 11, $1], seed: UInt64($0))
+            }
+            let x = try Operations.concatenate(maps, axis: -1)
+            let before = try Tensor.random([2, 9, 11, outputs], seed: 8)
+            for pattern in MaskPattern.allCases {
+                let mask = try pattern.plan(batch: 2, size: Size2d(height: 9, width: 11))
+                for (isa, threads) in allRuntimes {
+                    try Runtime.with(isa: isa, threads: threads) {
+                        var expected = before, found = before
+                        try fused.update(&expected, with: x, mask: mask)
+                        try fused.update(&found, concatenating: maps, mask: mask)
+                        #expect(try found.hasBits(of: expected), "\(pattern) \(isa) \(threads)")
+                    }
+                }
+            }
         }
     }
 

@@ -111,6 +111,27 @@ public final class Conv2d: Layer {
         }
     }
 
+    /// The convolution of several maps' channels, one map after the other.
+    func run(
+        concatenating maps: [Tensor], calls: Conv2dCalls, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        guard geometry.reads(maps) else {
+            let x = try Operations.concatenate(maps, axis: -1)
+            return try run(x, calls: calls, epilogue: epilogue)
+        }
+        let joined = try Tensor(shapeOnly: try Operations.concatenatedShape(maps, 3))
+        return try traced(
+            "Conv2d", path: label, input: maps[0], shape: joined.shape,
+            cost: { cost(input: joined, output: $0) }
+        ) { () throws(ProteanError) in
+            let y = try Operations.conv2d(
+                concatenating: maps, calls, epilogue: epilogue, layer: place)
+            if let y { return y }
+            let x = try Operations.concatenate(maps, axis: -1)
+            return try Operations.conv2d(x, calls, epilogue: epilogue, layer: place)
+        }
+    }
+
     func cost(input: Tensor, output: Tensor) -> Cost {
         let parameters = weight.count + (bias?.count ?? 0)
         return Cost(

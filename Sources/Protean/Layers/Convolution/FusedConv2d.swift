@@ -41,4 +41,20 @@ public final class FusedConv2d: Sendable {
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
         return try conv.run(x, calls: calls, epilogue: epilogue)
     }
+
+    /// activation(norm(conv(x)) + residual) where x are the channels of several maps, one map after the
+    /// other, as DenseNet and its kin collect features.
+    ///
+    /// A 1 × 1 convolution without stride, padding and groups reads maps of equal shapes where they are;
+    /// bits are those of the concatenated map. Otherwise they are concatenated first.
+    /// - Parameters:
+    ///   - maps: at least one, `[batch, height, width, channels]`; shapes agree but for the channels.
+    /// - Throws: ``ProteanError`` when the maps or `residual` do not fit.
+    public func callAsFunction(
+        concatenating maps: [Tensor], residual: Tensor? = nil
+    ) throws(ProteanError) -> Tensor {
+        if maps.count == 1 { return try callAsFunction(maps[0], residual: residual) }
+        let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
+        return try conv.run(concatenating: maps, calls: calls, epilogue: epilogue)
+    }
 }

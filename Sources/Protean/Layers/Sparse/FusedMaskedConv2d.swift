@@ -163,6 +163,19 @@ public final class FusedMaskedConv2d: Sendable {
         return (map, cost(x, mask, way))
     }
 
+    /// The pixels that ``active(_:mask:)`` computes on a map of shape `shape`: whole tiles, all pixels, or
+    /// the mask's.
+    func computed(
+        for shape: [Int], mask: MaskPlan
+    ) throws(ProteanError) -> MaskPlan {
+        switch try plan(for: shape, mask: mask, rewritesAll: false).way {
+        case .pixels: mask
+        case .tiles4x4: try mask.cells(of: 4)
+        case .tiles6x6: try mask.cells(of: 6)
+        case .dense: try mask.union(mask.inverted())
+        }
+    }
+
     /// activation(norm(conv(x)) + residual) at all pixels, as ``FusedConv2d`` computes it.
     ///
     /// - Throws: ``ProteanError`` when a tensor does not fit.
@@ -228,6 +241,25 @@ public final class FusedMaskedConv2d: Sendable {
             try run(&map)
             return try Tensor(shapeOnly: map.shape)
         }
+    }
+
+    /// Writes the active outputs of several maps' channels, one map after the other, into `y` and leaves
+    /// other pixels as they are. What the kernels cannot read where it is comes as gathered rows.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
+    func update(
+        _ y: inout Tensor, concatenating maps: [Tensor], mask: MaskPlan
+    ) throws(ProteanError) {
+        guard geometry.reads(maps), algorithm == .automatic || algorithm == .direct else {
+            let rows = try Operations.gather(maps, at: mask)
+            return try update(&y, with: rows, from: .rows(mask), mask: mask)
+        }
+        let joined = try Operations.concatenatedShape(maps, 3)
+        let call = try maskedCalls.call(for: joined, layer: conv.place)
+        try Operations.updateMaskedConv2d(
+            &y, concatenating: maps,
+            try maskedCalls.packed(for: call, way: .pixels, layer: conv.place), outputs: mask,
+            epilogue: epilogue(nil), prepared: call, layer: conv.place)
     }
 
     /// The whole map anew; where `mask` is off, its pixels are `y`'s, or 0 where `previous` has switched

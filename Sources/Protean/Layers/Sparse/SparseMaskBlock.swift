@@ -97,39 +97,24 @@ public final class SparseMaskBlock: Module {
         return try collected(dense, sparse, parts, mask)
     }
 
-    /// The dense channels' part, with the bias.
-    private func collectedDense(
-        _ dense: [Tensor], _ parts: SparseMaskConvolutions, _ mask: MaskPlan
-    ) throws(ProteanError) -> Tensor {
-        if let collect = parts.collectDense {
-            return try collect(try Operations.concatenate(dense, axis: -1))
-        }
-        let zeros = try Tensor(zeros: [mask.batch, mask.size.height, mask.size.width, channels])
-        guard let bias = parts.bias else { return zeros }
-        return try Operations.add(zeros, bias)
-    }
-
     /// All features as maps, dense channels first.
     private func mapped(
         _ x: Tensor, _ mask: MaskPlan, _ parts: SparseMaskConvolutions
     ) throws(ProteanError) -> Tensor {
-        let others = try mask.inverted()
         var features: (map: Tensor, dense: Tensor?) = (x, x)
         var maps: [Tensor] = [], dense: [Tensor] = []
         for layer in parts.layers {
-            features = try layer.mapOutputs(features.map, features.dense, mask, others)
+            features = try layer.mapOutputs(features.map, features.dense, mask)
             maps.append(features.map)
             if let found = features.dense { dense.append(found) }
         }
-        var y = try collectedDense(dense, parts, mask)
-        try parts.collect(maps, into: &y, mask)
-        return y
+        return try parts.collected(maps, dense: dense, mask)
     }
 
     private func collected(
         _ dense: [Tensor], _ sparse: [Tensor], _ parts: SparseMaskConvolutions, _ mask: MaskPlan
     ) throws(ProteanError) -> Tensor {
-        var y = try collectedDense(dense, parts, mask)
+        var y = try parts.collected(dense: dense, mask)
         if let collect = parts.collectSparse, !sparse.isEmpty {
             let rows = try Operations.concatenate(sparse, axis: -1)
             try collect.update(&y, with: rows, from: .rows(mask), mask: mask, addsToResult: true)

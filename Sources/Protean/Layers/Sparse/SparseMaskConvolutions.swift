@@ -17,10 +17,13 @@ struct SparseMaskConvolutions: Sendable {
     /// The 1 × 1 convolution of all layers' dense channels, with the bias; and of the sparse ones.
     let collectDense: FusedConv2d?
     let collectSparse: FusedMaskedConv2d?
-    /// The same of all channels, layer after layer, in each the dense ones first.
-    let collectAll: FusedMaskedConv2d?
+    /// The same of all channels, layer after layer, in each the dense ones first; and of the dense ones
+    /// where the mask is off.
+    let collectAll, collectAside: FusedMaskedConv2d?
     /// Of `collect`, for where there is no dense channel.
     let bias: Tensor?
+    /// Of the result.
+    let channels: Int
 
     /// Divides `body` and `collect` by `kinds`, `[1, channels, layers, 2]`: a channel is dense where
     /// the first number of a pair is larger, sparse where the second is, and unused where they are
@@ -52,8 +55,10 @@ struct SparseMaskConvolutions: Sendable {
         func columns(_ kinds: [[Int]]) -> [Int] {
             kinds.enumerated().flatMap { layer, found in found.map { $0 + layer * channels } }
         }
-        collectDense = try collect.part(columns(dense), all, bias: true, place: place).map {
-            (conv) throws(ProteanError) in try FusedConv2d(conv)
+        let ofDense = try collect.part(columns(dense), all, bias: true, place: place)
+        collectDense = try ofDense.map { (conv) throws(ProteanError) in try FusedConv2d(conv) }
+        collectAside = try ofDense.map { (conv) throws(ProteanError) in
+            try FusedMaskedConv2d(conv)
         }
         collectSparse = try collect.part(columns(sparse), all, place: place).map {
             (conv) throws(ProteanError) in try FusedMaskedConv2d(conv)
@@ -63,6 +68,7 @@ struct SparseMaskConvolutions: Sendable {
             (conv) throws(ProteanError) in try FusedMaskedConv2d(conv)
         }
         bias = collect.bias?.value
+        self.channels = channels
     }
 }
 

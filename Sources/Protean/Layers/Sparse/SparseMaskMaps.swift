@@ -20,7 +20,7 @@ extension SparseMaskConvolutions {
             let dense = Array(shape.prefix(3)) + [inputs.dense]
             let sparse = Array(shape.prefix(3)) + [inputs.all - inputs.dense]
             maps += try layer.mapCycles(
-                for: Array(shape.prefix(3)) + [inputs.all], dense: dense, mask, others)
+                for: Array(shape.prefix(3)) + [inputs.all], dense: dense, mask)
             // A map's inactive pixels are cleared, its active ones collected.
             let floats = (others.count + 2 * mask.count) * outputs
             maps += Self.lineCycles * Double(floats) / 16
@@ -30,41 +30,62 @@ extension SparseMaskConvolutions {
         return maps < rows
     }
 
-    /// Writes the result of the last convolution where the mask is on.
-    func collect(
-        _ maps: [Tensor], into y: inout Tensor, _ mask: MaskPlan
-    ) throws(ProteanError) {
-        guard let collectAll else { return }
-        let rows = try Operations.gather(maps, at: mask)
-        // The dense channels' part of the whole is counted by the convolution that computes it.
-        let inputs = layers.reduce((dense: 0, sparse: 0)) {
-            ($0.dense + $1.dense, $0.sparse + $1.sparse)
+    /// The last convolution: of all channels where the mask is on, of the dense ones elsewhere.
+    func collected(
+        _ maps: [Tensor], dense: [Tensor], _ mask: MaskPlan
+    ) throws(ProteanError) -> Tensor {
+        guard let collectAll, let first = maps.first else {
+            return try collected(dense: dense, mask)
         }
-        let outputs = collectAll.conv.geometry.outputChannels
-        let cost = Cost(
-            multiplyAdds: mask.pixelCount * inputs.sparse * outputs,
-            executedMultiplyAdds: mask.count * (inputs.dense + inputs.sparse) * outputs,
-            parameters: inputs.sparse * outputs)
-        var result = y
-        y = try Tensor(shapeOnly: y.shape)
-        defer { y = result }
-        _ = try traced(
-            "MaskedConv2d", path: collectAll.conv.label, input: rows, mask: mask,
-            cost: { _ in cost }
+        let others = try mask.inverted()
+        return try traced(
+            "MaskedConv2d", path: collectAll.conv.label, input: first,
+            shape: try Operations.concatenatedShape(maps, 3), mask: mask,
+            cost: { _ in cost(ofCollecting: mask, others.count) }
         ) { () throws(ProteanError) in
             try Trace.pausing { () throws(ProteanError) in
-                try collectAll.update(&result, with: rows, from: .rows(mask), mask: mask)
+                guard let collectAside, !first.isShapeOnly else {
+                    var y = try collected(dense: dense, mask)
+                    try collectAll.update(&y, concatenating: maps, mask: mask)
+                    return y
+                }
+                var y = try Tensor(uninitialized: resultShape(mask))
+                try collectAll.update(&y, concatenating: maps, mask: mask)
+                try collectAside.update(&y, concatenating: dense, mask: others)
+                return y
             }
-            return try Tensor(shapeOnly: result.shape)
         }
+    }
+
+    /// The last convolution of dense channels at all pixels, with the bias.
+    func collected(
+        dense: [Tensor], _ mask: MaskPlan
+    ) throws(ProteanError) -> Tensor {
+        if let collectDense { return try collectDense(concatenating: dense) }
+        let zeros = try Tensor(zeros: resultShape(mask))
+        guard let bias else { return zeros }
+        return try Operations.add(zeros, bias)
+    }
+
+    private func resultShape(_ mask: MaskPlan) -> [Int] {
+        [mask.batch, mask.size.height, mask.size.width, channels]
+    }
+
+    private func cost(ofCollecting mask: MaskPlan, _ others: Int) -> Cost {
+        guard let all = collectAll?.conv else { return Cost() }
+        let aside = collectAside?.conv.weight.count ?? 0
+        return Cost(
+            multiplyAdds: mask.pixelCount * all.weight.count,
+            executedMultiplyAdds: mask.count * all.weight.count + others * aside,
+            parameters: all.weight.count + (all.bias?.count ?? 0))
     }
 }
 
 extension SparseMaskConvolutions.Layer {
     /// All channels, the dense ones first, whose sparse ones are 0 where `mask` is off; and the dense ones
-    /// alone, nil where there are none. `others` are the pixels where `mask` is off.
+    /// alone, nil where there are none.
     func mapOutputs(
-        _ map: Tensor, _ dense: Tensor?, _ mask: MaskPlan, _ others: MaskPlan
+        _ map: Tensor, _ dense: Tensor?, _ mask: MaskPlan
     ) throws(ProteanError) -> (map: Tensor, dense: Tensor?) {
         guard let all else { return (map, dense) }
         var first: Tensor?
@@ -73,21 +94,31 @@ extension SparseMaskConvolutions.Layer {
             "MaskedConv2d", path: all.conv.label, input: map, mask: mask, cost: { _ in cost }
         ) { () throws(ProteanError) in
             try Trace.pausing { () throws(ProteanError) in
-                var found = try all.active(map, mask: mask)
+                let together = try together(for: map.shape, mask)
+                var found = try all.active(map, mask: together)
                 cost = found.cost
                 if self.dense > 0 {
-                    let alone = try denseAlone(dense, map.shape, others)
+                    let alone = try denseAlone(dense, map.shape, together.inverted())
                     cost.executedMultiplyAdds += alone.executed
                     first = alone.map
                 }
-                try Operations.joinChannels(&first, &found.map, at: mask)
+                try Operations.joinChannels(&first, &found.map, at: mask, known: together)
                 return found.map
             }
         }
         return (y, first)
     }
 
-    /// Dense channels where the mask is off; anything elsewhere.
+    /// The pixels whose dense channels are right where all channels are computed together: the mask's;
+    /// and, where no input is sparse, all that are computed with them.
+    private func together(
+        for shape: [Int], _ mask: MaskPlan
+    ) throws(ProteanError) -> MaskPlan {
+        guard sparseToDense == nil, sparseToSparse == nil, let all, dense > 0 else { return mask }
+        return try all.computed(for: shape, mask: mask)
+    }
+
+    /// Dense channels at the pixels `others`; anything elsewhere.
     private func denseAlone(
         _ dense: Tensor?, _ shape: [Int], _ others: MaskPlan
     ) throws(ProteanError) -> (map: Tensor, executed: Int) {
@@ -98,13 +129,16 @@ extension SparseMaskConvolutions.Layer {
         return (found.map, found.cost.executedMultiplyAdds)
     }
 
-    /// Estimated cycles of ``mapOutputs(_:_:_:_:)``.
+    /// Estimated cycles of ``mapOutputs(_:_:_:)``.
     func mapCycles(
-        for shape: [Int], dense: [Int], _ mask: MaskPlan, _ others: MaskPlan
+        for shape: [Int], dense: [Int], _ mask: MaskPlan
     ) throws(ProteanError) -> Double {
         var cycles = 0.0
         if let all { cycles += try all.estimatedCycles(for: shape, mask: mask) }
-        if let aside { cycles += try aside.estimatedCycles(for: dense, mask: others) }
+        if let aside {
+            let others = try together(for: shape, mask).inverted()
+            cycles += try aside.estimatedCycles(for: dense, mask: others)
+        }
         return cycles
     }
 

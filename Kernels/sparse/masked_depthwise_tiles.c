@@ -50,20 +50,26 @@ static size_t count_bits(const uint64_t *bits, size_t end) {
     return count + (size_t)__builtin_popcountll(rest);
 }
 
-static void clear_bits(uint64_t *bits, size_t begin, size_t end) {
-    for (size_t x = begin; x < end;) {
-        const size_t n = ptn_min(64 - x % 64, end - x);
-        bits[x / 64] &= ~((n == 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1) << x % 64);
-        x += n;
-    }
+// Bits [x, x + columns) of some rows.
+static void clear_bits(uint64_t *const *bits, size_t rows, size_t x, size_t columns) {
+    const size_t word = x / 64, shift = x % 64;
+    const uint64_t ones = ((uint64_t)1 << columns) - 1;
+    for (size_t r = 0; r < rows; r++) bits[r][word] &= ~(ones << shift);
+    if (shift + columns <= 64) return;
+    for (size_t r = 0; r < rows; r++) bits[r][word + 1] &= ~(ones >> (64 - shift));
 }
 
-static float *place_of(const group *g, size_t row, size_t x) {
+// Where the rows of a tile begin.
+static void place_rows(const group *g, size_t row, size_t rows, size_t x, float **out) {
     const ptn_mdw_job *j = g->job;
-    const size_t map = (g->sample * j->plan->out_h + g->top + row) * j->plan->out_w + x;
-    const bool compact = j->mask->output == PTN_MASKED_ROWS;
-    const size_t place = compact ? g->first[row] + count_bits(mask_row(g, row), x) : map;
-    return j->tiles.y + place * j->shape->c;
+    const size_t c = j->shape->c, width = j->plan->out_w;
+    if (j->mask->output == PTN_MASKED_ROWS) {
+        for (size_t r = row; r < row + rows; r++)
+            *out++ = j->tiles.y + (g->first[r] + count_bits(mask_row(g, r), x)) * c;
+        return;
+    }
+    float *y = j->tiles.y + ((g->sample * j->plan->out_h + g->top + row) * width + x) * c;
+    for (size_t r = 0; r < rows; r++) out[r] = y + r * width * c;
 }
 
 static void finish_tile(const ptn_mdw_job *j, const ptn_mdw_tile *t) {
@@ -102,10 +108,8 @@ static void add_tile(group *g, size_t row, size_t rows, size_t x, size_t columns
     t->columns = (uint8_t)columns;
     taps_inside(y, rows, s->pad_top, s->h, &t->row_begin, &t->row_end);
     taps_inside(x, columns > 2 ? 4 : 2, s->pad_left, s->w, &t->column_begin, &t->column_end);
-    for (size_t r = 0; r < rows; r++) {
-        t->out[r] = place_of(g, row + r, x);
-        clear_bits(g->bits[row + r], x, x + columns);
-    }
+    place_rows(g, row, rows, x, t->out);
+    clear_bits(g->bits + row, rows, x, columns);
 }
 
 // Tiles of `rows` rows from `row` on, where all of them are active in two columns or more.

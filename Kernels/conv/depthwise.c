@@ -9,15 +9,7 @@
 #include "../core/foreach_isa.h"
 
 static const ptn_depthwise_fn any_tile[PTN_ISA_COUNT] = PTN_TABLE(dw_any);
-#if defined(__x86_64__)
-static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = {&dw_tiles_scalar, &dw_tiles_avx2,
-                                                                &dw_tiles_avx512, NULL};
-#elif defined(__aarch64__)
-static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = {&dw_tiles_scalar, NULL, NULL,
-                                                                &dw_tiles_neon};
-#else
-static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = {&dw_tiles_scalar};
-#endif
+static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = PTN_POINTERS(dw_tiles);
 
 typedef ptn_depthwise_axis axis;
 

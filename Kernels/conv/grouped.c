@@ -50,15 +50,7 @@ typedef grouped_tile_fn grouped_tile_table[GROUPED_COLUMNS];
 #define PTN_SOURCE "../conv/grouped.inc"
 #include "../core/foreach_isa.h"
 
-#if defined(__x86_64__)
-static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = {
-    &grouped_tiles_scalar, &grouped_tiles_avx2, &grouped_tiles_avx512, NULL};
-#elif defined(__aarch64__)
-static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = {&grouped_tiles_scalar, NULL,
-                                                                     NULL, &grouped_tiles_neon};
-#else
-static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = {&grouped_tiles_scalar};
-#endif
+static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = PTN_POINTERS(grouped_tiles);
 
 // How far the groups of block `block` lie apart, + 1.
 static size_t span_of(const ptn_conv2d_shape *s, size_t vector, size_t block) {

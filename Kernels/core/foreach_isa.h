@@ -11,7 +11,7 @@
 // headers it may include are those made for it, vmath.h and sampling/corners.inc: others belong in
 // the .c file, before this one.
 // Afterwards `PTN_TABLE(f)` lists the variants of `f` in the order of `ptn_isa`, NULL for those
-// that this build does not hold.
+// that this build does not hold; `PTN_POINTERS(v)` does so with the addresses of constants.
 #include "simd.h"
 #include <stddef.h>
 
@@ -50,6 +50,7 @@
 #undef PTN_IS_AVX512
 #pragma clang attribute pop
 #define PTN_TABLE(f) {f##_scalar, f##_avx2, f##_avx512, NULL}
+#define PTN_POINTERS(v) {&v##_scalar, &v##_avx2, &v##_avx512, NULL}
 #elif defined(__aarch64__)
 #define PTN_SUFFIX neon
 #define PTN_V_LEN 4
@@ -59,7 +60,9 @@
 #include "simd_undef.h"
 #undef PTN_IS_NEON
 #define PTN_TABLE(f) {f##_scalar, NULL, NULL, f##_neon}
+#define PTN_POINTERS(v) {&v##_scalar, NULL, NULL, &v##_neon}
 #else
 #define PTN_TABLE(f) {f##_scalar, NULL, NULL, NULL}
+#define PTN_POINTERS(v) {&v##_scalar, NULL, NULL, NULL}
 #endif
 #undef PTN_SOURCE

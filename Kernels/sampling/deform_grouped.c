@@ -34,16 +34,8 @@ typedef deform_grouped_fn deform_grouped_table[GROUPED_PIXELS];
 #define PTN_SOURCE "../sampling/deform_grouped.inc"
 #include "../core/foreach_isa.h"
 
-#if defined(__x86_64__)
-static const deform_grouped_table *const tile_tables[PTN_ISA_COUNT] = {
-    &deform_grouped_tiles_scalar, &deform_grouped_tiles_avx2, &deform_grouped_tiles_avx512, NULL};
-#elif defined(__aarch64__)
-static const deform_grouped_table *const tile_tables[PTN_ISA_COUNT] = {
-    &deform_grouped_tiles_scalar, NULL, NULL, &deform_grouped_tiles_neon};
-#else
-static const deform_grouped_table *const tile_tables[PTN_ISA_COUNT] = {
-    &deform_grouped_tiles_scalar};
-#endif
+static const deform_grouped_table *const tile_tables[PTN_ISA_COUNT] =
+    PTN_POINTERS(deform_grouped_tiles);
 
 // Inputs of a block that ends where a group does.
 static size_t block_inputs(ptn_isa isa, const ptn_conv2d_shape *s) {

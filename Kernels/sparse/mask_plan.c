@@ -13,15 +13,7 @@ static const uint8_t mask_places[16][5] = {
 #define PTN_SOURCE "../sparse/mask_plan.inc"
 #include "../core/foreach_isa.h"
 
-#if defined(__x86_64__)
-const ptn_mask_kernels *const ptn_mask_kernel_tables[PTN_ISA_COUNT] = {
-    &mask_kernels_scalar, &mask_kernels_avx2, &mask_kernels_avx512, NULL};
-#elif defined(__aarch64__)
-const ptn_mask_kernels *const ptn_mask_kernel_tables[PTN_ISA_COUNT] = {&mask_kernels_scalar, NULL,
-                                                                      NULL, &mask_kernels_neon};
-#else
-const ptn_mask_kernels *const ptn_mask_kernel_tables[PTN_ISA_COUNT] = {&mask_kernels_scalar};
-#endif
+const ptn_mask_kernels *const ptn_mask_kernel_tables[PTN_ISA_COUNT] = PTN_POINTERS(mask_kernels);
 
 // Plan, offsets and bits are one block: all sizes follow from the map's.
 ptn_mask_plan *ptn_mask_plan_allocate(ptn_isa isa, size_t n, size_t h, size_t w,

@@ -20,12 +20,7 @@ public final class FusedConv2d: Sendable {
     public init(
         _ conv: Conv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity
     ) throws(ProteanError) {
-        let channels = conv.geometry.outputChannels
-        if let norm, norm.channels != channels {
-            throw .invalidOption(
-                layer: "FusedConv2d", option: "channels of the batch norm",
-                expected: "\(channels)", found: "\(norm.channels)")
-        }
+        try norm?.check(follows: conv.geometry, layer: "FusedConv2d")
         self.conv = conv
         self.activation = activation
         calls = Conv2dCalls(

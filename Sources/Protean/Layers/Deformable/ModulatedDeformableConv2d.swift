@@ -79,12 +79,7 @@ public final class FusedModulatedDeformableConv2d: Sendable {
         _ conv: ModulatedDeformableConv2d, _ norm: BatchNorm2d? = nil,
         _ activation: Activation = .identity
     ) throws(ProteanError) {
-        let channels = conv.geometry.outputChannels
-        if let norm, norm.channels != channels {
-            throw .invalidOption(
-                layer: "FusedModulatedDeformableConv2d", option: "channels of the batch norm",
-                expected: "\(channels)", found: "\(norm.channels)")
-        }
+        try norm?.check(follows: conv.geometry, layer: "FusedModulatedDeformableConv2d")
         self.conv = conv
         self.norm = norm
         self.activation = activation

@@ -12,12 +12,7 @@ public final class FusedCondConv2d: Sendable {
     public init(
         _ conv: CondConv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity
     ) throws(ProteanError) {
-        let channels = conv.geometry.outputChannels
-        if let norm, norm.channels != channels {
-            throw .invalidOption(
-                layer: "FusedCondConv2d", option: "channels of the batch norm",
-                expected: "\(channels)", found: "\(norm.channels)")
-        }
+        try norm?.check(follows: conv.geometry, layer: "FusedCondConv2d")
         self.conv = conv
         self.activation = activation
         calls = Conv2dCalls(

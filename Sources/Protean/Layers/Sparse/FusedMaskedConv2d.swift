@@ -21,12 +21,7 @@ public final class FusedMaskedConv2d: Sendable {
         _ conv: Conv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity,
         algorithm: MaskedConv2dAlgorithm = .automatic
     ) throws(ProteanError) {
-        let channels = conv.geometry.outputChannels
-        if let norm, norm.channels != channels {
-            throw .invalidOption(
-                layer: "FusedMaskedConv2d", option: "channels of the batch norm",
-                expected: "\(channels)", found: "\(norm.channels)")
-        }
+        try norm?.check(follows: conv.geometry, layer: "FusedMaskedConv2d")
         self.conv = conv
         self.norm = norm
         self.activation = activation

@@ -98,4 +98,21 @@ import Testing
         let rows = try block.features(of: x, mask: rare, asMaps: false)
         #expect(try block(x, mask: rare).hasBits(of: rows))
     }
+
+    @Test func bothFormsEqualTheDefinitionByDefiningSumsToo() async {
+        await #expect(processExitsWith: .success) {
+            Runtime.setExactness(.direct)
+            let block = try Self.block(), x = try Tensor.random([2, 18, 23, Self.channels])
+            let size = Size2d(height: 18, width: 23)
+            for pattern in MaskPattern.allCases {
+                let mask = try pattern.plan(batch: 2, size: size)
+                let expected = try Self.reference(
+                    x, try mask.flags(), block, allSparse: nil)
+                for asMaps in [false, true] {
+                    let found = try block.features(of: x, mask: mask, asMaps: asMaps)
+                    try #require(try found.maximumDifference(from: expected) < 2e-5)
+                }
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ extension SparseMaskConvolutions {
     func prefersMaps(for shape: [Int], mask: MaskPlan) throws(ProteanError) -> Bool {
         let isSparse = layers.contains { $0.sparse > 0 }
         guard isSparse, mask.count > 0, collectAll != nil,
-            layers.allSatisfy({ $0.all != nil }), try Runtime.exactness() == .fast
+            layers.allSatisfy({ $0.all != nil })
         else { return false }
         let others = try mask.inverted(), everywhere = try mask.union(others)
         var maps = 0.0, rows = 0.0, inputs = (dense: shape[3], all: shape[3])

@@ -204,6 +204,7 @@ static void run_block(void *context, size_t index, int thread) {
     const block b = block_at(j, index, (size_t)thread);
     const ptn_wino_weights weights = weights_of(j, &b);
     for (size_t t = 0; t < b.of.tiles; t++) transform_tile(j, &b, t);
+    ptn_wino_enter(&weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
         const ptn_wino_panel p = ptn_wino_panel_at(&weights, i);
         const size_t floats = j->shape->c * p.width;

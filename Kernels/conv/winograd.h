@@ -53,10 +53,35 @@ static inline void ptn_wino_offsets(size_t side, size_t first, size_t dilation, 
     }
 }
 
+// Whether all pixels from the output `first` on lie in [0, size).
+static inline bool ptn_wino_inside(size_t side, size_t first, size_t dilation, size_t pad,
+                                   size_t size) {
+    return first >= pad && first - pad + (side - 1) * dilation < size;
+}
+
+// Addresses of a tile whose pixels lie in even steps.
+static inline void ptn_wino_grid(size_t side, const float *first, size_t row, size_t column,
+                                 const float **pixels) {
+#pragma clang loop unroll(full)
+    for (size_t i = 0; i < side; i++)
+#pragma clang loop unroll(full)
+        for (size_t k = 0; k < side; k++) pixels[side * i + k] = first + i * row + k * column;
+}
+
 // Addresses of the pixels that the outputs from (top, left) on are computed from; `zeros` for those
-// outside the image.
+// outside the image. Most tiles lie inside.
 static inline void ptn_wino_pixels(const ptn_conv2d_shape *s, size_t side, size_t top, size_t left,
                                    const float *image, const float *zeros, const float **pixels) {
+    if (ptn_wino_inside(side, top, s->dilation_h, s->pad_top, s->h) &&
+        ptn_wino_inside(side, left, s->dilation_w, s->pad_left, s->w)) {
+        const float *first = image + ((top - s->pad_top) * s->w + left - s->pad_left) * s->c;
+        const size_t row = s->dilation_h * s->w * s->c, column = s->dilation_w * s->c;
+        if (side == 6)
+            ptn_wino_grid(6, first, row, column, pixels);
+        else
+            ptn_wino_grid(8, first, row, column, pixels);
+        return;
+    }
     ptrdiff_t ys[PTN_WINO_MAX_SIDE], xs[PTN_WINO_MAX_SIDE];
     ptn_wino_offsets(side, top, s->dilation_h, s->pad_top, s->h, s->w * s->c, ys);
     ptn_wino_offsets(side, left, s->dilation_w, s->pad_left, s->w, s->c, xs);
@@ -95,11 +120,13 @@ static inline size_t ptn_wino_table_bytes(size_t tiles) {
     return ptn_round_64((tiles + PTN_TILE_MAX_ROWS) * sizeof(float *));
 }
 
-// products[plane][tile] = u[plane][tile] * weights[plane] for the panel's channels; meanwhile `next`
-// comes in, the weights that are used after these. `table`: ptn_wino_table_bytes.
+// Enters the block's rows into `table`, ptn_wino_table_bytes, which multiplying it takes.
+void ptn_wino_enter(const ptn_wino_weights *weights, const ptn_wino_block *block, void *table);
+// products[plane][tile] = u[plane][tile] * weights[plane] for the panel's channels; meanwhile
+// `next` comes in, the weights that are used after these.
 void ptn_wino_multiply(const ptn_wino_weights *weights, const ptn_wino_block *block,
                        const ptn_wino_panel *panel, size_t plane, const float *next, void *table);
-// The same for all panels, one after the other.
+// Enters the block and multiplies it by all panels, one after the other.
 void ptn_wino_multiply_plane(const ptn_wino_weights *weights, const ptn_wino_block *block,
                              size_t plane, void *table);
 

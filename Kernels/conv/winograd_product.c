@@ -13,17 +13,22 @@ ptn_wino_panel ptn_wino_panel_at(const ptn_wino_weights *w, size_t index) {
     return p;
 }
 
+void ptn_wino_enter(const ptn_wino_weights *w, const ptn_wino_block *b, void *table) {
+    const float **rows = table;
+    for (size_t t = 0; t < b->tiles; t++) rows[t] = b->u + t * w->shape->c;
+}
+
 void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const ptn_wino_panel *p,
                        size_t plane, const float *next, void *table) {
     const size_t channels = w->shape->c, tiles = b->tiles;
-    const float **rows = table;
-    float **out = (float **)(rows + tiles);
-    for (size_t t = 0; t < tiles; t++) rows[t] = b->u + (plane * tiles + t) * channels;
+    const float *const *rows = table;
+    float **out = (float **)table + tiles;
     const size_t heights = ptn_div_up(tiles, ptn_tile_rows(w->isa, p->vectors));
     const size_t bytes = channels * p->width * sizeof(float);
     const size_t turns = ptn_max(1, channels / PTN_TILE_UNROLL);
     ptn_tile_args a = {.taps = 1,
                        .channels = channels,
+                       .row_offset = plane * tiles * channels,
                        .panel = p->weights + plane * channels * p->width,
                        .prefetch_step = ptn_min(PTN_TILE_PREFETCH, bytes / (heights * turns) + 1),
                        .columns = p->width,
@@ -51,6 +56,7 @@ void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const
 void ptn_wino_multiply_plane(const ptn_wino_weights *w, const ptn_wino_block *b, size_t plane,
                              void *table) {
     const size_t count = w->panels->count;
+    ptn_wino_enter(w, b, table);
     ptn_wino_panel p = ptn_wino_panel_at(w, 0);
     for (size_t index = 0; index < count; index++) {
         const ptn_wino_panel next = ptn_wino_panel_at(w, (index + 1) % count);

@@ -214,6 +214,7 @@ static void run_block(void *context, size_t index, int thread) {
     }
     const tiles_block b = block_at(j, index, (size_t)thread);
     for (size_t t = 0; t < b.of.tiles; t++) transform_tile(&b, t);
+    ptn_wino_enter(&b.weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
         const ptn_wino_panel p = ptn_wino_panel_at(&b.weights, i);
         for (size_t plane = 0; plane < j->form->planes; plane++)

@@ -194,18 +194,11 @@ static bool flattens(const ptn_conv2d_shape *s, size_t packed_stride,
            !is_depthwise(s);
 }
 
-static bool epilogue_valid(const ptn_conv2d_epilogue *e) {
-    if ((unsigned)e->activation.kind >= PTN_ACTIVATION_COUNT) return false;
-    if (e->activation.kind == PTN_ACT_PRELU && !e->activation.slopes) return false;
-    return !e->residual_after_activation || !e->residual ||
-           ptn_clamp_of(e->activation.kind, &(float){0}, &(float){0});
-}
-
 static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                       const ptn_conv2d_input *input, const float *packed, size_t packed_stride,
                       const ptn_conv2d_epilogue *epilogue, float *y) {
     ptn_conv2d_shape s = *shape;
-    if (!epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
+    if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_plan plan;
     ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
     if (status != PTN_OK) return status;

@@ -109,6 +109,13 @@ static inline bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
     return false;
 }
 
+static inline bool ptn_conv2d_epilogue_valid(const ptn_conv2d_epilogue *e) {
+    if ((unsigned)e->activation.kind >= PTN_ACTIVATION_COUNT) return false;
+    if (e->activation.kind == PTN_ACT_PRELU && !e->activation.slopes) return false;
+    return !e->residual_after_activation || !e->residual ||
+           ptn_clamp_of(e->activation.kind, &(float){0}, &(float){0});
+}
+
 // 1 x 1, stride 1, no padding: output pixel i reads input pixel i.
 static inline bool ptn_conv2d_is_pointwise(const ptn_conv2d_shape *s) {
     return s->kh == 1 && s->kw == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&

@@ -38,7 +38,7 @@ void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const
                        .low = -INFINITY,
                        .high = INFINITY};
     a.stores = (const char *)a.panel;
-    // Divisions once: each takes as long as eight multiplications of vectors.
+    // Divisions once: two per tile took 3 to 4 % of the time of 56 x 56 x 64.
     const size_t least = tiles / heights, higher = tiles % heights, stream = bytes / heights;
     const ptn_tile_fn *run = (*ptn_tile_tables[w->isa])[p->vectors - 1];
     float *to = b->products + plane * tiles * p->row + p->first;

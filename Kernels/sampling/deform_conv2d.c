@@ -167,14 +167,6 @@ static void cut(deform_job *j, int threads) {
         j->chunks = ptn_min(ptn_div_up(j->chunks, (size_t)threads) * (size_t)threads, tiles);
 }
 
-static ptn_status check(const ptn_conv2d_epilogue *e) {
-    if ((unsigned)e->activation.kind >= PTN_ACTIVATION_COUNT ||
-        (e->activation.kind == PTN_ACT_PRELU && !e->activation.slopes))
-        return PTN_BAD_ARGUMENT;
-    const bool clamps = ptn_clamp_of(e->activation.kind, &(float){0}, &(float){0});
-    return e->residual && e->residual_after_activation && !clamps ? PTN_BAD_ARGUMENT : PTN_OK;
-}
-
 static void place_taps(const deform_job *j) {
     const ptn_conv2d_shape *s = j->conv;
     for (size_t tap = 0; tap < j->taps; tap++) {
@@ -250,8 +242,8 @@ ptn_status ptn_deform_conv2d(const ptn_runtime *runtime, const ptn_deform_conv2d
     };
     const size_t n = shape->conv.n;
     ptn_deform_conv2d_plan plan;
-    ptn_status status = check(epilogue);
-    if (status == PTN_OK) status = ptn_deform_conv2d_plan_for(runtime, shape, &plan);
+    if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
+    const ptn_status status = ptn_deform_conv2d_plan_for(runtime, shape, &plan);
     if (status != PTN_OK || n == 0) return status;
     char *scratch = ptn_scratch_acquire(plan.scratch_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;

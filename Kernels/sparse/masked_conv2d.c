@@ -257,18 +257,11 @@ static bool mask_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
     return m->output == PTN_MASKED_ROWS || m->inactive != PTN_MASKED_COPY || m->base;
 }
 
-static bool epilogue_valid(const ptn_conv2d_epilogue *e) {
-    if ((unsigned)e->activation.kind >= PTN_ACTIVATION_COUNT) return false;
-    if (e->activation.kind == PTN_ACT_PRELU && !e->activation.slopes) return false;
-    return !e->residual_after_activation || !e->residual ||
-           ptn_clamp_of(e->activation.kind, &(float){0}, &(float){0});
-}
-
 ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                              const ptn_masked_conv2d_mask *mask, const float *x,
                              const float *packed, size_t packed_stride,
                              const ptn_conv2d_epilogue *epilogue, float *y) {
-    if (!epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
+    if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_shape s = *shape;
     const bool tiles = s.choice == PTN_CONV2D_WINOGRAD_FORCE_4X4 ||
                        s.choice == PTN_CONV2D_WINOGRAD_FORCE_6X6;

@@ -38,12 +38,15 @@ public final class FusedConv2d: Sendable {
     }
 
     /// activation(norm(conv(x)) + residual) where x are the channels of several maps, one map after the
-    /// other, as DenseNet and its kin collect features.
+    /// other, as DenseNet and its kin collect features (Huang et al., arXiv 1608.06993).
     ///
-    /// A 1 × 1 convolution without stride, padding and groups reads maps of equal shapes where they are;
-    /// bits are those of the concatenated map. Otherwise they are concatenated first.
+    /// A 1 × 1 convolution without stride, padding and groups that is computed directly reads maps of
+    /// equal shapes where they are; bits are those of the concatenated map. Otherwise they are
+    /// concatenated first. Cost: that of the convolution, and of the concatenation where there is one.
     /// - Parameters:
     ///   - maps: at least one, `[batch, height, width, channels]`; shapes agree but for the channels.
+    ///   - residual: of the result's shape.
+    /// - Returns: `[batch, height', width', out]`, as for ``Conv2d``.
     /// - Throws: ``ProteanError`` when the maps or `residual` do not fit.
     public func callAsFunction(
         concatenating maps: [Tensor], residual: Tensor? = nil

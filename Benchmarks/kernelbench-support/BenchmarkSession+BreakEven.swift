@@ -80,7 +80,8 @@ extension BenchmarkSession {
         }
     }
 
-    private func running<T>(
+    /// Loads a case and passes it on; errors of the library name the case.
+    func running<T>(
         _ one: BenchmarkCase, _ body: (PreparedCase, @escaping KernelRun) throws -> T
     ) throws -> T {
         do {

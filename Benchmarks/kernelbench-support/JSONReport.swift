@@ -73,6 +73,8 @@ package struct JSONReport: Encodable {
         var fmaPeakGflops: Double
         var bound: String
         var speedup: Double?
+        var directRatio: Double?
+        var realised: Double?
 
         init(_ result: BenchmarkResult) {
             let configuration = result.configuration
@@ -95,6 +97,8 @@ package struct JSONReport: Encodable {
             fmaPeakGflops = result.roofline.peakGflops
             bound = result.bound.rawValue
             speedup = result.speedup
+            directRatio = result.directRatio
+            realised = result.realised
         }
 
         enum CodingKeys: String, CodingKey {
@@ -108,7 +112,8 @@ package struct JSONReport: Encodable {
             case rooflineShare = "roofline_share"
             case undisturbedShare = "roofline_share_p10"
             case fmaPeakGflops = "fma_peak_gflops"
-            case speedup
+            case speedup, realised
+            case directRatio = "direct_ratio"
         }
     }
 

@@ -20,6 +20,9 @@ struct PairedMeasurement {
     let longest: Double
     /// Ratios that something depends on: whether the true one is above or below has to be clear.
     let thresholds: [Double]
+    /// Width of the median's 95 % interval, as a share of it, that is enough when no threshold lies
+    /// within.
+    var clearWidth = 0.1
     /// Measures the machine's multiply-add peak in GFLOP/s before the turns.
     var gauge: (Configuration) throws -> Double = Roofline.quickPeak
     /// Turns that are always taken.
@@ -60,11 +63,12 @@ struct PairedMeasurement {
         return isLate || ratios.count % 4 == 1 && isDecided(ratios)
     }
 
-    /// Whether the median's 95 % interval is narrow: 2 % of it, or 10 % when no threshold lies within.
+    /// Whether the median's 95 % interval is narrow: 2 % of it, or ``clearWidth`` when no threshold
+    /// lies within.
     func isDecided(_ ratios: [Double]) -> Bool {
         let interval = Statistics.medianInterval(ratios)
         let isClear = !thresholds.contains { interval.contains($0) }
         let width = interval.upperBound - interval.lowerBound
-        return width <= (isClear ? 0.1 : 0.02) * Statistics.median(ratios)
+        return width <= (isClear ? clearWidth : 0.02) * Statistics.median(ratios)
     }
 }

@@ -19,8 +19,8 @@ package struct SparseCurve {
     /// By rising density.
     package let points: [Point]
 
-    /// A curve for each shape, configuration and pattern among `results` whose whole map was measured
-    /// by the defining sums too.
+    /// A curve for each shape, configuration and pattern among `results` that were measured in turns
+    /// with the whole map by the defining sums, or whose whole map is among them.
     package static func curves(of results: [BenchmarkResult]) -> [SparseCurve] {
         var whole: [String: Double] = [:]
         for one in results
@@ -31,7 +31,8 @@ package struct SparseCurve {
         }
         return curves(
             of: results.filter { $0.benchmark.values[.density] != nil }.compactMap { one in
-                whole[title(of: one)].map { (one, $0 / one.seconds) }
+                let ratio = one.directRatio ?? whole[title(of: one)].map { $0 / one.seconds }
+                return ratio.map { (one, $0) }
             })
     }
 

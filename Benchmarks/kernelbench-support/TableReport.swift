@@ -4,7 +4,7 @@ import Protean
 package enum TableReport {
     static let header = [
         "case", "threads", "isa", "time", "spread", "GFLOP/s", "GB/s", "roofline", "p10", "bound",
-        "speed-up", "executed",
+        "speed-up", "executed", "of direct",
     ]
 
     static func cells(_ result: BenchmarkResult) -> [String] {
@@ -16,6 +16,7 @@ package enum TableReport {
             result.bound.rawValue,
             result.speedup.map { Format.digits($0) + "x" } ?? "-",
             Format.percent(result.executedShare),
+            result.realised.map(Format.percent) ?? "-",
         ]
     }
 

@@ -27,6 +27,7 @@ struct Kernelbench: ParsableCommand {
               kernelbench --list --filter depthwise
               kernelbench --explain --shapes resnet50 --threads 2
               kernelbench --shapes masked3x3 --report curves.html
+              kernelbench --against-direct --shapes bottleneck --threads 1,2
               kernelbench --break-even --shapes dense3x3 --filter 56x64
 
             TABLE:
@@ -38,6 +39,9 @@ struct Kernelbench: ParsableCommand {
                         caches and for algorithms that compute less
               bound     which of the limits comes first
               executed  share of operations that a dynamic kernel did not skip
+              of direct time of the whole map by the defining sums x executed /
+                        time taken: realised over theoretical saving, with
+                        --against-direct
             """)
 
     @Option(
@@ -68,8 +72,8 @@ struct Kernelbench: ParsableCommand {
 
     @Option(
         help: """
-            Seconds of timed calls per case and configuration; with --break-even the longest that a \
-            mask is measured.
+            Seconds of timed calls per case and configuration; with --break-even and --against-direct \
+            the longest that a case is measured.
             """)
     var minTime = 0.5
 
@@ -103,6 +107,14 @@ struct Kernelbench: ParsableCommand {
 
     @Flag(
         help: """
+            Measure every masked or deformable case in turns with the whole map of its shape at fixed \
+            positions by the defining sums, until the ratio's median is known to 2 %; other cases are \
+            left out. --report draws curves of these ratios.
+            """)
+    var againstDirect = false
+
+    @Flag(
+        help: """
             Print by how many bytes each case's first call raises the process's memory at its highest \
             (result, packed weights and scratch; inputs are there before); measure no time. Linux.
             """)
@@ -111,6 +123,9 @@ struct Kernelbench: ParsableCommand {
     func validate() throws {
         guard minTime > 0, minTime <= 3600 else {
             throw ValidationError("--min-time: expected seconds above 0, at most 3600")
+        }
+        guard !(breakEven && againstDirect) else {
+            throw ValidationError("--against-direct: expected without --break-even, found both")
         }
         do {
             _ = try configurations()
@@ -138,7 +153,11 @@ struct Kernelbench: ParsableCommand {
         let single = try singleThreadRoofline(rooflines)
         if json != "-" { progress.printing { print(TableReport.machine(rooflines)) } }
         let found = breakEven ? try session.breakEven(for: selected, rooflines: rooflines) : nil
-        let results = try found?.results ?? session.run(cases, rooflines: rooflines)
+        let results =
+            try found?.results
+            ?? (againstDirect
+                ? session.againstDirect(cases, rooflines: rooflines)
+                : session.run(cases, rooflines: rooflines))
         progress.clear()
         try write(results, found, rooflines: rooflines, single: single)
         if let found, json != "-" { print("\n" + found.text) }

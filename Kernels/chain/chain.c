@@ -174,7 +174,7 @@ static ptn_status prepare(chain_job *j, const ptn_runtime *runtime) {
         if (!stage_fits(g, i > 0 ? g - 1 : NULL, p->out_h, p->out_w, is_last))
             return PTN_BAD_ARGUMENT;
         ptn_conv2d_plan one;
-        ptn_status status = ptn_conv2d_plan_for(runtime, &g->shape, &one);
+        ptn_status status = ptn_conv2d_outline_for(runtime, &g->shape, &one);
         if (status != PTN_OK) return status;
         p->out_h = one.out_h;
         p->out_w = j->out_w[i] = one.out_w;

@@ -56,14 +56,17 @@ static ptn_conv2d_algorithm faster(const ptn_conv2d_plan *plan, ptn_conv2d_algor
 // The algorithm for a shape whose output size is known. The batch and the threads have no say: a
 // sample's result must not depend on its company.
 static ptn_status choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
-    ptn_conv2d_estimate(isa, s, plan);
     const bool applies = ptn_conv2d_winograd_applies(s);
-    const ptn_conv2d_algorithm sums = sums_for(isa, s);
+    if (s->choice == PTN_CONV2D_AUTO || s->choice == PTN_CONV2D_WINOGRAD)
+        ptn_conv2d_estimate(isa, s, plan);
     const ptn_conv2d_algorithm winograd =
         faster(plan, PTN_CONV2D_WINOGRAD_4X4, PTN_CONV2D_WINOGRAD_6X6);
     switch (s->choice) {
-    case PTN_CONV2D_AUTO: plan->algorithm = applies ? faster(plan, sums, winograd) : sums; break;
-    case PTN_CONV2D_SUMS: plan->algorithm = sums; break;
+    case PTN_CONV2D_AUTO:
+        plan->algorithm = sums_for(isa, s);
+        if (applies) plan->algorithm = faster(plan, plan->algorithm, winograd);
+        break;
+    case PTN_CONV2D_SUMS: plan->algorithm = sums_for(isa, s); break;
     case PTN_CONV2D_FORCE_DIRECT:
         plan->algorithm = is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
         break;
@@ -102,13 +105,13 @@ static double estimated_nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s,
     if (plan->algorithm == PTN_CONV2D_NARROW) compute *= 8;
     // Winograd's threads may meet three times instead of once.
     if (ptn_conv2d_is_winograd(plan->algorithm))
-        compute = (double)s->n * plan->estimated_cycles[plan->algorithm] / 2.8 / 2;
+        compute = (double)s->n * ptn_conv2d_winograd_cycles(isa, s, plan) / 2.8 / 2;
     double traffic = (double)plan->packed_floats * 4 / 10;
     return compute > traffic ? compute : traffic;
 }
 
-ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                               ptn_conv2d_plan *plan) {
+ptn_status ptn_conv2d_outline_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                                  ptn_conv2d_plan *plan) {
     const ptn_conv2d_shape *s = shape;
     if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
     if (!sizes_valid(s) || runtime->threads < 1) return PTN_BAD_ARGUMENT;
@@ -130,10 +133,25 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
     if (status != PTN_OK) return status;
     plan->multiply_adds = (double)s->n * (double)plan->out_h * (double)plan->out_w * (double)s->k *
                           (double)(s->c / s->groups) * (double)s->kh * (double)s->kw;
+    return PTN_OK;
+}
+
+// What a call needs.
+static ptn_status plan_call(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
+                            ptn_conv2d_plan *plan) {
+    const ptn_status status = ptn_conv2d_outline_for(runtime, s, plan);
+    if (status != PTN_OK) return status;
     plan->threads =
         ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, s, plan));
     plan->scratch_bytes = scratch_bytes(runtime->isa, s, plan);
     return PTN_OK;
+}
+
+ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                               ptn_conv2d_plan *plan) {
+    const ptn_status status = plan_call(runtime, shape, plan);
+    if (status == PTN_OK) ptn_conv2d_estimate(runtime->isa, shape, plan);
+    return status;
 }
 
 // [k][c][tap] of one group into panels [tap][c][width], padded with zeros.
@@ -200,7 +218,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     ptn_conv2d_shape s = *shape;
     if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_plan plan;
-    ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
+    ptn_status status = plan_call(runtime, &s, &plan);
     if (status != PTN_OK) return status;
     if (input->count > 1 && plan.algorithm != PTN_CONV2D_DIRECT) return PTN_BAD_ARGUMENT;
     if (s.n == 0) return PTN_OK;
@@ -211,7 +229,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     if (!by_row && flattens(&s, packed_stride, epilogue)) {
         s.w *= s.n * s.h;
         s.n = s.h = 1;
-        status = ptn_conv2d_plan_for(runtime, &s, &plan);
+        status = plan_call(runtime, &s, &plan);
         if (status != PTN_OK) return status;
     }
     switch (plan.algorithm) {

@@ -197,7 +197,10 @@ static inline bool ptn_conv2d_is_winograd(ptn_conv2d_algorithm algorithm) {
     return algorithm == PTN_CONV2D_WINOGRAD_4X4 || algorithm == PTN_CONV2D_WINOGRAD_6X6;
 }
 
-// Estimated cycles of one sample's direct sums; the plan's output size must be known.
+// Estimated cycles of one sample's direct sums, and of the plan's algorithm, one of Winograd's two
+// forms; the plan's output size must be known.
+double ptn_conv2d_winograd_cycles(ptn_isa isa, const ptn_conv2d_shape *shape,
+                                  const ptn_conv2d_plan *plan);
 double ptn_conv2d_direct_cycles(ptn_isa isa, const ptn_conv2d_shape *shape,
                                 const ptn_conv2d_plan *plan);
 

@@ -94,6 +94,14 @@ static double winograd_cycles(const winograd_costs *costs, const ptn_wino_form *
            costs->transform * tiles * vectors;
 }
 
+double ptn_conv2d_winograd_cycles(ptn_isa isa, const ptn_conv2d_shape *s,
+                                  const ptn_conv2d_plan *plan) {
+    const cost_table *costs = isa == PTN_ISA_AVX512 ? &wide : &narrow;
+    const bool four = plan->algorithm == PTN_CONV2D_WINOGRAD_4X4;
+    return winograd_cycles(four ? &costs->four : &costs->six, ptn_wino_form_of(plan->algorithm), isa,
+                           s, plan);
+}
+
 void ptn_conv2d_estimate(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
     if (!ptn_conv2d_winograd_applies(s) || plan->out_h == 0 || plan->out_w == 0) return;
     const cost_table *costs = isa == PTN_ISA_AVX512 ? &wide : &narrow;

@@ -77,6 +77,12 @@ typedef struct ptn_conv2d_plan {
 PTN_MUST_CHECK ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime,
                                               const ptn_conv2d_shape *shape, ptn_conv2d_plan *plan);
 
+// The part of a plan that calls with a forced choice need before every run, without estimates:
+// algorithm, output size, length of the packed weights and multiply-adds. Errors as above.
+PTN_MUST_CHECK ptn_status ptn_conv2d_outline_for(const ptn_runtime *runtime,
+                                                 const ptn_conv2d_shape *shape,
+                                                 ptn_conv2d_plan *plan);
+
 // Packs weights [k][c/groups][kh][kw], each output channel multiplied by `scale[k]` (NULL: 1).
 // The packed form belongs to one instruction set, one algorithm (a plan's) and to the shape's c, k,
 // kernel and groups; batch, image size, stride, padding and dilation may change.

@@ -72,12 +72,29 @@ typedef enum ptn_masked_way {
 // every estimate, so that a search for the least need not ask.
 #define PTN_MASKED_NOT_ESTIMATED ((double)INFINITY)
 
-// Estimated cycles of every way for the active pixels of `outputs`, on one core that does two vector
-// multiply-adds per cycle; 0 where there is nothing to do, PTN_MASKED_NOT_ESTIMATED where there is no
-// estimate. Only ratios are meant. `clears` says that inactive outputs are to be written too; the dense
-// way writes them in any case.
-PTN_MUST_CHECK ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime,
-                                                     const ptn_conv2d_shape *shape,
+// What the estimates for one shape have in common, whatever the mask. Cycles of one sample's whole map
+// on one core that does two vector multiply-adds per cycle.
+typedef struct ptn_masked_conv2d_model {
+    size_t n, h, w, k;          // of the output
+    double direct, whole, dense; // the sums by pixels, by the form dense maps take, by any algorithm
+    double tiles[2];             // Winograd's forms, 4 x 4 first; 0: they do not apply
+    double tile_traffic[2];      // of their weights
+    double traffic;              // of the sums' weights
+    double scattered;            // more per active pixel that stands alone
+    bool depthwise;
+} ptn_masked_conv2d_model;
+
+// The model of a shape. PTN_CONV2D_SUMS as the shape's choice leaves Winograd's algorithm out, other
+// choices count as PTN_CONV2D_AUTO. Errors as of ptn_conv2d_plan_for.
+PTN_MUST_CHECK ptn_status ptn_masked_conv2d_model_for(const ptn_runtime *runtime,
+                                                      const ptn_conv2d_shape *shape,
+                                                      ptn_masked_conv2d_model *model);
+
+// Estimated cycles of every way for the active pixels of `outputs`; 0 where there is nothing to do,
+// PTN_MASKED_NOT_ESTIMATED where there is no estimate. Only ratios are meant. `clears` says that
+// inactive outputs are to be written too; the dense way writes them in any case. PTN_BAD_ARGUMENT when
+// the plan is not of the output's size.
+PTN_MUST_CHECK ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *model,
                                                      const ptn_mask_plan *outputs, bool clears,
                                                      double cycles[PTN_MASKED_WAYS]);
 

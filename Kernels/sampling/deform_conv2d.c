@@ -85,7 +85,7 @@ ptn_status ptn_deform_conv2d_plan_for(const ptn_runtime *runtime,
     ptn_conv2d_shape conv = shape->conv;
     conv.choice = PTN_CONV2D_SUMS;
     ptn_conv2d_plan dense;
-    ptn_status status = ptn_conv2d_plan_for(runtime, &conv, &dense);
+    ptn_status status = ptn_conv2d_outline_for(runtime, &conv, &dense);
     if (status != PTN_OK) return status;
     plan->out_h = dense.out_h;
     plan->out_w = dense.out_w;

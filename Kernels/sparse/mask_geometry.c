@@ -27,19 +27,34 @@ static void spread(const uint64_t *from, size_t words, size_t stride, uint64_t *
         }
 }
 
+// All shifts of a row that is one word, as most maps' rows are.
+static uint64_t reach_word(const ptn_conv2d_shape *s, uint64_t row) {
+    uint64_t sum = 0;
+    for (size_t j = 0; j < s->kw && row; j++) {
+        const ptrdiff_t by = (ptrdiff_t)(j * s->dilation_w) - (ptrdiff_t)s->pad_left;
+        if (by >= 0 && by < 64) sum |= row << by;
+        if (by < 0 && by > -64) sum |= row >> -by;
+    }
+    return sum;
+}
+
 // All of an output row's reach along x: the input pixels of one row of taps.
 static void reach(const ptn_conv2d_shape *s, const uint64_t *row, size_t row_words,
                   uint64_t *spread_row, size_t spread_words, uint64_t *to, size_t words) {
-    memset(to, 0, words * sizeof *to);
     const uint64_t *from = row;
     if (s->stride_w > 1) {
         spread(row, row_words, s->stride_w, spread_row, spread_words);
         from = spread_row;
         row_words = spread_words;
     }
-    for (size_t j = 0; j < s->kw; j++)
-        or_shifted(from, row_words, (ptrdiff_t)(j * s->dilation_w) - (ptrdiff_t)s->pad_left, to,
-                   words);
+    if (row_words == 1 && words == 1) {
+        to[0] = reach_word(s, from[0]);
+    } else {
+        memset(to, 0, words * sizeof *to);
+        for (size_t j = 0; j < s->kw; j++)
+            or_shifted(from, row_words, (ptrdiff_t)(j * s->dilation_w) - (ptrdiff_t)s->pad_left,
+                       to, words);
+    }
     to[words - 1] &= ptn_mask_valid((words - 1) * 64, s->w);
 }
 
@@ -67,7 +82,7 @@ ptn_status ptn_mask_plan_dilate(const ptn_runtime *runtime, const ptn_mask_plan 
     s.n = v->n;
     s.choice = PTN_CONV2D_FORCE_DIRECT;
     ptn_conv2d_plan plan;
-    ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
+    ptn_status status = ptn_conv2d_outline_for(runtime, &s, &plan);
     if (status != PTN_OK) return status;
     if (plan.out_h != v->h || plan.out_w != v->w || s.h == 0 || s.w == 0) return PTN_BAD_ARGUMENT;
     ptn_mask_plan *p = ptn_mask_plan_allocate(runtime->isa, s.n, s.h, s.w, &status);
@@ -133,7 +148,7 @@ ptn_status ptn_mask_plan_affected(const ptn_runtime *runtime, const ptn_mask_pla
     s.n = v->n;
     s.choice = PTN_CONV2D_FORCE_DIRECT;
     ptn_conv2d_plan plan;
-    ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
+    ptn_status status = ptn_conv2d_outline_for(runtime, &s, &plan);
     if (status != PTN_OK) return status;
     if (s.h != v->h || s.w != v->w || s.h == 0 || s.w == 0) return PTN_BAD_ARGUMENT;
     ptn_mask_plan *p = ptn_mask_plan_allocate(runtime->isa, s.n, plan.out_h, plan.out_w, &status);

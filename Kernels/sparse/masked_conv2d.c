@@ -267,7 +267,7 @@ ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape 
                        s.choice == PTN_CONV2D_WINOGRAD_FORCE_6X6;
     if (!tiles) s.choice = PTN_CONV2D_FORCE_DIRECT;
     ptn_conv2d_plan plan;
-    const ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
+    const ptn_status status = ptn_conv2d_outline_for(runtime, &s, &plan);
     if (status != PTN_OK) return status;
     if (!mask_valid(mask, &s, &plan)) return PTN_BAD_ARGUMENT;
     if (tiles && (s.dilation_h != 1 || s.dilation_w != 1 || packed_stride != 0 ||

@@ -19,11 +19,10 @@ static const double SCATTERED_TILES = 0.2;
 // Cycles of a vector multiply-add.
 static const double DEPTHWISE_CYCLES = 1.5, GROUPED_CYCLES = 1.25;
 
-// Compute and traffic overlap in part.
-static double with_traffic(double cycles, double floats) {
+// Cycles in which weights come in from beyond the second-level cache.
+static double traffic_cycles(double floats) {
     const double bytes = floats * sizeof(float);
-    const double traffic = bytes > KEPT_BYTES ? bytes / FAR_BYTES : 0;
-    return sqrt(cycles * cycles + traffic * traffic);
+    return bytes > KEPT_BYTES ? bytes / FAR_BYTES : 0;
 }
 
 static ptn_status count_tiles(const ptn_mask_plan *plan, size_t side, size_t *count) {
@@ -71,76 +70,95 @@ static double depthwise_share(const ptn_mask_plan *outputs, double share) {
     return share * fmin(2.8, 1.1 + 3.3 * spread);
 }
 
-// Of an active pixel; `share` counts the pixels of all samples against those of one.
-static double scattered_cycles(const ptn_conv2d_shape *s, double share) {
+// Of an active pixel whose neighbours are not.
+static double scattered_cycles(const ptn_conv2d_shape *s) {
     const double lines = (double)(s->kh * s->kw) * (double)(s->c / s->groups) / 16;
-    const double apart = fmax(0, 1 - share / (double)s->n);
-    return s->kh * s->kw > 1 ? SCATTERED_CYCLES * lines * apart : 0;
+    return s->kh * s->kw > 1 ? SCATTERED_CYCLES * lines : 0;
 }
 
-static ptn_status estimate_tiles(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                                 const ptn_conv2d_plan *plan, const ptn_mask_plan *outputs,
-                                 ptn_conv2d_algorithm algorithm, double *cycles) {
-    const ptn_wino_form *form = ptn_wino_form_of(algorithm);
-    const size_t down = ptn_div_up(plan->out_h, form->outputs);
-    const size_t across = ptn_div_up(plan->out_w, form->outputs);
-    size_t count = 0;
-    const ptn_status status = count_tiles(outputs, form->outputs, &count);
-    const double share = (double)count / (double)(down * across);
-    const double floats = (double)form->planes * (double)shape->c *
-                          (double)ptn_panels_for(runtime->isa, shape->k).padded;
-    // The whole map's estimate counts the weights' way; the fewer the tiles, the less it hides it.
-    const double traffic = with_traffic(0, count > 0 ? floats : 0);
-    const double apart = fmax(0, 1 - share / (double)shape->n);
-    *cycles = plan->estimated_cycles[algorithm] * share * (1 + SCATTERED_TILES * apart) +
-              traffic * apart;
-    return status;
+static void model_tiles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
+                        ptn_masked_conv2d_model *model) {
+    for (size_t i = 0; i < 2; i++) {
+        const ptn_conv2d_algorithm algorithm =
+            i == 0 ? PTN_CONV2D_WINOGRAD_4X4 : PTN_CONV2D_WINOGRAD_6X6;
+        const double planes = (double)ptn_wino_form_of(algorithm)->planes;
+        model->tiles[i] = plan->estimated_cycles[algorithm];
+        model->tile_traffic[i] =
+            traffic_cycles(planes * (double)s->c * (double)ptn_panels_for(isa, s->k).padded);
+        model->dense = fmin(model->dense, model->tiles[i]);
+    }
 }
 
-// One sample's whole map, the direct sums taking `direct`.
-static double dense_cycles(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan, double direct) {
-    const double *cycles = plan->estimated_cycles;
-    if (s->choice == PTN_CONV2D_SUMS || cycles[PTN_CONV2D_WINOGRAD_4X4] <= 0) return direct;
-    return fmin(direct, fmin(cycles[PTN_CONV2D_WINOGRAD_4X4], cycles[PTN_CONV2D_WINOGRAD_6X6]));
-}
-
-ptn_status ptn_masked_conv2d_estimate(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                                      const ptn_mask_plan *outputs, bool clears,
-                                      double cycles[PTN_MASKED_WAYS]) {
+ptn_status ptn_masked_conv2d_model_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                                       ptn_masked_conv2d_model *model) {
     ptn_conv2d_shape s = *shape;
     s.choice = PTN_CONV2D_FORCE_DIRECT;
     ptn_conv2d_plan plan;
-    ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
+    const ptn_status status = ptn_conv2d_plan_for(runtime, &s, &plan);
     if (status != PTN_OK) return status;
-    const ptn_mask_view *v = &outputs->view;
-    if (v->n != s.n || v->h != plan.out_h || v->w != plan.out_w) return PTN_BAD_ARGUMENT;
-    s.choice = shape->choice;
-    for (size_t i = 0; i < PTN_MASKED_WAYS; i++) cycles[i] = PTN_MASKED_NOT_ESTIMATED;
     const double modelled = plan.estimated_cycles[PTN_CONV2D_DIRECT];
-    const double direct = modelled > 0 ? modelled : plain_cycles(runtime->isa, &s, &plan);
-    const double whole = modelled > 0 ? modelled : grouped_cycles(runtime->isa, &s, &plan);
+    const bool sums = shape->choice == PTN_CONV2D_SUMS;
+    *model = (ptn_masked_conv2d_model){
+        .n = s.n,
+        .h = plan.out_h,
+        .w = plan.out_w,
+        .k = s.k,
+        .direct = modelled > 0 ? modelled : plain_cycles(runtime->isa, &s, &plan),
+        .whole = modelled > 0 ? modelled : grouped_cycles(runtime->isa, &s, &plan),
+        .traffic = traffic_cycles((double)plan.packed_floats),
+        .scattered = scattered_cycles(&s),
+        .depthwise = plan.algorithm == PTN_CONV2D_DEPTHWISE};
+    model->dense = model->whole;
+    if (modelled <= 0 || sums) return PTN_OK;
+    model_tiles(runtime->isa, &s, &plan, model);
+    if (s.dilation_h != 1 || s.dilation_w != 1) model->tiles[0] = model->tiles[1] = 0;
+    return PTN_OK;
+}
+
+static ptn_status estimate_tiles(const ptn_masked_conv2d_model *m, const ptn_mask_plan *outputs,
+                                 size_t form, double *cycles) {
+    const size_t side = form == 0 ? 4 : 6;
+    size_t count = 0;
+    const ptn_status status = count_tiles(outputs, side, &count);
+    const double share =
+        (double)count / (double)(ptn_div_up(m->h, side) * ptn_div_up(m->w, side));
+    // The whole map's estimate counts the weights' way; the fewer the tiles, the less it hides it.
+    const double apart = fmax(0, 1 - share / (double)m->n);
+    *cycles = m->tiles[form] * share * (1 + SCATTERED_TILES * apart) +
+              (count > 0 ? m->tile_traffic[form] : 0) * apart;
+    return status;
+}
+
+// `share` counts the pixels of all samples against those of one.
+static double pixel_cycles(const ptn_masked_conv2d_model *m, const ptn_mask_plan *outputs,
+                           double share) {
+    if (m->depthwise) return m->whole * depthwise_share(outputs, share);
+    if (outputs->view.count == 0) return 0;
+    const double sums = m->direct * share * (m->dense < m->whole ? BUSY_SUMS : 1);
+    const double apart = fmax(0, 1 - share / (double)m->n);
+    // Sums and the weights' way overlap in part.
+    return sqrt(sums * sums + m->traffic * m->traffic) +
+           (PIXEL_CYCLES + m->scattered * apart) * (double)outputs->view.count;
+}
+
+ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *m,
+                                      const ptn_mask_plan *outputs, bool clears,
+                                      double cycles[PTN_MASKED_WAYS]) {
+    const ptn_mask_view *v = &outputs->view;
+    if (v->n != m->n || v->h != m->h || v->w != m->w) return PTN_BAD_ARGUMENT;
+    for (size_t i = 0; i < PTN_MASKED_WAYS; i++) cycles[i] = PTN_MASKED_NOT_ESTIMATED;
     const size_t pixels = v->h * v->w, inactive = v->n * pixels - v->count;
     const double share = pixels > 0 ? (double)v->count / (double)pixels : 0;
-    const double floats = v->count > 0 ? (double)plan.packed_floats : 0;
-    const double dense = dense_cycles(&s, &plan, whole);
-    cycles[PTN_MASKED_PIXELS] =
-        plan.algorithm == PTN_CONV2D_DEPTHWISE
-            ? whole * depthwise_share(outputs, share)
-            : with_traffic(direct * share * (dense < whole ? BUSY_SUMS : 1), floats) +
-                  (PIXEL_CYCLES + scattered_cycles(&s, share)) * (double)v->count;
-    cycles[PTN_MASKED_DENSE] = (double)s.n * dense;
-    const bool tiles = modelled > 0 && s.dilation_h == 1 && s.dilation_w == 1 &&
-                       s.choice != PTN_CONV2D_SUMS;
-    if (tiles)
-        status = estimate_tiles(runtime, &s, &plan, outputs, PTN_CONV2D_WINOGRAD_4X4,
-                                &cycles[PTN_MASKED_TILES_4X4]);
+    cycles[PTN_MASKED_PIXELS] = pixel_cycles(m, outputs, share);
+    cycles[PTN_MASKED_DENSE] = (double)m->n * m->dense;
+    ptn_status status = PTN_OK;
+    if (m->tiles[0] > 0) status = estimate_tiles(m, outputs, 0, &cycles[PTN_MASKED_TILES_4X4]);
     // Larger tiles are not worth counting where smaller ones are far from paying.
-    if (tiles && status == PTN_OK &&
+    if (m->tiles[1] > 0 && status == PTN_OK &&
         cycles[PTN_MASKED_TILES_4X4] <= 1.4 * cycles[PTN_MASKED_PIXELS])
-        status = estimate_tiles(runtime, &s, &plan, outputs, PTN_CONV2D_WINOGRAD_6X6,
-                                &cycles[PTN_MASKED_TILES_6X6]);
+        status = estimate_tiles(m, outputs, 1, &cycles[PTN_MASKED_TILES_6X6]);
     // The dense way writes inactive outputs in any case: a map that is there has its own back.
-    const double lines = LINE_CYCLES * (double)inactive * (double)s.k / 16;
+    const double lines = LINE_CYCLES * (double)inactive * (double)m->k / 16;
     for (size_t i = 0; i < PTN_MASKED_WAYS; i++)
         if (cycles[i] > 0 && (clears || i == PTN_MASKED_DENSE)) cycles[i] += lines;
     return status;

@@ -26,7 +26,7 @@ extension Module {
     var typeName: String { TypeNames.name(of: type(of: self)) }
 
     /// The path if the module has one, else its type.
-    var place: String { label?.path ?? typeName }
+    var place: String { label?.place(of: self) ?? typeName }
 }
 
 /// Names of types, kept: describing one takes longer than a small layer's whole call.
@@ -60,12 +60,25 @@ public struct NamedModule: Sendable {
 /// Where a module stands in a model. Set by ``Module/assignLabels(prefix:)``.
 public final class Label: Sendable {
     private let text = Mutex<String?>(nil)
+    /// The type's name once it was asked for: a small layer's call asks several times.
+    private let fallback = Mutex<String?>(nil)
 
     /// An unset label.
     public init() {}
 
     /// The path, or nil before one was assigned.
     public var path: String? { text.withLock { $0 } }
+
+    /// The path, before one was assigned the type of the module that has this label.
+    func place(of module: some Module) -> String {
+        if let path { return path }
+        return fallback.withLock { known in
+            if let known { return known }
+            let name = module.typeName
+            known = name
+            return name
+        }
+    }
 
     func assign(_ path: String) { text.withLock { $0 = path } }
 }

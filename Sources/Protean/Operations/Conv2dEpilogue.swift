@@ -23,10 +23,15 @@ public struct Conv2dEpilogue: Sendable {
         self.gate = gate
     }
 
-    func check(output: [Int], layer: String) throws(ProteanError) {
-        if let residual, residual.shape != output {
+    /// Refuses what does not fit an output of this shape; the residual's is `expected` where that is
+    /// another.
+    func check(
+        output: [Int], residual expected: [Int]? = nil, layer: String
+    ) throws(ProteanError) {
+        if let residual, residual.shape != expected ?? output {
             throw .shapeMismatch(
-                layer: layer, tensor: "residual", expected: "\(output)", found: residual.shape)
+                layer: layer, tensor: "residual", expected: "\(expected ?? output)",
+                found: residual.shape)
         }
         if let gate, gate.shape != [output[0], output[3]] {
             throw .shapeMismatch(

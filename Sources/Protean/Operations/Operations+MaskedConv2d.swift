@@ -88,8 +88,9 @@ extension Operations {
     }
 }
 
-/// One masked convolution, checked.
-struct MaskedConv2dCall {
+/// One masked convolution, checked. Not copied: counting references to all its parts would take a
+/// good part of a small call's time.
+struct MaskedConv2dCall: ~Copyable {
     /// A shape only where there are `maps`.
     let x: Tensor
     /// What has the input's channels, one map after the other, if not `x`.
@@ -109,18 +110,19 @@ struct MaskedConv2dCall {
         _ prepared: PreparedMaskedConv2d?, layer: String
     ) throws(ProteanError) {
         var shape: ptn_conv2d_shape
+        let output: [Int], runtime: ptn_runtime
         if let prepared {
             shape = prepared.shape
-            outputShape = prepared.output
+            output = prepared.output
             runtime = prepared.settings.kernelValue
         } else {
             let map = try Self.mapShape(of: x, input, packed.geometry, layer: layer)
             shape = try packed.geometry.kernelShape(for: map, layer: layer)
-            shape.choice = packed.algorithm.choice
-            let plan = try packed.geometry.kernelPlan(shape, layer: layer)
-            outputShape = [map[0], Int(plan.out_h), Int(plan.out_w), Int(shape.k)]
+            let size = try packed.geometry.outputSize(shape, layer: layer)
+            output = [map[0], size.height, size.width, Int(shape.k)]
             runtime = try Runtime.current()
         }
+        try Self.check(outputs, output, layer: layer)
         shape.choice = packed.algorithm.choice
         self.x = x
         self.input = input
@@ -128,7 +130,8 @@ struct MaskedConv2dCall {
         self.outputs = outputs
         self.layer = layer
         self.shape = shape
-        try check(outputs)
+        self.runtime = runtime
+        outputShape = output
     }
 
     /// The input's shape as a map.
@@ -147,12 +150,18 @@ struct MaskedConv2dCall {
     }
 
     func check(_ plan: MaskPlan) throws(ProteanError) {
+        try Self.check(plan, outputShape, layer: layer)
+    }
+
+    private static func check(
+        _ plan: MaskPlan, _ output: [Int], layer: String
+    ) throws(ProteanError) {
         let fits =
-            plan.batch == outputShape[0] && plan.size.height == outputShape[1]
-            && plan.size.width == outputShape[2]
+            plan.batch == output[0] && plan.size.height == output[1]
+            && plan.size.width == output[2]
         guard fits else {
             throw .shapeMismatch(
-                layer: layer, tensor: "mask", expected: "\(Array(outputShape.prefix(3)))",
+                layer: layer, tensor: "mask", expected: "\(Array(output.prefix(3)))",
                 found: [plan.batch, plan.size.height, plan.size.width])
         }
     }
@@ -170,17 +179,7 @@ struct MaskedConv2dCall {
     }
 
     func check(_ epilogue: Conv2dEpilogue, result: [Int]) throws(ProteanError) {
-        var others = epilogue
-        others.residual = nil
-        try others.check(output: outputShape, layer: layer)
-        guard let residual = epilogue.residual else { return }
-        guard residual.shape == result else {
-            throw .shapeMismatch(
-                layer: layer, tensor: "residual", expected: "\(result)", found: residual.shape)
-        }
-        // The rule about activations is about residuals of any shape.
-        others.residual = try Tensor(shapeOnly: outputShape)
-        try others.check(output: outputShape, layer: layer)
+        try epilogue.check(output: outputShape, residual: result, layer: layer)
     }
 
     func run(
@@ -199,14 +198,14 @@ struct MaskedConv2dCall {
         kernelEpilogue.residual = UnsafePointer(residual)
         let bases = maps.map { UnsafePointer($0.storage?.base) }
         if !maps.isEmpty { mask.input = PTN_MASKED_MAPS }
-        let status = withExtendedLifetime((x, maps, packed, epilogue, outputs, input)) {
-            bases.withUnsafeBufferPointer { bases in
-                mask.maps = bases.baseAddress
-                mask.maps_count = bases.count
-                return ptn_masked_conv2d(
-                    &runtime, &shape, &mask, x.storage?.base, packed.weights, 0, &kernelEpilogue, y)
-            }
+        let status = bases.withUnsafeBufferPointer { bases in
+            mask.maps = bases.baseAddress
+            mask.maps_count = bases.count
+            return ptn_masked_conv2d(
+                &runtime, &shape, &mask, x.storage?.base, packed.weights, 0, &kernelEpilogue, y)
         }
+        withExtendedLifetime(self) {}
+        withExtendedLifetime(epilogue) {}
         try status.check(layer)
     }
 }

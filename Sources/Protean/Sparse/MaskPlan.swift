@@ -220,8 +220,7 @@ extension MaskPlan {
     ) throws(ProteanError) -> MaskPlan {
         var shape = try geometry.kernelShape(
             for: [batch, input.height, input.width, geometry.inputChannels], layer: "MaskPlan")
-        let plan = try geometry.kernelPlan(shape, layer: "MaskPlan")
-        let output = Size2d(height: Int(plan.out_h), width: Int(plan.out_w))
+        let output = try geometry.outputSize(shape, layer: "MaskPlan")
         guard output == size else {
             throw .shapeMismatch(
                 layer: "MaskPlan", tensor: "mask",
@@ -238,7 +237,7 @@ extension MaskPlan {
     public func affected(by geometry: Conv2dGeometry) throws(ProteanError) -> MaskPlan {
         var shape = try geometry.kernelShape(
             for: [batch, size.height, size.width, geometry.inputChannels], layer: "MaskPlan")
-        _ = try geometry.kernelPlan(shape, layer: "MaskPlan")
+        _ = try geometry.outputSize(shape, layer: "MaskPlan")
         return try derive { ptn_mask_plan_affected($0, kernelPlan, &shape, $1) }
     }
 

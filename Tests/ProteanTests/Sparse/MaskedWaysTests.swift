@@ -203,8 +203,10 @@ import Testing
             var shape = try conv.geometry.kernelShape(for: input, layer: "test")
             shape.choice = exact ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
             var runtime = try Runtime.current(), cycles = [Double](repeating: -1, count: 4)
+            var model = ptn_masked_conv2d_model()
+            #expect(ptn_masked_conv2d_model_for(&runtime, &shape, &model) == PTN_OK)
             let status = withExtendedLifetime(mask) {
-                ptn_masked_conv2d_estimate(&runtime, &shape, mask.kernelPlan, true, &cycles)
+                ptn_masked_conv2d_estimate(&model, mask.kernelPlan, true, &cycles)
             }
             #expect(status == PTN_OK)
             return MaskedConv2dEstimates(cycles: (cycles[0], cycles[1], cycles[2], cycles[3]))

@@ -105,14 +105,31 @@ extension Conv2dGeometry {
         var plan = ptn_conv2d_plan()
         var shape = shape
         var settings = if let runtime { runtime } else { try Runtime.current() }
-        let status = ptn_conv2d_plan_for(&settings, &shape, &plan)
-        if status == PTN_BAD_ARGUMENT {
+        try check(ptn_conv2d_plan_for(&settings, &shape, &plan), shape, layer)
+        return plan
+    }
+
+    /// Height and width of the output alone.
+    func outputSize(
+        _ shape: ptn_conv2d_shape, layer: String
+    ) throws(ProteanError) -> Size2d {
+        var plan = ptn_conv2d_plan()
+        var shape = shape
+        shape.choice = PTN_CONV2D_FORCE_DIRECT
+        var settings = try Runtime.current()
+        try check(ptn_conv2d_outline_for(&settings, &shape, &plan), shape, layer)
+        return Size2d(height: Int(plan.out_h), width: Int(plan.out_w))
+    }
+
+    private func check(
+        _ status: ptn_status, _ shape: ptn_conv2d_shape, _ layer: String
+    ) throws(ProteanError) {
+        guard status != PTN_BAD_ARGUMENT else {
             throw .shapeMismatch(
                 layer: layer, tensor: "x",
                 expected: "an image at least as large as the dilated kernel \(kernelSize)",
                 found: [Int(shape.n), Int(shape.h), Int(shape.w), Int(shape.c)])
         }
         try status.check(layer)
-        return plan
     }
 }

@@ -111,9 +111,7 @@ struct DynConvSteps: Sendable {
     /// Height and width of the spatial convolution's input.
     private func inputSize(for x: Tensor) throws(ProteanError) -> Size2d {
         var shape = x.shape
-        for conv in before {
-            shape = try conv.conv.geometry.plan(for: shape, layer: conv.conv.place).outputShape
-        }
+        for conv in before { shape = try conv.outputShape(for: shape) }
         guard shape.count == 4 else {
             throw .shapeMismatch(
                 layer: spatial.conv.place, tensor: "x",

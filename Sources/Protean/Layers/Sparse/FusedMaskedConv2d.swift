@@ -91,13 +91,18 @@ public final class FusedMaskedConv2d: Sendable {
 
     /// What a call needs beside its tensors: what follows from the shape, and the way.
     private func prepare(
-        _ x: Tensor, _ input: MaskedInput, _ mask: MaskPlan, inPlace: Bool = false
+        _ x: Tensor, _ input: MaskedInput, _ mask: MaskPlan, inPlace: Bool = false, layer: String
     ) throws(ProteanError) -> (call: PreparedMaskedConv2d, way: MaskedConv2dPlan.Way) {
-        let map = try MaskedConv2dCall.mapShape(of: x, input, geometry, layer: conv.place)
-        let call = try maskedCalls.call(for: map, layer: conv.place)
+        let map = try MaskedConv2dCall.mapShape(of: x, input, geometry, layer: layer)
+        let call = try maskedCalls.call(for: map, layer: layer)
         if let way = try fixedWay(input, mask) { return (call, way) }
-        let estimates = try call.estimates(mask, clears: !inPlace, layer: conv.place)
+        let estimates = try call.estimates(mask, clears: !inPlace, layer: layer)
         return (call, choice(estimates, inPlace: inPlace))
+    }
+
+    /// `[batch, height, width, channels]` of the dense result for a map of shape `input`.
+    func outputShape(for input: [Int]) throws(ProteanError) -> [Int] {
+        try maskedCalls.call(for: input, layer: conv.place).output
     }
 
     /// Cycles that the active outputs of `mask` are estimated to take, from a map of shape `input` by
@@ -118,12 +123,13 @@ public final class FusedMaskedConv2d: Sendable {
         _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
         inactive: InactiveOutputs = .zeros, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
-        let (call, way) = try prepare(x, input, mask)
+        let layer = conv.place
+        let (call, way) = try prepare(x, input, mask, layer: layer)
         guard way == .dense else {
-            return try run(x, mask, call, way) { (weights) throws(ProteanError) in
+            return try run(x, mask, call, way, layer) { (weights) throws(ProteanError) in
                 try Operations.maskedConv2d(
                     x, from: input, weights, outputs: mask, inactive: inactive,
-                    epilogue: epilogue(residual), prepared: call, layer: conv.place)
+                    epilogue: epilogue(residual), prepared: call, layer: layer)
             }
         }
         return try runDense(x, mask, residual) { (y: consuming Tensor) throws(ProteanError) in
@@ -132,7 +138,7 @@ public final class FusedMaskedConv2d: Sendable {
             }
             guard base.shape == y.shape else {
                 throw .shapeMismatch(
-                    layer: conv.place, tensor: "inactive", expected: "\(y.shape)",
+                    layer: layer, tensor: "inactive", expected: "\(y.shape)",
                     found: base.shape)
             }
             return try Operations.replacingInactive(y, of: mask, by: base)
@@ -146,14 +152,15 @@ public final class FusedMaskedConv2d: Sendable {
     func active(
         _ x: Tensor, mask: MaskPlan
     ) throws(ProteanError) -> (map: Tensor, cost: Cost) {
-        let (call, way) = try prepare(x, .map, mask, inPlace: true)
+        let layer = conv.place
+        let (call, way) = try prepare(x, .map, mask, inPlace: true, layer: layer)
         let map =
             way == .dense
             ? try dense(x)
-            : try run(x, mask, call, way) { (weights) throws(ProteanError) in
+            : try run(x, mask, call, way, layer) { (weights) throws(ProteanError) in
                 try Operations.maskedConv2d(
                     x, weights, outputs: mask, inactive: nil, epilogue: epilogue(nil),
-                    prepared: call, layer: conv.place)
+                    prepared: call, layer: layer)
             }
         return (map, cost(x, mask, way))
     }
@@ -184,14 +191,15 @@ public final class FusedMaskedConv2d: Sendable {
     public func rows(
         _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
-        var (call, way) = try prepare(x, input, mask)
+        let layer = conv.place
+        var (call, way) = try prepare(x, input, mask, layer: layer)
         // The dense result has no rows that a residual could be added to.
         if way == .dense && residual != nil { way = .pixels }
         guard way == .dense else {
-            return try run(x, mask, call, way) { (weights) throws(ProteanError) in
+            return try run(x, mask, call, way, layer) { (weights) throws(ProteanError) in
                 try Operations.maskedConv2dRows(
                     x, from: input, weights, outputs: mask, epilogue: epilogue(residual),
-                    prepared: call, layer: conv.place)
+                    prepared: call, layer: layer)
             }
         }
         return try runDense(x, mask, nil) { (y: consuming Tensor) throws(ProteanError) in
@@ -208,10 +216,11 @@ public final class FusedMaskedConv2d: Sendable {
         _ y: inout Tensor, with x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
         previous: MaskPlan? = nil, residual: Tensor? = nil, addsToResult: Bool = false
     ) throws(ProteanError) {
-        let (call, way) = try prepare(x, input, mask, inPlace: true)
+        let layer = conv.place
+        let (call, way) = try prepare(x, input, mask, inPlace: true, layer: layer)
         guard y.shape == call.output else {
             throw .shapeMismatch(
-                layer: conv.place, tensor: "y", expected: "\(call.output)", found: y.shape)
+                layer: layer, tensor: "y", expected: "\(call.output)", found: y.shape)
         }
         if way == .dense {
             try replace(&y, with: x, mask, previous, residual: addsToResult ? y : residual)
@@ -220,9 +229,9 @@ public final class FusedMaskedConv2d: Sendable {
         func run(_ y: inout Tensor) throws(ProteanError) {
             try Operations.updateMaskedConv2d(
                 &y, with: x, from: input,
-                try maskedCalls.packed(for: call, way: way, layer: conv.place), outputs: mask,
+                try maskedCalls.packed(for: call, way: way, layer: layer), outputs: mask,
                 previous: previous, addsToResult: addsToResult, epilogue: epilogue(residual),
-                prepared: call, layer: conv.place)
+                prepared: call, layer: layer)
         }
         guard Trace.current != nil else { return try run(&y) }
         // The result is taken out while it is written, so that nobody else holds it.
@@ -279,13 +288,13 @@ public final class FusedMaskedConv2d: Sendable {
 
     private func run(
         _ x: Tensor, _ mask: MaskPlan, _ call: PreparedMaskedConv2d, _ way: MaskedConv2dPlan.Way,
-        _ body: (PackedConv2d) throws(ProteanError) -> Tensor
+        _ layer: String, _ body: (PackedConv2d) throws(ProteanError) -> Tensor
     ) throws(ProteanError) -> Tensor {
         try traced(
             "MaskedConv2d", path: conv.label, input: x, mask: mask,
             cost: { _ in cost(x, mask, way) }
         ) { () throws(ProteanError) in
-            try body(maskedCalls.packed(for: call, way: way, layer: conv.place))
+            try body(maskedCalls.packed(for: call, way: way, layer: layer))
         }
     }
 

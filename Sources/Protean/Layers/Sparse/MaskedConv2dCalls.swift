@@ -44,8 +44,10 @@ final class MaskedConv2dCalls: Sendable {
             shape.choice = exact ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
             let plan = try geometry.kernelPlan(
                 shape, runtime: settings.kernelValue, layer: layer)
+            var model = ptn_masked_conv2d_model(), runtime = settings.kernelValue
+            try ptn_masked_conv2d_model_for(&runtime, &shape, &model).check(layer)
             return PreparedMaskedConv2d(
-                shape: shape, settings: settings,
+                shape: shape, settings: settings, model: model,
                 output: [input[0], Int(plan.out_h), Int(plan.out_w), Int(shape.k)])
         }
     }
@@ -66,16 +68,20 @@ final class MaskedConv2dCalls: Sendable {
 
 /// A masked convolution on maps of one shape: nothing in it depends on a mask or on values.
 final class PreparedMaskedConv2d: Sendable {
-    /// The choice is the one that estimates are asked with.
     let shape: ptn_conv2d_shape
     let settings: Runtime.Resolved
+    private let model: ptn_masked_conv2d_model
     /// `[batch, height, width, channels]` of the dense result.
     let output: [Int]
     fileprivate let packed = Derived<MaskedConv2dPlan.Way, PackedConv2d>(capacity: 3)
 
-    fileprivate init(shape: ptn_conv2d_shape, settings: Runtime.Resolved, output: [Int]) {
+    fileprivate init(
+        shape: ptn_conv2d_shape, settings: Runtime.Resolved, model: ptn_masked_conv2d_model,
+        output: [Int]
+    ) {
         self.shape = shape
         self.settings = settings
+        self.model = model
         self.output = output
     }
 
@@ -84,12 +90,12 @@ final class PreparedMaskedConv2d: Sendable {
     func estimates(
         _ mask: MaskPlan, clears: Bool, layer: String
     ) throws(ProteanError) -> MaskedConv2dEstimates {
-        var shape = shape, runtime = settings.kernelValue
+        var model = model
         var cycles = (0.0, 0.0, 0.0, 0.0)
         let status = withExtendedLifetime(mask) {
             withUnsafeMutableBytes(of: &cycles) {
                 ptn_masked_conv2d_estimate(
-                    &runtime, &shape, mask.kernelPlan, clears,
+                    &model, mask.kernelPlan, clears,
                     $0.assumingMemoryBound(to: Double.self).baseAddress)
             }
         }

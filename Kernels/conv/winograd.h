@@ -6,6 +6,7 @@
 
 #define PTN_WINO_MAX_SIDE 8
 #define PTN_WINO_MAX_PLANES 64
+#define PTN_WINO_MAX_OUTPUTS 36
 // Bytes of weights up to which they stay in the second-level cache beside a block.
 #define PTN_WINO_SMALL_WEIGHTS ((size_t)1 << 20)
 
@@ -23,10 +24,9 @@ typedef struct ptn_wino_output {
     size_t rows, columns;  // outputs inside the image, at least 1
     float *out;
     size_t out_row, out_pixel; // floats from output to output
-    // Bit outputs * row + column is set for outputs that are not to be touched: they go to `spare`,
-    // which has room for the panel's channels. 0: none.
-    uint64_t skipped;
-    float *spare;
+    // NULL, or where each output goes, row by row with `outputs` to a row: those that are not to be
+    // touched somewhere else, with room for the panel's channels.
+    float *const *places;
     const float *bias, *gate;  // of the panel's first channel, or NULL
     ptrdiff_t residual;        // bytes from an output to its residual
     bool has_residual, residual_last;

@@ -26,6 +26,7 @@ typedef struct tiles_job {
     const int32_t *rows;   // inverse map, where outputs are compact
     const int32_t *tiles;  // active tiles of all samples
     const size_t *offsets; // [n + 1]
+    ptn_divider by_tiles_w;
     size_t count, blocks, block_tiles, width; // floats per tile and plane of products
     char *inputs, *products, *threads;
     size_t input_bytes, product_bytes, thread_bytes;
@@ -74,9 +75,9 @@ static tile_place place_of(const tiles_job *j, size_t at) {
             high = middle;
     }
     const size_t m = j->form->outputs, tile = (size_t)j->tiles[at];
-    tile_place p = {.sample = low,
-                    .top = tile / j->cut.tiles_w * m,
-                    .left = tile % j->cut.tiles_w * m};
+    const size_t down = ptn_divide(j->by_tiles_w, tile);
+    tile_place p = {
+        .sample = low, .top = down * m, .left = (tile - down * j->cut.tiles_w) * m};
     p.rows = ptn_min(m, j->plan->out_h - p.top);
     p.columns = ptn_min(m, j->plan->out_w - p.left);
     return p;
@@ -109,14 +110,6 @@ static uint64_t active_bits(const tiles_job *j, const tile_place *at) {
         active |= (bits & columns) << i * j->form->outputs;
     }
     return active;
-}
-
-// The bits that outputs of the tile inside the image have.
-static uint64_t tile_bits(const tiles_job *j, const tile_place *at) {
-    const uint64_t columns = ((uint64_t)1 << at->columns) - 1;
-    uint64_t all = 0;
-    for (size_t i = 0; i < at->rows; i++) all |= columns << i * j->form->outputs;
-    return all;
 }
 
 static void activate(const tiles_job *j, const ptn_wino_panel *p, float *out) {
@@ -171,8 +164,17 @@ static void store_map(const tiles_job *j, ptn_wino_output *a, const ptn_wino_pan
     a->out_row = j->plan->out_w * j->shape->k;
     a->out_pixel = j->shape->k;
     a->residual = (ptrdiff_t)((uintptr_t)j->epilogue->residual - (uintptr_t)j->y);
-    a->skipped = tile_bits(j, at) & ~active;
-    a->spare = thread_values(j, thread);
+    float *places[PTN_WINO_MAX_OUTPUTS];
+    if ((size_t)__builtin_popcountll(active) < at->rows * at->columns) {
+        float *const inactive = thread_values(j, thread);
+        for (size_t i = 0; i < at->rows; i++)
+            for (size_t k = 0; k < m; k++) {
+                const bool is_active = active >> (i * m + k) & 1;
+                float *out = a->out + i * a->out_row + k * a->out_pixel;
+                places[i * m + k] = is_active ? out : inactive;
+            }
+        a->places = places;
+    }
     j->output(a);
     if (!j->activate) return;
     for (uint64_t rest = active; rest; rest &= rest - 1) {
@@ -309,12 +311,15 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                                const float *x, const float *packed, const ptn_conv2d_epilogue *e,
                                float *y) {
     const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
+    const ptn_wino_cut cut =
+        ptn_wino_cut_for(form, runtime->isa, s, plan->out_h, plan->out_w, 1);
     tiles_job j = {.shape = s,
                    .plan = plan,
                    .epilogue = e,
                    .mask = mask,
                    .form = form,
-                   .cut = ptn_wino_cut_for(form, runtime->isa, s, plan->out_h, plan->out_w, 1),
+                   .cut = cut,
+                   .by_tiles_w = ptn_divider_for(cut.tiles_w),
                    .isa = runtime->isa,
                    .input = ptn_wino_input_for(form, runtime->isa),
                    .output = ptn_wino_output_for(form, runtime->isa),

@@ -216,12 +216,12 @@ ptn_status ptn_mask_plan_invert(const ptn_runtime *runtime, const ptn_mask_plan 
     return combine(runtime, plan, plan, INVERT, inverse);
 }
 
-// Whether any of the bits [x, x + n) is set.
-static bool any_bit(const uint64_t *bits, size_t x, size_t n) {
+// Whether any of the bits [x, x + n) is set, n > 0.
+static inline bool any_bit(const uint64_t *bits, size_t x, size_t n) {
+    if (x % 64 + n <= 64) return (bits[x / 64] >> x % 64 & ~(uint64_t)0 >> (64 - n)) != 0;
     for (size_t end = x + n; x < end;) {
         const size_t part = ptn_min(64 - x % 64, end - x);
-        const uint64_t mask = part == 64 ? ~(uint64_t)0 : ((uint64_t)1 << part) - 1;
-        if (bits[x / 64] >> x % 64 & mask) return true;
+        if (bits[x / 64] >> x % 64 & ~(uint64_t)0 >> (64 - part)) return true;
         x += part;
     }
     return false;
@@ -239,9 +239,11 @@ ptn_status ptn_mask_plan_tiles(const ptn_mask_plan *plan, size_t height, size_t 
         size_t tile = 0;
         for (size_t y = 0; y < v->h; y += height) {
             const uint64_t *image = v->bits + s * v->h * v->words;
-            memset(rows, 0, v->words * sizeof *rows);
-            for (size_t i = y; i < ptn_min(y + height, v->h); i++)
-                for (size_t k = 0; k < v->words; k++) rows[k] |= image[i * v->words + k];
+            const size_t end = ptn_min(y + height, v->h);
+            for (size_t k = 0; k < v->words; k++) {
+                rows[k] = 0;
+                for (size_t i = y; i < end; i++) rows[k] |= image[i * v->words + k];
+            }
             for (size_t x = 0; x < v->w; x += width, tile++) {
                 tiles[count] = (int32_t)tile;
                 count += any_bit(rows, x, ptn_min(width, v->w - x));

@@ -166,9 +166,10 @@ static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const outpu
             place_listed(j, ch, run->list + begin, height, b, partials);
         else
             place_in_order(j, ch, begin, height, b);
-        // Places that are scattered are left to the store buffers.
         const size_t apart = (size_t)(ch->out[height - 1] - ch->out[0]);
-        a->stores_step = apart == (height - 1) * j->outputs ? steps.store_step[tall] : 0;
+        const bool together = apart == (height - 1) * j->outputs;
+        a->stores_step = together ? steps.store_step[tall] : 0;
+        a->scattered = j->scattered && a->last && !together;
         a->stores = (const char *)ch->out[0];
         heights[height - 1](a);
         if (j->activate && a->last) finish_rows(j, a, height, b->channel);

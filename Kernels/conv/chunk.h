@@ -18,6 +18,9 @@ typedef struct ptn_chunk_job {
     size_t packed_stride;
     const float *y;     // where results begin, as residuals lie relative to them
     const float *zeros; // what table entries in the padding point at; NULL: there are none
+    // Results lie apart in a map that the nearer caches do not hold: they are fetched before they are
+    // written.
+    bool scattered;
     size_t pixel_bytes; // that an output brings in anew where neighbours follow each other; 0: none
 } ptn_chunk_job;
 

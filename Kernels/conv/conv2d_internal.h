@@ -80,6 +80,7 @@ typedef struct ptn_tile_args {
     size_t prefetch_step;     // ... so many per PTN_TILE_UNROLL channels
     const char *stores;       // where results will go: brought into the first-level cache ...
     size_t stores_step;       // ... so many bytes per PTN_TILE_UNROLL channels
+    bool scattered;           // results lie apart: brought in a row per tap
     size_t columns;           // output channels to store, 1 ... width
     float *partial;           // [m][width]: unfinished sums, when taps come in several blocks
     float *const *partials;   // [m]: where each row's are instead, or NULL

@@ -11,6 +11,8 @@
 // second-level cache, since every tile reads them from there anyway; more where each chunk brings them
 // in again.
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 12, LEAST_LARGE_ROWS = 32 };
+// A map of results of this size does not stay in the second-level cache beside pixels and weights.
+static const size_t FAR_BYTES = 384 << 10;
 
 typedef struct masked_job {
     ptn_chunk_job chunk;
@@ -181,6 +183,13 @@ static bool has_inputs(const ptn_masked_conv2d_mask *m) {
     return m->input == PTN_MASKED_ROWS || m->input == PTN_MASKED_ACTIVE_MAP;
 }
 
+// Whether results go to places that the second-level cache will hardly hold.
+static bool is_far(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
+                   const ptn_masked_conv2d_mask *m) {
+    const size_t floats = s->n * plan->out_h * plan->out_w * s->k;
+    return m->output == PTN_MASKED_MAP && floats * sizeof(float) > FAR_BYTES;
+}
+
 static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                       const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
                       const float *x, const float *packed, size_t packed_stride,
@@ -196,6 +205,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                               .epilogue = e,
                               .packed = packed,
                               .packed_stride = packed_stride,
+                              .scattered = is_far(s, plan, mask),
                               .y = y},
                     .shape = s,
                     .mask = mask,

@@ -13,6 +13,9 @@
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 12, LEAST_LARGE_ROWS = 32 };
 // A map of results of this size does not stay in the second-level cache beside pixels and weights.
 static const size_t FAR_BYTES = 384 << 10;
+// Weights of this size would take much of each thread's second-level cache: each thread takes a part
+// of them instead. Less is enough where that costs no second table of many taps.
+static const size_t SHARED_BYTES = 512 << 10, POINTWISE_BYTES = 192 << 10;
 
 typedef struct masked_job {
     ptn_chunk_job chunk;
@@ -154,12 +157,15 @@ static void cut(masked_job *j, int threads) {
         const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
         const size_t floats =
             s->kh * s->kw * (s->c / s->groups) * panels->padded * s->groups;
-        const bool large = floats * sizeof(float) > 2 * PTN_CHUNK_BLOCK_BYTES;
-        if (large) j->panel_parts = ptn_min(all_panels, ptn_div_up(wanted, j->lists * j->chunks));
+        const size_t bytes = floats * sizeof(float);
+        const bool large = bytes > 2 * PTN_CHUNK_BLOCK_BYTES;
+        const bool equal = all_panels % (size_t)threads == 0;
+        const bool shared = bytes > (j->pointwise && equal ? POINTWISE_BYTES : SHARED_BYTES);
+        if (shared) j->panel_parts = ptn_min(all_panels, ptn_div_up(wanted, j->lists * j->chunks));
         const size_t chunks = ptn_div_up(wanted, j->lists * j->panel_parts);
         const size_t least = large ? LEAST_LARGE_ROWS : LEAST_ROWS;
         j->chunks = ptn_max(j->chunks, ptn_min(chunks, longest / least));
-        if (!large) j->panel_parts = ptn_min(all_panels, ptn_div_up(wanted, j->lists * j->chunks));
+        if (!shared) j->panel_parts = ptn_min(all_panels, ptn_div_up(wanted, j->lists * j->chunks));
         const size_t even = ptn_div_up(j->chunks, (size_t)threads) * (size_t)threads;
         if (j->lists * j->panel_parts % (size_t)threads != 0)
             j->chunks = ptn_max(j->chunks, ptn_min(even, tiles));

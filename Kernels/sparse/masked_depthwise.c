@@ -229,9 +229,11 @@ ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                        .inactive = ptn_inactive_for(mask, s->k, y)};
     if (!patch_sizes(&j)) return PTN_SIZE_OVERFLOW;
     ptn_depthwise_prepare(&j.tiles, runtime->isa, plan);
-    // Bound by loads rather than by multiply-adds.
-    const double sums = (double)mask->outputs->view.count * (double)(s->c * s->kh * s->kw);
+    // As for the whole map: the way from the caches counts as much as the multiply-adds.
+    const double values = (double)mask->outputs->view.count * (double)s->c;
+    const double sums = values * (double)(s->kh * s->kw);
     const double lanes = (double)ptn_isa_vector_floats(runtime->isa);
-    const int threads = ptn_threads_worth(runtime->threads, sums / (lanes * 3));
+    const double nanoseconds = 1.5 * sums / (lanes * 5) + 2 * values * sizeof(float) / 50;
+    const int threads = ptn_threads_worth(runtime->threads, nanoseconds);
     return ptn_mdw_tiles_apply(&j) ? ptn_mdw_run_tiles(&j, threads) : run_rows(&j, threads);
 }

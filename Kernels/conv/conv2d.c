@@ -150,7 +150,8 @@ static ptn_status plan_call(const ptn_runtime *runtime, const ptn_conv2d_shape *
 ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                ptn_conv2d_plan *plan) {
     const ptn_status status = plan_call(runtime, shape, plan);
-    if (status == PTN_OK) ptn_conv2d_estimate(runtime->isa, shape, plan);
+    if (status == PTN_OK && plan->estimated_cycles[PTN_CONV2D_DIRECT] <= 0)
+        ptn_conv2d_estimate(runtime->isa, shape, plan);
     return status;
 }
 

@@ -77,7 +77,7 @@ typedef struct ptn_conv2d_plan {
 PTN_MUST_CHECK ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime,
                                               const ptn_conv2d_shape *shape, ptn_conv2d_plan *plan);
 
-// The part of a plan that calls with a forced choice need before every run, without estimates:
+// The part of a plan that every call needs, without estimates unless the choice rests on them:
 // algorithm, output size, length of the packed weights and multiply-adds. Errors as above.
 PTN_MUST_CHECK ptn_status ptn_conv2d_outline_for(const ptn_runtime *runtime,
                                                  const ptn_conv2d_shape *shape,

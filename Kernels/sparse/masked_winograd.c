@@ -168,7 +168,7 @@ static void store_map(const tiles_job *j, ptn_wino_output *a, const ptn_wino_pan
     if ((size_t)__builtin_popcountll(active) < at->rows * at->columns) {
         float *const inactive = thread_values(j, thread);
         for (size_t i = 0; i < at->rows; i++)
-            for (size_t k = 0; k < m; k++) {
+            for (size_t k = 0; k < at->columns; k++) {
                 const bool is_active = active >> (i * m + k) & 1;
                 float *out = a->out + i * a->out_row + k * a->out_pixel;
                 places[i * m + k] = is_active ? out : inactive;

@@ -36,10 +36,13 @@ package enum TableReport {
 
     static func threads(_ count: Int) -> String { count == 1 ? "1 thread" : "\(count) threads" }
 
-    /// The table, one row per case and configuration. Names to the left, numbers to the right.
+    /// The table, one row per case and configuration. Names to the left, numbers to the right; the last
+    /// column only where something was measured in turns.
     package static func text(_ results: [BenchmarkResult]) -> String {
-        let rows = [header] + results.map(cells)
-        let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        let isCompared = results.contains { $0.realised != nil }
+        let columns = header.indices.dropLast(isCompared ? 0 : 1)
+        let rows = ([header] + results.map(cells)).map { Array($0[columns]) }
+        let widths = columns.map { column in rows.map { $0[column].count }.max() ?? 0 }
         let leftAligned: Set<Int> = [0, 2, 9]
         return rows.map { row in
             let padded = row.indices.map { column in

@@ -49,6 +49,10 @@ struct AgainstDirectTests {
         #expect(curves[0].points.map(\.speedup) == [try #require(results[0].directRatio)])
         let row = try #require(TableReport.cells(results[2]).last)
         #expect(row == results[2].realised.map(Format.percent))
+        #expect(TableReport.text(results).contains("of direct"))
+        let alone = try session.run([cases[0]], rooflines: rooflines)
+        #expect(!TableReport.text(alone).contains("of direct"))
+        #expect(TableReport.text(alone).contains("executed"))
         let report = try JSONReport(
             executable: "kernelbench", single: rooflines[0], rooflines: rooflines, results: results
         ).encoded()

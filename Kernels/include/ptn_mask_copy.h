@@ -20,13 +20,10 @@ PTN_MUST_CHECK ptn_status ptn_mask_scatter(const ptn_runtime *runtime, const ptn
 PTN_MUST_CHECK ptn_status ptn_mask_fill_inactive(const ptn_runtime *runtime,
                                                  const ptn_mask_plan *plan, size_t c,
                                                  const float *base, float *map);
-// Completes two maps whose first channels are the same: where `known` is active, first[p] becomes
-// map[p]'s first `first_c` channels; elsewhere those of map[p] become first[p]. The other channels of
-// map[p] become 0 where `plan` is not active. `first` may be NULL when first_c is 0; first_c <= c, and
-// `known` has the size of `plan`.
-PTN_MUST_CHECK ptn_status ptn_mask_join_channels(const ptn_runtime *runtime,
-                                                 const ptn_mask_plan *plan,
-                                                 const ptn_mask_plan *known, size_t c,
-                                                 size_t first_c, float *first, float *map);
+// to[p] = the first channels of from[p] where `plan` is active, as many as both have: maps
+// [n][h][w][from_c] and [n][h][w][to_c]. The rest of `to` stays as it is.
+PTN_MUST_CHECK ptn_status ptn_mask_copy_channels(const ptn_runtime *runtime,
+                                                 const ptn_mask_plan *plan, size_t from_c,
+                                                 const float *from, size_t to_c, float *to);
 
 #endif

@@ -32,6 +32,10 @@ typedef struct ptn_masked_conv2d_mask {
     // as zeros, like those outside the image.
     const ptn_mask_plan *inputs;
     ptn_masked_layout input, output;
+    // ACTIVE_MAP, Winograd's forms only: what the first channels of inactive pixels are instead of
+    // zeros, a map [n][h][w][rest_channels]; or NULL and 0.
+    const float *rest;
+    size_t rest_channels;
     const float *const *maps; // MAPS: x is not looked at
     size_t maps_count;
     ptn_masked_inactive inactive;  // for a dense map as output
@@ -42,7 +46,7 @@ typedef struct ptn_masked_conv2d_mask {
 // `shape` is that of the dense convolution. Its choice is read as follows:
 //
 //     PTN_CONV2D_WINOGRAD_FORCE_4X4, ..._6X6   Winograd's form on the tiles that hold an active
-//         pixel: dilation 1, a dense map as input, shared weights, packed for that algorithm
+//         pixel: dilation 1, any input but several maps, shared weights, packed for that algorithm
 //     all others                               the defining sums of each active pixel, with weights
 //         packed for PTN_CONV2D_DIRECT, or for PTN_CONV2D_DEPTHWISE where that is the shape
 //

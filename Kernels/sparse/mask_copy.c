@@ -98,43 +98,34 @@ ptn_status ptn_mask_gather_maps(const ptn_runtime *runtime, const ptn_mask_plan 
     return PTN_OK;
 }
 
-typedef struct join_job {
+typedef struct channels_job {
     ptn_mask_view view;
-    const uint64_t *known;
-    size_t c, first_c;
-    float *first, *map;
-} join_job;
+    size_t from_c, to_c;
+    const float *from;
+    float *to;
+} channels_job;
 
-// One row of pixels.
-static void join_row(void *context, size_t row, int thread) {
+static void copy_channels(void *context, size_t index, int thread) {
     (void)thread;
-    const join_job *j = context;
-    const uint64_t *bits = j->view.bits + row * j->view.words;
-    const uint64_t *known = j->known + row * j->view.words;
-    const size_t bytes = j->first_c * sizeof(float);
-    for (size_t x = 0; x < j->view.w; x++) {
-        const size_t at = row * j->view.w + x;
-        float *first = j->first_c > 0 ? j->first + at * j->first_c : NULL;
-        float *pixel = j->map + at * j->c;
-        const bool is_known = known[x / 64] >> x % 64 & 1;
-        if (first && is_known) memcpy(first, pixel, bytes);
-        if (first && !is_known) memcpy(pixel, first, bytes);
-        if (bits[x / 64] >> x % 64 & 1) continue;
-        memset(pixel + j->first_c, 0, (j->c - j->first_c) * sizeof(float));
+    const channels_job *j = context;
+    const size_t end = ptn_min((index + 1) * ROWS_PER_TASK, j->view.count);
+    const size_t image = j->view.h * j->view.w;
+    const size_t bytes = ptn_min(j->from_c, j->to_c) * sizeof(float);
+    for (size_t i = index * ROWS_PER_TASK, sample = 0; i < end; i++) {
+        while (j->view.offsets[sample + 1] <= i) sample++;
+        const size_t at = sample * image + (size_t)j->view.pixels[i];
+        memcpy(j->to + at * j->to_c, j->from + at * j->from_c, bytes);
     }
 }
 
-ptn_status ptn_mask_join_channels(const ptn_runtime *runtime, const ptn_mask_plan *plan,
-                                  const ptn_mask_plan *known, size_t c, size_t first_c,
-                                  float *first, float *map) {
+ptn_status ptn_mask_copy_channels(const ptn_runtime *runtime, const ptn_mask_plan *plan,
+                                  size_t from_c, const float *from, size_t to_c, float *to) {
     if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
-    if (first_c > c || (first_c > 0 && !first)) return PTN_BAD_ARGUMENT;
-    const ptn_mask_view *v = &plan->view, *k = &known->view;
-    if (k->n != v->n || k->h != v->h || k->w != v->w) return PTN_BAD_ARGUMENT;
-    size_t floats;
-    if (!ptn_float_bytes(v->n, v->h, v->w, c, &floats)) return PTN_SIZE_OVERFLOW;
-    join_job j = {.view = *v, .known = k->bits, .c = c, .first_c = first_c, .first = first, .map = map};
-    ptn_parallel(threads_for(runtime, floats), v->n * v->h, join_row, &j);
+    const ptn_mask_view *v = &plan->view;
+    if (!ptn_float_bytes(v->n, v->h, v->w, ptn_max(from_c, to_c), NULL)) return PTN_SIZE_OVERFLOW;
+    channels_job j = {.view = *v, .from_c = from_c, .to_c = to_c, .from = from, .to = to};
+    ptn_parallel(threads_for(runtime, v->count * ptn_min(from_c, to_c)),
+                 ptn_div_up(v->count, ROWS_PER_TASK), copy_channels, &j);
     return PTN_OK;
 }
 

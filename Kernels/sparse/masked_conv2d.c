@@ -4,6 +4,7 @@
 // panels of channels, as in the direct convolution; sums run over taps and channels in the same
 // order. Where no sample has weights, biases or gates of its own, the lists of all samples are
 // one, so that few active pixels per sample still fill whole tiles.
+#include "../conv/winograd.h"
 #include "masked_conv2d.h"
 #include <string.h>
 
@@ -261,6 +262,12 @@ static bool maps_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
            ptn_conv2d_is_pointwise(s) && plan->algorithm == PTN_CONV2D_DIRECT;
 }
 
+static bool rest_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
+                       const ptn_conv2d_plan *plan) {
+    return m->rest && m->rest_channels <= s->c && m->input == PTN_MASKED_ACTIVE_MAP &&
+           ptn_wino_form_of(plan->algorithm);
+}
+
 static bool mask_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
                        const ptn_conv2d_plan *plan) {
     if (!fits(m->outputs, s->n, plan->out_h, plan->out_w)) return false;
@@ -269,6 +276,7 @@ static bool mask_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
         return false;
     if (m->input == PTN_MASKED_MAPS && !maps_valid(m, s, plan)) return false;
     if (has_inputs(m) && !fits(m->inputs, s->n, s->h, s->w)) return false;
+    if (m->rest_channels > 0 && !rest_valid(m, s, plan)) return false;
     if (m->previous && !fits(m->previous, s->n, plan->out_h, plan->out_w)) return false;
     return m->output == PTN_MASKED_ROWS || m->inactive != PTN_MASKED_COPY || m->base;
 }
@@ -287,7 +295,7 @@ ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape 
     if (status != PTN_OK) return status;
     if (!mask_valid(mask, &s, &plan)) return PTN_BAD_ARGUMENT;
     if (tiles && (s.dilation_h != 1 || s.dilation_w != 1 || packed_stride != 0 ||
-                  mask->input != PTN_MASKED_MAP))
+                  mask->input == PTN_MASKED_MAPS))
         return PTN_BAD_ARGUMENT;
     if (s.n == 0) return PTN_OK;
     if (tiles) return ptn_masked_winograd(runtime, &s, &plan, mask, x, packed, epilogue, y);

@@ -4,8 +4,7 @@
 // The tiles of all samples are one list, cut into blocks whose transformed pixels stay in the
 // second-level cache, as in the dense driver (conv/winograd.c). Sums run over channels in order,
 // whatever the cut.
-#include "../conv/winograd.h"
-#include "masked_conv2d.h"
+#include "masked_tile_inputs.h"
 #include <string.h>
 
 enum { TASKS_PER_THREAD = 4 };
@@ -18,10 +17,10 @@ typedef struct tiles_job {
     const ptn_wino_form *form;
     ptn_wino_cut cut;
     ptn_isa isa;
-    ptn_wino_input_fn input;
+    ptn_tile_inputs pixels;
     ptn_wino_output_fn output;
     ptn_activate_row_fn activate;
-    const float *x, *packed, *zeros;
+    const float *packed;
     float *y;
     const int32_t *rows;   // inverse map, where outputs are compact
     const int32_t *tiles;  // active tiles of all samples
@@ -61,11 +60,7 @@ static tiles_block block_at(const tiles_job *j, size_t index, size_t set) {
 }
 
 // Where a tile of the list lies.
-typedef struct tile_place {
-    size_t sample, top, left, rows, columns;
-} tile_place;
-
-static tile_place place_of(const tiles_job *j, size_t at) {
+static ptn_tile_place place_of(const tiles_job *j, size_t at) {
     size_t low = 0, high = j->shape->n;
     while (high - low > 1) {
         const size_t middle = low + (high - low) / 2;
@@ -76,7 +71,7 @@ static tile_place place_of(const tiles_job *j, size_t at) {
     }
     const size_t m = j->form->outputs, tile = (size_t)j->tiles[at];
     const size_t down = ptn_divide(j->by_tiles_w, tile);
-    tile_place p = {
+    ptn_tile_place p = {
         .sample = low, .top = down * m, .left = (tile - down * j->cut.tiles_w) * m};
     p.rows = ptn_min(m, j->plan->out_h - p.top);
     p.columns = ptn_min(m, j->plan->out_w - p.left);
@@ -85,12 +80,9 @@ static tile_place place_of(const tiles_job *j, size_t at) {
 
 static void transform_tile(const tiles_block *b, size_t tile) {
     const tiles_job *j = b->job;
-    const ptn_conv2d_shape *s = j->shape;
-    const tile_place at = place_of(j, b->first + tile);
-    const float *pixels[PTN_WINO_MAX_PLANES];
-    ptn_wino_pixels(s, j->form->side, at.top, at.left, j->x + at.sample * s->h * s->w * s->c,
-                    j->zeros, pixels);
-    j->input(pixels, s->c, b->of.tiles * s->c, b->u + tile * s->c);
+    const ptn_tile_place at = place_of(j, b->first + tile);
+    const size_t c = j->shape->c;
+    ptn_tile_inputs_transform(&j->pixels, &at, b->of.tiles * c, b->u + tile * c);
 }
 
 static void *table_of(const tiles_job *j, int thread) {
@@ -98,7 +90,7 @@ static void *table_of(const tiles_job *j, int thread) {
 }
 
 // Bit (m * row + column) is set for an active output of the tile.
-static uint64_t active_bits(const tiles_job *j, const tile_place *at) {
+static uint64_t active_bits(const tiles_job *j, const ptn_tile_place *at) {
     const ptn_mask_view *v = &j->mask->outputs->view;
     const size_t word = at->left / 64, shift = at->left % 64;
     const uint64_t columns = ((uint64_t)1 << at->columns) - 1;
@@ -119,7 +111,7 @@ static void activate(const tiles_job *j, const ptn_wino_panel *p, float *out) {
 }
 
 // An active output's place in y, in floats.
-static size_t output_at(const tiles_job *j, const tile_place *at, size_t i, size_t k) {
+static size_t output_at(const tiles_job *j, const ptn_tile_place *at, size_t i, size_t k) {
     const size_t pixel =
         (at->sample * j->plan->out_h + at->top + i) * j->plan->out_w + at->left + k;
     return (j->rows ? (size_t)j->rows[pixel] : pixel) * j->shape->k;
@@ -132,7 +124,7 @@ static float *thread_values(const tiles_job *j, int thread) {
 
 // Compact outputs, through a small buffer.
 static void store_rows(const tiles_job *j, ptn_wino_output *a, const ptn_wino_panel *p,
-                       const tile_place *at, uint64_t active, int thread) {
+                       const ptn_tile_place *at, uint64_t active, int thread) {
     const size_t m = j->form->outputs, bytes = p->channels * sizeof(float);
     float *values = thread_values(j, thread);
     float *residuals = values + m * m * j->cut.panels.width;
@@ -158,7 +150,7 @@ static void store_rows(const tiles_job *j, ptn_wino_output *a, const ptn_wino_pa
 
 // Straight into the map.
 static void store_map(const tiles_job *j, ptn_wino_output *a, const ptn_wino_panel *p,
-                      const tile_place *at, uint64_t active, int thread) {
+                      const ptn_tile_place *at, uint64_t active, int thread) {
     const size_t m = j->form->outputs;
     a->out = j->y + output_at(j, at, 0, 0) + p->channel;
     a->out_row = j->plan->out_w * j->shape->k;
@@ -186,7 +178,7 @@ static void store_map(const tiles_job *j, ptn_wino_output *a, const ptn_wino_pan
 static void transform_back(const tiles_block *b, const ptn_wino_panel *p, size_t tile, int thread) {
     const tiles_job *j = b->job;
     const ptn_conv2d_epilogue *e = j->epilogue;
-    const tile_place at = place_of(j, b->first + tile);
+    const ptn_tile_place at = place_of(j, b->first + tile);
     ptn_wino_output a = {
         .products = b->of.products + tile * p->row + p->first,
         .step = b->of.tiles * p->row,
@@ -294,7 +286,7 @@ static ptn_status run_tiles(tiles_job *j, int threads) {
                             (size_t)threads * j->thread_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     memset(scratch, 0, zeros);
-    j->zeros = (const float *)scratch;
+    j->pixels.zeros = (const float *)scratch;
     j->inputs = scratch + ptn_round_64(zeros);
     j->products = j->inputs + sets * j->input_bytes;
     j->threads = j->products + sets * j->product_bytes;
@@ -321,15 +313,16 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                    .cut = cut,
                    .by_tiles_w = ptn_divider_for(cut.tiles_w),
                    .isa = runtime->isa,
-                   .input = ptn_wino_input_for(form, runtime->isa),
+                   .pixels = ptn_tile_inputs_for(s, form, runtime->isa, mask, x),
                    .output = ptn_wino_output_for(form, runtime->isa),
-                   .x = x,
                    .packed = packed,
                    .y = y,
                    .inactive = ptn_inactive_for(mask, s->k, y)};
     if (!ptn_clamp_of(e->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
     if (mask->output == PTN_MASKED_ROWS && !(j.rows = ptn_mask_plan_rows(mask->outputs)))
+        return PTN_OUT_OF_MEMORY;
+    if (mask->input == PTN_MASKED_ROWS && !(j.pixels.rows = ptn_mask_plan_rows(mask->inputs)))
         return PTN_OUT_OF_MEMORY;
     const size_t all = s->n * j.cut.tiles, offsets = ptn_round_64((s->n + 1) * sizeof(size_t));
     char *list = ptn_scratch_acquire(offsets + (all + 1) * sizeof(int32_t));

@@ -30,32 +30,23 @@ extension Operations {
         }
     }
 
-    /// Completes two maps whose first channels are the same: where `known` is active, `first` takes
-    /// them from `map`; elsewhere `map` takes them from `first`. Other channels of `map` become 0 where
-    /// `mask` is not active. Both are written in place where nobody else holds them.
+    /// Copies the first channels of the active pixels of `source` into `target`, as many as both maps
+    /// have; in place where nobody else holds it.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
-    static func joinChannels(
-        _ first: inout Tensor?, _ map: inout Tensor, at mask: MaskPlan, known: MaskPlan
+    static func copyFirstChannels(
+        of source: Tensor, into target: inout Tensor, at mask: MaskPlan
     ) throws(ProteanError) {
-        let all = try channels(of: map, at: mask, "joinChannels")
-        _ = try channels(of: map, at: known, "joinChannels")
-        let some = try first.map { (first) throws(ProteanError) in
-            try channels(of: first, at: mask, "joinChannels")
-        }
-        guard some ?? 0 <= all else {
-            throw .shapeMismatch(
-                layer: "joinChannels", tensor: "first", expected: "at most \(all) channels",
-                found: [some ?? 0])
-        }
-        if map.isShapeOnly || first?.isShapeOnly == true { return }
-        let memory = try map.uniqueBase(), other = try first?.uniqueBase()
+        let from = try channels(of: source, at: mask, "copyFirstChannels")
+        let to = try channels(of: target, at: mask, "copyFirstChannels")
+        if source.isShapeOnly || target.isShapeOnly { return }
+        let memory = try target.uniqueBase()
         var runtime = try Runtime.current()
-        let status = withExtendedLifetime((mask, known)) {
-            ptn_mask_join_channels(
-                &runtime, mask.kernelPlan, known.kernelPlan, all, some ?? 0, other, memory)
+        let status = withExtendedLifetime((source, mask)) {
+            ptn_mask_copy_channels(
+                &runtime, mask.kernelPlan, from, source.storage!.base, to, memory)
         }
-        try status.check("joinChannels")
+        try status.check("copyFirstChannels")
     }
 
     /// `map` with its active pixels replaced by `rows`, `[active pixels, channels]`; in place where

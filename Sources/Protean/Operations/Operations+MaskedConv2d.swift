@@ -20,13 +20,17 @@ extension Operations {
     }
 
     /// The convolution kernel at the active pixels of `outputs`, as a dense map. Without `inactive`
-    /// the other pixels' values are whatever the memory held.
+    /// the other pixels' values are whatever the memory held. With `rest`,
+    /// `[batch, height, width, fewer channels]`, the first channels of inactive pixels of an active map
+    /// are its instead of zeros; that takes one of Winograd's forms.
     static func maskedConv2d(
-        _ x: Tensor, from input: MaskedInput = .map, _ packed: PackedConv2d, outputs: MaskPlan,
-        inactive: InactiveOutputs? = .zeros, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
-        prepared: PreparedMaskedConv2d? = nil, layer: String
+        _ x: Tensor, from input: MaskedInput = .map, rest: Tensor? = nil, _ packed: PackedConv2d,
+        outputs: MaskPlan, inactive: InactiveOutputs? = .zeros,
+        epilogue: Conv2dEpilogue = Conv2dEpilogue(), prepared: PreparedMaskedConv2d? = nil,
+        layer: String
     ) throws(ProteanError) -> Tensor {
-        let call = try MaskedConv2dCall(x, input, packed, outputs, prepared, layer: layer)
+        var call = try MaskedConv2dCall(x, input, packed, outputs, prepared, layer: layer)
+        if let rest { try call.setRest(rest) }
         try call.check(epilogue, result: call.outputShape)
         if case .copy(let base)? = inactive { try call.check(base, as: "inactive") }
         if x.isShapeOnly { return try Tensor(shapeOnly: call.outputShape) }
@@ -95,6 +99,8 @@ struct MaskedConv2dCall: ~Copyable {
     let x: Tensor
     /// What has the input's channels, one map after the other, if not `x`.
     var maps: [Tensor] = []
+    /// What inactive input pixels hold in their first channels.
+    private var rest: Tensor?
     let input: MaskedInput
     let packed: PackedConv2d
     let outputs: MaskPlan
@@ -149,6 +155,19 @@ struct MaskedConv2dCall: ~Copyable {
         return map
     }
 
+    mutating func setRest(_ rest: Tensor) throws(ProteanError) {
+        let pixels = x.shape.dropLast(), channels = rest.shape.last ?? 0
+        guard case .activeMap = input, rest.rank == 4, rest.shape.dropLast() == pixels,
+            channels <= x.shape[3]
+        else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "rest", expected: "\(pixels) and at most the map's channels",
+                found: rest.shape)
+        }
+        guard isShapeOnly || !rest.isShapeOnly else { throw .noValues(layer: layer) }
+        self.rest = rest
+    }
+
     func check(_ plan: MaskPlan) throws(ProteanError) {
         try Self.check(plan, outputShape, layer: layer)
     }
@@ -191,6 +210,10 @@ struct MaskedConv2dCall: ~Copyable {
         mask.outputs = outputs.kernelPlan
         mask.inputs = input.plan?.kernelPlan
         mask.input = input.kernelValue
+        if let rest {
+            mask.rest = UnsafePointer(rest.storage?.base)
+            mask.rest_channels = rest.shape[3]
+        }
         configure(&mask)
         var runtime = runtime
         var shape = shape

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Protean
+import ProteanImage
 import ProteanModels
 
 /// `protean bench`: where a model spends its time.
@@ -64,7 +65,7 @@ struct BenchCommand: ParsableCommand {
         let chosen = try isa.map { name in try KernelISA.named(name) }
         let made = try model.load(untrained: true)
         let input =
-            try image.map { path in try Classifier(made).input(path) }
+            try image.map { path in try made.input(from: Image.decode(path)) }
             ?? Self.input(made.plugin.inputShape, batch: batch)
         let plan = BenchPlan(warmUps: warmUp, repeats: `repeat`, layers: !whole)
         var reports: [BenchReport] = []

@@ -48,7 +48,7 @@ struct DrawMaskCommand: ParsableCommand {
             let model = try model.load(untrained: false)
             let picture = try Image.decode(image)
             let trace = Trace()
-            _ = try trace.recording { try model(try input(for: model, picture)) }
+            _ = try trace.recording { try model(try model.input(from: picture)) }
             let masks = Self.masks(of: trace)
             guard let first = masks.first else {
                 throw Failure("model '\(model.plugin.name)' has no layer with a mask")
@@ -63,16 +63,6 @@ struct DrawMaskCommand: ParsableCommand {
             try (overlay ? picture.darkened(outside: found.mask) : Image(found.mask.mask(), 255))
                 .writePNG(to: output)
         }
-    }
-
-    private func input(for model: Model, _ picture: Image) throws -> Tensor {
-        if let preprocessing = model.plugin.preprocessing {
-            return try preprocessing.tensor(from: picture)
-        }
-        guard model.plugin.enlargement != nil else {
-            throw Failure("model '\(model.plugin.name)' does not take images")
-        }
-        return try picture.rgb.tensor()
     }
 
     /// The masks of all layers, each layer once, in the order in which they ran.

@@ -259,15 +259,8 @@ import Testing
         }
     }
 
-    @Test func mapsAreGatheredSideBySideAndJoined() throws {
+    @Test func mapsAreGatheredSideBySide() throws {
         let maps = try [5, 3, 8].map { try Tensor.random([2, 7, 9, $0], seed: UInt64($0)) }
-        let first = try Tensor.random([2, 7, 9, 2], seed: 4)
-        let zeros = try Tensor(zeros: [2, 7, 9, 3])
-        let whole = try Operations.concatenate([first, zeros], axis: -1)
-        let split = Array(stride(from: 0, to: maps[0].count, by: 5)).flatMap { at in
-            maps[0].elements[at..<at + 2]
-        }
-        let head = try Tensor(split, shape: [2, 7, 9, 2])
         for pattern in MaskPattern.allCases {
             let mask = try pattern.plan(batch: 2, size: Size2d(height: 7, width: 9))
             let flags = try mask.flags()
@@ -276,16 +269,6 @@ import Testing
                     let rows = try Operations.gather(maps, at: mask)
                     let each = try maps.map { try SparseTest.rows($0, flags) }
                     #expect(try rows.hasBits(of: try Operations.concatenate(each, axis: -1)))
-                    var map = maps[0], some: Tensor? = first
-                    try Operations.joinChannels(&some, &map, at: mask, known: mask)
-                    #expect(try map.hasBits(of: try SparseTest.select(maps[0], flags, else: whole)))
-                    #expect(
-                        try some?.hasBits(of: try SparseTest.select(head, flags, else: first))
-                            == true)
-                    var nothing: Tensor?
-                    map = maps[0]
-                    try Operations.joinChannels(&nothing, &map, at: mask, known: mask)
-                    #expect(try map.hasBits(of: try SparseTest.select(maps[0], flags)))
                 }
             }
         }
@@ -293,43 +276,33 @@ import Testing
         #expect(throws: ProteanError.self) {
             try Operations.gather([maps[0], try Tensor(zeros: [2, 7, 8, 5])], at: mask)
         }
-        #expect(throws: ProteanError.self) {
-            var small = first, large: Tensor? = maps[0]
-            try Operations.joinChannels(&large, &small, at: mask, known: mask)
-        }
-        #expect(throws: ProteanError.self) {
-            var map = maps[0], some: Tensor? = first
-            let other = try MaskPattern.all.plan(batch: 2, size: Size2d(height: 9, width: 7))
-            try Operations.joinChannels(&some, &map, at: mask, known: other)
-        }
     }
 
-    @Test func joinedChannelsMayBeKnownBeyondTheMask() throws {
-        let first = try Tensor.random([2, 9, 13, 2], seed: 4)
-        let original = try Tensor.random([2, 9, 13, 5], seed: 5)
+    @Test(arguments: [(2, 5), (5, 2), (3, 3)])
+    func firstChannelsAreCopiedWhereAMaskIsOn(_ from: Int, _ to: Int) throws {
+        let source = try Tensor.random([2, 9, 13, from], seed: 4)
+        let original = try Tensor.random([2, 9, 13, to], seed: 5)
+        let size = Size2d(height: 9, width: 13), both = min(from, to)
         for pattern in MaskPattern.allCases {
-            let mask = try pattern.plan(batch: 2, size: Size2d(height: 9, width: 13))
-            let known = try mask.cells(of: 4)
-            let active = try mask.flags(), isKnown = try known.flags()
-            for threads in 1...3 {
-                var map = original, some: Tensor? = first
-                try Runtime.with(threads: threads) {
-                    try Operations.joinChannels(&some, &map, at: mask, known: known)
-                }
-                let found = map.elements, heads = try #require(some).elements
-                for pixel in active.indices {
-                    let head =
-                        isKnown[pixel]
-                        ? original.elements[pixel * 5..<pixel * 5 + 2]
-                        : first.elements[pixel * 2..<pixel * 2 + 2]
-                    #expect(Array(found[pixel * 5..<pixel * 5 + 2]) == Array(head))
-                    #expect(Array(heads[pixel * 2..<pixel * 2 + 2]) == Array(head))
-                    let tail =
-                        active[pixel]
-                        ? Array(original.elements[pixel * 5 + 2..<pixel * 5 + 5]) : [0, 0, 0]
-                    #expect(Array(found[pixel * 5 + 2..<pixel * 5 + 5]) == tail)
+            let mask = try pattern.plan(batch: 2, size: size)
+            var expected = original.elements
+            for (pixel, isActive) in try mask.flags().enumerated() where isActive {
+                for c in 0..<both {
+                    expected[pixel * to + c] = source.elements[pixel * from + c]
                 }
             }
+            for threads in 1...3 {
+                var found = original
+                try Runtime.with(threads: threads) {
+                    try Operations.copyFirstChannels(of: source, into: &found, at: mask)
+                }
+                #expect(found.elements == expected, "\(pattern) \(threads)")
+            }
+        }
+        let other = try MaskPattern.all.plan(batch: 2, size: Size2d(height: 13, width: 9))
+        #expect(throws: ProteanError.self) {
+            var target = original
+            try Operations.copyFirstChannels(of: source, into: &target, at: other)
         }
     }
 

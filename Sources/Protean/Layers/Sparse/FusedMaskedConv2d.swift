@@ -8,6 +8,8 @@ public final class FusedMaskedConv2d: Sendable {
     let activation: Activation
     let algorithm: MaskedConv2dAlgorithm
     private let geometry: Conv2dGeometry
+    /// Whether Winograd's algorithm applies.
+    private let suitsTiles: Bool
     private let maskedCalls: MaskedConv2dCalls
     /// For the dense way.
     private let calls: Conv2dCalls
@@ -32,10 +34,10 @@ public final class FusedMaskedConv2d: Sendable {
         maskedCalls = MaskedConv2dCalls(
             weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry,
             followsExactness: algorithm == .automatic)
-        let suits =
+        suitsTiles =
             geometry.kernelSize == 3 && geometry.stride == 1 && geometry.dilation == 1
             && geometry.groups == 1 && geometry.inputChannels * geometry.outputChannels > 1
-        guard algorithm != .winograd || suits else {
+        guard algorithm != .winograd || suitsTiles else {
             throw .invalidOption(
                 layer: "MaskedConv2d", option: "algorithm",
                 expected: "auto, direct or dense, except for 3x3 kernels with stride 1, dilation "
@@ -62,13 +64,16 @@ public final class FusedMaskedConv2d: Sendable {
         let call = try maskedCalls.call(for: inputShape, layer: conv.place)
         let estimates = try call.estimates(mask, clears: rewritesAll, layer: conv.place)
         return MaskedConv2dPlan(
-            way: choice(estimates, inPlace: !rewritesAll), estimatedCycles: estimates.byWay)
+            way: choice(estimates, input, inPlace: !rewritesAll),
+            estimatedCycles: estimates.byWay)
     }
 
     private func choice(
-        _ estimates: MaskedConv2dEstimates, inPlace: Bool
+        _ estimates: MaskedConv2dEstimates, _ input: MaskedInput, inPlace: Bool
     ) -> MaskedConv2dPlan.Way {
         if algorithm == .winograd { return estimates.tiles }
+        // Inputs of which only some pixels count are no whole map.
+        if input.plan != nil { return estimates.sparse }
         return inPlace ? estimates.fastestInPlace : estimates.fastest
     }
 
@@ -76,17 +81,17 @@ public final class FusedMaskedConv2d: Sendable {
     private func fixedWay(
         _ input: MaskedInput, _ mask: MaskPlan
     ) throws(ProteanError) -> MaskedConv2dPlan.Way? {
-        guard case .map = input else {
-            guard algorithm == .automatic || algorithm == .direct else {
-                throw .invalidOption(
-                    layer: conv.place, option: "algorithm",
-                    expected: "auto or direct for inputs with a mask", found: algorithm.rawValue)
-            }
-            return .pixels
+        if algorithm == .dense {
+            if case .map = input { return .dense }
+            throw .invalidOption(
+                layer: conv.place, option: "algorithm",
+                expected: "auto, direct or winograd for inputs with a mask",
+                found: algorithm.rawValue)
         }
-        if algorithm == .dense { return .dense }
-        // Nothing to compute needs no estimate.
-        return algorithm == .direct || (algorithm == .automatic && mask.count == 0) ? .pixels : nil
+        if algorithm == .winograd { return nil }
+        // Nothing to compute needs no estimate, nor does a shape that has no other way.
+        let isFixed = mask.count == 0 || (input.plan != nil && !suitsTiles)
+        return algorithm == .direct || isFixed ? .pixels : nil
     }
 
     /// What a call needs beside its tensors: what follows from the shape, and the way.
@@ -97,7 +102,7 @@ public final class FusedMaskedConv2d: Sendable {
         let call = try maskedCalls.call(for: map, layer: layer)
         if let way = try fixedWay(input, mask) { return (call, way) }
         let estimates = try call.estimates(mask, clears: !inPlace, layer: layer)
-        return (call, choice(estimates, inPlace: inPlace))
+        return (call, choice(estimates, input, inPlace: inPlace))
     }
 
     /// `[batch, height, width, channels]` of the dense result for a map of shape `input`.
@@ -113,7 +118,7 @@ public final class FusedMaskedConv2d: Sendable {
         guard mask.count > 0 else { return 0 }
         let call = try maskedCalls.call(for: input, layer: conv.place)
         let estimates = try call.estimates(mask, clears: false, layer: conv.place)
-        return estimates[fromRows ? .pixels : estimates.fastest]
+        return estimates[fromRows ? estimates.sparse : estimates.fastest]
     }
 
     /// A dense map: activation(norm(conv(x)) + residual) where `mask` is active, `inactive` elsewhere.
@@ -146,23 +151,32 @@ public final class FusedMaskedConv2d: Sendable {
     }
 
     /// A dense map that holds activation(norm(conv(x))) where `mask` is active, anything elsewhere; and
-    /// what computing it took.
+    /// what computing it took. With `rest`, the first channels of the input's inactive pixels are its,
+    /// which takes tiles.
     ///
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     func active(
-        _ x: Tensor, mask: MaskPlan
+        _ x: Tensor, from input: MaskedInput = .map, rest: Tensor? = nil, mask: MaskPlan
     ) throws(ProteanError) -> (map: Tensor, cost: Cost) {
         let layer = conv.place
-        let (call, way) = try prepare(x, .map, mask, inPlace: true, layer: layer)
+        let (call, way) = try prepare(x, input, mask, inPlace: true, layer: layer)
         let map =
             way == .dense
             ? try dense(x)
             : try run(x, mask, call, way, layer) { (weights) throws(ProteanError) in
                 try Operations.maskedConv2d(
-                    x, weights, outputs: mask, inactive: nil, epilogue: epilogue(nil),
-                    prepared: call, layer: layer)
+                    x, from: input, rest: rest, weights, outputs: mask, inactive: nil,
+                    epilogue: epilogue(nil), prepared: call, layer: layer)
             }
         return (map, cost(x, mask, way))
+    }
+
+    /// Whether active outputs of `mask` would be computed by tiles from a map of shape `shape` of which
+    /// only some pixels count.
+    func takesTiles(for shape: [Int], mask: MaskPlan) throws(ProteanError) -> Bool {
+        let call = try maskedCalls.call(for: shape, layer: conv.place)
+        let way = try call.estimates(mask, clears: false, layer: conv.place).sparse
+        return mask.count > 0 && way != .pixels
     }
 
     /// The pixels that ``active(_:mask:)`` computes on a map of shape `shape`: whole tiles, all pixels, or

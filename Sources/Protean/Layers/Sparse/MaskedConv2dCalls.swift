@@ -130,7 +130,7 @@ struct MaskedConv2dEstimates {
     }
 
     /// Tiles or pixels. Tiles never cost more than the whole map, so pixels must promise something.
-    private var sparse: MaskedConv2dPlan.Way {
+    var sparse: MaskedConv2dPlan.Way {
         self[tiles] < 1.05 * self[.pixels] ? tiles : .pixels
     }
 

@@ -9,7 +9,7 @@
 ///
 /// Sparse features are compact rows from the first layer to the last, so nothing is computed, stored
 /// or cleared where the mask is off; or, where masks are so full that Winograd's algorithm on tiles is
-/// estimated to be faster, maps whose inactive pixels are cleared. Input and output
+/// estimated to be faster, maps whose inactive pixels nothing reads. Input and output
 /// `[batch, height, width, channels]`. Parameters under the reference's names: `ch_mask`
 /// `[1, channels, layers, 2]`, whose larger number says that a channel is dense (the first) or sparse
 /// (the second), `body.0` … (`[channels, channels, 3, 3]`, no bias), `collect`
@@ -101,11 +101,11 @@ public final class SparseMaskBlock: Module {
     private func mapped(
         _ x: Tensor, _ mask: MaskPlan, _ parts: SparseMaskConvolutions
     ) throws(ProteanError) -> Tensor {
-        var features: (map: Tensor, dense: Tensor?) = (x, x)
+        var features = SparseMaskMaps(all: x, valid: nil, dense: x)
         var maps: [Tensor] = [], dense: [Tensor] = []
         for layer in parts.layers {
-            features = try layer.mapOutputs(features.map, features.dense, mask)
-            maps.append(features.map)
+            features = try layer.mapOutputs(features, mask)
+            maps.append(features.all)
             if let found = features.dense { dense.append(found) }
         }
         return try parts.collected(maps, dense: dense, mask)

@@ -3,6 +3,24 @@
 /// Where the mask is on, all channels together are one convolution of all channels of the layer before,
 /// whose sparse ones are 0 where it is off. There, dense channels are a convolution of dense channels.
 /// Both run on tiles that hold a pixel of theirs.
+struct SparseMaskMaps {
+    /// All channels, the dense ones first; right where `valid` is active, everywhere where it is nil.
+    var all: Tensor
+    var valid: MaskPlan?
+    /// The dense channels everywhere; nil where there are none.
+    var dense: Tensor?
+
+    /// All channels everywhere: where `valid` is off, the dense ones and zeros.
+    func completed() throws(ProteanError) -> Tensor {
+        guard let valid else { return all }
+        var whole = try Operations.replacingInactive(all, of: valid)
+        if let dense {
+            try Operations.copyFirstChannels(of: dense, into: &whole, at: try valid.inverted())
+        }
+        return whole
+    }
+}
+
 extension SparseMaskConvolutions {
     /// Cycles of copying 64 bytes.
     private static let lineCycles = 4.0
@@ -21,9 +39,8 @@ extension SparseMaskConvolutions {
             let sparse = Array(shape.prefix(3)) + [inputs.all - inputs.dense]
             maps += try layer.mapCycles(
                 for: Array(shape.prefix(3)) + [inputs.all], dense: dense, mask)
-            // A map's inactive pixels are cleared, its active ones collected.
-            let floats = (others.count + 2 * mask.count) * outputs
-            maps += Self.lineCycles * Double(floats) / 16
+            // Active pixels are collected.
+            maps += Self.lineCycles * Double(2 * mask.count * outputs) / 16
             rows += try layer.rowCycles(dense: dense, sparse: sparse, mask, everywhere)
             inputs = (layer.dense, outputs)
         }
@@ -82,31 +99,48 @@ extension SparseMaskConvolutions {
 }
 
 extension SparseMaskConvolutions.Layer {
-    /// All channels, the dense ones first, whose sparse ones are 0 where `mask` is off; and the dense ones
-    /// alone, nil where there are none.
+    /// The layer's maps from those of the layer before, right where `mask` is active.
     func mapOutputs(
-        _ map: Tensor, _ dense: Tensor?, _ mask: MaskPlan
-    ) throws(ProteanError) -> (map: Tensor, dense: Tensor?) {
-        guard let all else { return (map, dense) }
+        _ inputs: SparseMaskMaps, _ mask: MaskPlan
+    ) throws(ProteanError) -> SparseMaskMaps {
+        guard let all else { return inputs }
         var first: Tensor?
         var cost = Cost()
         let y = try traced(
-            "MaskedConv2d", path: all.conv.label, input: map, mask: mask, cost: { _ in cost }
+            "MaskedConv2d", path: all.conv.label, input: inputs.all, mask: mask,
+            cost: { _ in cost }
         ) { () throws(ProteanError) in
             try Trace.pausing { () throws(ProteanError) in
-                let together = try together(for: map.shape, mask)
-                var found = try all.active(map, mask: together)
+                let together = try together(for: inputs.all.shape, mask)
+                let found = try active(all, inputs, together)
                 cost = found.cost
                 if self.dense > 0 {
-                    let alone = try denseAlone(dense, map.shape, together.inverted())
+                    var alone = try denseAlone(inputs, together.inverted())
                     cost.executedMultiplyAdds += alone.executed
+                    try Operations.copyFirstChannels(
+                        of: found.map, into: &alone.map, at: together)
                     first = alone.map
                 }
-                try Operations.joinChannels(&first, &found.map, at: mask, known: together)
                 return found.map
             }
         }
-        return (y, first)
+        return SparseMaskMaps(all: y, valid: mask, dense: first)
+    }
+
+    /// All channels where `together` is active. Tiles read inputs where they are; defining sums of
+    /// inputs that lie in two maps take one that is completed.
+    private func active(
+        _ conv: FusedMaskedConv2d, _ inputs: SparseMaskMaps, _ together: MaskPlan
+    ) throws(ProteanError) -> (map: Tensor, cost: Cost) {
+        guard let valid = inputs.valid else { return try conv.active(inputs.all, mask: together) }
+        guard let rest = inputs.dense else {
+            return try conv.active(inputs.all, from: .activeMap(valid), mask: together)
+        }
+        guard try conv.takesTiles(for: inputs.all.shape, mask: together) else {
+            return try conv.active(inputs.completed(), mask: together)
+        }
+        return try conv.active(
+            inputs.all, from: .activeMap(valid), rest: rest, mask: together)
     }
 
     /// The pixels whose dense channels are right where all channels are computed together: the mask's;
@@ -120,16 +154,16 @@ extension SparseMaskConvolutions.Layer {
 
     /// Dense channels at the pixels `others`; anything elsewhere.
     private func denseAlone(
-        _ dense: Tensor?, _ shape: [Int], _ others: MaskPlan
+        _ inputs: SparseMaskMaps, _ others: MaskPlan
     ) throws(ProteanError) -> (map: Tensor, executed: Int) {
-        guard let aside, let dense else {
-            return (try Tensor(zeros: Array(shape.prefix(3)) + [self.dense]), 0)
+        guard let aside, let dense = inputs.dense else {
+            return (try Tensor(zeros: Array(inputs.all.shape.prefix(3)) + [self.dense]), 0)
         }
         let found = try aside.active(dense, mask: others)
         return (found.map, found.cost.executedMultiplyAdds)
     }
 
-    /// Estimated cycles of ``mapOutputs(_:_:_:)``.
+    /// Estimated cycles of ``mapOutputs(_:_:)``.
     func mapCycles(
         for shape: [Int], dense: [Int], _ mask: MaskPlan
     ) throws(ProteanError) -> Double {

@@ -1,0 +1,131 @@
+// The inputs of Winograd's tiles, in every layout that masked convolutions read.
+//
+// Where only a plan's pixels count, addresses of the others are replaced by that of a row of zeros, or
+// of what they hold instead: nothing is cleared for the sake of being read.
+#include "masked_tile_inputs.h"
+#include <string.h>
+
+// Channels that are transformed together at a change from one map to the other.
+enum { BLOCK = 16 };
+
+ptn_tile_inputs ptn_tile_inputs_for(const ptn_conv2d_shape *shape, const ptn_wino_form *form,
+                                    ptn_isa isa, const ptn_masked_conv2d_mask *mask,
+                                    const float *x) {
+    ptn_tile_inputs in = {.shape = shape,
+                          .rest = *shape,
+                          .form = form,
+                          .transform = ptn_wino_input_for(form, isa),
+                          .mask = mask,
+                          .x = x};
+    in.rest.c = mask->rest_channels;
+    return in;
+}
+
+// The `count` <= 8 bits of an image's row from column `first` on; 0 beyond its ends.
+static uint64_t row_bits(const uint64_t *row, size_t words, ptrdiff_t first, size_t count) {
+    const uint64_t wanted = ((uint64_t)1 << count) - 1;
+    if (first <= -(ptrdiff_t)count) return 0;
+    if (first < 0) return row[0] << -first & wanted;
+    const size_t word = (size_t)first / 64, shift = (size_t)first % 64;
+    uint64_t bits = word < words ? row[word] >> shift : 0;
+    if (shift + count > 64 && word + 1 < words) bits |= row[word + 1] << (64 - shift);
+    return bits & wanted;
+}
+
+// Bit (side * row + column) is set for an active pixel of the tile; none is outside the image.
+static uint64_t active_bits(const ptn_tile_inputs *in, const ptn_tile_place *at) {
+    const ptn_mask_view *v = &in->mask->inputs->view;
+    const size_t side = in->form->side;
+    const ptrdiff_t left = (ptrdiff_t)at->left - (ptrdiff_t)in->shape->pad_left;
+    uint64_t active = 0;
+    for (size_t i = 0; i < side; i++) {
+        // Wraps around where the row lies above, and is then too large.
+        const size_t y = at->top + i - in->shape->pad_top;
+        if (y >= v->h) continue;
+        const uint64_t *row = v->bits + (at->sample * v->h + y) * v->words;
+        active |= row_bits(row, v->words, left, side) << side * i;
+    }
+    return active;
+}
+
+// Addresses in compact rows.
+static void row_pixels(const ptn_tile_inputs *in, const ptn_tile_place *at,
+                       const float **pixels) {
+    const ptn_conv2d_shape *s = in->shape;
+    const size_t side = in->form->side;
+    const int32_t *rows = in->rows + at->sample * s->h * s->w;
+    for (size_t i = 0; i < side; i++)
+        for (size_t k = 0; k < side; k++, pixels++) {
+            // As above, for rows and columns.
+            const size_t y = at->top + i - s->pad_top, x = at->left + k - s->pad_left;
+            const int32_t row = y < s->h && x < s->w ? rows[y * s->w + x] : -1;
+            *pixels = row < 0 ? in->zeros : in->x + (size_t)row * s->c;
+        }
+}
+
+// A few floats, without the call that a copy of unknown length would be.
+static void copy_few(float *to, const float *from, size_t count) {
+#pragma clang loop unroll(full)
+    for (size_t part = BLOCK / 2; part > 0; part /= 2)
+        if (count & part) {
+            for (size_t i = 0; i < part; i++) to[i] = from[i];
+            to += part;
+            from += part;
+        }
+}
+
+// Some channels, of the pixels of `active` from one table and of the others from a second one.
+static void transform_part(const ptn_tile_inputs *in, uint64_t active, const float *const *map,
+                           size_t from, const float *const *others, size_t channels, size_t step,
+                           float *u) {
+    const float *pixels[PTN_WINO_MAX_PLANES];
+    for (size_t i = 0; i < in->form->planes; i++)
+        pixels[i] = active >> i & 1 ? map[i] + from : others ? others[i] : in->zeros;
+    in->transform(pixels, channels, step, u + from);
+}
+
+// The channels from `from` on to which the other map contributes only some.
+static void transform_border(const ptn_tile_inputs *in, uint64_t active, const float *const *map,
+                             size_t from, const float *const *rest, size_t step, float *u) {
+    float values[PTN_WINO_MAX_PLANES][BLOCK] = {0};
+    const float *others[PTN_WINO_MAX_PLANES];
+    for (size_t i = 0; i < in->form->planes; i++) {
+        others[i] = values[i];
+        if (active >> i & 1 || rest[i] == in->zeros) continue;
+        copy_few(values[i], rest[i] + from, in->rest.c - from);
+    }
+    transform_part(in, active, map, from, others, ptn_min(BLOCK, in->shape->c - from), step, u);
+}
+
+static void transform_both(const ptn_tile_inputs *in, const ptn_tile_place *at, uint64_t active,
+                           const float *const *map, size_t step, float *u) {
+    const size_t c = in->shape->c, some = in->rest.c, whole = some / BLOCK * BLOCK;
+    const float *rest[PTN_WINO_MAX_PLANES];
+    ptn_wino_pixels(&in->rest, in->form->side, at->top, at->left,
+                    in->mask->rest + at->sample * in->rest.h * in->rest.w * some, in->zeros, rest);
+    if (whole > 0) transform_part(in, active, map, 0, rest, whole, step, u);
+    if (whole < some) transform_border(in, active, map, whole, rest, step, u);
+    const size_t end = ptn_min(c, ptn_div_up(some, BLOCK) * BLOCK);
+    if (end < c) transform_part(in, active, map, end, NULL, c - end, step, u);
+}
+
+void ptn_tile_inputs_transform(const ptn_tile_inputs *in, const ptn_tile_place *at, size_t step,
+                               float *u) {
+    const ptn_conv2d_shape *s = in->shape;
+    const float *pixels[PTN_WINO_MAX_PLANES];
+    if (in->mask->input == PTN_MASKED_ROWS) {
+        row_pixels(in, at, pixels);
+        in->transform(pixels, s->c, step, u);
+        return;
+    }
+    ptn_wino_pixels(s, in->form->side, at->top, at->left, in->x + at->sample * s->h * s->w * s->c,
+                    in->zeros, pixels);
+    const uint64_t every = ~(uint64_t)0 >> (64 - in->form->planes);
+    const uint64_t active = in->mask->input == PTN_MASKED_MAP ? every : active_bits(in, at);
+    if (active == every)
+        in->transform(pixels, s->c, step, u);
+    else if (in->rest.c > 0)
+        transform_both(in, at, active, pixels, step, u);
+    else
+        transform_part(in, active, pixels, 0, NULL, s->c, step, u);
+}

@@ -1,0 +1,31 @@
+// The inputs of Winograd's tiles; not visible outside Kernels/sparse.
+#ifndef PTN_MASKED_TILE_INPUTS_H
+#define PTN_MASKED_TILE_INPUTS_H
+
+#include "../conv/winograd.h"
+#include "masked_conv2d.h"
+
+// Where a tile of outputs lies, and how many of them are inside the image.
+typedef struct ptn_tile_place {
+    size_t sample, top, left, rows, columns;
+} ptn_tile_place;
+
+typedef struct ptn_tile_inputs {
+    const ptn_conv2d_shape *shape;
+    ptn_conv2d_shape rest; // as `shape`, with the other map's channels
+    const ptn_wino_form *form;
+    ptn_wino_input_fn transform;
+    const ptn_masked_conv2d_mask *mask;
+    const float *x, *zeros; // zeros: as many as the input has channels
+    const int32_t *rows;    // inverse map, where inputs are compact
+} ptn_tile_inputs;
+
+// Without `zeros` and `rows`.
+ptn_tile_inputs ptn_tile_inputs_for(const ptn_conv2d_shape *shape, const ptn_wino_form *form,
+                                    ptn_isa isa, const ptn_masked_conv2d_mask *mask,
+                                    const float *x);
+// u[plane * step + c] = the pixels that a tile's outputs are computed from, transformed.
+void ptn_tile_inputs_transform(const ptn_tile_inputs *inputs, const ptn_tile_place *place,
+                               size_t step, float *u);
+
+#endif

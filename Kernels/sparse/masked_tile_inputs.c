@@ -1,6 +1,6 @@
 // The inputs of Winograd's tiles, in every layout that masked convolutions read.
 //
-// Where only a plan's pixels count, addresses of the others are replaced by that of a row of zeros, or
+// Where only a plan's pixels count, other addresses are replaced by that of a row of zeros, or
 // of what they hold instead: nothing is cleared for the sake of being read.
 #include "masked_tile_inputs.h"
 #include <string.h>

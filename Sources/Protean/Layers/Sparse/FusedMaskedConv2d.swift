@@ -73,7 +73,7 @@ public final class FusedMaskedConv2d: Sendable {
     ) -> MaskedConv2dPlan.Way {
         if algorithm == .winograd { return estimates.tiles }
         // Inputs of which only some pixels count are no whole map.
-        if input.plan != nil { return estimates.sparse }
+        if input.plan != nil { return estimates.fastestOfRows }
         return inPlace ? estimates.fastestInPlace : estimates.fastest
     }
 
@@ -118,7 +118,7 @@ public final class FusedMaskedConv2d: Sendable {
         guard mask.count > 0 else { return 0 }
         let call = try maskedCalls.call(for: input, layer: conv.place)
         let estimates = try call.estimates(mask, clears: false, layer: conv.place)
-        return estimates[fromRows ? estimates.sparse : estimates.fastest]
+        return estimates[fromRows ? estimates.fastestOfRows : estimates.fastest]
     }
 
     /// A dense map: activation(norm(conv(x)) + residual) where `mask` is active, `inactive` elsewhere.
@@ -159,7 +159,8 @@ public final class FusedMaskedConv2d: Sendable {
         _ x: Tensor, from input: MaskedInput = .map, rest: Tensor? = nil, mask: MaskPlan
     ) throws(ProteanError) -> (map: Tensor, cost: Cost) {
         let layer = conv.place
-        let (call, way) = try prepare(x, input, mask, inPlace: true, layer: layer)
+        var (call, way) = try prepare(x, input, mask, inPlace: true, layer: layer)
+        if rest != nil { way = try call.estimates(mask, clears: false, layer: layer).tiles }
         let map =
             way == .dense
             ? try dense(x)
@@ -171,12 +172,11 @@ public final class FusedMaskedConv2d: Sendable {
         return (map, cost(x, mask, way))
     }
 
-    /// Whether active outputs of `mask` would be computed by tiles from a map of shape `shape` of which
-    /// only some pixels count.
-    func takesTiles(for shape: [Int], mask: MaskPlan) throws(ProteanError) -> Bool {
+    /// Whether Winograd's algorithm applies to maps of shape `shape` under the settings in force.
+    func hasTiles(for shape: [Int], mask: MaskPlan) throws(ProteanError) -> Bool {
         let call = try maskedCalls.call(for: shape, layer: conv.place)
-        let way = try call.estimates(mask, clears: false, layer: conv.place).sparse
-        return mask.count > 0 && way != .pixels
+        let estimates = try call.estimates(mask, clears: false, layer: conv.place)
+        return estimates[estimates.tiles] < .infinity
     }
 
     /// The pixels that ``active(_:mask:)`` computes on a map of shape `shape`: whole tiles, all pixels, or

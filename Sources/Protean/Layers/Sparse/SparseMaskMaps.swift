@@ -136,7 +136,7 @@ extension SparseMaskConvolutions.Layer {
         guard let rest = inputs.dense else {
             return try conv.active(inputs.all, from: .activeMap(valid), mask: together)
         }
-        guard try conv.takesTiles(for: inputs.all.shape, mask: together) else {
+        guard try conv.hasTiles(for: inputs.all.shape, mask: together) else {
             return try conv.active(inputs.completed(), mask: together)
         }
         return try conv.active(

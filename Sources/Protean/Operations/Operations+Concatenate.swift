@@ -59,6 +59,24 @@ extension Operations {
         return shape
     }
 
+    /// Some neighbouring channels of a tensor whose innermost axis they are.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
+    static func channels(_ range: Range<Int>, of x: Tensor) throws(ProteanError) -> Tensor {
+        let all = x.shape.last ?? 0
+        guard range.lowerBound >= 0, range.upperBound <= all else {
+            throw .shapeMismatch(
+                layer: "channels", tensor: "x", expected: "\(range.upperBound) channels",
+                found: x.shape)
+        }
+        let rows = x.shape.dropLast().reduce(1, *)
+        let shape = x.shape.dropLast() + [range.count]
+        return try filling(Array(shape), for: "channels", from: [x]) { runtime, inputs, y in
+            ptn_copy_rows(
+                runtime, rows, range.count, inputs[0] + range.lowerBound, all, y, range.count)
+        }
+    }
+
     /// Adds zeros around a map and around its channels.
     ///
     /// - Parameters:

@@ -69,26 +69,46 @@ public final class SparseMaskBlock: Module {
     ///
     /// - Throws: ``ProteanError`` when `x` or the mask do not fit.
     public func callAsFunction(_ x: Tensor, mask: MaskPlan) throws(ProteanError) -> Tensor {
+        try callAsFunction(x, mask: mask, firstDense: nil)
+    }
+
+    /// The features; `firstDense` are the dense channels of the first layer at all pixels, where they
+    /// are known.
+    func callAsFunction(
+        _ x: Tensor, mask: MaskPlan, firstDense: Tensor?
+    ) throws(ProteanError) -> Tensor {
         let expected = [mask.batch, mask.size.height, mask.size.width, channels]
         guard x.shape == expected else {
             throw .shapeMismatch(
                 layer: place, tensor: "x", expected: "\(expected)", found: x.shape)
         }
-        return try features(
-            of: x, mask: mask, asMaps: try divided().prefersMaps(for: x.shape, mask: mask))
+        let asMaps = try divided().prefersMaps(
+            for: x.shape, mask: mask, knowsFirst: firstDense != nil)
+        return try features(of: x, mask: mask, asMaps: asMaps, firstDense: firstDense)
+    }
+
+    /// The convolution of a map of which only dense channels are read, to the first layer's dense
+    /// channels, of which it has the ReLU to come; nil where there are none.
+    func firstDense() throws(ProteanError) -> Conv2d? {
+        try divided().layers.first?.denseToDense?.conv
     }
 
     /// The features, with sparse ones as maps or as rows.
     func features(
-        of x: Tensor, mask: MaskPlan, asMaps: Bool
+        of x: Tensor, mask: MaskPlan, asMaps: Bool, firstDense: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let parts = try divided()
-        if asMaps { return try mapped(x, mask, parts) }
+        if asMaps { return try mapped(x, mask, parts, firstDense) }
         var dense: [Tensor] = [], sparse: [Tensor] = []
         var features: (dense: Tensor?, sparse: Tensor?) = (x, nil)
+        var known = firstDense
         for layer in parts.layers {
+            let alone =
+                if let found = known.take() { found } else {
+                    try layer.denseOutputs(features.dense, features.sparse, mask)
+                }
             features = (
-                try layer.denseOutputs(features.dense, features.sparse, mask),
+                alone,
                 try layer.sparseOutputs(features.dense, features.sparse, mask)
             )
             if let found = features.dense { dense.append(found) }
@@ -99,12 +119,13 @@ public final class SparseMaskBlock: Module {
 
     /// All features as maps, dense channels first.
     private func mapped(
-        _ x: Tensor, _ mask: MaskPlan, _ parts: SparseMaskConvolutions
+        _ x: Tensor, _ mask: MaskPlan, _ parts: SparseMaskConvolutions, _ firstDense: Tensor?
     ) throws(ProteanError) -> Tensor {
         var features = SparseMaskMaps(all: x, valid: nil, dense: x)
         var maps: [Tensor] = [], dense: [Tensor] = []
+        var known = firstDense
         for layer in parts.layers {
-            features = try layer.mapOutputs(features, mask)
+            features = try layer.mapOutputs(features, mask, known: known.take())
             maps.append(features.all)
             if let found = features.dense { dense.append(found) }
         }
@@ -122,11 +143,14 @@ public final class SparseMaskBlock: Module {
         return y
     }
 
-    private func divided() throws(ProteanError) -> SparseMaskConvolutions {
-        let versions =
-            [channelMask.version, collect.weight.version, collect.bias?.version ?? 0]
+    /// Grow whenever a parameter changes.
+    var versions: [Int] {
+        [channelMask.version, collect.weight.version, collect.bias?.version ?? 0]
             + body.map { $0.weight.version }
-        return try parts.value(for: versions) { () throws(ProteanError) in
+    }
+
+    private func divided() throws(ProteanError) -> SparseMaskConvolutions {
+        try parts.value(for: versions) { () throws(ProteanError) in
             try SparseMaskConvolutions(
                 body: body, collect: collect, kinds: channelMask.value, place: place)
         }

@@ -25,23 +25,28 @@ extension SparseMaskConvolutions {
     /// Cycles of copying 64 bytes.
     private static let lineCycles = 4.0
 
-    /// Whether maps are estimated to be faster than rows for a mask on features of shape `shape`.
-    func prefersMaps(for shape: [Int], mask: MaskPlan) throws(ProteanError) -> Bool {
+    /// Whether maps are estimated to be faster than rows for a mask on features of shape `shape`;
+    /// `knowsFirst` says that the first layer's dense channels are there.
+    func prefersMaps(
+        for shape: [Int], mask: MaskPlan, knowsFirst: Bool
+    ) throws(ProteanError) -> Bool {
         let isSparse = layers.contains { $0.sparse > 0 }
         guard isSparse, mask.count > 0, collectAll != nil,
             layers.allSatisfy({ $0.all != nil })
         else { return false }
         let others = try mask.inverted(), everywhere = try mask.union(others)
         var maps = 0.0, rows = 0.0, inputs = (dense: shape[3], all: shape[3])
-        for layer in layers {
+        for (i, layer) in layers.enumerated() {
+            let isKnown = i == 0 && knowsFirst
             let outputs = layer.dense + layer.sparse
             let dense = Array(shape.prefix(3)) + [inputs.dense]
             let sparse = Array(shape.prefix(3)) + [inputs.all - inputs.dense]
             maps += try layer.mapCycles(
-                for: Array(shape.prefix(3)) + [inputs.all], dense: dense, mask)
+                for: Array(shape.prefix(3)) + [inputs.all], dense: dense, mask, isKnown)
             // Active pixels are collected.
             maps += Self.lineCycles * Double(2 * mask.count * outputs) / 16
-            rows += try layer.rowCycles(dense: dense, sparse: sparse, mask, everywhere)
+            rows += try layer.rowCycles(
+                dense: dense, sparse: sparse, mask, isKnown ? nil : everywhere)
             inputs = (layer.dense, outputs)
         }
         return maps < rows
@@ -99,9 +104,10 @@ extension SparseMaskConvolutions {
 }
 
 extension SparseMaskConvolutions.Layer {
-    /// The layer's maps from those of the layer before, right where `mask` is active.
+    /// The layer's maps from those of the layer before, right where `mask` is active. Dense channels that
+    /// are `known` are not computed, nor counted.
     func mapOutputs(
-        _ inputs: SparseMaskMaps, _ mask: MaskPlan
+        _ inputs: SparseMaskMaps, _ mask: MaskPlan, known: Tensor?
     ) throws(ProteanError) -> SparseMaskMaps {
         guard let all else { return inputs }
         var first: Tensor?
@@ -111,10 +117,14 @@ extension SparseMaskConvolutions.Layer {
             cost: { _ in cost }
         ) { () throws(ProteanError) in
             try Trace.pausing { () throws(ProteanError) in
-                let together = try together(for: inputs.all.shape, mask)
+                let together =
+                    known == nil ? try together(for: inputs.all.shape, mask) : mask
                 let found = try active(all, inputs, together)
                 cost = found.cost
-                if self.dense > 0 {
+                if known != nil, let aside {
+                    cost.multiplyAdds -= mask.pixelCount * aside.conv.weight.count
+                    cost.parameters -= aside.conv.weight.count
+                } else if self.dense > 0 {
                     var alone = try denseAlone(inputs, together.inverted())
                     cost.executedMultiplyAdds += alone.executed
                     try Operations.copyFirstChannels(
@@ -124,7 +134,7 @@ extension SparseMaskConvolutions.Layer {
                 return found.map
             }
         }
-        return SparseMaskMaps(all: y, valid: mask, dense: first)
+        return SparseMaskMaps(all: y, valid: mask, dense: known ?? first)
     }
 
     /// All channels where `together` is active. Tiles read inputs where they are; defining sums of
@@ -163,25 +173,26 @@ extension SparseMaskConvolutions.Layer {
         return (found.map, found.cost.executedMultiplyAdds)
     }
 
-    /// Estimated cycles of ``mapOutputs(_:_:)``.
+    /// Estimated cycles of ``mapOutputs(_:_:known:)``.
     func mapCycles(
-        for shape: [Int], dense: [Int], _ mask: MaskPlan
+        for shape: [Int], dense: [Int], _ mask: MaskPlan, _ isKnown: Bool
     ) throws(ProteanError) -> Double {
         var cycles = 0.0
         if let all { cycles += try all.estimatedCycles(for: shape, mask: mask) }
-        if let aside {
+        if let aside, !isKnown {
             let others = try together(for: shape, mask).inverted()
             cycles += try aside.estimatedCycles(for: dense, mask: others)
         }
         return cycles
     }
 
-    /// Estimated cycles of computing dense channels everywhere and the others as rows.
+    /// Estimated cycles of computing dense channels at `everywhere`, nil if they are known, and the others
+    /// as rows.
     func rowCycles(
-        dense: [Int], sparse: [Int], _ mask: MaskPlan, _ everywhere: MaskPlan
+        dense: [Int], sparse: [Int], _ mask: MaskPlan, _ everywhere: MaskPlan?
     ) throws(ProteanError) -> Double {
         var cycles = 0.0
-        if let aside { cycles += try aside.estimatedCycles(for: dense, mask: everywhere) }
+        if let aside, let everywhere { cycles += try aside.estimatedCycles(for: dense, mask: everywhere) }
         if let denseToSparse {
             cycles += try denseToSparse.estimatedCycles(for: dense, mask: mask)
         }

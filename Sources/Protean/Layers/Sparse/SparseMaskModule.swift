@@ -20,6 +20,7 @@ public final class SparseMaskModule: Layer {
     private let squeeze, excite: Projection
     private let firstFused, secondFused: FusedConv2d
     private let difference: Conv2d
+    private let entries = Derived<[Int], SparseMaskEntry?>()
 
     /// A module with seeded initial values. `channels` is a multiple of `reduction`.
     ///
@@ -65,13 +66,21 @@ public final class SparseMaskModule: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit or has an odd size.
     public func mask(for x: Tensor) throws(ProteanError) -> MaskPlan {
+        try check(x)
+        return try mask(
+            fromPooled: try Operations.avgPool2d(
+                try firstFused(x), PoolWindow(kernelSize: 2, stride: 2)))
+    }
+
+    private func check(_ x: Tensor) throws(ProteanError) {
         guard x.rank == 4, x.shape[1] % 2 == 0, x.shape[2] % 2 == 0 else {
             throw .shapeMismatch(
                 layer: place, tensor: "x", expected: "[batch, even height, even width, channels]",
                 found: x.shape)
         }
-        let pooled = try Operations.avgPool2d(
-            try firstFused(x), PoolWindow(kernelSize: 2, stride: 2))
+    }
+
+    private func mask(fromPooled pooled: Tensor) throws(ProteanError) -> MaskPlan {
         let scores = try difference(try third(try secondFused(pooled)))
         if scores.isShapeOnly { return try MaskPlan(allOf: scores) }
         return try MaskPlan(scores, active: .above(0))
@@ -81,14 +90,30 @@ public final class SparseMaskModule: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit or has an odd size.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        try callAsFunction(x, mask: try mask(for: x))
+        try check(x)
+        guard let entry = try entry() else { return try callAsFunction(x, mask: try mask(for: x)) }
+        let found = try entry(x)
+        let mask = try mask(fromPooled: found.pooled)
+        return try finish(x, try block(x, mask: mask, firstDense: found.dense))
+    }
+
+    private func entry() throws(ProteanError) -> SparseMaskEntry? {
+        let dense = try block.firstDense()
+        let versions = [first.weight.version, first.bias?.version ?? 0] + block.versions
+        return try entries.value(for: versions) { () throws(ProteanError) in
+            try SparseMaskEntry(mask: first, dense: dense)
+        }
     }
 
     /// The module's result for a given mask of the map's size.
     ///
     /// - Throws: ``ProteanError`` when `x` or the mask do not fit.
     public func callAsFunction(_ x: Tensor, mask: MaskPlan) throws(ProteanError) -> Tensor {
-        let features = try block(x, mask: mask)
+        try finish(x, try block(x, mask: mask))
+    }
+
+    /// Attention and residual.
+    private func finish(_ x: Tensor, _ features: Tensor) throws(ProteanError) -> Tensor {
         let means = try Operations.globalAveragePool(features)
         let pooled = try means.reshaped(to: [x.shape[0], block.channels])
         let gate = try excite(try squeeze(pooled, .relu), .sigmoid)

@@ -38,6 +38,9 @@ typedef struct ptn_masked_conv2d_mask {
     size_t rest_channels;
     const float *const *maps; // MAPS: x is not looked at
     size_t maps_count;
+    // For a dense map as output whose inactive pixels are kept: floats from one pixel to the next, at
+    // least k; 0: k. Then y, and the residual, are some neighbouring channels of wider maps.
+    size_t y_step;
     ptn_masked_inactive inactive;  // for a dense map as output
     const ptn_mask_plan *previous; // ZERO: the mask whose outputs are in y already, or NULL
     const float *base;             // COPY: like y, may be y

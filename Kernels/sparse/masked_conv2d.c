@@ -25,7 +25,7 @@ typedef struct masked_job {
     ptn_mask_view outputs;
     const float *x;
     float *y;
-    size_t pixels; // of one sample's output
+    size_t pixels, y_step; // of one sample's output; floats from one to the next in a map
     ptn_taps taps;
     bool pointwise; // 1x1, stride 1, no padding
     // Lists of active pixels that are cut on their own, chunks of each, parts of the panels.
@@ -61,7 +61,7 @@ static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t
         for (size_t m = 0; m < count; m++) rows_out[m] = j->y + (first + m) * s->k;
     else
         for (size_t m = 0; m < count; m++)
-            rows_out[m] = j->y + (sample * j->pixels + (size_t)pixels[m]) * s->k;
+            rows_out[m] = j->y + (sample * j->pixels + (size_t)pixels[m]) * j->y_step;
     if (j->mask->input == PTN_MASKED_MAPS)
         fill_maps(j, sample, pixels, count, step, table);
     else if (!j->pointwise || (j->taps.rows && j->mask->inputs != j->mask->outputs))
@@ -220,6 +220,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                     .x = x,
                     .y = y,
                     .pixels = plan->out_h * plan->out_w,
+                    .y_step = mask->y_step ? mask->y_step : s->k,
                     .pointwise = ptn_conv2d_is_pointwise(s),
                     .chunk_rows = ptn_chunk_rows(taps),
                     .inactive = ptn_inactive_for(mask, s->k, y),
@@ -268,6 +269,13 @@ static bool rest_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
            ptn_wino_form_of(plan->algorithm);
 }
 
+static bool step_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
+                       const ptn_conv2d_plan *plan) {
+    return m->y_step >= s->k && m->output == PTN_MASKED_MAP && m->inactive == PTN_MASKED_KEEP &&
+           plan->algorithm != PTN_CONV2D_DEPTHWISE &&
+           ptn_float_bytes(s->n, plan->out_h, plan->out_w, m->y_step, NULL);
+}
+
 static bool mask_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
                        const ptn_conv2d_plan *plan) {
     if (!fits(m->outputs, s->n, plan->out_h, plan->out_w)) return false;
@@ -277,6 +285,7 @@ static bool mask_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
     if (m->input == PTN_MASKED_MAPS && !maps_valid(m, s, plan)) return false;
     if (has_inputs(m) && !fits(m->inputs, s->n, s->h, s->w)) return false;
     if (m->rest_channels > 0 && !rest_valid(m, s, plan)) return false;
+    if (m->y_step > 0 && !step_valid(m, s, plan)) return false;
     if (m->previous && !fits(m->previous, s->n, plan->out_h, plan->out_w)) return false;
     return m->output == PTN_MASKED_ROWS || m->inactive != PTN_MASKED_COPY || m->base;
 }

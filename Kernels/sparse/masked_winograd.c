@@ -22,6 +22,7 @@ typedef struct tiles_job {
     ptn_activate_row_fn activate;
     const float *packed;
     float *y;
+    size_t y_step;         // floats from one pixel to the next in a map
     const int32_t *rows;   // inverse map, where outputs are compact
     const int32_t *tiles;  // active tiles of all samples
     const size_t *offsets; // [n + 1]
@@ -114,7 +115,7 @@ static void activate(const tiles_job *j, const ptn_wino_panel *p, float *out) {
 static size_t output_at(const tiles_job *j, const ptn_tile_place *at, size_t i, size_t k) {
     const size_t pixel =
         (at->sample * j->plan->out_h + at->top + i) * j->plan->out_w + at->left + k;
-    return (j->rows ? (size_t)j->rows[pixel] : pixel) * j->shape->k;
+    return j->rows ? (size_t)j->rows[pixel] * j->shape->k : pixel * j->y_step;
 }
 
 static float *thread_values(const tiles_job *j, int thread) {
@@ -153,8 +154,8 @@ static void store_map(const tiles_job *j, ptn_wino_output *a, const ptn_wino_pan
                       const ptn_tile_place *at, uint64_t active, int thread) {
     const size_t m = j->form->outputs;
     a->out = j->y + output_at(j, at, 0, 0) + p->channel;
-    a->out_row = j->plan->out_w * j->shape->k;
-    a->out_pixel = j->shape->k;
+    a->out_row = j->plan->out_w * j->y_step;
+    a->out_pixel = j->y_step;
     a->residual = (ptrdiff_t)((uintptr_t)j->epilogue->residual - (uintptr_t)j->y);
     float *places[PTN_WINO_MAX_OUTPUTS];
     if ((size_t)__builtin_popcountll(active) < at->rows * at->columns) {
@@ -317,6 +318,7 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                    .output = ptn_wino_output_for(form, runtime->isa),
                    .packed = packed,
                    .y = y,
+                   .y_step = mask->y_step ? mask->y_step : s->k,
                    .inactive = ptn_inactive_for(mask, s->k, y)};
     if (!ptn_clamp_of(e->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];

@@ -1,6 +1,7 @@
 import Foundation
 import Protean
 import ProteanImage
+import ProteanModels
 import Testing
 
 @testable import ProteanCLI
@@ -45,5 +46,7 @@ import Testing
         plugin.preprocessing = nil
         let made = try model(plugin)
         #expect(throws: Failure.self) { try Classifier(made) }
+        let path = try #require(ProteanTiny.demoImages.first?.path)
+        #expect(throws: Failure.self) { try made.input(from: try Image.decode(path)) }
     }
 }

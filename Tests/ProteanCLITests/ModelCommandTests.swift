@@ -93,9 +93,12 @@ import Testing
             #expect(dense ? executed == total : executed < total)
         }
         #expect(try protean("run", "protean_tiny", "--image", path).output.contains("% executed"))
-        let other = try protean(["bench", "smsr_x2", "--repeat", "1", "--image", path])
-        #expect(other.status == 1)
-        #expect(other.errors.contains("does not take images"), "\(other.errors)")
+        // A network that enlarges images takes them as they are.
+        let other = ["bench", "smsr_x2", "--whole", "--repeat", "1", "--image", path]
+        let enlarged = try protean(other + ["--save", folder.path("enlarged")])
+        try #require(enlarged.status == 0, "\(enlarged.errors)")
+        let pixels = try Checkpoint.open(folder.path("enlarged")).tensor("x")
+        #expect(pixels.elements == (try Image.decode(path).rgb.tensor()).elements)
     }
 
     @Test func infoDescribesAModel() throws {

@@ -92,6 +92,32 @@ extension Operations {
     }
 }
 
+extension Operations {
+    /// The convolution kernel at the active pixels of `outputs`, written into `y`'s channels from `first`
+    /// on; all else stays as it is.
+    static func updateMaskedConv2d(
+        channelsFrom first: Int, of y: inout Tensor, with x: Tensor, _ packed: PackedConv2d,
+        outputs: MaskPlan, epilogue: Conv2dEpilogue, prepared: PreparedMaskedConv2d? = nil,
+        layer: String
+    ) throws(ProteanError) {
+        let call = try MaskedConv2dCall(x, .map, packed, outputs, prepared, layer: layer)
+        try call.check(epilogue, result: call.outputShape)
+        let pixels = call.outputShape.dropLast(), channels = call.outputShape[3]
+        guard y.rank == 4, y.shape.dropLast() == pixels, first >= 0, first + channels <= y.shape[3]
+        else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "y", expected: "\(pixels) and \(first + channels) channels",
+                found: y.shape)
+        }
+        if x.isShapeOnly || y.isShapeOnly { return }
+        let base = try y.uniqueBase(), step = y.shape[3]
+        try call.run(epilogue, residual: nil, into: base + first) {
+            $0.inactive = PTN_MASKED_KEEP
+            $0.y_step = step
+        }
+    }
+}
+
 /// One masked convolution, checked. Not copied: counting references to all its parts would take a
 /// good part of a small call's time.
 struct MaskedConv2dCall: ~Copyable {

@@ -82,6 +82,47 @@ import Testing
         }
     }
 
+    @Test(arguments: [Conv2dPlan.Algorithm.direct, .winograd4x4, .winograd6x6])
+    func someChannelsOfAWiderMapAreWritten(_ algorithm: Conv2dPlan.Algorithm) throws {
+        let conv = try Conv2d(
+            inputChannels: 20, outputChannels: 37, kernelSize: 3, padding: 1,
+            algorithm: #require(Conv2dAlgorithm(rawValue: algorithm.rawValue)), seed: 4)
+        let x = try Tensor.random([2, 13, 67, 20]), old = try Tensor.random([2, 13, 67, 42])
+        let relu = Conv2dEpilogue(activation: .relu)
+        for isa in KernelISA.supported {
+            try Runtime.with(isa: isa) {
+                let weights = try Self.packed(conv, algorithm)
+                let head = try Operations.channels(0..<3, of: old)
+                let tail = try Operations.channels(40..<42, of: old)
+                let whole = try Operations.concatenate(
+                    [head, try conv(x, epilogue: relu), tail], axis: -1)
+                for pattern in MaskPattern.allCases {
+                    let mask = try pattern.plan(batch: 2, size: SparseTest.size(old.shape))
+                    let expected = try SparseTest.select(whole, try mask.flags(), else: old)
+                    for threads in 1...3 {
+                        var y = old
+                        try Runtime.with(threads: threads) {
+                            try Operations.updateMaskedConv2d(
+                                channelsFrom: 3, of: &y, with: x, weights, outputs: mask,
+                                epilogue: relu, layer: "test")
+                        }
+                        #expect(try y.hasBits(of: expected), "\(isa) \(pattern) \(threads)")
+                    }
+                }
+            }
+        }
+        let weights = try Self.packed(conv, algorithm)
+        let mask = try MaskPattern.all.plan(batch: 2, size: SparseTest.size(old.shape))
+        for first in [-1, 6] {
+            #expect(throws: ProteanError.self) {
+                var y = old
+                try Operations.updateMaskedConv2d(
+                    channelsFrom: first, of: &y, with: x, weights, outputs: mask, epilogue: relu,
+                    layer: "test")
+            }
+        }
+    }
+
     /// Lone pixels of a depthwise convolution are dearer than the whole map, which then is computed anew.
     @Test func aWholeMapReplacesOneThatIsThere() throws {
         let conv = try Conv2d(

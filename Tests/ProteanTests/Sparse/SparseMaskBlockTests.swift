@@ -72,6 +72,48 @@ import Testing
         }
     }
 
+    @Test(arguments: [nil, 0, 1], [false, true])
+    func knownDenseChannelsOfTheFirstLayerAreUsed(_ allSparse: Int?, _ asMaps: Bool) throws {
+        let block = try Self.block(allSparse: allSparse)
+        let x = try Tensor.random([2, 18, 23, Self.channels])
+        let first = try block.firstDense().map { try Operations.activate(try $0(x), .relu) }
+        #expect((first == nil) == (allSparse == 0))
+        for pattern in MaskPattern.allCases {
+            let mask = try pattern.plan(batch: 2, size: Size2d(height: 18, width: 23))
+            let expected = try Self.reference(x, try mask.flags(), block, allSparse: allSparse)
+            let found = try block.features(of: x, mask: mask, asMaps: asMaps, firstDense: first)
+            #expect(try found.maximumDifference(from: expected) < 2e-5, "\(pattern)")
+        }
+    }
+
+    /// The mask's first convolution and the first dense channels as one or each apart; every channel's
+    /// sum is the same.
+    @Test(arguments: [true, false]) func aModuleSharesItsFirstConvolutions(_ hasSome: Bool) throws {
+        let module = try SparseMaskModule(channels: 16, layers: 2)
+        let pairs = (0..<64).map { i -> Float in
+            let isDense = hasSome && i / 4 % 3 == 0
+            return isDense == (i % 2 == 0) ? 1 : 0
+        }
+        try module.block.channelMask.set(try Tensor(pairs, shape: [1, 16, 2, 2]))
+        for shape in [[1, 12, 26, 16], [3, 6, 8, 16], [0, 4, 4, 16]] {
+            let x = try Tensor.random(shape)
+            let trace = Trace(), apart = Trace()
+            let found = try trace.recording { try module(x) }
+            let mask = try module.mask(for: x)
+            let expected = try apart.recording { try module(x, mask: mask) }
+            #expect(try found.maximumDifference(from: expected) < 1e-5, "\(shape)")
+            // Without the mask's own convolutions.
+            let spared = trace.totalCost.multiplyAdds - apart.totalCost.multiplyAdds
+            let scores = Trace()
+            _ = try scores.recording { try module.mask(for: x) }
+            #expect(spared == scores.totalCost.multiplyAdds)
+            #expect(trace.totalCost.executedMultiplyAdds <= trace.totalCost.multiplyAdds)
+            let shapeOnly = Trace()
+            _ = try shapeOnly.recording { try module(Tensor(shapeOnly: shape)) }
+            #expect(shapeOnly.totalCost.multiplyAdds == trace.totalCost.multiplyAdds)
+        }
+    }
+
     @Test func bothFormsCountTheSameWork() throws {
         let block = try Self.block()
         let x = try Tensor.random([1, 16, 16, Self.channels])

@@ -280,6 +280,24 @@ public final class FusedMaskedConv2d: Sendable {
             epilogue: epilogue(nil), prepared: call, layer: conv.place)
     }
 
+    /// Writes the active outputs into `y`'s channels from `first` on and leaves all else as it is; what
+    /// computing it took.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
+    func update(
+        channelsFrom first: Int, of y: inout Tensor, with x: Tensor, mask: MaskPlan
+    ) throws(ProteanError) -> Cost {
+        let layer = conv.place
+        let (call, fastest) = try prepare(x, .map, mask, inPlace: true, layer: layer)
+        // The whole map would be a second one.
+        let way = fastest == .dense ? .pixels : fastest
+        try Operations.updateMaskedConv2d(
+            channelsFrom: first, of: &y, with: x,
+            try maskedCalls.packed(for: call, way: way, layer: layer), outputs: mask,
+            epilogue: epilogue(nil), prepared: call, layer: layer)
+        return cost(x, mask, way)
+    }
+
     /// The whole map anew; where `mask` is off, its pixels are `y`'s, or 0 where `previous` has switched
     /// off.
     private func replace(

@@ -14,7 +14,7 @@
 /// `[1, channels, layers, 2]`, whose larger number says that a channel is dense (the first) or sparse
 /// (the second), `body.0` … (`[channels, channels, 3, 3]`, no bias), `collect`
 /// (`[channels, layers · channels, 1, 1]`, with bias). Cost: dense channels on all pixels, the rest on
-/// the mask.
+/// the mask; as maps all channels on the tiles that hold a pixel of the mask, which are counted whole.
 public final class SparseMaskBlock: Module {
     /// Channels of the input, of every layer and of the result.
     public let channels: Int
@@ -125,7 +125,11 @@ public final class SparseMaskBlock: Module {
         var maps: [Tensor] = [], dense: [Tensor] = []
         var known = firstDense
         for layer in parts.layers {
-            features = try layer.mapOutputs(features, mask, known: known.take())
+            if let known = known.take() {
+                features = try layer.mapOutputs(of: x, mask, known: known)
+            } else {
+                features = try layer.mapOutputs(features, mask)
+            }
             maps.append(features.all)
             if let found = features.dense { dense.append(found) }
         }

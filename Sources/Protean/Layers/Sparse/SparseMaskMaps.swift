@@ -104,10 +104,9 @@ extension SparseMaskConvolutions {
 }
 
 extension SparseMaskConvolutions.Layer {
-    /// The layer's maps from those of the layer before, right where `mask` is active. Dense channels that
-    /// are `known` are not computed, nor counted.
+    /// The layer's maps from those of the layer before, right where `mask` is active.
     func mapOutputs(
-        _ inputs: SparseMaskMaps, _ mask: MaskPlan, known: Tensor?
+        _ inputs: SparseMaskMaps, _ mask: MaskPlan
     ) throws(ProteanError) -> SparseMaskMaps {
         guard let all else { return inputs }
         var first: Tensor?
@@ -117,14 +116,10 @@ extension SparseMaskConvolutions.Layer {
             cost: { _ in cost }
         ) { () throws(ProteanError) in
             try Trace.pausing { () throws(ProteanError) in
-                let together =
-                    known == nil ? try together(for: inputs.all.shape, mask) : mask
+                let together = try together(for: inputs.all.shape, mask)
                 let found = try active(all, inputs, together)
                 cost = found.cost
-                if known != nil, let aside {
-                    cost.multiplyAdds -= mask.pixelCount * aside.conv.weight.count
-                    cost.parameters -= aside.conv.weight.count
-                } else if self.dense > 0 {
+                if self.dense > 0 {
                     var alone = try denseAlone(inputs, together.inverted())
                     cost.executedMultiplyAdds += alone.executed
                     try Operations.copyFirstChannels(
@@ -134,7 +129,30 @@ extension SparseMaskConvolutions.Layer {
                 return found.map
             }
         }
-        return SparseMaskMaps(all: y, valid: mask, dense: known ?? first)
+        return SparseMaskMaps(all: y, valid: mask, dense: first)
+    }
+
+    /// The same for a first layer whose dense channels are known at all pixels of the input `x`.
+    func mapOutputs(
+        of x: Tensor, _ mask: MaskPlan, known dense: Tensor
+    ) throws(ProteanError) -> SparseMaskMaps {
+        guard let denseToSparse else { return SparseMaskMaps(all: dense, valid: nil, dense: dense) }
+        var cost = Cost()
+        let y = try traced(
+            "MaskedConv2d", path: denseToSparse.conv.label, input: x, mask: mask, cost: { _ in cost }
+        ) { () throws(ProteanError) in
+            try Trace.pausing { () throws(ProteanError) in
+                let shape = Array(x.shape.prefix(3)) + [self.dense + sparse]
+                var y =
+                    x.isShapeOnly
+                    ? try Tensor(shapeOnly: shape) : try Tensor(uninitialized: shape)
+                cost = try denseToSparse.update(
+                    channelsFrom: self.dense, of: &y, with: x, mask: mask)
+                try Operations.copyFirstChannels(of: dense, into: &y, at: mask)
+                return y
+            }
+        }
+        return SparseMaskMaps(all: y, valid: mask, dense: dense)
     }
 
     /// All channels where `together` is active. Tiles read inputs where they are; defining sums of
@@ -173,13 +191,14 @@ extension SparseMaskConvolutions.Layer {
         return (found.map, found.cost.executedMultiplyAdds)
     }
 
-    /// Estimated cycles of ``mapOutputs(_:_:known:)``.
+    /// Estimated cycles of ``mapOutputs(_:_:)``, or where dense channels are known.
     func mapCycles(
         for shape: [Int], dense: [Int], _ mask: MaskPlan, _ isKnown: Bool
     ) throws(ProteanError) -> Double {
+        if isKnown { return try denseToSparse?.estimatedCycles(for: shape, mask: mask) ?? 0 }
         var cycles = 0.0
         if let all { cycles += try all.estimatedCycles(for: shape, mask: mask) }
-        if let aside, !isKnown {
+        if let aside {
             let others = try together(for: shape, mask).inverted()
             cycles += try aside.estimatedCycles(for: dense, mask: others)
         }

@@ -1,53 +1,41 @@
 import CProteanKernels
 
-/// How one convolution, with the batch norm folded into it, is run on the input shapes seen last:
-/// plans and packed weights are looked up together, by one comparison.
+/// How one convolution is run on the input shapes seen last: plans and packed weights are looked up
+/// together, by one comparison.
 final class Conv2dCalls: Sendable {
-    let geometry: Conv2dGeometry
-    private let weight: Parameter
-    private let bias: Parameter?
-    private let norm: BatchNorm2d?
-    private let experts: Int?
+    private let parameters: Conv2dParameters
+    private let cache = Conv2dCallCache<Conv2dCall>()
 
-    private struct Key: Equatable, Sendable {
-        var input: [Int]
-        var settings: Runtime.Resolved
-        var version: Int
-    }
-    // Some entries, for inputs that switch between shapes.
-    private let cache = Derived<Key, Conv2dCall>(capacity: 4)
-    private let folded = FoldedWeights()
+    init(_ parameters: Conv2dParameters) { self.parameters = parameters }
 
-    /// `experts` sets of weights and biases lie one after the other in `weight` and `bias`.
-    init(
+    /// As for ``Conv2dParameters``.
+    convenience init(
         weight: Parameter, bias: Parameter?, norm: BatchNorm2d? = nil, experts: Int? = nil,
         geometry: Conv2dGeometry
     ) {
-        self.weight = weight
-        self.bias = bias
-        self.norm = norm
-        self.experts = experts
-        self.geometry = geometry
+        self.init(
+            Conv2dParameters(
+                weight: weight, bias: bias, norm: norm, experts: experts, geometry: geometry))
     }
 
-    /// Grows whenever a parameter changes. Each only grows, so none can change without the sum.
-    var version: Int { weight.version + (bias?.version ?? 0) + (norm?.version ?? 0) }
+    var geometry: Conv2dGeometry { parameters.geometry }
+
+    /// Grows whenever a parameter changes.
+    var version: Int { parameters.version }
 
     /// All that a call on an input of shape `input` needs under these settings.
     func call(
         for input: [Int], settings: Runtime.Resolved, layer: String
     ) throws(ProteanError) -> Conv2dCall {
-        let key = Key(input: input, settings: settings, version: version)
-        return try cache.value(for: key) { () throws(ProteanError) in
+        try cache.call(for: input, settings: settings, version: version) {
+            () throws(ProteanError) in
             var shape = try geometry.kernelShape(
                 for: input, exactness: settings.exactness, layer: layer)
             let runtime = settings.kernelValue
             let plan = try geometry.kernelPlan(shape, runtime: runtime, layer: layer)
             let algorithm = Conv2dPlan.Algorithm(plan.algorithm)
             shape.choice = algorithm.choice
-            let packed = try folded.packed(
-                weight: weight, bias: bias, norm: norm, experts: experts, geometry: geometry,
-                algorithm: algorithm, isa: settings.isa, layer: layer)
+            let packed = try parameters.packed(algorithm, isa: settings.isa, layer: layer)
             return Conv2dCall(packed: packed, shape: shape, plan: plan, runtime: runtime)
         }
     }

@@ -29,11 +29,10 @@ public final class FusedMaskedConv2d: Sendable {
         self.activation = activation
         self.algorithm = algorithm
         geometry = conv.geometry
-        calls = Conv2dCalls(
+        let parameters = Conv2dParameters(
             weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry)
-        maskedCalls = MaskedConv2dCalls(
-            weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry,
-            followsExactness: algorithm == .automatic)
+        calls = Conv2dCalls(parameters)
+        maskedCalls = MaskedConv2dCalls(parameters, followsExactness: algorithm == .automatic)
         suitsTiles =
             geometry.kernelSize == 3 && geometry.stride == 1 && geometry.dilation == 1
             && geometry.groups == 1 && geometry.inputChannels * geometry.outputChannels > 1

@@ -1,43 +1,23 @@
 import CProteanKernels
 
-/// How one masked convolution, with the batch norm folded into it, is run on the input shapes seen last;
-/// see ``Conv2dCalls``.
+/// How one masked convolution is run on the input shapes seen last; see ``Conv2dCalls``.
 final class MaskedConv2dCalls: Sendable {
-    private let weight: Parameter
-    private let bias: Parameter?
-    private let norm: BatchNorm2d?
-    private let geometry: Conv2dGeometry
+    private let parameters: Conv2dParameters
     /// Whether Winograd's algorithm is left out where the settings ask for exact sums.
     private let followsExactness: Bool
+    private let cache = Conv2dCallCache<PreparedMaskedConv2d>()
 
-    private struct Key: Equatable, Sendable {
-        var input: [Int]
-        var settings: Runtime.Resolved
-        var version: Int
-    }
-    // Some entries, for inputs that switch between shapes.
-    private let cache = Derived<Key, PreparedMaskedConv2d>(capacity: 4)
-    private let folded = FoldedWeights()
-
-    init(
-        weight: Parameter, bias: Parameter?, norm: BatchNorm2d?, geometry: Conv2dGeometry,
-        followsExactness: Bool
-    ) {
-        self.weight = weight
-        self.bias = bias
-        self.norm = norm
-        self.geometry = geometry
+    init(_ parameters: Conv2dParameters, followsExactness: Bool) {
+        self.parameters = parameters
         self.followsExactness = followsExactness
     }
-
-    /// Grows whenever a parameter changes. Each only grows, so none can change without the sum.
-    private var version: Int { weight.version + (bias?.version ?? 0) + (norm?.version ?? 0) }
 
     /// What calls on maps of shape `input` have in common under the settings in force.
     func call(for input: [Int], layer: String) throws(ProteanError) -> PreparedMaskedConv2d {
         let settings = try Runtime.resolved()
-        let key = Key(input: input, settings: settings, version: version)
-        return try cache.value(for: key) { () throws(ProteanError) in
+        return try cache.call(for: input, settings: settings, version: parameters.version) {
+            () throws(ProteanError) in
+            let geometry = parameters.geometry
             var shape = try geometry.kernelShape(
                 for: input, exactness: settings.exactness, layer: layer)
             let exact = followsExactness && settings.exactness == .direct
@@ -58,10 +38,8 @@ final class MaskedConv2dCalls: Sendable {
     ) throws(ProteanError) -> PackedConv2d {
         try call.packed.value(for: way) { () throws(ProteanError) in
             var algorithm = way.algorithm ?? .direct
-            if algorithm == .direct && geometry.isDepthwise { algorithm = .depthwise }
-            return try folded.packed(
-                weight: weight, bias: bias, norm: norm, geometry: geometry, algorithm: algorithm,
-                isa: call.settings.isa, layer: layer)
+            if algorithm == .direct && parameters.geometry.isDepthwise { algorithm = .depthwise }
+            return try parameters.packed(algorithm, isa: call.settings.isa, layer: layer)
         }
     }
 }

@@ -36,6 +36,7 @@ extension SparseMaskConvolutions {
         else { return false }
         let others = try mask.inverted(), everywhere = try mask.union(others)
         var maps = 0.0, rows = 0.0, inputs = (dense: shape[3], all: shape[3])
+        let areEqual = Set(layers.map { $0.dense + $0.sparse }).count == 1
         for (i, layer) in layers.enumerated() {
             let isKnown = i == 0 && knowsFirst
             let outputs = layer.dense + layer.sparse
@@ -43,8 +44,10 @@ extension SparseMaskConvolutions {
             let sparse = Array(shape.prefix(3)) + [inputs.all - inputs.dense]
             maps += try layer.mapCycles(
                 for: Array(shape.prefix(3)) + [inputs.all], dense: dense, mask, isKnown)
-            // Active pixels are collected.
-            maps += Self.lineCycles * Double(2 * mask.count * outputs) / 16
+            // Rows are put side by side for the last convolution, which reads equal maps where they are.
+            let lines = Self.lineCycles * Double(2 * mask.count) / 16
+            rows += lines * Double(layer.sparse)
+            maps += areEqual ? 0 : lines * Double(outputs)
             rows += try layer.rowCycles(
                 dense: dense, sparse: sparse, mask, isKnown ? nil : everywhere)
             inputs = (layer.dense, outputs)

@@ -142,7 +142,8 @@ extension SparseMaskConvolutions.Layer {
         guard let denseToSparse else { return SparseMaskMaps(all: dense, valid: nil, dense: dense) }
         var cost = Cost()
         let y = try traced(
-            "MaskedConv2d", path: denseToSparse.conv.label, input: x, mask: mask, cost: { _ in cost }
+            "MaskedConv2d", path: denseToSparse.conv.label, input: x, mask: mask,
+            cost: { _ in cost }
         ) { () throws(ProteanError) in
             try Trace.pausing { () throws(ProteanError) in
                 let shape = Array(x.shape.prefix(3)) + [self.dense + sparse]
@@ -214,7 +215,9 @@ extension SparseMaskConvolutions.Layer {
         dense: [Int], sparse: [Int], _ mask: MaskPlan, _ everywhere: MaskPlan?
     ) throws(ProteanError) -> Double {
         var cycles = 0.0
-        if let aside, let everywhere { cycles += try aside.estimatedCycles(for: dense, mask: everywhere) }
+        if let aside, let everywhere {
+            cycles += try aside.estimatedCycles(for: dense, mask: everywhere)
+        }
         if let denseToSparse {
             cycles += try denseToSparse.estimatedCycles(for: dense, mask: mask)
         }

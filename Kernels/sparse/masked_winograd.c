@@ -123,22 +123,39 @@ static float *thread_values(const tiles_job *j, int thread) {
                      ptn_wino_table_bytes(j->block_tiles));
 }
 
-// Compact outputs, through a small buffer.
+// Compact outputs, each straight to its row.
 static void store_rows(const tiles_job *j, ptn_wino_output *a, const ptn_wino_panel *p,
                        const ptn_tile_place *at, uint64_t active, int thread) {
+    const size_t m = j->form->outputs;
+    float *places[PTN_WINO_MAX_OUTPUTS], *const inactive = thread_values(j, thread);
+    for (size_t i = 0; i < at->rows; i++)
+        for (size_t k = 0; k < at->columns; k++) {
+            const bool is_active = active >> (i * m + k) & 1;
+            places[i * m + k] =
+                is_active ? j->y + output_at(j, at, i, k) + p->channel : inactive;
+        }
+    a->out = inactive;
+    a->places = places;
+    j->output(a);
+    if (!j->activate) return;
+    for (uint64_t rest = active; rest; rest &= rest - 1)
+        activate(j, p, places[__builtin_ctzll(rest)]);
+}
+
+// Compact outputs with residuals, through a small buffer in which both lie as in a map.
+static void store_residual_rows(const tiles_job *j, ptn_wino_output *a, const ptn_wino_panel *p,
+                                const ptn_tile_place *at, uint64_t active, int thread) {
     const size_t m = j->form->outputs, bytes = p->channels * sizeof(float);
     float *values = thread_values(j, thread);
     float *residuals = values + m * m * j->cut.panels.width;
     a->out = values;
     a->out_row = m * p->width;
     a->out_pixel = p->width;
-    if (a->has_residual) {
-        a->residual = (ptrdiff_t)((uintptr_t)residuals - (uintptr_t)values);
-        for (uint64_t rest = active; rest; rest &= rest - 1) {
-            const size_t bit = (size_t)__builtin_ctzll(rest);
-            const size_t from = output_at(j, at, bit / m, bit % m) + p->channel;
-            memcpy(residuals + bit * p->width, j->epilogue->residual + from, bytes);
-        }
+    a->residual = (ptrdiff_t)((uintptr_t)residuals - (uintptr_t)values);
+    for (uint64_t rest = active; rest; rest &= rest - 1) {
+        const size_t bit = (size_t)__builtin_ctzll(rest);
+        const size_t from = output_at(j, at, bit / m, bit % m) + p->channel;
+        memcpy(residuals + bit * p->width, j->epilogue->residual + from, bytes);
     }
     j->output(a);
     for (uint64_t rest = active; rest; rest &= rest - 1) {
@@ -194,7 +211,9 @@ static void transform_back(const tiles_block *b, const ptn_wino_panel *p, size_t
         .high = j->high,
     };
     const uint64_t active = active_bits(j, &at);
-    if (j->rows)
+    if (j->rows && a.has_residual)
+        store_residual_rows(j, &a, p, &at, active, thread);
+    else if (j->rows)
         store_rows(j, &a, p, &at, active, thread);
     else
         store_map(j, &a, p, &at, active, thread);

@@ -7,10 +7,10 @@ public final class FusedMaskedConv2d: Sendable {
     let norm: BatchNorm2d?
     let activation: Activation
     let algorithm: MaskedConv2dAlgorithm
-    private let geometry: Conv2dGeometry
+    let geometry: Conv2dGeometry
     /// Whether Winograd's algorithm applies.
     private let suitsTiles: Bool
-    private let maskedCalls: MaskedConv2dCalls
+    let maskedCalls: MaskedConv2dCalls
     /// For the dense way.
     private let calls: Conv2dCalls
 
@@ -94,7 +94,7 @@ public final class FusedMaskedConv2d: Sendable {
     }
 
     /// What a call needs beside its tensors: what follows from the shape, and the way.
-    private func prepare(
+    func prepare(
         _ x: Tensor, _ input: MaskedInput, _ mask: MaskPlan, inPlace: Bool = false, layer: String
     ) throws(ProteanError) -> (call: PreparedMaskedConv2d, way: MaskedConv2dPlan.Way) {
         let map = try MaskedConv2dCall.mapShape(of: x, input, geometry, layer: layer)
@@ -220,100 +220,7 @@ public final class FusedMaskedConv2d: Sendable {
         }
     }
 
-    /// Writes the active outputs into `y` and leaves other pixels as they are, except that those
-    /// that are active in `previous` only become 0. The residual is another map like `y`, or, with
-    /// `addsToResult`, `y`'s own pixels.
-    ///
-    /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
-    public func update(
-        _ y: inout Tensor, with x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
-        previous: MaskPlan? = nil, residual: Tensor? = nil, addsToResult: Bool = false
-    ) throws(ProteanError) {
-        let layer = conv.place
-        let (call, way) = try prepare(x, input, mask, inPlace: true, layer: layer)
-        guard y.shape == call.output else {
-            throw .shapeMismatch(
-                layer: layer, tensor: "y", expected: "\(call.output)", found: y.shape)
-        }
-        if way == .dense {
-            try replace(&y, with: x, mask, previous, residual: addsToResult ? y : residual)
-            return
-        }
-        func run(_ y: inout Tensor) throws(ProteanError) {
-            try Operations.updateMaskedConv2d(
-                &y, with: x, from: input,
-                try maskedCalls.packed(for: call, way: way, layer: layer), outputs: mask,
-                previous: previous, addsToResult: addsToResult, epilogue: epilogue(residual),
-                prepared: call, layer: layer)
-        }
-        guard Trace.current != nil else { return try run(&y) }
-        // The result is taken out while it is written, so that nobody else holds it.
-        var map = y
-        y = try Tensor(shapeOnly: y.shape)
-        defer { y = map }
-        _ = try traced(
-            "MaskedConv2d", path: conv.label, input: x, mask: mask,
-            cost: { _ in cost(x, mask, way) }
-        ) { () throws(ProteanError) in
-            try run(&map)
-            return try Tensor(shapeOnly: map.shape)
-        }
-    }
-
-    /// Writes the active outputs of several maps' channels, one map after the other, into `y` and leaves
-    /// other pixels as they are. What the kernels cannot read where it is comes as gathered rows.
-    ///
-    /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
-    func update(
-        _ y: inout Tensor, concatenating maps: [Tensor], mask: MaskPlan
-    ) throws(ProteanError) {
-        guard geometry.reads(maps), algorithm == .automatic || algorithm == .direct else {
-            let rows = try Operations.gather(maps, at: mask)
-            return try update(&y, with: rows, from: .rows(mask), mask: mask)
-        }
-        let joined = try Operations.concatenatedShape(maps, 3)
-        let call = try maskedCalls.call(for: joined, layer: conv.place)
-        try Operations.updateMaskedConv2d(
-            &y, concatenating: maps,
-            try maskedCalls.packed(for: call, way: .pixels, layer: conv.place), outputs: mask,
-            epilogue: epilogue(nil), prepared: call, layer: conv.place)
-    }
-
-    /// Writes the active outputs into `y`'s channels from `first` on and leaves all else as it is; what
-    /// computing it took.
-    ///
-    /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
-    func update(
-        channelsFrom first: Int, of y: inout Tensor, with x: Tensor, mask: MaskPlan
-    ) throws(ProteanError) -> Cost {
-        let layer = conv.place
-        let (call, fastest) = try prepare(x, .map, mask, inPlace: true, layer: layer)
-        // The whole map would be a second one.
-        let way = fastest == .dense ? .pixels : fastest
-        try Operations.updateMaskedConv2d(
-            channelsFrom: first, of: &y, with: x,
-            try maskedCalls.packed(for: call, way: way, layer: layer), outputs: mask,
-            epilogue: epilogue(nil), prepared: call, layer: layer)
-        return cost(x, mask, way)
-    }
-
-    /// The whole map anew; where `mask` is off, its pixels are `y`'s, or 0 where `previous` has switched
-    /// off.
-    private func replace(
-        _ y: inout Tensor, with x: Tensor, _ mask: MaskPlan, _ previous: MaskPlan?,
-        residual: Tensor?
-    ) throws(ProteanError) {
-        var old = y
-        if let off = try previous?.subtracting(mask), off.count > 0 {
-            old = try Operations.replacingInactive(old, of: try off.inverted())
-        }
-        let base = old
-        y = try runDense(x, mask, residual) { (new: consuming Tensor) throws(ProteanError) in
-            try Operations.replacingInactive(new, of: mask, by: base)
-        }
-    }
-
-    private func epilogue(_ residual: Tensor?) -> Conv2dEpilogue {
+    func epilogue(_ residual: Tensor?) -> Conv2dEpilogue {
         Conv2dEpilogue(activation: activation, residual: residual)
     }
 
@@ -330,7 +237,7 @@ public final class FusedMaskedConv2d: Sendable {
     }
 
     /// All outputs, of which `finish` takes what the mask asks for.
-    private func runDense(
+    func runDense(
         _ x: Tensor, _ mask: MaskPlan, _ residual: Tensor?,
         _ finish: (consuming Tensor) throws(ProteanError) -> Tensor
     ) throws(ProteanError) -> Tensor {
@@ -344,7 +251,7 @@ public final class FusedMaskedConv2d: Sendable {
     }
 
     /// All outputs in theory; in fact the active ones, those of active 4 × 4 cells, or all.
-    private func cost(_ x: Tensor, _ mask: MaskPlan, _ way: MaskedConv2dPlan.Way) -> Cost {
+    func cost(_ x: Tensor, _ mask: MaskPlan, _ way: MaskedConv2dPlan.Way) -> Cost {
         let perPixel = geometry.outputChannels * geometry.fanIn
         let parameters = conv.weight.count + (conv.bias?.count ?? 0)
         let executed =

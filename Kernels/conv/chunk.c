@@ -133,6 +133,28 @@ static void place_in_order(const ptn_chunk_job *j, const ptn_chunk *ch, size_t b
                      b->channel;
 }
 
+// How many of `count` rows lie one after the other, from the first on.
+static size_t run_of_rows(const ptn_chunk_job *j, const float *const *rows, size_t count) {
+    const size_t floats = j->pixel_bytes / sizeof(float);
+    size_t run = 1;
+    while (run < count && rows[run] == rows[run - 1] + floats) run++;
+    return run;
+}
+
+// Brings in the next tile's `count` rows at every tap, as two runs: of each a line per turn, which is
+// enough for MOST rows.
+static void look_ahead(const ptn_chunk_job *j, ptn_tile_args *a, size_t height, size_t count) {
+    enum { LINE = 64, ROW_STEP = PTN_TILE_UNROLL * sizeof(float), MOST = LINE / ROW_STEP };
+    const float *const *rows = a->rows + height;
+    const size_t run = run_of_rows(j, rows, count);
+    const size_t second = run < count && run <= MOST ? run : count / 2;
+    const size_t more = run_of_rows(j, rows + second, count - second);
+    a->ahead = true;
+    a->second_row = height + second;
+    const size_t longer = ptn_max(more, ptn_min(run, second));
+    a->prefetch_step = ptn_min(LINE, longer * ROW_STEP);
+}
+
 static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const output_run *run,
                         const block *b, ptn_tile_args *a) {
     const size_t width = b->vectors * j->panels.vector, rows = run->end - run->begin;
@@ -154,9 +176,12 @@ static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const outpu
         a->partial = ch->partial + begin * width;
         a->prefetch = (const char *)a->panel;
         a->prefetch_step = 0;
+        a->ahead = false;
         if (next) {
             a->prefetch = next + steps.weights * t;
             a->prefetch_step = steps.weight_step;
+        } else if (j->ahead && b->fresh && end < run->end) {
+            look_ahead(j, a, height, ptn_min(height, run->end - end));
         } else if (b->fresh && end < run->end && a->taps > 0) {
             // The next tile's pixels at the last tap: no earlier output has read them.
             a->prefetch = (const char *)(last_tap[end] + a->row_offset);

@@ -22,6 +22,8 @@ typedef struct ptn_chunk_job {
     // written.
     bool scattered;
     size_t pixel_bytes; // that an output brings in anew where neighbours follow each other; 0: none
+    // Taps share no pixels, and outputs may lie apart: a tile fetches the next one's pixels tap by tap.
+    bool ahead;
 } ptn_chunk_job;
 
 // Neighbouring outputs of a chunk and the taps that any of them finds inside the image. What lies in

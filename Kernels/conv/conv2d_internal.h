@@ -78,6 +78,10 @@ typedef struct ptn_tile_args {
     const float *panel;       // [taps][channels][width]
     const char *prefetch;     // bytes that later tiles will want in the second-level cache ...
     size_t prefetch_step;     // ... so many per PTN_TILE_UNROLL channels
+    // At every tap instead the rows that follow the tile's in the table and, where panels have several
+    // vectors, those from rows[second_row] on; of both what lies one after the other.
+    bool ahead;
+    size_t second_row;
     const char *stores;       // where results will go: brought into the first-level cache ...
     size_t stores_step;       // ... so many bytes per PTN_TILE_UNROLL channels
     bool scattered;           // results lie apart: brought in a row per tap

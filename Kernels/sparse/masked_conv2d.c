@@ -12,6 +12,8 @@
 // second-level cache, since every tile reads them from there anyway; more where each chunk brings them
 // in again.
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 12, LEAST_LARGE_ROWS = 32 };
+// Channels of a pixel from which on it pays to bring it in before its tile runs.
+enum { LEAST_AHEAD = 32 };
 // A map of results of this size does not stay in the second-level cache beside pixels and weights.
 static const size_t FAR_BYTES = 384 << 10;
 // Weights of this size would take much of each thread's second-level cache: each thread takes a part
@@ -203,6 +205,8 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                       const ptn_conv2d_epilogue *e, float *y) {
     const size_t maps = mask->input == PTN_MASKED_MAPS ? mask->maps_count : 1;
     const size_t taps = s->kh * s->kw * maps;
+    const bool ahead =
+        ptn_conv2d_is_pointwise(s) && s->groups == 1 && s->c / maps >= LEAST_AHEAD;
     masked_job j = {.chunk = {.isa = runtime->isa,
                               .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
                               .groups = s->groups,
@@ -213,6 +217,8 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                               .packed = packed,
                               .packed_stride = packed_stride,
                               .scattered = is_far(s, plan, mask),
+                              .pixel_bytes = ahead ? s->c / maps * sizeof(float) : 0,
+                              .ahead = ahead,
                               .y = y},
                     .shape = s,
                     .mask = mask,

@@ -87,8 +87,8 @@ public final class SparseMaskBlock: Module {
         return try features(of: x, mask: mask, asMaps: asMaps, firstDense: firstDense)
     }
 
-    /// The convolution of a map of which only dense channels are read, to the first layer's dense
-    /// channels, of which it has the ReLU to come; nil where there are none.
+    /// The convolution of the block's input to the first layer's dense channels, without the ReLU after
+    /// it; nil where there are none.
     func firstDense() throws(ProteanError) -> Conv2d? {
         try divided().layers.first?.denseToDense?.conv
     }

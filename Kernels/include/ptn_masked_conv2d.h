@@ -88,7 +88,7 @@ typedef struct ptn_masked_conv2d_model {
     double tile_traffic[2];      // of their weights
     double traffic;              // of the sums' weights
     double scattered;            // more per active pixel that stands alone
-    bool depthwise;
+    bool depthwise, tiled;       // tiled: scattered outputs cost no more than the whole map
 } ptn_masked_conv2d_model;
 
 // The model of a shape. PTN_CONV2D_SUMS as the shape's choice leaves Winograd's algorithm out, other

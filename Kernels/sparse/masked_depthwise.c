@@ -1,7 +1,7 @@
-// Masked depthwise convolution by runs of neighbouring active pixels. Active pixels above each other are
-// computed in tiles: of two or four rows for the commonest kernel (masked_depthwise_tiles.c), the dense
-// convolution's for others (masked_depthwise_rows.c). What is left, and inputs that are masked
-// themselves, goes run by run: vectors lie along channels, so that single pixels need no padding either.
+// Masked depthwise convolution. The commonest kernel is computed in tiles of up to four rows
+// (masked_depthwise_tiles.c), others by runs of neighbouring active pixels: those above each other in
+// the dense convolution's tiles (masked_depthwise_rows.c). What is left, and inputs that are masked
+// themselves, goes run by run: vectors lie along channels, so that single pixels need no padding.
 #include "masked_depthwise.h"
 #include <string.h>
 
@@ -227,7 +227,8 @@ ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                        .isa = runtime->isa,
                        .by_height = ptn_divider_for(plan->out_h),
                        .inactive = ptn_inactive_for(mask, s->k, y)};
-    if (!patch_sizes(&j)) return PTN_SIZE_OVERFLOW;
+    const bool tiled = mask->input == PTN_MASKED_MAP && ptn_masked_depthwise_is_tiled(s);
+    if (!tiled && !patch_sizes(&j)) return PTN_SIZE_OVERFLOW;
     ptn_depthwise_prepare(&j.tiles, runtime->isa, plan);
     // As for the whole map: the way from the caches counts as much as the multiply-adds.
     const double values = (double)mask->outputs->view.count * (double)s->c;
@@ -235,5 +236,5 @@ ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
     const double lanes = (double)ptn_isa_vector_floats(runtime->isa);
     const double nanoseconds = 1.5 * sums / (lanes * 5) + 2 * values * sizeof(float) / 50;
     const int threads = ptn_threads_worth(runtime->threads, nanoseconds);
-    return ptn_mdw_tiles_apply(&j) ? ptn_mdw_run_tiles(&j, threads) : run_rows(&j, threads);
+    return tiled ? ptn_mdw_run_tiles(&j, threads) : run_rows(&j, threads);
 }

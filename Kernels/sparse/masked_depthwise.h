@@ -8,11 +8,15 @@
 // Outputs of a tile: rows and columns at most.
 enum { PTN_MDW_ROWS = 4, PTN_MDW_COLUMNS = 4 };
 
-// Outputs of a 3 x 3 kernel with stride and dilation 1, in two or four rows, all of them active.
+// Outputs of a 3 x 3 kernel with stride and dilation 1.
 typedef struct ptn_mdw_tile {
     const float *at;           // the first output's first tap; may lie outside the image
-    float *out[PTN_MDW_ROWS];  // each row's first output
-    uint8_t rows, columns;     // outputs: 2 or 4; 1 to 4
+    float *out[PTN_MDW_ROWS];  // each row's first output, where all of them are active
+    // Where some are: where each output goes, [rows][PTN_MDW_COLUMNS], those that are not active to
+    // memory that nobody reads. NULL where all are.
+    float *const *places;
+    uint16_t active;           // bit row * PTN_MDW_COLUMNS + column; with `places`
+    uint8_t rows, columns;     // outputs: 1, 2 or 4
     uint8_t row_begin, row_end, column_begin, column_end; // taps inside the image
 } ptn_mdw_tile;
 
@@ -23,6 +27,7 @@ typedef void (*ptn_mdw_tiles_fn)(const ptn_masked_dw_args *args, const ptn_mdw_t
 typedef struct ptn_mdw_job {
     ptn_depthwise_job tiles;
     bool tiled; // whether the dense convolution's tiles can compute runs
+    bool scattered; // whether active pixels are, so that tiles may hold others
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
     const ptn_masked_conv2d_mask *mask;
@@ -60,8 +65,7 @@ void ptn_mdw_add_runs(const ptn_mdw_job *job, ptn_mdw_workspace *ws, const ptn_m
 
 extern const ptn_mdw_tiles_fn ptn_mdw_tile_variants[PTN_ISA_COUNT];
 
-// The job's outputs in tiles of several rows, where the shape is one that they compute.
-bool ptn_mdw_tiles_apply(const ptn_mdw_job *job);
+// The job's outputs in tiles: for shapes that are tiled, and maps as inputs.
 ptn_status ptn_mdw_run_tiles(ptn_mdw_job *job, int threads);
 
 #endif

@@ -1,41 +1,61 @@
-// Active pixels above each other in tiles of four or two rows, for 3 x 3 kernels with stride and dilation
-// 1. A tile of 4 x 4 outputs loads 36 inputs, fewer per output than the dense convolution's tiles, and
-// finds them in the bits of the mask.
+// Active pixels in tiles of up to four rows, for 3 x 3 kernels with stride and dilation 1, found in the
+// bits of the mask. A tile of 4 x 4 outputs loads 36 inputs, fewer per output than the dense
+// convolution's tiles. Where many but not all outputs of a tile are active, all are computed, and those
+// that are not are stored where nobody reads.
 #include "masked_depthwise.h"
+#include <string.h>
 
 // Tiles that wait at most; tasks per thread to aim at.
 enum { TILES = 64, TASKS_PER_THREAD = 12 };
+
+// Active outputs from which on all of a tile's are computed, for tiles of two and of four rows.
+static const size_t LEAST_ACTIVE[] = {3, 4};
+// Vectors that are loaded and stored for an output of tiles of four and of two rows that are active
+// throughout, for one alone and for a tile of which some are.
+static const double FULL_FOUR = 3.8, FULL_TWO = 4.6, ALONE = 17, SOME_FOUR = 64, SOME_TWO = 41;
+// Such tiles are not looked for where active pixels fill cells of 2 x 2 but for a tenth, nor where a column
+// that holds one holds fewer than this.
+static const double SCATTERED = 1.1, LEAST_IN_COLUMN = 1.4;
 
 // Rows of a tile: as many sums and weights as there are registers for.
 static size_t tile_rows(ptn_isa isa) {
     return isa == PTN_ISA_AVX512 || isa == PTN_ISA_NEON ? PTN_MDW_ROWS : 2;
 }
 
-bool ptn_mdw_tiles_apply(const ptn_mdw_job *j) {
-    const ptn_conv2d_shape *s = j->shape;
+bool ptn_masked_depthwise_is_tiled(const ptn_conv2d_shape *s) {
     return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 &&
-           s->dilation_h == 1 && s->dilation_w == 1 && j->mask->input == PTN_MASKED_MAP;
+           s->dilation_h == 1 && s->dilation_w == 1;
 }
 
 // A few rows of one sample: their active pixels that are not computed yet.
 typedef struct group {
     const ptn_mdw_job *job;
-    ptn_mdw_workspace *ws;
     ptn_masked_dw_args args;
     size_t sample, top, rows;
     size_t first[PTN_MDW_ROWS];     // each row's first among all active pixels
     uint64_t *bits[PTN_MDW_ROWS];   // what is left of each row
     uint64_t *common;               // [words]
     ptn_mdw_tile *tiles;
+    float *(*places)[PTN_MDW_ROWS * PTN_MDW_COLUMNS]; // [TILES]
+    float *unread;                  // [c]
     size_t count;
 } group;
 
 static size_t tiles_bytes(void) { return ptn_round_64(TILES * sizeof(ptn_mdw_tile)); }
 
-// Beside the workspace, at the end of each thread's scratch.
-static size_t own_bytes(const ptn_mdw_job *j) {
+static size_t places_bytes(void) {
+    return TILES * PTN_MDW_ROWS * PTN_MDW_COLUMNS * sizeof(float *);
+}
+
+static size_t unread_bytes(const ptn_mdw_job *j) {
+    return ptn_round_64(j->shape->c * sizeof(float));
+}
+
+// Of a thread.
+static size_t scratch_bytes(const ptn_mdw_job *j) {
     const size_t words = j->mask->outputs->view.words;
-    return tiles_bytes() + ptn_round_64((PTN_MDW_ROWS + 1) * words * sizeof(uint64_t));
+    return tiles_bytes() + places_bytes() + unread_bytes(j) +
+           ptn_round_64((PTN_MDW_ROWS + 1) * words * sizeof(uint64_t));
 }
 
 static const uint64_t *mask_row(const group *g, size_t row) {
@@ -50,13 +70,11 @@ static size_t count_bits(const uint64_t *bits, size_t end) {
     return count + (size_t)__builtin_popcountll(rest);
 }
 
-// Bits [x, x + columns) of some rows.
-static void clear_bits(uint64_t *const *bits, size_t rows, size_t x, size_t columns) {
+// `ones`: the bits from x on that are to be cleared, all of them set.
+static void clear_bits(uint64_t *bits, size_t x, uint64_t ones) {
     const size_t word = x / 64, shift = x % 64;
-    const uint64_t ones = ((uint64_t)1 << columns) - 1;
-    for (size_t r = 0; r < rows; r++) bits[r][word] &= ~(ones << shift);
-    if (shift + columns <= 64) return;
-    for (size_t r = 0; r < rows; r++) bits[r][word + 1] &= ~(ones >> (64 - shift));
+    bits[word] &= ~(ones << shift);
+    if (shift > 0 && ones >> (64 - shift)) bits[word + 1] &= ~(ones >> (64 - shift));
 }
 
 // Where the rows of a tile begin.
@@ -77,7 +95,9 @@ static void finish_tile(const ptn_mdw_job *j, const ptn_mdw_tile *t) {
     const size_t c = j->shape->c;
     for (size_t r = 0; r < t->rows; r++)
         for (size_t b = 0; b < t->columns; b++) {
-            float *out = t->out[r] + b * c;
+            const size_t i = r * PTN_MDW_COLUMNS + b;
+            if (t->places && !(t->active >> i & 1)) continue;
+            float *out = t->places ? t->places[i] : t->out[r] + b * c;
             j->tiles.activate(act->kind, act->slope, act->slopes, c, out, out);
         }
 }
@@ -97,19 +117,62 @@ static void taps_inside(size_t first, size_t outputs, size_t pad, size_t size, u
     *end = (uint8_t)(first < last ? ptn_min(last - first, taps) : 0);
 }
 
-static void add_tile(group *g, size_t row, size_t rows, size_t x, size_t columns) {
+// A tile of rows x columns outputs; where they go is still to be said.
+static ptn_mdw_tile *add_tile(group *g, size_t row, size_t rows, size_t x, size_t columns) {
     const ptn_conv2d_shape *s = g->job->shape;
     if (g->count == TILES) flush(g);
     ptn_mdw_tile *t = &g->tiles[g->count++];
     const size_t y = g->top + row;
     const size_t at = (y - s->pad_top) * s->w + x - s->pad_left;
     t->at = ptn_depthwise_at(g->job->tiles.x, (g->sample * s->h * s->w + at) * s->c);
+    t->places = NULL;
     t->rows = (uint8_t)rows;
     t->columns = (uint8_t)columns;
     taps_inside(y, rows, s->pad_top, s->h, &t->row_begin, &t->row_end);
-    taps_inside(x, columns > 2 ? 4 : 2, s->pad_left, s->w, &t->column_begin, &t->column_end);
+    taps_inside(x, columns, s->pad_left, s->w, &t->column_begin, &t->column_end);
+    return t;
+}
+
+// All of rows x columns outputs.
+static void add_whole(group *g, size_t row, size_t rows, size_t x, size_t columns) {
+    ptn_mdw_tile *t = add_tile(g, row, rows, x, columns);
     place_rows(g, row, rows, x, t->out);
-    clear_bits(g->bits + row, rows, x, columns);
+    const uint64_t ones = ((uint64_t)1 << columns) - 1;
+    for (size_t r = row; r < row + rows; r++) clear_bits(g->bits[r], x, ones);
+}
+
+// Bits [x, x + PTN_MDW_COLUMNS) of a row.
+static unsigned columns_at(const uint64_t *bits, size_t words, size_t x) {
+    const size_t word = x / 64, shift = x % 64;
+    uint64_t v = bits[word] >> shift;
+    if (shift + PTN_MDW_COLUMNS > 64 && word + 1 < words) v |= bits[word + 1] << (64 - shift);
+    return (unsigned)v & ((1u << PTN_MDW_COLUMNS) - 1);
+}
+
+// The outputs `active` of a tile of rows x PTN_MDW_COLUMNS outputs; rows below the group's have none.
+static void add_some(group *g, size_t row, size_t rows, size_t x, unsigned active) {
+    const ptn_mdw_job *j = g->job;
+    const size_t c = j->shape->c, words = j->mask->outputs->view.words;
+    const size_t here = ptn_min(rows, g->rows - row);
+    ptn_mdw_tile *t = add_tile(g, row, rows, x, PTN_MDW_COLUMNS);
+    float **places = g->places[g->count - 1], *out[PTN_MDW_ROWS];
+    place_rows(g, row, here, x, out);
+    for (size_t r = 0; r < rows; r++) {
+        // In compact rows only active pixels have a place, computed already or not.
+        const unsigned all = (1u << PTN_MDW_COLUMNS) - 1;
+        const bool compact = j->mask->output == PTN_MASKED_ROWS;
+        const unsigned held = compact && r < here ? columns_at(mask_row(g, row + r), words, x) : all;
+        size_t at = 0;
+        for (size_t b = 0; b < PTN_MDW_COLUMNS; b++) {
+            const size_t i = r * PTN_MDW_COLUMNS + b;
+            places[i] = active >> i & 1 ? out[r] + at : g->unread;
+            at += (held >> b & 1) * c;
+        }
+    }
+    t->places = places;
+    t->active = (uint16_t)active;
+    for (size_t r = 0; r < here; r++)
+        clear_bits(g->bits[row + r], x, active >> r * PTN_MDW_COLUMNS & 15);
 }
 
 // Tiles of `rows` rows from `row` on, where all of them are active in two columns or more.
@@ -127,24 +190,63 @@ static void add_tiles(group *g, size_t row, size_t rows) {
         for (size_t columns; end - x >= 2; x += columns) {
             // Five are three and two: one alone would have no tile.
             columns = end - x == 5 ? 3 : ptn_min(end - x, PTN_MDW_COLUMNS);
-            add_tile(g, row, rows, x, columns);
+            if (columns == 3)
+                add_some(g, row, rows, x, rows > 2 ? 0x7777 : 0x77);
+            else
+                add_whole(g, row, rows, x, columns);
         }
         x = ptn_mask_next(g->common, end, v->w, true);
     }
 }
 
+// Whether the group costs less in tiles of which some outputs are active.
+static bool some_pay(const group *g) {
+    const size_t words = g->job->mask->outputs->view.words;
+    for (size_t r = g->rows; r < PTN_MDW_ROWS; r++)
+        memset(g->bits[r], 0, words * sizeof(uint64_t));
+    size_t columns = 0, either = 0, both = 0, fours = 0;
+    for (size_t i = 0; i < words; i++) {
+        const uint64_t a = g->bits[0][i], b = g->bits[1][i], c = g->bits[2][i], d = g->bits[3][i];
+        columns += (size_t)__builtin_popcountll(a | b | c | d);
+        either += (size_t)(__builtin_popcountll(a | b) + __builtin_popcountll(c | d));
+        both += (size_t)(__builtin_popcountll(a & b) + __builtin_popcountll(c & d));
+        fours += (size_t)__builtin_popcountll(a & b & c & d);
+    }
+    const double lone = (double)(either - both), twos = (double)(2 * both - 4 * fours);
+    const double apart = FULL_FOUR * 4 * (double)fours + FULL_TWO * twos + ALONE * lone;
+    const double some = (g->rows > 2 ? SOME_FOUR : SOME_TWO) * (double)columns / PTN_MDW_COLUMNS;
+    return some < apart && LEAST_IN_COLUMN * (double)columns <= (double)(either + both);
+}
+
+// Tiles of all rows where enough of their outputs are active.
+static void add_dense_parts(group *g) {
+    const ptn_mask_view *v = &g->job->mask->outputs->view;
+    const size_t rows = g->rows > 2 ? 4 : 2, least = LEAST_ACTIVE[rows > 2];
+    for (size_t i = 0; i < v->words; i++) {
+        g->common[i] = 0;
+        for (size_t r = 0; r < g->rows; r++) g->common[i] |= g->bits[r][i];
+    }
+    size_t next;
+    for (size_t x = 0; (x = ptn_mask_next(g->common, x, v->w, true)) < v->w; x = next) {
+        unsigned active = 0;
+        for (size_t r = 0; r < g->rows; r++)
+            active |= columns_at(g->bits[r], v->words, x) << r * PTN_MDW_COLUMNS;
+        const bool pays = (size_t)__builtin_popcount(active) >= least;
+        if (pays) add_some(g, 0, rows, x, active);
+        next = x + (pays ? PTN_MDW_COLUMNS : 1);
+    }
+}
+
 // What is left of a row, run by run.
 static void add_rest(group *g, size_t row) {
-    const ptn_mask_view *v = &g->job->mask->outputs->view;
-    for (size_t x = ptn_mask_next(g->bits[row], 0, v->w, true); x < v->w;) {
-        const size_t end = ptn_mask_next(g->bits[row], x, v->w, false);
-        const ptn_mask_run run = {.row = (int32_t)(g->sample * v->h + g->top + row),
-                                  .start = (int32_t)x,
-                                  .length = (int32_t)(end - x),
-                                  .first = (int32_t)(g->first[row] +
-                                                     count_bits(mask_row(g, row), x))};
-        ptn_mdw_add_run(g->job, g->ws, &run, 0, end - x);
-        x = ptn_mask_next(g->bits[row], end, v->w, true);
+    const size_t width = g->job->mask->outputs->view.w;
+    for (size_t x = ptn_mask_next(g->bits[row], 0, width, true); x < width;) {
+        const size_t end = ptn_mask_next(g->bits[row], x, width, false);
+        for (size_t columns; x < end; x += columns) {
+            columns = end - x >= 4 ? 4 : end - x >= 2 ? 2 : 1;
+            add_whole(g, row, 1, x, columns);
+        }
+        x = ptn_mask_next(g->bits[row], end, width, true);
     }
 }
 
@@ -161,6 +263,7 @@ static size_t run_group(group *g, size_t first) {
         }
     }
     if (first == before) return first;
+    if (g->job->scattered && some_pay(g)) add_dense_parts(g);
     if (g->rows == 4) add_tiles(g, 0, 4);
     for (size_t r = 0; r + 2 <= g->rows; r += 2) add_tiles(g, r, 2);
     for (size_t r = 0; r < g->rows; r++) add_rest(g, r);
@@ -184,10 +287,11 @@ static void run_task(void *context, size_t index, int thread) {
         return;
     }
     const ptn_mask_view *v = &j->mask->outputs->view;
-    ptn_mdw_workspace ws = ptn_mdw_workspace_of(j, thread);
-    char *scratch = j->scratch + (size_t)(thread + 1) * j->thread_bytes - own_bytes(j);
-    uint64_t *bits = (uint64_t *)(scratch + tiles_bytes());
-    group g = {.job = j, .ws = &ws, .tiles = (ptn_mdw_tile *)scratch};
+    char *scratch = j->scratch + (size_t)thread * j->thread_bytes;
+    group g = {.job = j, .tiles = (ptn_mdw_tile *)scratch};
+    g.places = (void *)(scratch += tiles_bytes());
+    g.unread = (float *)(scratch += places_bytes());
+    uint64_t *bits = (uint64_t *)(scratch + unread_bytes(j));
     for (size_t r = 0; r < PTN_MDW_ROWS; r++) g.bits[r] = bits + r * v->words;
     g.common = bits + PTN_MDW_ROWS * v->words;
     const size_t height = tile_rows(j->isa), groups = ptn_div_up(v->h, height);
@@ -201,15 +305,16 @@ static void run_task(void *context, size_t index, int thread) {
         begin_group(&g, i / groups, i % groups * height, height);
         first = run_group(&g, first);
     }
-    ptn_mdw_compute(j, &ws);
 }
 
 ptn_status ptn_mdw_run_tiles(ptn_mdw_job *j, int threads) {
     const ptn_mask_view *v = &j->mask->outputs->view;
     const size_t groups = v->n * ptn_div_up(v->h, tile_rows(j->isa));
+    const ptn_mask_statistics sums = ptn_mask_plan_statistics(j->mask->outputs);
+    j->scattered = 4 * (double)sums.cells2 > SCATTERED * (double)sums.count;
     if (v->count > 0)
         j->compute_tasks = threads > 1 ? ptn_min(groups, TASKS_PER_THREAD * (size_t)threads) : 1;
-    j->thread_bytes += own_bytes(j);
+    j->thread_bytes = scratch_bytes(j);
     j->scratch = ptn_scratch_acquire((size_t)threads * j->thread_bytes);
     if (!j->scratch) return PTN_OUT_OF_MEMORY;
     ptn_parallel(threads, j->compute_tasks + j->inactive.tasks, run_task, j);

@@ -62,12 +62,16 @@ static double grouped_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_c
 }
 
 // Depthwise outputs cost as much as on the whole map where they fill squares, and some three times as
-// much where they stand alone: then no input is used twice.
-static double depthwise_share(const ptn_mask_plan *outputs, double share) {
+// much where they stand alone: then no input is used twice. Tiles of which some outputs are active keep
+// scattered ones, too, to what the whole map costs.
+static double depthwise_share(const ptn_masked_conv2d_model *m, const ptn_mask_plan *outputs,
+                              double share) {
     const ptn_mask_statistics sums = ptn_mask_plan_statistics(outputs);
     if (sums.count == 0) return 0;
-    const double spread = 4 * (double)sums.cells2 / (double)sums.count - 1;
-    return share * fmin(2.8, 1.1 + 3.3 * spread);
+    const double apart = 4 * (double)sums.cells2 / (double)sums.count - 1;
+    if (!m->tiled) return share * fmin(2.8, 1.1 + 3.3 * apart);
+    const double far = 16 * (double)sums.cells4 / (double)sums.count - 1;
+    return fmin((double)m->n, share * (1.15 + 0.36 * apart + 0.43 * fmin(far, 5)));
 }
 
 // Of an active pixel whose neighbours are not.
@@ -107,7 +111,8 @@ ptn_status ptn_masked_conv2d_model_for(const ptn_runtime *runtime, const ptn_con
         .whole = modelled > 0 ? modelled : grouped_cycles(runtime->isa, &s, &plan),
         .traffic = traffic_cycles((double)plan.packed_floats),
         .scattered = scattered_cycles(&s),
-        .depthwise = plan.algorithm == PTN_CONV2D_DEPTHWISE};
+        .depthwise = plan.algorithm == PTN_CONV2D_DEPTHWISE,
+        .tiled = ptn_masked_depthwise_is_tiled(&s)};
     model->dense = model->whole;
     if (modelled <= 0 || sums) return PTN_OK;
     model_tiles(runtime->isa, &s, &plan, model);
@@ -132,7 +137,7 @@ static ptn_status estimate_tiles(const ptn_masked_conv2d_model *m, const ptn_mas
 // `share` counts the pixels of all samples against those of one.
 static double pixel_cycles(const ptn_masked_conv2d_model *m, const ptn_mask_plan *outputs,
                            double share) {
-    if (m->depthwise) return m->whole * depthwise_share(outputs, share);
+    if (m->depthwise) return m->whole * depthwise_share(m, outputs, share);
     if (outputs->view.count == 0) return 0;
     const double sums = m->direct * share * (m->dense < m->whole ? BUSY_SUMS : 1);
     const double apart = fmax(0, 1 - share / (double)m->n);

@@ -4,10 +4,10 @@ import Foundation
 
 /// How the active pixels of a test mask lie.
 enum MaskPattern: String, CaseIterable {
-    case pixels, cells2, cells4, cells8, disc, rows, none, one, all
+    case pixels, few, most, cells2, cells4, cells8, disc, rows, none, one, all
 
-    /// One byte per pixel of `[batch, height, width]`, about half of them active in every sample,
-    /// other pixels in every sample.
+    /// One byte per pixel of `[batch, height, width]`, about half of them active in every sample, an
+    /// eighth in `few` and seven eighths in `most`, other pixels in every sample.
     func bytes(batch: Int, size: Size2d, seed: UInt64 = 1) -> [UInt8] {
         var generator = SeededGenerator(seed: seed)
         return (0..<batch).flatMap { image(size, sample: $0, &generator) }
@@ -21,7 +21,7 @@ enum MaskPattern: String, CaseIterable {
         if image.isEmpty { return image }
         let cell: Int? =
             switch self {
-            case .pixels: 1
+            case .pixels, .few, .most: 1
             case .cells2: 2
             case .cells4: 4
             case .cells8: 8
@@ -29,7 +29,10 @@ enum MaskPattern: String, CaseIterable {
             }
         let across = cell.map { (w + $0 - 1) / $0 } ?? 0
         let cells = cell.map { side in
-            (0..<(h + side - 1) / side * across).map { _ in generator.next() % 2 == 0 }
+            (0..<(h + side - 1) / side * across).map { _ in
+                let eighth = generator.next() % 8
+                return self == .few ? eighth == 0 : self == .most ? eighth > 0 : eighth % 2 == 0
+            }
         }
         let radius = Double(min(h, w)) / 2 + Double(sample)
         let chosen = Int(generator.next() % UInt64(h * w))

@@ -123,10 +123,22 @@ import Testing
         }
     }
 
-    /// Lone pixels of a depthwise convolution are dearer than the whole map, which then is computed anew.
-    @Test func aWholeMapReplacesOneThatIsThere() throws {
+    @Test func tilesKeepScatteredDepthwisePixelsBelowTheWholeMap() throws {
         let conv = try Conv2d(
             inputChannels: 32, outputChannels: 32, kernelSize: 3, padding: 1, groups: 32)
+        let layer = try FusedMaskedConv2d(conv)
+        for pattern in MaskPattern.allCases where pattern != .all {
+            let mask = try pattern.plan(batch: 2, size: Size2d(height: 19, width: 22))
+            let plan = try layer.plan(for: [2, 19, 22, 32], mask: mask, rewritesAll: false)
+            #expect(plan.way == .pixels, "\(pattern)")
+        }
+    }
+
+    /// Lone pixels of a depthwise convolution that tiles do not compute are dearer than the whole map, which
+    /// then is computed anew.
+    @Test func aWholeMapReplacesOneThatIsThere() throws {
+        let conv = try Conv2d(
+            inputChannels: 32, outputChannels: 32, kernelSize: 5, padding: 2, groups: 32)
         let layer = try FusedMaskedConv2d(conv)
         let x = try Tensor.random([2, 19, 22, 32])
         let old = try Tensor.random([2, 19, 22, 32], seed: 6)

@@ -59,6 +59,7 @@ typedef struct block {
     size_t tap_floats;    // from one tap's weights to the next
     size_t vectors, channel;
     const char *next; // the weights that come after these; NULL when the cache holds them already
+    bool far;         // it can hold none of them from one chunk to the next
     bool fresh;       // no panel before this one has read the chunk's pixels
 } block;
 
@@ -76,12 +77,12 @@ static size_t step_of(size_t bytes, size_t turns) {
 }
 
 static tile_steps steps_for(const ptn_chunk_job *j, const ptn_tile_args *a, size_t rows,
-                            size_t bytes, size_t tiles) {
+                            size_t bytes, size_t tiles, bool far) {
     const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
     tile_steps t = {.low = rows / tiles,
                     .taller = rows % tiles,
                     .weights = bytes / tiles,
-                    .weight_step = ptn_min(PTN_TILE_PREFETCH, step_of(bytes / tiles + 1, turns))};
+                    .weight_step = ptn_tile_prefetch_step(bytes / tiles + 1, turns, far)};
     for (size_t i = 0; i < 2; i++) {
         const size_t height = t.low + i;
         t.pixel_step[i] = ptn_min(PTN_TILE_PREFETCH, step_of(height * j->pixel_bytes, turns));
@@ -164,9 +165,9 @@ static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const outpu
     const size_t tiles = ptn_div_up(rows, ptn_tile_rows(j->isa, b->vectors));
     const size_t row_bytes = a->channels * width * (b->tap_end - b->tap_begin) * sizeof(float) /
                              run->sharing;
-    const tile_steps steps = steps_for(j, a, rows, row_bytes * rows, tiles);
-    const ptn_tile_fn *heights = (*ptn_tile_tables[j->isa])[b->vectors - 1];
+    const tile_steps steps = steps_for(j, a, rows, row_bytes * rows, tiles, b->far);
     const char *next = b->next ? b->next + row_bytes * run->begin : NULL;
+    const ptn_tile_fn *heights = ptn_tiles_for(j->isa, b->vectors, next ? steps.weight_step : 0);
     float *partials[PTN_TILE_MAX_ROWS];
     a->partials = run->list ? partials : NULL;
     for (size_t t = 0, begin = run->begin; t < tiles; t++) {
@@ -338,9 +339,10 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
         .low = j->low,
         .high = j->high,
     };
-    block_cut cut = cut_blocks(j->taps, in, width, has_small_blocks(j, ch));
+    const bool small = has_small_blocks(j, ch);
+    block_cut cut = cut_blocks(j->taps, in, width, small);
     if (lists) cut.taps = 1;
-    block b = {.tap_floats = tap_floats, .vectors = vectors, .channel = channel};
+    block b = {.tap_floats = tap_floats, .vectors = vectors, .channel = channel, .far = small};
     for (size_t tap = 0; tap < j->taps; tap += cut.taps) {
         for (size_t c = 0; c < in; c += cut.channels) {
             b.tap_begin = tap;

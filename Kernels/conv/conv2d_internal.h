@@ -29,8 +29,10 @@ static inline size_t ptn_tile_rows(ptn_isa isa, size_t vectors) {
 // Channels per turn of a tile's innermost loop: hides the reload of row pointers that do not fit the
 // general registers.
 #define PTN_TILE_UNROLL 4
-// Bytes that a tile can prefetch per turn: two lines.
+// Bytes that a tile prefetches per turn: two lines, or, where few tiles share the way of the next
+// weights, as many as come in during a turn.
 #define PTN_TILE_PREFETCH 128
+#define PTN_TILE_FAR_PREFETCH 512
 
 // How the K/groups output channels of a group are cut into panels: all are `vectors` wide but the
 // last, which is as narrow as it can be.
@@ -96,10 +98,21 @@ typedef struct ptn_tile_args {
     float low, high; // clamp, after the residual unless residual_last
 } ptn_tile_args;
 
+// The step of a tile that is to bring in `bytes` in so many turns: no more than PTN_TILE_PREFETCH unless
+// they come from `far`, beyond the second-level cache.
+static inline size_t ptn_tile_prefetch_step(size_t bytes, size_t turns, bool far) {
+    enum { LINE = 64 };
+    if (turns == 0) return 0;
+    const size_t step = ptn_div_up(bytes, turns);
+    if (step <= PTN_TILE_PREFETCH || !far) return ptn_min(PTN_TILE_PREFETCH, step);
+    return ptn_min(PTN_TILE_FAR_PREFETCH, ptn_div_up(step, LINE) * LINE);
+}
+
 typedef void (*ptn_tile_fn)(const ptn_tile_args *args);
 // [vectors - 1][rows - 1]
 typedef ptn_tile_fn ptn_tile_table[PTN_TILE_MAX_VECTORS][PTN_TILE_MAX_ROWS];
-extern const ptn_tile_table *const ptn_tile_tables[PTN_ISA_COUNT];
+// Tiles of so many vectors and that step, by their rows - 1.
+const ptn_tile_fn *ptn_tiles_for(ptn_isa isa, size_t vectors, size_t prefetch_step);
 
 // Whether an activation is no more than a clamp, and which; others run after the tile is stored.
 static inline bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {

@@ -5,4 +5,8 @@
 #define PTN_SOURCE "../conv/tile.inc"
 #include "../core/foreach_isa.h"
 
-const ptn_tile_table *const ptn_tile_tables[PTN_ISA_COUNT] = PTN_POINTERS(tiles);
+static const ptn_tile_table (*const tables[PTN_ISA_COUNT])[2] = PTN_POINTERS(tiles);
+
+const ptn_tile_fn *ptn_tiles_for(ptn_isa isa, size_t vectors, size_t prefetch_step) {
+    return (*tables[isa])[prefetch_step > PTN_TILE_PREFETCH][vectors - 1];
+}

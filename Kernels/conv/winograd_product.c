@@ -1,6 +1,9 @@
 // Products of transformed pixels and weights, plane by plane, with the direct tiles.
 #include "winograd.h"
 
+// Weights that the second-level cache holds hardly any of from one call to the next.
+static const size_t FAR_BYTES = 4 << 20;
+
 ptn_wino_panel ptn_wino_panel_at(const ptn_wino_weights *w, size_t index) {
     const ptn_panels *panels = w->panels;
     ptn_wino_panel p = {.channel = index * panels->width};
@@ -24,13 +27,14 @@ void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const
     const float *const *rows = table;
     float **out = (float **)table + tiles;
     const size_t heights = ptn_div_up(tiles, ptn_tile_rows(w->isa, p->vectors));
-    const size_t bytes = channels * p->width * sizeof(float);
-    const size_t turns = ptn_max(1, channels / PTN_TILE_UNROLL);
+    const size_t bytes = channels * p->width * sizeof(float), turns = channels / PTN_TILE_UNROLL;
+    const size_t all = w->form->planes * channels * w->panels->padded * sizeof(float);
     ptn_tile_args a = {.taps = 1,
                        .channels = channels,
                        .row_offset = plane * tiles * channels,
                        .panel = p->weights + plane * channels * p->width,
-                       .prefetch_step = ptn_min(PTN_TILE_PREFETCH, bytes / (heights * turns) + 1),
+                       .prefetch_step =
+                           ptn_tile_prefetch_step(bytes / heights, turns, all > FAR_BYTES),
                        .columns = p->width,
                        .out = out,
                        .first = true,
@@ -40,7 +44,7 @@ void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const
     a.stores = (const char *)a.panel;
     // Divisions once: two per tile took 3 to 4 % of the time of 56 x 56 x 64.
     const size_t least = tiles / heights, higher = tiles % heights, stream = bytes / heights;
-    const ptn_tile_fn *run = (*ptn_tile_tables[w->isa])[p->vectors - 1];
+    const ptn_tile_fn *run = ptn_tiles_for(w->isa, p->vectors, a.prefetch_step);
     float *to = b->products + plane * tiles * p->row + p->first;
     a.rows = rows;
     a.prefetch = (const char *)next;

@@ -215,7 +215,6 @@ static deform_job job_of(const ptn_runtime *runtime, const ptn_deform_conv2d_sha
         .conv = s,
         .map = map,
         .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
-        .tiles = ptn_tile_tables[runtime->isa],
         .taps = map.points,
         .entries = map.groups * map.points,
         .tiling = tiling_for(runtime->isa, shape),

@@ -28,7 +28,6 @@ typedef struct deform_job {
     const ptn_conv2d_epilogue *epilogue;
     ptn_planned_map map;
     ptn_panels panels;
-    const ptn_tile_table *tiles;
     ptn_activate_row_fn activate; // NULL when the clamp says it all
     const float *packed;
     float *y;

@@ -52,8 +52,7 @@ static const float *weights_of(const deform_job *j, size_t panel, size_t tap) {
 static void set_streams(ptn_tile_args *a, const char *next, size_t bytes, float *y, size_t height) {
     const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
     a->prefetch = next ? next : (const char *)a->panel;
-    a->prefetch_step =
-        next && turns > 0 ? ptn_min(PTN_TILE_PREFETCH, ptn_div_up(bytes, turns)) : 0;
+    a->prefetch_step = next ? ptn_tile_prefetch_step(bytes, turns, false) : 0;
     a->stores = (const char *)y;
     a->stores_step =
         a->last && turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
@@ -104,7 +103,7 @@ static void run_panel(const deform_job *j, const chunk *ch, size_t panel, size_t
         a.partial = partial + begin * width;
         const char *stream = next ? next + bytes / tiles * t : NULL;
         set_streams(&a, stream, ptn_div_up(bytes, tiles), y, height);
-        (*j->tiles)[vectors - 1][height - 1](&a);
+        ptn_tiles_for(j->map.isa, vectors, 0)[height - 1](&a);
         if (j->activate && a.last) ptn_deform_activate(j, ch->out, height, a.columns, channel);
     }
 }

@@ -78,7 +78,7 @@ typedef struct ptn_inactive_job {
 ptn_inactive_job ptn_inactive_for(const ptn_masked_conv2d_mask *mask, size_t k, float *y);
 void ptn_inactive_run(const ptn_inactive_job *job, size_t task);
 
-// Whether outputs of a map are computed in tiles, so that scattered ones cost no more than the whole map.
+// Whether outputs of a map are computed in tiles: scattered ones cost no more than the whole map.
 bool ptn_masked_depthwise_is_tiled(const ptn_conv2d_shape *shape);
 
 // Depthwise shapes; arguments are checked.

@@ -33,7 +33,7 @@ static size_t tile_rows_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(ptn_depthwise_row_slots(s) * sizeof(float *));
 }
 
-workspace ptn_mdw_workspace_of(const depthwise_job *j, int thread) {
+static workspace workspace_of(const depthwise_job *j, int thread) {
     char *scratch = j->scratch + (size_t)thread * j->thread_bytes;
     return (workspace){.runs = (ptn_masked_dw_run *)scratch,
                        .rows = (const float **)(scratch + runs_bytes()),
@@ -124,7 +124,8 @@ ptn_masked_dw_args ptn_mdw_args_for(const depthwise_job *j, size_t sample) {
     };
 }
 
-void ptn_mdw_compute(const depthwise_job *j, workspace *ws) {
+// The runs that wait.
+static void compute(const depthwise_job *j, workspace *ws) {
     if (ws->count == 0) return;
     ptn_masked_dw_args a = ptn_mdw_args_for(j, ws->sample);
     a.runs = ws->runs;
@@ -139,13 +140,13 @@ void ptn_mdw_add_run(const depthwise_job *j, workspace *ws, const ptn_mask_run *
     const size_t sample = ptn_divide(j->by_height, (size_t)run->row);
     const size_t most = j->input_rows ? PATCH_OUTPUTS : length;
     for (size_t done = 0; done < length; done += most) {
-        if (ws->count == RUNS || ws->sample != sample) ptn_mdw_compute(j, ws);
+        if (ws->count == RUNS || ws->sample != sample) compute(j, ws);
         ws->sample = sample;
         ws->runs[ws->count] = place_run(j, run, skip + done, ptn_min(most, length - done),
                                         ws->rows + ws->count * j->shape->kh, ws->patch);
         ws->count++;
         // There is one patch only.
-        if (j->input_rows) ptn_mdw_compute(j, ws);
+        if (j->input_rows) compute(j, ws);
     }
 }
 
@@ -168,7 +169,7 @@ static void run_task(void *context, size_t index, int thread) {
         ptn_inactive_run(&j->inactive, index - j->compute_tasks);
         return;
     }
-    workspace ws = ptn_mdw_workspace_of(j, thread);
+    workspace ws = workspace_of(j, thread);
     const size_t count = j->mask->outputs->view.count, tasks = j->compute_tasks;
     const size_t first = ptn_part_begin(count, tasks, index);
     const size_t end = ptn_part_begin(count, tasks, index + 1);
@@ -176,7 +177,7 @@ static void run_task(void *context, size_t index, int thread) {
     const size_t begin = index == 0 ? 0 : run_at(j, first - 1) + 1;
     const size_t stop = index + 1 == tasks ? j->run_count : run_at(j, end - 1) + 1;
     ptn_mdw_add_runs(j, &ws, j->runs + begin, j->runs + ptn_max(begin, stop));
-    ptn_mdw_compute(j, &ws);
+    compute(j, &ws);
 }
 
 static bool patch_sizes(depthwise_job *j) {

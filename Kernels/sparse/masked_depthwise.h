@@ -51,14 +51,11 @@ typedef struct ptn_mdw_workspace {
     size_t count, sample; // runs that wait to be computed, all of one sample
 } ptn_mdw_workspace;
 
-ptn_mdw_workspace ptn_mdw_workspace_of(const ptn_mdw_job *job, int thread);
 // What all outputs of a sample have in common.
 ptn_masked_dw_args ptn_mdw_args_for(const ptn_mdw_job *job, size_t sample);
 // Outputs [skip, skip + length) of a run, at once or together with later ones.
 void ptn_mdw_add_run(const ptn_mdw_job *job, ptn_mdw_workspace *ws, const ptn_mask_run *run,
                      size_t skip, size_t length);
-// The runs that wait.
-void ptn_mdw_compute(const ptn_mdw_job *job, ptn_mdw_workspace *ws);
 // By the dense convolution's tiles, in pairs of rows where they follow each other in one image.
 void ptn_mdw_add_runs(const ptn_mdw_job *job, ptn_mdw_workspace *ws, const ptn_mask_run *run,
                       const ptn_mask_run *end);

@@ -1,7 +1,7 @@
-// Active pixels in tiles of up to four rows, for 3 x 3 kernels with stride and dilation 1, found in the
-// bits of the mask. A tile of 4 x 4 outputs loads 36 inputs, fewer per output than the dense
-// convolution's tiles. Where many but not all outputs of a tile are active, all are computed, and those
-// that are not are stored where nobody reads.
+// Active pixels in tiles of up to four rows, for 3 x 3 kernels with stride and dilation 1, found in
+// the bits of the mask. A tile of 4 x 4 outputs loads 36 inputs, fewer per output than the dense
+// convolution's tiles. Where many but not all outputs of a tile are active, all are computed, and
+// those that are not are stored where nobody reads.
 #include "masked_depthwise.h"
 #include <string.h>
 
@@ -13,8 +13,8 @@ static const size_t LEAST_ACTIVE[] = {3, 4};
 // Vectors that are loaded and stored for an output of tiles of four and of two rows that are active
 // throughout, for one alone and for a tile of which some are.
 static const double FULL_FOUR = 3.8, FULL_TWO = 4.6, ALONE = 17, SOME_FOUR = 64, SOME_TWO = 41;
-// Such tiles are not looked for where active pixels fill cells of 2 x 2 but for a tenth, nor where a column
-// that holds one holds fewer than this.
+// Such tiles are not looked for where active pixels fill cells of 2 x 2 but for a tenth, nor where a
+// column that holds one holds fewer than this.
 static const double SCATTERED = 1.1, LEAST_IN_COLUMN = 1.4;
 
 // Rows of a tile: as many sums and weights as there are registers for.
@@ -149,7 +149,7 @@ static unsigned columns_at(const uint64_t *bits, size_t words, size_t x) {
     return (unsigned)v & ((1u << PTN_MDW_COLUMNS) - 1);
 }
 
-// The outputs `active` of a tile of rows x PTN_MDW_COLUMNS outputs; rows below the group's have none.
+// The outputs `active` of a tile of rows x PTN_MDW_COLUMNS; rows below the group's have none.
 static void add_some(group *g, size_t row, size_t rows, size_t x, unsigned active) {
     const ptn_mdw_job *j = g->job;
     const size_t c = j->shape->c, words = j->mask->outputs->view.words;

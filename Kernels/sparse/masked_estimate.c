@@ -61,9 +61,9 @@ static double grouped_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_c
     return pays ? GROUPED_CYCLES * vectors : plain_cycles(isa, s, plan);
 }
 
-// Depthwise outputs cost as much as on the whole map where they fill squares, and some three times as
-// much where they stand alone: then no input is used twice. Tiles of which some outputs are active keep
-// scattered ones, too, to what the whole map costs.
+// Depthwise outputs cost as much as on the whole map where they fill squares, and some three times
+// as much where they stand alone: then no input is used twice. Tiles of which some outputs are active
+// keep scattered ones, too, to what the whole map costs.
 static double depthwise_share(const ptn_masked_conv2d_model *m, const ptn_mask_plan *outputs,
                               double share) {
     const ptn_mask_statistics sums = ptn_mask_plan_statistics(outputs);

@@ -5,7 +5,7 @@
 enum { MOST_ROWS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6, MOST_LISTED_TAPS = 49 };
 // Few outputs read every weight few times, so weights that do not fit the second-level cache come in
 // at its rate; blocks that stay in the first level then leave the way free for the next.
-enum { FEW_ROWS = 96 };
+enum { FEW_ROWS = 96, VERY_FEW_ROWS = 32 };
 static const size_t SMALL_BLOCK_BYTES = 32 << 10, KEPT_BYTES = 1 << 20;
 
 size_t ptn_chunk_rows(size_t taps) {
@@ -306,14 +306,19 @@ static block_cut cut_blocks(size_t taps, size_t channels, size_t width, bool sma
     return (block_cut){1, piece * PTN_TILE_UNROLL};
 }
 
-// Of all the chunk's panels.
-static size_t weight_bytes(const ptn_chunk_job *j, const ptn_chunk *ch) {
-    const size_t floats = j->taps * j->channels * j->panels.width;
-    return (ch->panel_end - ch->panel_begin) * floats * sizeof(float);
+// Of so many panels.
+static size_t weight_bytes(const ptn_chunk_job *j, size_t panels) {
+    return panels * j->taps * j->channels * j->panels.width * sizeof(float);
 }
 
+static size_t chunk_panels(const ptn_chunk *ch) { return ch->panel_end - ch->panel_begin; }
+
+// Where another chunk brings in the other panels, the cache may yet hold some of these: it takes fewer
+// outputs for them to come in too slowly.
 static bool has_small_blocks(const ptn_chunk_job *j, const ptn_chunk *ch) {
-    return weight_bytes(j, ch) > KEPT_BYTES && ch->rows <= FEW_ROWS;
+    if (weight_bytes(j, chunk_panels(ch)) > KEPT_BYTES) return ch->rows <= FEW_ROWS;
+    return j->taps > 1 && ch->rows <= VERY_FEW_ROWS &&
+           weight_bytes(j, j->groups * j->panels.count) > KEPT_BYTES;
 }
 
 static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lists *lists,
@@ -324,7 +329,7 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
     const size_t column = panel * j->panels.width, channel = group * out + column;
     const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
     const size_t width = vectors * j->panels.vector, tap_floats = in * width;
-    const bool cold = weight_bytes(j, ch) > PTN_CHUNK_BLOCK_BYTES;
+    const bool cold = weight_bytes(j, chunk_panels(ch)) > PTN_CHUNK_BLOCK_BYTES;
     const float *weights = j->packed + ch->sample * j->packed_stride +
                            j->taps * in * (group * j->panels.padded + column);
     ptn_tile_args a = {

@@ -94,6 +94,7 @@ static void run_panel(const deform_job *j, const chunk *ch, size_t panel, size_t
     const size_t bytes = taps * in * width * sizeof(float);
     const size_t tiles = ptn_div_up(ch->rows, ptn_tile_rows(j->map.isa, vectors));
     float *partial = ch->partial + (group * j->panels.padded + column) * j->tiling.rows;
+    const ptn_tile_fn *run = ptn_tiles_for(j->map.isa, vectors, 0);
     for (size_t t = 0; t < tiles; t++) {
         const size_t begin = ptn_part_begin(ch->rows, tiles, t);
         const size_t height = ptn_part_begin(ch->rows, tiles, t + 1) - begin;
@@ -103,7 +104,7 @@ static void run_panel(const deform_job *j, const chunk *ch, size_t panel, size_t
         a.partial = partial + begin * width;
         const char *stream = next ? next + bytes / tiles * t : NULL;
         set_streams(&a, stream, ptn_div_up(bytes, tiles), y, height);
-        ptn_tiles_for(j->map.isa, vectors, 0)[height - 1](&a);
+        run[height - 1](&a);
         if (j->activate && a.last) ptn_deform_activate(j, ch->out, height, a.columns, channel);
     }
 }

@@ -3,8 +3,9 @@ import Protean
 /// Times two calls in turns, and stops as soon as the ratio of their times is known well enough.
 ///
 /// A shared machine changes its speed from one moment to the next; a ratio of neighbours does not
-/// notice. Every sample follows a call that is not counted, because the other one left its own data
-/// in the caches; long calls do without.
+/// notice. Every sample follows two milliseconds of calls that are not counted, because the other one
+/// left its own data in the caches, and a cache that several cores share does not give way at the first
+/// call; longer calls do without.
 struct PairedMeasurement {
     /// What was measured.
     struct Pair {
@@ -27,8 +28,8 @@ struct PairedMeasurement {
     var gauge: (Configuration) throws -> Double = Roofline.quickPeak
     /// Turns that are always taken.
     static let fewestTurns = 9
-    /// Calls that take longer are not preceded by an uncounted one.
-    private static let longCall = 2e-3
+    /// Seconds of uncounted calls, and of a call that is not preceded by any.
+    private static let warmUpTime = 2e-3
 
     /// Times both calls under one configuration.
     func run(
@@ -53,7 +54,10 @@ struct PairedMeasurement {
     private static func sample(
         _ run: KernelRun, _ batch: Int, _ timing: inout Timing
     ) throws -> Double {
-        if timing.samples.last ?? 0 < longCall { try Sampling.warmUp(run) }
+        if timing.samples.last ?? 0 < warmUpTime {
+            let end = Clock.wall + warmUpTime
+            repeat { try Sampling.warmUp(run) } while Clock.wall < end
+        }
         return try Sampling.sample(run, batch: batch, &timing)
     }
 

@@ -82,7 +82,7 @@ static tile_steps steps_for(const ptn_chunk_job *j, const ptn_tile_args *a, size
     tile_steps t = {.low = rows / tiles,
                     .taller = rows % tiles,
                     .weights = bytes / tiles,
-                    .weight_step = ptn_tile_prefetch_step(bytes / tiles + 1, turns, far)};
+                    .weight_step = ptn_tile_prefetch_step(bytes, tiles, turns, far)};
     for (size_t i = 0; i < 2; i++) {
         const size_t height = t.low + i;
         t.pixel_step[i] = ptn_min(PTN_TILE_PREFETCH, step_of(height * j->pixel_bytes, turns));

@@ -4,6 +4,7 @@
 
 #include "../core/activate.h"
 #include "../core/checked.h"
+#include "../core/core_kind.h"
 #include "ptn_conv2d.h"
 #include <math.h>
 
@@ -98,12 +99,13 @@ typedef struct ptn_tile_args {
     float low, high; // clamp, after the residual unless residual_last
 } ptn_tile_args;
 
-// The step of a tile that is to bring in `bytes` in so many turns: no more than PTN_TILE_PREFETCH unless
-// they come from `far`, beyond the second-level cache.
-static inline size_t ptn_tile_prefetch_step(size_t bytes, size_t turns, bool far) {
+// The step of each of `tiles` tiles that bring in `bytes` between them, in so many turns each: no more
+// than PTN_TILE_PREFETCH unless they come from `far`, beyond the second-level cache. A single tile reads
+// far weights in one go, which some cores' own prefetchers do best left alone.
+static inline size_t ptn_tile_prefetch_step(size_t bytes, size_t tiles, size_t turns, bool far) {
     enum { LINE = 64 };
-    if (turns == 0) return 0;
-    const size_t step = ptn_div_up(bytes, turns);
+    if (turns == 0 || (far && tiles == 1 && ptn_core_kind_here() == PTN_CORE_ZEN)) return 0;
+    const size_t step = ptn_div_up(bytes, tiles * turns);
     if (step <= PTN_TILE_PREFETCH || !far) return ptn_min(PTN_TILE_PREFETCH, step);
     return ptn_min(PTN_TILE_FAR_PREFETCH, ptn_div_up(step, LINE) * LINE);
 }

@@ -34,7 +34,7 @@ void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const
                        .row_offset = plane * tiles * channels,
                        .panel = p->weights + plane * channels * p->width,
                        .prefetch_step =
-                           ptn_tile_prefetch_step(bytes / heights, turns, all > FAR_BYTES),
+                           ptn_tile_prefetch_step(bytes, heights, turns, all > FAR_BYTES),
                        .columns = p->width,
                        .out = out,
                        .first = true,

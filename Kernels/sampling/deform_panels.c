@@ -52,7 +52,7 @@ static const float *weights_of(const deform_job *j, size_t panel, size_t tap) {
 static void set_streams(ptn_tile_args *a, const char *next, size_t bytes, float *y, size_t height) {
     const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
     a->prefetch = next ? next : (const char *)a->panel;
-    a->prefetch_step = next ? ptn_tile_prefetch_step(bytes, turns, false) : 0;
+    a->prefetch_step = next ? ptn_tile_prefetch_step(bytes, 1, turns, false) : 0;
     a->stores = (const char *)y;
     a->stores_step =
         a->last && turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;

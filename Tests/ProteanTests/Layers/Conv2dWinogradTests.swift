@@ -134,9 +134,9 @@ import Testing
         // The more exact way wins unless the other gains something.
         let least = try #require(estimates.values.min())
         #expect(try #require(estimates[plan.algorithm]) <= 1.07 * least)
-        // Four tiles cannot pay for 38 MB of transformed weights.
-        let deep = try Self.layer([1, 7, 7, 512], 512, 1, .automatic)
-        #expect(try deep.plan(for: [1, 7, 7, 512]).algorithm == .direct)
+        // A single tile cannot pay for 38 MB of transformed weights.
+        let deep = try Self.layer([1, 3, 3, 512], 512, 1, .automatic)
+        #expect(try deep.plan(for: [1, 3, 3, 512]).algorithm == .direct)
     }
 
     @Test func unsuitableLayersRefuseIt() {

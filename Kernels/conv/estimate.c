@@ -9,7 +9,7 @@
 //
 // Cores that take 512-bit instructions in halves spend twice the cycles on products, and hardly more on
 // all else, so that Winograd's forms pay from fewer tiles on. Theirs were fitted on Zen 4, on 45 shapes:
-// the choice cost 1.1 % in the mean and 24 % at most, with the other table 13 % and 141 %. AVX2's table
+// the choice cost 2 % in the mean and 27 % at most, with the other table 13 % and 141 %. AVX2's table
 // costs 3 % in the mean there.
 #include "winograd.h"
 
@@ -24,6 +24,7 @@ typedef struct winograd_costs {
     double product;
     double near_bytes; // of weights per cycle, read again for each row of tiles
     double far_bytes;  // ... read again for each block, beyond the second-level cache
+    double memory_bytes; // ... beyond the last one that a process can count on
     double tile;
     double transform; // of a vector of channels into the planes; three quarters of it back
 } winograd_costs;
@@ -31,19 +32,23 @@ typedef struct winograd_costs {
 typedef struct cost_table {
     direct_costs direct;
     winograd_costs four, six;
+    bool overlaps; // products and the weights' way
 } cost_table;
 
 static const cost_table wide = {.direct = {1.02, 2, 92, 0.072},
-                                .four = {1.03, 22.4, 8.8, 200, 311},
-                                .six = {0.91, 18.3, 7.9, 89, 1149}};
-static const cost_table halved = {.direct = {2.06, 0, 0, 0.017},
-                                  .four = {2.36, 22.8, 24.5, 63, 182},
-                                  .six = {2.46, 17.6, 33.5, 3.5, 725}};
+                                .four = {1.03, 22.4, 8.8, 8.8, 200, 311},
+                                .six = {0.91, 18.3, 7.9, 7.9, 89, 1149}};
+static const cost_table halved = {.direct = {2.06, 0, 0, 0.03},
+                                  .four = {2.4, 21.6, 13.1, 8.5, 61, 181},
+                                  .six = {2.5, 22.6, 13, 7.6, 51, 600},
+                                  .overlaps = true};
 static const cost_table narrow = {.direct = {0.77, 2, 51, 0.011},
-                                  .four = {0.75, 15.2, 10.6, 84, 241},
-                                  .six = {0.76, 39.8, 7.6, 58, 511}};
+                                  .four = {0.75, 15.2, 10.6, 10.6, 84, 241},
+                                  .six = {0.76, 39.8, 7.6, 7.6, 58, 511}};
 // Weights up to here stay in the second-level cache, and none of those beyond the second do.
 static const double KEPT_BYTES = 1.5e6, LOST_BYTES = 4.5e6, DIRECT_KEPT_BYTES = 5e5;
+// The same of the last-level cache.
+static const double LAST_KEPT_BYTES = 1.2e7, LAST_LOST_BYTES = 2.4e7;
 
 static const cost_table *costs_of(ptn_isa isa) {
     if (isa != PTN_ISA_AVX512) return &narrow;
@@ -90,30 +95,36 @@ double ptn_conv2d_direct_cycles(ptn_isa isa, const ptn_conv2d_shape *s,
            costs->byte * fmax(0, weights - DIRECT_KEPT_BYTES);
 }
 
-static double winograd_cycles(const winograd_costs *costs, const ptn_wino_form *form, ptn_isa isa,
+// How much of `bytes` is gone from a cache before it is used again: 0 up to `kept`, 1 from `all` on.
+static double lost_share(double bytes, double kept, double all) {
+    return fmin(1, fmax(0, (bytes - kept) / (all - kept)));
+}
+
+static double winograd_cycles(const cost_table *table, ptn_conv2d_algorithm algorithm, ptn_isa isa,
                               const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    const ptn_wino_form *form = ptn_wino_form_of(algorithm);
+    const winograd_costs *costs =
+        algorithm == PTN_CONV2D_WINOGRAD_4X4 ? &table->four : &table->six;
     const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, 1);
     const double planes = (double)form->planes, tiles = (double)c.tiles, in = (double)s->c;
     const size_t heights =
         c.blocks * ptn_div_up(c.block_tiles, ptn_tile_rows(isa, c.panels.vectors));
     const double weights = planes * in * (double)c.panels.padded * sizeof(float);
-    const double lost =
-        fmin(1, fmax(0, (weights - KEPT_BYTES) / (LOST_BYTES - KEPT_BYTES)));
-    const double products = costs->product * planes * tiles * in * panel_time(&c.panels, s->k) / 2;
+    const double beyond = lost_share(weights, LAST_KEPT_BYTES, LAST_LOST_BYTES);
+    const double byte = (1 - beyond) / costs->far_bytes + beyond / costs->memory_bytes;
+    const double far = lost_share(weights, KEPT_BYTES, LOST_BYTES) * weights * (double)c.blocks * byte;
+    const double sums = costs->product * planes * tiles * in * panel_time(&c.panels, s->k) / 2;
+    const double near = fmax(sums, weights * (double)heights / costs->near_bytes);
     const double vectors = ceil(in / (double)c.panels.vector) +
                            0.75 * (double)(c.panels.padded / c.panels.vector);
-    return fmax(products, weights * (double)heights / costs->near_bytes) +
-           lost * weights * (double)c.blocks / costs->far_bytes +
+    return (table->overlaps ? hypot(near, far) : near + far) +
            costs->tile * planes * (double)(heights * c.panels.count) +
            costs->transform * tiles * vectors;
 }
 
 double ptn_conv2d_winograd_cycles(ptn_isa isa, const ptn_conv2d_shape *s,
                                   const ptn_conv2d_plan *plan) {
-    const cost_table *costs = costs_of(isa);
-    const bool four = plan->algorithm == PTN_CONV2D_WINOGRAD_4X4;
-    return winograd_cycles(four ? &costs->four : &costs->six, ptn_wino_form_of(plan->algorithm), isa,
-                           s, plan);
+    return winograd_cycles(costs_of(isa), plan->algorithm, isa, s, plan);
 }
 
 void ptn_conv2d_estimate(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
@@ -121,8 +132,6 @@ void ptn_conv2d_estimate(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan
     const cost_table *costs = costs_of(isa);
     double *cycles = plan->estimated_cycles;
     cycles[PTN_CONV2D_DIRECT] = ptn_conv2d_direct_cycles(isa, s, plan);
-    cycles[PTN_CONV2D_WINOGRAD_4X4] = winograd_cycles(
-        &costs->four, ptn_wino_form_of(PTN_CONV2D_WINOGRAD_4X4), isa, s, plan);
-    cycles[PTN_CONV2D_WINOGRAD_6X6] = winograd_cycles(
-        &costs->six, ptn_wino_form_of(PTN_CONV2D_WINOGRAD_6X6), isa, s, plan);
+    for (ptn_conv2d_algorithm a = PTN_CONV2D_WINOGRAD_4X4; a <= PTN_CONV2D_WINOGRAD_6X6; a++)
+        cycles[a] = winograd_cycles(costs, a, isa, s, plan);
 }

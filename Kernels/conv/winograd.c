@@ -40,7 +40,7 @@ ptn_wino_cut ptn_wino_cut_for(const ptn_wino_form *form, ptn_isa isa, const ptn_
     // weights stay in the second-level cache; else the threads share planes.
     if (threads > 1 && !c.by_plane && weights <= PTN_WINO_SMALL_WEIGHTS) {
         const size_t most = ptn_max(1, c.tiles / PTN_TILE_MAX_ROWS);
-        c.blocks = ptn_max(c.blocks, ptn_min(most, ptn_div_up(4 * threads, s->n)));
+        c.blocks = ptn_max(c.blocks, ptn_min(most, ptn_div_up(4 * threads, ptn_max(1, s->n))));
         if (s->n % threads != 0) c.blocks = ptn_min(c.tiles, ptn_div_up(c.blocks, threads) * threads);
     } else if (s->n * c.blocks < 2 * threads) {
         c.by_plane = threads > 1;

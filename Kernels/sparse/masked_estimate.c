@@ -3,26 +3,42 @@
 #include "../conv/winograd.h"
 #include "masked_conv2d.h"
 
-// Weights beyond the second-level cache come in at so many bytes per cycle, however few the pixels.
-static const double FAR_BYTES = 10, KEPT_BYTES = 1 << 20;
+static const double KEPT_BYTES = 1 << 20, NEAR_BYTES = 4 << 20;
+// What differs from core to core. Each was fitted to the times of all ways on the shapes of ResNet's
+// stages: pixels, cells of 2, 4 and 8 and discs, at 0.03 to 0.9.
+typedef struct traffic_costs {
+    // Weights beyond the second-level cache come in at so many bytes per cycle, however few the pixels,
+    // and what is beyond NEAR_BYTES, which others take from the last cache, at so many.
+    double far_bytes, memory_bytes;
+    // By how much more a lone tile takes than one among neighbours, and whether tiles' sums overlap with
+    // their weights' way.
+    double scattered_tiles;
+    bool overlaps;
+    // Direct sums take so much longer beside Winograd's algorithm than the dense estimates say while
+    // others use the core: they need all of it, where Winograd's algorithm waits for memory. On an idle
+    // core the estimates hold, and this forgoes some of what a mask saves near the break-even; without
+    // it, a mask costs more than the whole map there on a busy one.
+    double busy_sums;
+} traffic_costs;
+static const traffic_costs other = {10, 10, 0.2, false, 1.18};
+static const traffic_costs zen = {24, 6, 0, true, 1.05};
 // Cycles of an address and of writing 64 bytes of an inactive pixel.
 static const double PIXEL_CYCLES = 6, LINE_CYCLES = 4;
 // Cycles of 64 bytes of an input that no neighbour has brought into the first-level cache.
 static const double SCATTERED_CYCLES = 2.5;
-// Direct sums take so much longer beside Winograd's algorithm than the dense estimates say while
-// others use the core: they need all of it, where Winograd's algorithm waits for memory. On an idle
-// core the estimates hold, and this forgoes some of what a mask saves near the break-even; without
-// it, a mask costs more than the whole map there on a busy one.
-static const double BUSY_SUMS = 1.18;
-// By how much more a lone tile takes than one among neighbours.
-static const double SCATTERED_TILES = 0.2;
 // Cycles of a vector multiply-add.
 static const double DEPTHWISE_CYCLES = 1.5, GROUPED_CYCLES = 1.25;
 
+static const traffic_costs *costs_here(void) {
+    return ptn_core_kind_here() == PTN_CORE_ZEN ? &zen : &other;
+}
+
 // Cycles in which weights come in from beyond the second-level cache.
 static double traffic_cycles(double floats) {
-    const double bytes = floats * sizeof(float);
-    return bytes > KEPT_BYTES ? bytes / FAR_BYTES : 0;
+    const traffic_costs *costs = costs_here();
+    const double bytes = floats * sizeof(float), near = fmin(bytes, NEAR_BYTES);
+    if (bytes <= KEPT_BYTES) return 0;
+    return near / costs->far_bytes + (bytes - near) / costs->memory_bytes;
 }
 
 static ptn_status count_tiles(const ptn_mask_plan *plan, size_t side, size_t *count) {
@@ -129,8 +145,10 @@ static ptn_status estimate_tiles(const ptn_masked_conv2d_model *m, const ptn_mas
         (double)count / (double)(ptn_div_up(m->h, side) * ptn_div_up(m->w, side));
     // The whole map's estimate counts the weights' way; the fewer the tiles, the less it hides it.
     const double apart = fmax(0, 1 - share / (double)m->n);
-    *cycles = m->tiles[form] * share * (1 + SCATTERED_TILES * apart) +
-              (count > 0 ? m->tile_traffic[form] : 0) * apart;
+    const traffic_costs *costs = costs_here();
+    const double sums = m->tiles[form] * share * (1 + costs->scattered_tiles * apart);
+    const double traffic = (count > 0 ? m->tile_traffic[form] : 0) * apart;
+    *cycles = costs->overlaps ? hypot(sums, traffic) : sums + traffic;
     return status;
 }
 
@@ -139,10 +157,10 @@ static double pixel_cycles(const ptn_masked_conv2d_model *m, const ptn_mask_plan
                            double share) {
     if (m->depthwise) return m->whole * depthwise_share(m, outputs, share);
     if (outputs->view.count == 0) return 0;
-    const double sums = m->direct * share * (m->dense < m->whole ? BUSY_SUMS : 1);
+    const double sums = m->direct * share * (m->dense < m->whole ? costs_here()->busy_sums : 1);
     const double apart = fmax(0, 1 - share / (double)m->n);
     // Sums and the weights' way overlap in part.
-    return sqrt(sums * sums + m->traffic * m->traffic) +
+    return hypot(sums, m->traffic) +
            (PIXEL_CYCLES + m->scattered * apart) * (double)outputs->view.count;
 }
 

@@ -117,6 +117,14 @@ import Testing
             #expect(try layer(one).elements == Array(together[n * 1080..<(n + 1) * 1080]))
         }
         #expect(try layer(Tensor(zeros: [0, 9, 6, 8])).shape == [0, 9, 6, 20])
+        // Of a size that is worth several threads.
+        let wide = try Self.layer([0, 28, 28, 64], 64, 1, .winograd)
+        for isa in KernelISA.supported {
+            let empty = try Runtime.with(isa: isa, threads: 4) {
+                try wide(Tensor(zeros: [0, 28, 28, 64])).shape
+            }
+            #expect(empty == [0, 28, 28, 64])
+        }
     }
 
     @Test func theChoiceCanBeSeenAndForced() throws {

@@ -7,6 +7,9 @@ enum { MOST_ROWS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6, MOST_LISTED_
 // at its rate; blocks that stay in the first level then leave the way free for the next.
 enum { FEW_ROWS = 96, VERY_FEW_ROWS = 32 };
 static const size_t SMALL_BLOCK_BYTES = 32 << 10, KEPT_BYTES = 1 << 20;
+// Where a core reads weights from its second-level cache as fast as it multiplies by them, blocks of one
+// tap may be as large as this: the fewer the blocks of a tap, the less often sums are stored between them.
+static const size_t ZEN_TAP_BYTES = 128 << 10;
 
 size_t ptn_chunk_rows(size_t taps) {
     return ptn_max(PTN_TILE_MAX_ROWS, ptn_min(MOST_ROWS, TABLE_ENTRIES / taps));
@@ -298,12 +301,14 @@ typedef struct block_cut {
 } block_cut;
 
 static block_cut cut_blocks(size_t taps, size_t channels, size_t width, bool small) {
+    const size_t row = width * sizeof(float);
     const size_t bytes = small ? SMALL_BLOCK_BYTES : PTN_CHUNK_BLOCK_BYTES;
-    const size_t fit = ptn_max(1, bytes / (width * sizeof(float)));
-    if (fit >= channels) return (block_cut){ptn_min(taps, fit / channels), channels};
+    if (bytes >= channels * row) return (block_cut){ptn_min(taps, bytes / (channels * row)), channels};
+    const bool zen = small && ptn_core_kind_here() == PTN_CORE_ZEN;
+    const size_t fit = ptn_max(1, (zen ? ZEN_TAP_BYTES : bytes) / row);
     const size_t parts = ptn_div_up(channels, fit);
     const size_t piece = ptn_div_up(ptn_div_up(channels, parts), PTN_TILE_UNROLL);
-    return (block_cut){1, piece * PTN_TILE_UNROLL};
+    return (block_cut){1, ptn_min(channels, piece * PTN_TILE_UNROLL)};
 }
 
 // Of so many panels.

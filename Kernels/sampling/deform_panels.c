@@ -4,6 +4,7 @@
 // rows that stay in the second-level cache, and the convolution's tiles multiply these rows by the
 // packed weights of all panels. Unfinished sums wait in scratch for the next taps.
 #include "deform_internal.h"
+#include <string.h>
 
 // Floats of blended rows in a chunk, of one panel's weights for the same taps, of a chunk's
 // unfinished sums, and bytes of its plan: together they stay in the second-level cache.
@@ -58,8 +59,113 @@ static void set_streams(ptn_tile_args *a, const char *next, size_t bytes, float 
         a->last && turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
 }
 
-// Multiplies the blended rows of `taps` taps from `tap` on by one panel.
-static void run_panel(const deform_job *j, const chunk *ch, size_t panel, size_t tap, size_t taps) {
+// The pixels that sample the image at a tap, `inside` with their rows, then those that find nothing but
+// zeros there: where a tap is multiplied on its own, the latter are left out. Sums do not change.
+typedef struct tap_list {
+    size_t inside;
+    uint16_t pixels[MOST_ROWS];
+    const float *rows[MOST_ROWS];
+} tap_list;
+
+// Zeros whose weights are numbers.
+static bool adds_nothing(const deform_job *j, const ptn_corners *c, size_t pixel, size_t tap) {
+    const float *zeros = j->map.p.image.zeros;
+    for (size_t q = 0; q < j->shape->offset_groups; q++) {
+        const size_t e = (pixel * j->shape->offset_groups + q) * j->taps + tap;
+        if (c->whole[e]) return false;
+        for (size_t i = 0; i < 4; i++)
+            if (c->row[i][e] != zeros || !isfinite(c->weight[4 * e + i])) return false;
+    }
+    return true;
+}
+
+// Taps that are multiplied together: one where leaving out samples gains more than that costs.
+static size_t taps_together(const deform_job *j, const chunk *ch) {
+    enum { LEAST_SHARE = 8 };
+    if (j->tiling.taps == 1) return 1;
+    const size_t groups = j->shape->offset_groups, all = j->taps * ch->rows;
+    size_t others = 0, nothing = 0;
+    for (size_t e = 0; e < all * groups; e++) others += ch->corners.whole[e] == 0;
+    if (LEAST_SHARE * others < all * groups) return j->tiling.taps;
+    for (size_t m = 0; m < ch->rows; m++)
+        for (size_t tap = 0; tap < j->taps; tap++) nothing += adds_nothing(j, &ch->corners, m, tap);
+    return LEAST_SHARE * nothing >= all ? 1 : j->tiling.taps;
+}
+
+static bool list_pixels(const deform_job *j, const chunk *ch, size_t tap, tap_list *list) {
+    uint16_t others[MOST_ROWS];
+    size_t in = 0, out = 0;
+    for (size_t m = 0; m < ch->rows; m++) {
+        if (adds_nothing(j, &ch->corners, m, tap)) {
+            others[out++] = (uint16_t)m;
+            continue;
+        }
+        list->rows[in] = ch->table[m];
+        list->pixels[in++] = (uint16_t)m;
+    }
+    memcpy(list->pixels + in, others, out * sizeof *others);
+    list->inside = in;
+    return out > 0;
+}
+
+// A panel, for pixels [begin, end) of the chunk or of a list of them.
+typedef struct panel_run {
+    size_t begin, end, channel, width, vectors;
+    const uint16_t *pixels; // NULL: pixels in order
+    const float *const *rows;
+    float *partial;   // of the chunk's first pixel
+    const char *next; // weights that come after these, or NULL
+    size_t bytes;     // of them
+} panel_run;
+
+static void run_rows(const deform_job *j, const chunk *ch, const panel_run *r, ptn_tile_args *a) {
+    const size_t step = j->conv->k, rows = r->end - r->begin;
+    const size_t tiles = ptn_div_up(rows, ptn_tile_rows(j->map.isa, r->vectors));
+    const ptn_tile_fn *run = ptn_tiles_for(j->map.isa, r->vectors, 0);
+    float *y = j->y + (ch->sample * j->map.pixels + ch->first) * step + r->channel;
+    float *partials[PTN_TILE_MAX_ROWS];
+    a->partials = r->pixels ? partials : NULL;
+    for (size_t t = 0; t < tiles; t++) {
+        const size_t begin = r->begin + ptn_part_begin(rows, tiles, t);
+        const size_t height = r->begin + ptn_part_begin(rows, tiles, t + 1) - begin;
+        for (size_t m = 0; m < height; m++) {
+            const size_t pixel = r->pixels ? r->pixels[begin + m] : begin + m;
+            ch->out[m] = y + pixel * step;
+            partials[m] = r->partial + pixel * r->width;
+        }
+        a->rows = r->rows + begin;
+        a->partial = r->partial + begin * r->width;
+        const char *stream = r->next ? r->next + r->bytes / tiles * t : NULL;
+        set_streams(a, stream, ptn_div_up(r->bytes, tiles), ch->out[0], height);
+        if (r->pixels) a->stores_step = 0;
+        run[height - 1](a);
+        if (j->activate && a->last)
+            ptn_deform_activate(j, ch->out, height, a->columns, r->channel);
+    }
+}
+
+// The pixels of a list, and what the others still need.
+static void run_listed(const deform_job *j, const chunk *ch, const tap_list *list, panel_run *r,
+                       ptn_tile_args *a) {
+    r->pixels = list->pixels;
+    r->rows = list->rows;
+    if (a->first)
+        for (size_t i = list->inside; i < ch->rows; i++)
+            memset(r->partial + list->pixels[i] * r->width, 0, r->width * sizeof(float));
+    r->end = list->inside;
+    run_rows(j, ch, r, a);
+    if (!a->last) return;
+    a->first = false;
+    a->taps = 0;
+    r->begin = list->inside;
+    r->end = ch->rows;
+    r->next = NULL;
+    run_rows(j, ch, r, a);
+}
+
+// Multiplies the blended rows of `taps` taps from `tap` on by one panel; `list`: of the one tap, or NULL.
+static void run_panel(const deform_job *j, const chunk *ch, const tap_list *list, size_t panel,
+                      size_t tap, size_t taps) {
     const ptn_conv2d_shape *s = j->conv;
     const ptn_conv2d_epilogue *e = j->epilogue;
     const size_t in = s->c / s->groups, out = s->k / s->groups;
@@ -85,28 +191,24 @@ static void run_panel(const deform_job *j, const chunk *ch, size_t panel, size_t
         .low = j->low,
         .high = j->high,
     };
+    panel_run r = {
+        .end = ch->rows,
+        .channel = channel,
+        .width = width,
+        .vectors = vectors,
+        .rows = ch->table,
+        .partial = ch->partial + (group * j->panels.padded + column) * j->tiling.rows,
+        .bytes = taps * in * width * sizeof(float),
+    };
     // The panel after this one, or the first panel of the taps after these.
-    const char *next = NULL;
     if (panel + 1 < ch->panel_end)
-        next = (const char *)weights_of(j, panel + 1, tap);
+        r.next = (const char *)weights_of(j, panel + 1, tap);
     else if (!a.last)
-        next = (const char *)weights_of(j, ch->panel_begin, tap + taps);
-    const size_t bytes = taps * in * width * sizeof(float);
-    const size_t tiles = ptn_div_up(ch->rows, ptn_tile_rows(j->map.isa, vectors));
-    float *partial = ch->partial + (group * j->panels.padded + column) * j->tiling.rows;
-    const ptn_tile_fn *run = ptn_tiles_for(j->map.isa, vectors, 0);
-    for (size_t t = 0; t < tiles; t++) {
-        const size_t begin = ptn_part_begin(ch->rows, tiles, t);
-        const size_t height = ptn_part_begin(ch->rows, tiles, t + 1) - begin;
-        float *y = j->y + (ch->sample * j->map.pixels + ch->first + begin) * s->k + channel;
-        for (size_t m = 0; m < height; m++) ch->out[m] = y + m * s->k;
-        a.rows = ch->table + begin;
-        a.partial = partial + begin * width;
-        const char *stream = next ? next + bytes / tiles * t : NULL;
-        set_streams(&a, stream, ptn_div_up(bytes, tiles), y, height);
-        run[height - 1](&a);
-        if (j->activate && a.last) ptn_deform_activate(j, ch->out, height, a.columns, channel);
-    }
+        r.next = (const char *)weights_of(j, ch->panel_begin, tap + taps);
+    if (list)
+        run_listed(j, ch, list, &r, &a);
+    else
+        run_rows(j, ch, &r, &a);
 }
 
 static chunk chunk_of(const deform_job *j, size_t index, int thread) {
@@ -140,8 +242,9 @@ void ptn_deform_panels(void *job, size_t index, int thread) {
     for (size_t tap = 0; tap < t->taps; tap++)
         for (size_t m = 0; m < ch.rows; m++)
             ch.table[tap * t->rows + m] = ch.blended + tap * tap_floats + m * row_floats;
-    for (size_t tap = 0; tap < j->taps; tap += t->taps) {
-        const size_t taps = ptn_min(t->taps, j->taps - tap);
+    const size_t together = taps_together(j, &ch);
+    for (size_t tap = 0; tap < j->taps; tap += together) {
+        const size_t taps = ptn_min(together, j->taps - tap);
         const ptn_blend_args blend = {
             .corners = &ch.corners,
             .pixels = ch.rows,
@@ -156,6 +259,9 @@ void ptn_deform_panels(void *job, size_t index, int thread) {
             .tap_floats = tap_floats,
         };
         ptn_blend_rows[j->map.isa](&blend);
-        for (size_t p = ch.panel_begin; p < ch.panel_end; p++) run_panel(j, &ch, p, tap, taps);
+        tap_list list;
+        const bool listed = together == 1 && list_pixels(j, &ch, tap, &list);
+        for (size_t p = ch.panel_begin; p < ch.panel_end; p++)
+            run_panel(j, &ch, listed ? &list : NULL, p, tap, taps);
     }
 }

@@ -7,8 +7,8 @@ enum { MOST_ROWS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6, MOST_LISTED_
 // at its rate; blocks that stay in the first level then leave the way free for the next.
 enum { FEW_ROWS = 96, VERY_FEW_ROWS = 32 };
 static const size_t SMALL_BLOCK_BYTES = 32 << 10, KEPT_BYTES = 1 << 20;
-// Where a core reads weights from its second-level cache as fast as it multiplies by them, blocks of one
-// tap may be as large as this: the fewer the blocks of a tap, the less often sums are stored between them.
+// Where a core reads weights from its second-level cache as fast as it multiplies by them, blocks of
+// one tap may be as large as this: the fewer the blocks of a tap, the less often sums are stored.
 static const size_t ZEN_TAP_BYTES = 128 << 10;
 
 size_t ptn_chunk_rows(size_t taps) {
@@ -303,7 +303,8 @@ typedef struct block_cut {
 static block_cut cut_blocks(size_t taps, size_t channels, size_t width, bool small) {
     const size_t row = width * sizeof(float);
     const size_t bytes = small ? SMALL_BLOCK_BYTES : PTN_CHUNK_BLOCK_BYTES;
-    if (bytes >= channels * row) return (block_cut){ptn_min(taps, bytes / (channels * row)), channels};
+    if (bytes >= channels * row)
+        return (block_cut){ptn_min(taps, bytes / (channels * row)), channels};
     const bool zen = small && ptn_core_kind_here() == PTN_CORE_ZEN;
     const size_t fit = ptn_max(1, (zen ? ZEN_TAP_BYTES : bytes) / row);
     const size_t parts = ptn_div_up(channels, fit);

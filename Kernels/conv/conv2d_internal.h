@@ -99,9 +99,9 @@ typedef struct ptn_tile_args {
     float low, high; // clamp, after the residual unless residual_last
 } ptn_tile_args;
 
-// The step of each of `tiles` tiles that bring in `bytes` between them, in so many turns each: no more
-// than PTN_TILE_PREFETCH unless they come from `far`, beyond the second-level cache. A single tile reads
-// far weights in one go, which some cores' own prefetchers do best left alone.
+// The step of each of `tiles` tiles that bring in `bytes` between them, in so many turns each: no
+// more than PTN_TILE_PREFETCH unless they come from `far`, beyond the second-level cache. A single
+// tile reads far weights in one go, which some cores' own prefetchers do best left alone.
 static inline size_t ptn_tile_prefetch_step(size_t bytes, size_t tiles, size_t turns, bool far) {
     enum { LINE = 64 };
     if (turns == 0 || (far && tiles == 1 && ptn_core_kind_here() == PTN_CORE_ZEN)) return 0;

@@ -7,10 +7,10 @@
 // and, for AVX-512, far weights come in a seventh faster: tables have been filled faster since, weights
 // brought in, and the regret was not measured again.
 //
-// Cores that take 512-bit instructions in halves spend twice the cycles on products, and hardly more on
-// all else, so that Winograd's forms pay from fewer tiles on. Theirs were fitted on Zen 4, on 45 shapes:
-// the choice cost 2 % in the mean and 27 % at most, with the other table 13 % and 141 %. AVX2's table
-// costs 3 % in the mean there.
+// Cores that take 512-bit instructions in halves spend twice the cycles on products, and hardly more
+// on all else, so that Winograd's forms pay from fewer tiles on. Theirs were fitted on Zen 4, on 45
+// shapes: the choice cost 2 % in the mean and 27 % at most, with the other table 13 % and 141 %.
+// AVX2's table costs 3 % in the mean there.
 #include "winograd.h"
 
 typedef struct direct_costs {
@@ -112,7 +112,8 @@ static double winograd_cycles(const cost_table *table, ptn_conv2d_algorithm algo
     const double weights = planes * in * (double)c.panels.padded * sizeof(float);
     const double beyond = lost_share(weights, LAST_KEPT_BYTES, LAST_LOST_BYTES);
     const double byte = (1 - beyond) / costs->far_bytes + beyond / costs->memory_bytes;
-    const double far = lost_share(weights, KEPT_BYTES, LOST_BYTES) * weights * (double)c.blocks * byte;
+    const double lost = lost_share(weights, KEPT_BYTES, LOST_BYTES);
+    const double far = lost * weights * (double)c.blocks * byte;
     const double sums = costs->product * planes * tiles * in * panel_time(&c.panels, s->k) / 2;
     const double near = fmax(sums, weights * (double)heights / costs->near_bytes);
     const double vectors = ceil(in / (double)c.panels.vector) +

@@ -147,8 +147,8 @@ static ptn_status estimate_tiles(const ptn_masked_conv2d_model *m, const ptn_mas
     const double apart = fmax(0, 1 - share / (double)m->n);
     const traffic_costs *costs = costs_here();
     const double sums = m->tiles[form] * share * (1 + costs->scattered_tiles * apart);
-    const double traffic = (count > 0 ? m->tile_traffic[form] : 0) * apart;
-    *cycles = costs->overlaps ? hypot(sums, traffic) : sums + traffic;
+    const double traffic = count > 0 ? m->tile_traffic[form] : 0;
+    *cycles = costs->overlaps ? hypot(sums, traffic * sqrt(apart)) : sums + traffic * apart;
     return status;
 }
 

@@ -5,8 +5,9 @@
 
 typedef enum ptn_core_kind {
     PTN_CORE_OTHER = 0, // treated as what most constants were measured on: two 512-bit units
-    // AMD's family 19h, Zen 3 and 4: 256-bit units, which take 512-bit instructions in two halves; a
-    // prefetcher of the second-level cache that streams faster than prefetch instructions can.
+    // AMD's family 19h, Zen 3 and 4: 256-bit units, which take Zen 4's 512-bit instructions in two
+    // halves; a prefetcher of the second-level cache that streams faster than prefetch instructions
+    // can. Measured on Zen 4; Zen 3 is taken to be like it.
     PTN_CORE_ZEN,
 } ptn_core_kind;
 

@@ -92,6 +92,7 @@ static size_t taps_together(const deform_job *j, const chunk *ch) {
     return LEAST_SHARE * nothing >= all ? 1 : j->tiling.taps;
 }
 
+// Whether a pixel of the chunk is left out at the tap, and then the list.
 static bool list_pixels(const deform_job *j, const chunk *ch, size_t tap, tap_list *list) {
     uint16_t others[MOST_ROWS];
     size_t in = 0, out = 0;

@@ -4,8 +4,8 @@
 #include "masked_conv2d.h"
 
 static const double KEPT_BYTES = 1 << 20, NEAR_BYTES = 4 << 20;
-// What differs from core to core. Each was fitted to the times of all ways on the shapes of ResNet's
-// stages: pixels, cells of 2, 4 and 8 and discs, at 0.03 to 0.9.
+// What differs from core to core. Zen's were chosen by the times of all ways on the shapes of ResNet's
+// stages, measured on Zen 4: pixels, cells of 2, 4 and 8 and discs, at 0.03 to 0.9.
 typedef struct traffic_costs {
     // Weights beyond the second-level cache come in at so many bytes per cycle, however few the pixels,
     // and what is beyond NEAR_BYTES, which others take from the last cache, at so many.

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-// Pixels that make a task.
+// At most in a task.
 enum { TASK_PIXELS = 64 };
 
 typedef struct aggregate_job {
@@ -24,7 +24,7 @@ static void run_part(void *context, size_t index, int thread) {
     const aggregate_job *j = context;
     const ptn_deform_aggregate_shape *s = j->shape;
     const size_t sample = index / j->parts;
-    const size_t end = ptn_min((index % j->parts + 1) * TASK_PIXELS, j->map.pixels);
+    const size_t part = index % j->parts, end = ptn_part_begin(j->map.pixels, j->parts, part + 1);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
     const ptn_corners corners = ptn_corners_in(scratch, j->rows * j->entries, &j->map.p.image);
     ptn_gather_args a = {.corners = &corners,
@@ -34,7 +34,7 @@ static void run_part(void *context, size_t index, int thread) {
                          .channels = s->channels / s->groups,
                          .low = -INFINITY,
                          .high = INFINITY};
-    for (size_t p = index % j->parts * TASK_PIXELS, rows; p < end; p += rows) {
+    for (size_t p = ptn_part_begin(j->map.pixels, j->parts, part), rows; p < end; p += rows) {
         rows = ptn_min(j->rows, end - p);
         ptn_plan_pixels(&j->map, &corners, sample, p, rows, (float *)(scratch + j->plan_bytes));
         a.pixels = rows;
@@ -121,8 +121,7 @@ ptn_status ptn_deform_aggregate(const ptn_runtime *runtime, const ptn_deform_agg
     aggregate_job j = {.shape = s, .map = map_of(runtime->isa, s, x, offset, mask), .y = y};
     if (s->n * j.map.pixels == 0 || s->channels == 0) return PTN_OK;
     j.entries = s->groups * j.map.points;
-    j.rows = ptn_min(TASK_PIXELS, ptn_planned_pixels(j.entries));
-    j.parts = ptn_div_up(j.map.pixels, TASK_PIXELS);
+    j.rows = ptn_min(j.map.pixels, ptn_planned_pixels(j.entries));
     const size_t places = ptn_places_floats(j.entries) * sizeof(float);
     j.plan_bytes = ptn_round_64(ptn_corners_bytes(j.rows * j.entries));
     j.thread_bytes = j.plan_bytes + ptn_round_64(places);
@@ -130,6 +129,7 @@ ptn_status ptn_deform_aggregate(const ptn_runtime *runtime, const ptn_deform_agg
     const int threads = ptn_threads_worth(
         runtime->threads, (double)(s->n * j.map.pixels) * (double)j.map.points *
                               ((double)s->groups * 2 + (double)s->channels * 0.15));
+    j.parts = ptn_sampling_tasks(j.map.pixels, s->n, TASK_PIXELS, threads);
     const size_t zeros = ptn_round_64(s->channels * sizeof(float));
     char *scratch =
         ptn_scratch_acquire(zeros + ptn_round_64(places) + (size_t)threads * j.thread_bytes);

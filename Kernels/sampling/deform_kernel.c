@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-// Pixels that are planned together, that make a task; the scope's longest side.
+// Pixels that are planned together, that make a task at most; the scope's longest side.
 enum { ROWS = 8, TASK_PIXELS = 64, MOST_SCOPE = 1 << 10 };
 
 typedef struct kernel_job {
@@ -13,7 +13,7 @@ typedef struct kernel_job {
     const ptn_deform_kernel_shape *shape;
     const float *x, *rotation, *scope, *zeros, *tap_y, *tap_x;
     float *y;
-    size_t out_h, out_w, taps, parts;
+    size_t out_h, out_w, outputs, taps, tasks; // outputs: of all samples
     char *thread_scratch;
     size_t plan_bytes, thread_bytes;
 } kernel_job;
@@ -84,7 +84,7 @@ static void run_part(void *context, size_t index, int thread) {
     const kernel_job *j = context;
     const ptn_deform_kernel_shape *s = j->shape;
     const size_t entries = s->groups * j->taps, width = s->c / s->groups;
-    const size_t end = ptn_min((index + 1) * TASK_PIXELS, s->n * j->out_h * j->out_w);
+    const size_t end = ptn_part_begin(j->outputs, j->tasks, index + 1);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
     const ptn_sampled_image scope = scope_of(j);
     const ptn_corners corners = ptn_corners_in(scratch, ROWS * entries, &scope);
@@ -98,7 +98,7 @@ static void run_part(void *context, size_t index, int thread) {
                          .weights = rows,
                          .low = -INFINITY,
                          .high = INFINITY};
-    for (size_t p = index * TASK_PIXELS; p < end;) {
+    for (size_t p = ptn_part_begin(j->outputs, j->tasks, index); p < end;) {
         const size_t count = ptn_min(ROWS, end - p);
         for (size_t m = 0; m < count; m++) plan_pixel(j, &corners, p + m, m * entries);
         for (size_t m = 0; m < count; m++, p++) {
@@ -148,11 +148,11 @@ ptn_status ptn_deform_kernel(const ptn_runtime *runtime, const ptn_deform_kernel
     const size_t entries = s->groups * j.taps;
     if (!ptn_float_bytes(s->n, j.out_h, j.out_w, ptn_max(s->c, 2 * entries), NULL))
         return PTN_SIZE_OVERFLOW;
-    const size_t outputs = s->n * j.out_h * j.out_w;
-    if (outputs == 0) return PTN_OK;
+    j.outputs = s->n * j.out_h * j.out_w;
+    if (j.outputs == 0) return PTN_OK;
 
     const int threads = ptn_threads_worth(
-        runtime->threads, (double)outputs * (double)j.taps *
+        runtime->threads, (double)j.outputs * (double)j.taps *
                               ((double)s->groups * 3 + (double)s->c * (s->groups > 1 ? 1 : 0.2)));
     const size_t shared = ptn_round_64((s->c + 2 * entries) * sizeof(float));
     j.plan_bytes = ptn_round_64(ptn_corners_bytes(ROWS * entries));
@@ -171,7 +171,8 @@ ptn_status ptn_deform_kernel(const ptn_runtime *runtime, const ptn_deform_kernel
     j.tap_y = tap_y;
     j.tap_x = tap_x;
     j.thread_scratch = (char *)scratch + shared;
-    ptn_parallel(threads, ptn_div_up(outputs, TASK_PIXELS), run_part, &j);
+    j.tasks = ptn_sampling_tasks(j.outputs, 1, TASK_PIXELS, threads);
+    ptn_parallel(threads, j.tasks, run_part, &j);
     ptn_scratch_release(scratch);
     return PTN_OK;
 }

@@ -106,8 +106,8 @@ static void sample_part(void *context, size_t index, int thread) {
     const ptn_corners corners = ptn_corners_in(scratch, ROWS, &image);
     float *py = (float *)(scratch + ptn_round_64(ptn_corners_bytes(ROWS)));
     float *px = py + ROWS + PTN_CORNERS_SPARE;
-    const size_t end = ptn_min((part + 1) * ROWS, j->pixels);
-    const size_t first = part * ROWS, count = end - first;
+    const size_t first = ptn_part_begin(j->pixels, j->parts, part);
+    const size_t count = ptn_part_begin(j->pixels, j->parts, part + 1) - first;
     const float *grid = j->grid + (sample * j->pixels + first) * 2;
     float *y = j->y + (sample * j->pixels + first) * s->c;
     if (s->mode == PTN_GRID_BICUBIC) {
@@ -164,7 +164,7 @@ ptn_status ptn_grid_sample(const ptn_runtime *runtime, const ptn_grid_sample_sha
                   .rules = {ptn_axis_rule(s->h, s->align_corners),
                             ptn_axis_rule(s->w, s->align_corners)},
                   .pixels = s->out_h * s->out_w,
-                  .parts = ptn_div_up(s->out_h * s->out_w, ROWS),
+                  .parts = ptn_sampling_tasks(s->out_h * s->out_w, s->n, ROWS, threads),
                   .thread_scratch = scratch + zeros_bytes};
     ptn_parallel(threads, s->n * j.parts, sample_part, &j);
     ptn_scratch_release(scratch);

@@ -76,8 +76,10 @@ static void plan_voxel(const volume_job *j, const float *volume, const float *gr
 static void sample_part(void *context, size_t index, int thread) {
     const volume_job *j = context;
     const ptn_grid_volume_shape *s = j->shape;
-    const size_t sample = index / j->parts, first = index % j->parts * VOXELS;
-    const size_t count = ptn_min(VOXELS, j->voxels - first), at = sample * j->voxels + first;
+    const size_t sample = index / j->parts, part = index % j->parts;
+    const size_t first = ptn_part_begin(j->voxels, j->parts, part);
+    const size_t count = ptn_part_begin(j->voxels, j->parts, part + 1) - first;
+    const size_t at = sample * j->voxels + first;
     const float *volume = j->x + sample * s->d * s->h * s->w * s->c;
     const ptn_corners corners =
         ptn_corners_in(j->thread_scratch + (size_t)thread * thread_bytes(), 2 * VOXELS, NULL);
@@ -137,7 +139,7 @@ ptn_status ptn_grid_sample_volume(const ptn_runtime *runtime, const ptn_grid_vol
                               ptn_axis_rule(s->h, s->align_corners),
                               ptn_axis_rule(s->w, s->align_corners)},
                     .voxels = outputs,
-                    .parts = ptn_div_up(outputs, VOXELS),
+                    .parts = ptn_sampling_tasks(outputs, s->n, VOXELS, threads),
                     .thread_scratch = scratch + zeros_bytes};
     ptn_parallel(threads, s->n * j.parts, sample_part, &j);
     ptn_scratch_release(scratch);

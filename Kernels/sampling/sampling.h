@@ -79,6 +79,16 @@ typedef struct ptn_positions {
 // Outside of the image: addresses of zeros. A position that is not a number: zeros and NaN weights.
 typedef void (*ptn_plan_fn)(const ptn_positions *p, const ptn_corners *corners, size_t first);
 
+// Nearly equal tasks of at most `most` pixels for `pixels` of each of `samples`: several for every thread,
+// since with as few as threads the one that is a little longer is waited for.
+static inline size_t ptn_sampling_tasks(size_t pixels, size_t samples, size_t most, int threads) {
+    enum { LEAST_PIXELS = 8, TASKS_PER_THREAD = 8 };
+    const size_t least = ptn_div_up(pixels, most);
+    if (threads <= 1) return least;
+    const size_t wanted = ptn_div_up(TASKS_PER_THREAD * (size_t)threads, samples);
+    return ptn_max(least, ptn_min(wanted, pixels / LEAST_PIXELS));
+}
+
 // An output map whose pixels are planned: what its pixels have in common.
 typedef struct ptn_planned_map {
     ptn_isa isa;

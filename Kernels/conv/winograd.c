@@ -91,6 +91,7 @@ typedef struct winograd_job {
     const float *zeros;
     char *inputs, *products, *tables; // transformed pixels; products; addresses
     float low, high;
+    bool is_far; // maps, from the caches
 } winograd_job;
 
 typedef struct block {
@@ -136,10 +137,14 @@ static place place_of(const winograd_job *j, size_t tile) {
 // A tile's pixels, transformed.
 static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     const ptn_conv2d_shape *s = j->shape;
+    const float *image = j->x + b->sample * s->h * s->w * s->c;
+    if (j->is_far && tile + 1 < b->of.tiles) {
+        const place next = place_of(j, b->first + tile + 1);
+        ptn_wino_fetch_pixels(s, j->form->side, next.top, next.left, image);
+    }
     const place at = place_of(j, b->first + tile);
     const float *pixels[PTN_WINO_MAX_PLANES];
-    ptn_wino_pixels(s, j->form->side, at.top, at.left, j->x + b->sample * s->h * s->w * s->c,
-                    j->zeros, pixels);
+    ptn_wino_pixels(s, j->form->side, at.top, at.left, image, j->zeros, pixels);
     j->input(pixels, s->c, b->of.tiles * s->c, b->u + tile * s->c);
 }
 
@@ -156,6 +161,12 @@ static void *table_of(const winograd_job *j, int thread) {
     return j->tables + (size_t)thread * ptn_wino_table_bytes(j->cut.block_tiles);
 }
 
+// A tile's first output's place in y, in floats.
+static size_t output_at(const winograd_job *j, const block *b, const place *at) {
+    const ptn_conv2d_plan *plan = j->plan;
+    return ((b->sample * plan->out_h + at->top) * plan->out_w + at->left) * j->shape->k;
+}
+
 static void finish_tile(const winograd_job *j, const ptn_wino_output *a, size_t channel) {
     const ptn_activation_spec *act = &j->epilogue->activation;
     const float *slopes = act->slopes ? act->slopes + channel : NULL;
@@ -163,6 +174,20 @@ static void finish_tile(const winograd_job *j, const ptn_wino_output *a, size_t 
         for (size_t k = 0; k < a->columns; k++) {
             float *out = a->out + i * a->out_row + k * a->out_pixel;
             j->activate(act->kind, act->slope, slopes, a->channels, out, out);
+        }
+}
+
+// The tile's outputs, of which `a` says how they lie.
+static void fetch_outputs(const winograd_job *j, const block *b, const ptn_wino_panel *p,
+                          const ptn_wino_output *a, size_t tile) {
+    const place at = place_of(j, b->first + tile);
+    const float *first = j->y + output_at(j, b, &at) + p->channel;
+    for (size_t i = 0; i < at.rows; i++)
+        for (size_t k = 0; k < at.columns; k++) {
+            const float *out = first + i * a->out_row + k * a->out_pixel;
+            const uintptr_t residual = (uintptr_t)out + (uintptr_t)a->residual;
+            ptn_wino_fetch(out, p->channels);
+            if (a->has_residual) ptn_wino_fetch((const float *)residual, p->channels);
         }
 }
 
@@ -188,11 +213,11 @@ static void transform_back(const winograd_job *j, const block *b, const ptn_wino
     for (size_t t = first; t < last; t++) {
         const place at = place_of(j, b->first + t);
         if (at.rows == 0 || at.columns == 0) continue;
+        if (j->is_far && t + 1 < b->of.tiles) fetch_outputs(j, b, p, &a, t + 1);
         a.products = b->of.products + t * p->row + p->first;
         a.rows = at.rows;
         a.columns = at.columns;
-        a.out = j->y + ((b->sample * plan->out_h + at.top) * plan->out_w + at.left) * s->k +
-                p->channel;
+        a.out = j->y + output_at(j, b, &at) + p->channel;
         j->output(&a);
         if (j->activate) finish_tile(j, &a, p->channel);
     }
@@ -273,7 +298,8 @@ ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                       .packed = packed,
                       .packed_stride = packed_stride,
                       .y = y,
-                      .zeros = (float *)scratch};
+                      .zeros = (float *)scratch,
+                      .is_far = ptn_wino_is_far(shape, plan)};
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
     memset(scratch, 0, shape->c * sizeof(float));

@@ -79,8 +79,8 @@ typedef struct ptn_positions {
 // Outside of the image: addresses of zeros. A position that is not a number: zeros and NaN weights.
 typedef void (*ptn_plan_fn)(const ptn_positions *p, const ptn_corners *corners, size_t first);
 
-// Nearly equal tasks of at most `most` pixels for `pixels` of each of `samples`: several for every thread,
-// since with as few as threads the one that is a little longer is waited for.
+// Nearly equal tasks of at most `most` pixels for `pixels` of each of `samples`: several for every
+// thread, since with as few as threads the one that is a little longer is waited for.
 static inline size_t ptn_sampling_tasks(size_t pixels, size_t samples, size_t most, int threads) {
     enum { LEAST_PIXELS = 8, TASKS_PER_THREAD = 8 };
     const size_t least = ptn_div_up(pixels, most);

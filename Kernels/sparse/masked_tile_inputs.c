@@ -109,6 +109,13 @@ static void transform_both(const ptn_tile_inputs *in, const ptn_tile_place *at, 
     if (end < c) transform_part(in, active, map, end, NULL, c - end, step, u);
 }
 
+void ptn_tile_inputs_fetch(const ptn_tile_inputs *in, const ptn_tile_place *at) {
+    const ptn_conv2d_shape *s = in->shape;
+    if (in->mask->input == PTN_MASKED_ROWS) return;
+    ptn_wino_fetch_pixels(s, in->form->side, at->top, at->left,
+                          in->x + at->sample * s->h * s->w * s->c);
+}
+
 void ptn_tile_inputs_transform(const ptn_tile_inputs *in, const ptn_tile_place *at, size_t step,
                                float *u) {
     const ptn_conv2d_shape *s = in->shape;

@@ -24,6 +24,8 @@ typedef struct ptn_tile_inputs {
 ptn_tile_inputs ptn_tile_inputs_for(const ptn_conv2d_shape *shape, const ptn_wino_form *form,
                                     ptn_isa isa, const ptn_masked_conv2d_mask *mask,
                                     const float *x);
+// Brings a tile's pixels into the second-level cache, where they lie in a map.
+void ptn_tile_inputs_fetch(const ptn_tile_inputs *inputs, const ptn_tile_place *place);
 // u[plane * step + c] = the pixels that a tile's outputs are computed from, transformed.
 void ptn_tile_inputs_transform(const ptn_tile_inputs *inputs, const ptn_tile_place *place,
                                size_t step, float *u);

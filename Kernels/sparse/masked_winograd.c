@@ -33,6 +33,7 @@ typedef struct tiles_job {
     bool staged; // all threads work on one block
     ptn_inactive_job inactive;
     float low, high;
+    bool is_far; // maps, from the caches
 } tiles_job;
 
 typedef struct tiles_block {
@@ -81,6 +82,10 @@ static ptn_tile_place place_of(const tiles_job *j, size_t at) {
 
 static void transform_tile(const tiles_block *b, size_t tile) {
     const tiles_job *j = b->job;
+    if (j->is_far && tile + 1 < b->of.tiles) {
+        const ptn_tile_place next = place_of(j, b->first + tile + 1);
+        ptn_tile_inputs_fetch(&j->pixels, &next);
+    }
     const ptn_tile_place at = place_of(j, b->first + tile);
     const size_t c = j->shape->c;
     ptn_tile_inputs_transform(&j->pixels, &at, b->of.tiles * c, b->u + tile * c);
@@ -116,6 +121,19 @@ static size_t output_at(const tiles_job *j, const ptn_tile_place *at, size_t i, 
     const size_t pixel =
         (at->sample * j->plan->out_h + at->top + i) * j->plan->out_w + at->left + k;
     return j->rows ? (size_t)j->rows[pixel] * j->shape->k : pixel * j->y_step;
+}
+
+// What a tile's active outputs of a panel are written to, and added to.
+static void fetch_outputs(const tiles_job *j, const ptn_wino_panel *p, size_t tile) {
+    const ptn_tile_place at = place_of(j, tile);
+    const size_t m = j->form->outputs;
+    const float *residual = j->epilogue->residual;
+    for (uint64_t rest = active_bits(j, &at); rest; rest &= rest - 1) {
+        const size_t bit = (size_t)__builtin_ctzll(rest);
+        const size_t out = output_at(j, &at, bit / m, bit % m) + p->channel;
+        ptn_wino_fetch(j->y + out, p->channels);
+        if (residual) ptn_wino_fetch(residual + out, p->channels);
+    }
 }
 
 static float *thread_values(const tiles_job *j, int thread) {
@@ -211,6 +229,7 @@ static void transform_back(const tiles_block *b, const ptn_wino_panel *p, size_t
         .high = j->high,
     };
     const uint64_t active = active_bits(j, &at);
+    if (j->is_far && tile + 1 < b->of.tiles) fetch_outputs(j, p, b->first + tile + 1);
     if (j->rows && a.has_residual)
         store_residual_rows(j, &a, p, &at, active, thread);
     else if (j->rows)
@@ -338,6 +357,7 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                    .packed = packed,
                    .y = y,
                    .y_step = mask->y_step ? mask->y_step : s->k,
+                   .is_far = ptn_wino_is_far(s, plan),
                    .inactive = ptn_inactive_for(mask, s->k, y)};
     if (!ptn_clamp_of(e->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];

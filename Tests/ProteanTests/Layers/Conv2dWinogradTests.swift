@@ -52,6 +52,37 @@ import Testing
         }
     }
 
+    /// Maps beyond the caches are fetched ahead; one image alone is not.
+    @Test(arguments: [Size2d(1), Size2d(height: 2, width: 3)])
+    func imagesOfALargeBatchEqualEachAlone(dilation: Size2d) throws {
+        let input = [4, 61, 67, 48]
+        let padding = Padding2d.symmetric(height: dilation.height, width: dilation.width)
+        let x = try Tensor.random(input)
+        for form in Self.forms {
+            let layer = try Self.layer(input, 65, padding, form.choice, dilation: dilation)
+            for isa in KernelISA.supported {
+                try Runtime.with(isa: isa, threads: 2) {
+                    let shape = try layer(x).shape
+                    let residual = try Tensor.random(shape, seed: 9)
+                    let together = try layer(x, epilogue: Conv2dEpilogue(residual: residual))
+                    for i in 0..<input[0] {
+                        let alone = try layer(
+                            try Self.image(i, of: x),
+                            epilogue: Conv2dEpilogue(residual: try Self.image(i, of: residual)))
+                        let found = try Self.image(i, of: together)
+                        #expect(found.isBitEqual(to: alone), "\(isa) \(form.algorithm)")
+                    }
+                }
+            }
+        }
+    }
+
+    static func image(_ index: Int, of batch: Tensor) throws -> Tensor {
+        let count = batch.count / batch.shape[0]
+        let values = batch.elements[index * count..<(index + 1) * count]
+        return try Tensor(Array(values), shape: [1] + batch.shape.dropFirst())
+    }
+
     static func check(
         _ layer: Conv2d, on input: [Int], runs algorithm: Conv2dPlan.Algorithm
     ) throws {

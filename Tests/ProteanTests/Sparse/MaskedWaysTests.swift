@@ -5,7 +5,10 @@ import Testing
 
 /// Winograd's algorithm on active tiles, and the choice among the ways.
 @Suite struct MaskedWaysTests {
-    static let shapes = [[1, 5, 9, 3], [2, 14, 19, 20], [3, 26, 7, 33], [1, 9, 66, 16]]
+    // The last is a map beyond the caches, whose tiles are fetched ahead.
+    static let shapes = [
+        [1, 5, 9, 3], [2, 14, 19, 20], [3, 26, 7, 33], [1, 9, 66, 16], [2, 131, 190, 3],
+    ]
 
     static func packed(
         _ conv: Conv2d, _ algorithm: Conv2dPlan.Algorithm

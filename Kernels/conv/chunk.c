@@ -159,6 +159,21 @@ static void look_ahead(const ptn_chunk_job *j, ptn_tile_args *a, size_t height, 
     a->prefetch_step = ptn_min(LINE, longer * ROW_STEP);
 }
 
+// Brings in what the next tile, of `count` outputs from `begin` on, needs of far maps.
+static void fetch_far(const ptn_chunk_job *j, const ptn_chunk *ch, const output_run *run,
+                      const block *b, const ptn_tile_args *a, size_t begin, size_t count) {
+    for (size_t m = begin; m < begin + count; m++) {
+        const float *out = (ch->place ? ch->place + m * j->outputs : ch->places[m]) + b->channel;
+        ptn_fetch(out, a->columns);
+        if (a->has_residual)
+            ptn_fetch((const float *)((uintptr_t)out + (uintptr_t)a->residual), a->columns);
+    }
+    if (j->ahead || !b->fresh) return;
+    for (size_t tap = 0; tap < run->taps; tap++)
+        for (size_t m = begin; m < begin + count; m++)
+            ptn_fetch(run->table[tap * a->rows_step + m] + a->row_offset, a->channels);
+}
+
 static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const output_run *run,
                         const block *b, ptn_tile_args *a) {
     const size_t width = b->vectors * j->panels.vector, rows = run->end - run->begin;
@@ -186,7 +201,7 @@ static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const outpu
             a->prefetch_step = steps.weight_step;
         } else if (j->ahead && b->fresh && end < run->end) {
             look_ahead(j, a, height, ptn_min(height, run->end - end));
-        } else if (b->fresh && end < run->end && a->taps > 0) {
+        } else if (j->pixel_bytes > 0 && b->fresh && end < run->end && a->taps > 0) {
             // The next tile's pixels at the last tap: no earlier output has read them.
             a->prefetch = (const char *)(last_tap[end] + a->row_offset);
             a->prefetch_step = steps.pixel_step[tall];
@@ -200,6 +215,8 @@ static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const outpu
         a->stores_step = together ? steps.store_step[tall] : 0;
         a->scattered = j->scattered && a->last && !together;
         a->stores = (const char *)ch->out[0];
+        if (j->far && a->last && !run->list && end < run->end)
+            fetch_far(j, ch, run, b, a, end, ptn_min(height, run->end - end));
         heights[height - 1](a);
         if (j->activate && a->last) finish_rows(j, a, height, b->channel);
         begin = end;
@@ -363,7 +380,7 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
             a.row_offset = group * in + c;
             a.first = tap == 0 && c == 0;
             a.last = b.tap_end == j->taps && c + a.channels == in;
-            b.fresh = j->pixel_bytes > 0 && index == ch->panel_begin && a.last;
+            b.fresh = index == ch->panel_begin && a.last;
             // Weights that fit one block stay where they are from one chunk to the next.
             const bool more = !a.last || index + 1 < ch->panel_end;
             const size_t floats = (b.tap_end - tap) * a.channels * width;

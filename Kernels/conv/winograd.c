@@ -186,8 +186,8 @@ static void fetch_outputs(const winograd_job *j, const block *b, const ptn_wino_
         for (size_t k = 0; k < at.columns; k++) {
             const float *out = first + i * a->out_row + k * a->out_pixel;
             const uintptr_t residual = (uintptr_t)out + (uintptr_t)a->residual;
-            ptn_wino_fetch(out, p->channels);
-            if (a->has_residual) ptn_wino_fetch((const float *)residual, p->channels);
+            ptn_fetch(out, p->channels);
+            if (a->has_residual) ptn_fetch((const float *)residual, p->channels);
         }
 }
 
@@ -299,7 +299,7 @@ ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                       .packed_stride = packed_stride,
                       .y = y,
                       .zeros = (float *)scratch,
-                      .is_far = ptn_wino_is_far(shape, plan)};
+                      .is_far = ptn_maps_are_far(shape, plan)};
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
     memset(scratch, 0, shape->c * sizeof(float));

@@ -90,19 +90,9 @@ static inline void ptn_wino_pixels(const ptn_conv2d_shape *s, size_t side, size_
             pixels[side * i + k] = (ys[i] | xs[k]) < 0 ? zeros : image + ys[i] + xs[k];
 }
 
-// Where maps are larger than what a thread can count on in caches, what the next tile reads and
-// writes is brought into the second-level cache while this one is transformed: not into the first,
-// whose few pending lines this tile needs. (EPYC, Zen 4: 1.1 to 1.25 times as fast on 128 x 128 x 64
-// and 256 x 256 x 64, up to 5 % slower on maps of 3 MB.)
-#define PTN_WINO_FAR_MAPS ((size_t)6 << 20)
-static inline bool ptn_wino_is_far(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    const size_t floats = s->h * s->w * s->c + plan->out_h * plan->out_w * s->k;
-    return s->n * floats * sizeof(float) > PTN_WINO_FAR_MAPS;
-}
-static inline void ptn_wino_fetch(const float *from, size_t floats) {
-    for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i, 0, 2);
-}
-// The pixels of a tile, as ptn_wino_pixels.
+// Brings a tile's pixels into the second-level cache; addresses as of ptn_wino_pixels. On far maps the
+// next tile's are fetched while one is transformed, and so is where its outputs go. (EPYC, Zen 4: 1.1
+// to 1.25 times as fast on 128 x 128 x 64 and 256 x 256 x 64, up to 5 % slower on maps of 3 MB.)
 void ptn_wino_fetch_pixels(const ptn_conv2d_shape *s, size_t side, size_t top, size_t left,
                            const float *image);
 

@@ -92,7 +92,7 @@ void ptn_wino_fetch_pixels(const ptn_conv2d_shape *s, size_t side, size_t top, s
             const size_t begin = at > pad ? at - pad : 0;
             const size_t end = ptn_min(s->w, at + run > pad ? at + run - pad : 0);
             const float *from = image + (y * s->w + begin) * s->c;
-            if (begin < end) ptn_wino_fetch(from, (end - begin) * s->c);
+            if (begin < end) ptn_fetch(from, (end - begin) * s->c);
         }
     }
 }

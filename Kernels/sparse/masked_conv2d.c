@@ -205,8 +205,8 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                       const ptn_conv2d_epilogue *e, float *y) {
     const size_t maps = mask->input == PTN_MASKED_MAPS ? mask->maps_count : 1;
     const size_t taps = s->kh * s->kw * maps;
-    const bool ahead =
-        ptn_conv2d_is_pointwise(s) && s->groups == 1 && s->c / maps >= LEAST_AHEAD;
+    const bool pointwise = ptn_conv2d_is_pointwise(s);
+    const bool ahead = pointwise && s->groups == 1 && s->c / maps >= LEAST_AHEAD;
     masked_job j = {.chunk = {.isa = runtime->isa,
                               .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
                               .groups = s->groups,
@@ -219,6 +219,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                               .scattered = is_far(s, plan, mask),
                               .pixel_bytes = ahead ? s->c / maps * sizeof(float) : 0,
                               .ahead = ahead,
+                              .far = pointwise && ptn_maps_are_far(s, plan),
                               .y = y},
                     .shape = s,
                     .mask = mask,
@@ -227,7 +228,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                     .y = y,
                     .pixels = plan->out_h * plan->out_w,
                     .y_step = mask->y_step ? mask->y_step : s->k,
-                    .pointwise = ptn_conv2d_is_pointwise(s),
+                    .pointwise = pointwise,
                     .chunk_rows = ptn_chunk_rows(taps),
                     .inactive = ptn_inactive_for(mask, s->k, y),
                     .thread_bytes = ptn_chunk_bytes(runtime->isa, taps)};

@@ -131,8 +131,8 @@ static void fetch_outputs(const tiles_job *j, const ptn_wino_panel *p, size_t ti
     for (uint64_t rest = active_bits(j, &at); rest; rest &= rest - 1) {
         const size_t bit = (size_t)__builtin_ctzll(rest);
         const size_t out = output_at(j, &at, bit / m, bit % m) + p->channel;
-        ptn_wino_fetch(j->y + out, p->channels);
-        if (residual) ptn_wino_fetch(residual + out, p->channels);
+        ptn_fetch(j->y + out, p->channels);
+        if (residual) ptn_fetch(residual + out, p->channels);
     }
 }
 
@@ -357,7 +357,7 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                    .packed = packed,
                    .y = y,
                    .y_step = mask->y_step ? mask->y_step : s->k,
-                   .is_far = ptn_wino_is_far(s, plan),
+                   .is_far = ptn_maps_are_far(s, plan),
                    .inactive = ptn_inactive_for(mask, s->k, y)};
     if (!ptn_clamp_of(e->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];

@@ -5,6 +5,7 @@
 #include "../core/activate.h"
 #include "../core/checked.h"
 #include "../core/core_kind.h"
+#include "../core/fetch.h"
 #include "ptn_conv2d.h"
 #include <math.h>
 
@@ -35,17 +36,10 @@ static inline size_t ptn_tile_rows(ptn_isa isa, size_t vectors) {
 #define PTN_TILE_PREFETCH 128
 #define PTN_TILE_FAR_PREFETCH 512
 
-// Maps that take more than this together do not stay in caches from one layer to the next.
-#define PTN_FAR_MAPS ((size_t)6 << 20)
+// Whether input and output are too large for caches, together.
 static inline bool ptn_maps_are_far(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const size_t floats = s->h * s->w * s->c + plan->out_h * plan->out_w * s->k;
-    return s->n * floats * sizeof(float) > PTN_FAR_MAPS;
-}
-
-// Brings floats into the second-level cache: many at once, since what is on its way into the first has
-// few places, which the loads in between need.
-static inline void ptn_fetch(const float *from, size_t floats) {
-    for (size_t i = 0; i < floats; i += 16) __builtin_prefetch(from + i, 0, 2);
+    return s->n * floats * sizeof(float) > PTN_FAR_BYTES;
 }
 
 // How the K/groups output channels of a group are cut into panels: all are `vectors` wide but the

@@ -105,6 +105,21 @@ void ptn_depthwise_find_rows(const ptn_depthwise_job *j, size_t sample, size_t o
     }
 }
 
+// Brings in the inputs and outputs of the `left` outputs that follow a tile, at most a tile's: of the
+// input rows those that the rows of outputs above have not read.
+static void fetch_next(const ptn_depthwise_job *j, const ptn_depthwise_tile *t, size_t rows,
+                       size_t ox, size_t left) {
+    const axis *h = &j->horizontal, *v = &j->vertical;
+    const size_t columns = ptn_min(left, 7), at = ox * h->stride + h->taps - h->stride;
+    const size_t first = at > h->pad ? at - h->pad : 0;
+    const size_t last = ptn_min(h->size, first + columns * h->stride);
+    const size_t count = v->taps + (rows - 1) * v->stride, fresh = rows * v->stride;
+    for (size_t i = count > fresh ? count - fresh : 0; i < count && first < last; i++)
+        if (t->rows[i]) ptn_fetch(t->rows[i] + first * t->c, (last - first) * t->c);
+    for (size_t r = 0; r < rows; r++)
+        ptn_fetch(t->out + r * t->out_row + t->columns * t->c, columns * t->c);
+}
+
 void ptn_depthwise_outputs(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t rows, size_t ox,
                            size_t end, float *y) {
     const axis *h = &j->horizontal;
@@ -113,6 +128,7 @@ void ptn_depthwise_outputs(const ptn_depthwise_job *j, ptn_depthwise_tile *t, si
         const ptn_depthwise_fn tile = next_tile(j, t, rows, left, ox * h->stride);
         t->out = y;
         t->residual = j->epilogue->residual ? j->epilogue->residual + (y - j->y) : NULL;
+        if (j->far && t->columns < left) fetch_next(j, t, rows, ox + t->columns, left - t->columns);
         tile(t);
         if (j->activate) activate_tile(j, t, rows);
         ox += t->columns * h->phases;
@@ -208,6 +224,18 @@ double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *s, const ptn_con
     return 1.5 * compute + (read + written) * (double)s->n * (double)s->c * sizeof(float) / 50;
 }
 
+// Maps that the last cache does not hold together, and tiles whose rows are long enough to be worth it.
+// (EPYC, Zen 4: 1.1 to 2.2 times as fast from 16 MB on; 0.85 to 1.6 times on 10 to 15 MB.) Channels
+// and neighbours that lie apart are not fetched.
+static bool is_far(const depthwise_job *j, const ptn_conv2d_plan *plan) {
+    enum { LEAST_FLOATS = 128 };
+    const ptn_conv2d_shape *s = j->tiles.shape;
+    const size_t pixels = s->h * s->w + plan->out_h * plan->out_w;
+    return j->parts == 1 && s->dilation_h == 1 && s->dilation_w == 1 &&
+           s->c * (j->tiles.many_registers ? 7 : 4) > LEAST_FLOATS &&
+           s->n * s->c * pixels * sizeof(float) >= PTN_FARTHEST_BYTES;
+}
+
 // Tiles of constant size exist for small square kernels.
 static const ptn_depthwise_fn (*sized_tiles(const ptn_depthwise_job *j, ptn_isa isa))[2][PLACES] {
     const size_t taps = j->vertical.taps, stride = j->vertical.phase_stride;
@@ -264,6 +292,7 @@ ptn_status ptn_conv2d_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                        .row_slots = ptn_depthwise_row_slots(shape)};
     ptn_depthwise_prepare(&j.tiles, runtime->isa, plan);
     cut(&j, plan);
+    j.tiles.far = is_far(&j, plan);
     ptn_parallel(plan->threads, shape->n * j.parts * j.bands, run_task, &j);
     ptn_scratch_release(rows);
     return PTN_OK;

@@ -63,6 +63,7 @@ typedef struct ptn_depthwise_job {
     ptn_activate_row_fn activate; // NULL when the clamp says it all
     size_t vector;                // floats of a vector
     bool many_registers;          // 32 rather than 16
+    bool far;                     // maps, from all caches: tiles fetch what the next one needs
     float low, high;
 } ptn_depthwise_job;
 

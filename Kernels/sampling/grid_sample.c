@@ -1,10 +1,12 @@
 // Sampling at given positions: a few pixels are planned together, then their rows are blended.
+#include "../core/fetch.h"
 #include "grid.h"
 #include "sampling.h"
 #include <string.h>
 
-// Output pixels that are planned together.
-enum { ROWS = 128 };
+// Output pixels that are planned together, and that are fetched ahead where maps are far. (EPYC,
+// Zen 4: 1.3 to 2.2 times as fast on 33 MB, 0.8 to 1.05 on 17 MB.)
+enum { ROWS = 128, FETCHED = 16 };
 
 // The pixels and weights of one bicubic sample: address and weight of each of 16.
 typedef struct cubic_args {
@@ -33,6 +35,7 @@ typedef struct grid_job {
     float *y;
     axis_rule rules[2]; // y, x
     size_t pixels, parts;
+    bool is_far; // image and result, from the caches
     char *thread_scratch;
 } grid_job;
 
@@ -93,6 +96,42 @@ static void sample_cubic(const grid_job *j, const float *image, const float *gri
     }
 }
 
+// What outputs [begin, end) are blended from, and where they go.
+static void fetch_pixels(const ptn_corners *corners, size_t begin, size_t end, size_t channels,
+                         const float *y) {
+    for (size_t e = begin; e < end; e++) {
+        ptn_fetch(y + e * channels, channels);
+        // Neighbours in a row lie side by side; of whole entries the first address says it all.
+        const bool whole = corners->whole[e];
+        ptn_fetch(corners->row[0][e], whole ? 2 * channels : channels);
+        ptn_fetch(whole ? corners->row[0][e] + corners->below : corners->row[2][e],
+                  whole ? 2 * channels : channels);
+        if (whole) continue;
+        ptn_fetch(corners->row[1][e], channels);
+        ptn_fetch(corners->row[3][e], channels);
+    }
+}
+
+// Entries from `first` on, bilinear.
+static void blend_pixels(const grid_job *j, const ptn_corners *planned, size_t first, size_t count,
+                         float *y) {
+    ptn_corners corners = *planned;
+    for (size_t i = 0; i < 4; i++) corners.row[i] += first;
+    corners.weight += 4 * first;
+    corners.whole += first;
+    const size_t channels = j->shape->c;
+    const ptn_blend_args blend = {.corners = &corners,
+                                  .pixels = count,
+                                  .taps = 1,
+                                  .offset_groups = 1,
+                                  .channels = channels,
+                                  .channel_end = channels,
+                                  .tap_end = 1,
+                                  .out = y,
+                                  .row_floats = channels};
+    ptn_blend_rows[j->isa](&blend);
+}
+
 static void sample_part(void *context, size_t index, int thread) {
     const grid_job *j = context;
     const ptn_grid_sample_shape *s = j->shape;
@@ -121,16 +160,12 @@ static void sample_part(void *context, size_t index, int thread) {
         copy_nearest(&corners, count, s->c, y);
         return;
     }
-    const ptn_blend_args blend = {.corners = &corners,
-                                  .pixels = count,
-                                  .taps = 1,
-                                  .offset_groups = 1,
-                                  .channels = s->c,
-                                  .channel_end = s->c,
-                                  .tap_end = 1,
-                                  .out = y,
-                                  .row_floats = s->c};
-    ptn_blend_rows[j->isa](&blend);
+    const size_t step = j->is_far ? FETCHED : count;
+    for (size_t at = 0; at < count; at += step) {
+        const size_t end = ptn_min(at + step, count);
+        if (j->is_far) fetch_pixels(&corners, end, ptn_min(end + step, count), s->c, y);
+        blend_pixels(j, &corners, at, end - at, y + at * s->c);
+    }
 }
 
 ptn_status ptn_grid_sample(const ptn_runtime *runtime, const ptn_grid_sample_shape *shape,
@@ -150,6 +185,7 @@ ptn_status ptn_grid_sample(const ptn_runtime *runtime, const ptn_grid_sample_sha
     const int threads = ptn_threads_worth(
         runtime->threads, (double)outputs * (8 + (double)s->c * reads / 16));
 
+    const size_t floats = (s->n * s->h * s->w + outputs) * s->c;
     const size_t zeros_bytes = ptn_round_64(s->c * sizeof(float));
     char *scratch =
         ptn_scratch_acquire(zeros_bytes + (size_t)threads * ptn_round_64(thread_bytes()));
@@ -165,6 +201,7 @@ ptn_status ptn_grid_sample(const ptn_runtime *runtime, const ptn_grid_sample_sha
                             ptn_axis_rule(s->w, s->align_corners)},
                   .pixels = s->out_h * s->out_w,
                   .parts = ptn_sampling_tasks(s->out_h * s->out_w, s->n, ROWS, threads),
+                  .is_far = floats * sizeof(float) > PTN_FARTHEST_BYTES,
                   .thread_scratch = scratch + zeros_bytes};
     ptn_parallel(threads, s->n * j.parts, sample_part, &j);
     ptn_scratch_release(scratch);

@@ -66,21 +66,14 @@ import Testing
                     let residual = try Tensor.random(shape, seed: 9)
                     let together = try layer(x, epilogue: Conv2dEpilogue(residual: residual))
                     for i in 0..<input[0] {
-                        let alone = try layer(
-                            try Self.image(i, of: x),
-                            epilogue: Conv2dEpilogue(residual: try Self.image(i, of: residual)))
-                        let found = try Self.image(i, of: together)
+                        let epilogue = Conv2dEpilogue(residual: try residual.sample(i))
+                        let alone = try layer(try x.sample(i), epilogue: epilogue)
+                        let found = try together.sample(i)
                         #expect(found.isBitEqual(to: alone), "\(isa) \(form.algorithm)")
                     }
                 }
             }
         }
-    }
-
-    static func image(_ index: Int, of batch: Tensor) throws -> Tensor {
-        let count = batch.count / batch.shape[0]
-        let values = batch.elements[index * count..<(index + 1) * count]
-        return try Tensor(Array(values), shape: [1] + batch.shape.dropFirst())
     }
 
     static func check(

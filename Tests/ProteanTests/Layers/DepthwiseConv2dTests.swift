@@ -82,6 +82,26 @@ import Testing
         }
     }
 
+    /// Maps beyond the caches are fetched ahead; one image alone is not.
+    @Test(arguments: [
+        Case(input: [4, 101, 109, 80]), Case(input: [4, 101, 109, 80], stride: 2),
+        Case(
+            input: [4, 101, 109, 80], kernel: 5,
+            padding: .explicit(top: 3, bottom: 0, left: 4, right: 1)),
+        Case(input: [4, 101, 109, 80], kernel: Size2d(height: 4, width: 3)),
+    ])
+    func imagesOfALargeBatchEqualEachAlone(_ test: Case) throws {
+        let x = try Tensor.random(test.input), layer = try test.layer()
+        for isa in KernelISA.supported {
+            try Runtime.with(isa: isa, threads: 2) {
+                let together = try layer(x)
+                for i in 0..<test.input[0] {
+                    #expect(try together.sample(i).isBitEqual(to: layer(x.sample(i))), "\(isa)")
+                }
+            }
+        }
+    }
+
     @Test func anEmptyBatchGivesAnEmptyResult() throws {
         let test = Case(input: [0, 7, 9, 17])
         #expect(try test.layer()(Tensor(zeros: test.input)).shape == [0, 7, 9, 17])

@@ -38,6 +38,21 @@ import Testing
         }
     }
 
+    /// Maps beyond the caches are fetched ahead; one image alone is not.
+    @Test func imagesOfALargeBatchEqualEachAlone() throws {
+        let x = try Tensor.random([4, 97, 113, 80])
+        let grid = try Initializer.uniform([4, 70, 61, 2], in: -1.3...1.3, seed: 6)
+        for isa in KernelISA.supported {
+            try Runtime.with(isa: isa, threads: 2) {
+                let together = try GridSample()(x, grid: grid)
+                for i in 0..<4 {
+                    let alone = try GridSample()(x.sample(i), grid: grid.sample(i))
+                    #expect(try together.sample(i).isBitEqual(to: alone), "\(isa)")
+                }
+            }
+        }
+    }
+
     @Test(arguments: GridMode.allCases, GridPadding.allCases)
     func hostilePositionsAreDefined(mode: GridMode, padding: GridPadding) throws {
         let x = try Tensor.random([1, 4, 3, 17])

@@ -6,6 +6,13 @@ extension Tensor {
         try Initializer.uniform(shape, in: -1...1, seed: seed)
     }
 
+    /// One sample of a batch, as a batch of its own.
+    func sample(_ index: Int) throws -> Tensor {
+        let each = count / shape[0]
+        return try Tensor(
+            Array(elements[index * each..<(index + 1) * each]), shape: [1] + shape.dropFirst())
+    }
+
     /// Whether two tensors have the same shape and the same bits.
     func isBitEqual(to other: Tensor) -> Bool {
         shape == other.shape

@@ -154,7 +154,8 @@ static void look_ahead(const ptn_chunk_job *j, ptn_tile_args *a, size_t height, 
     const size_t second = run < count && run <= MOST ? run : count / 2;
     const size_t more = run_of_rows(j, rows + second, count - second);
     a->ahead = true;
-    a->second_row = height + second;
+    a->second_row = second;
+    a->window = 0;
     const size_t longer = ptn_max(more, ptn_min(run, second));
     a->prefetch_step = ptn_min(LINE, longer * ROW_STEP);
 }
@@ -174,6 +175,14 @@ static void fetch_far(const ptn_chunk_job *j, const ptn_chunk *ch, const output_
             ptn_fetch(run->table[tap * a->rows_step + m] + a->row_offset, a->channels);
 }
 
+// Brings in the pixels of the next tile's first six outputs, two of a kernel row at each of its taps.
+static void look_along(ptn_tile_args *a) {
+    a->ahead = true;
+    a->second_row = 1;
+    a->window = PTN_CHUNK_WINDOW;
+    a->prefetch_step = PTN_CHUNK_WINDOW * PTN_TILE_UNROLL * sizeof(float);
+}
+
 static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const output_run *run,
                         const block *b, ptn_tile_args *a) {
     const size_t width = b->vectors * j->panels.vector, rows = run->end - run->begin;
@@ -186,6 +195,7 @@ static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const outpu
     const tile_steps steps = steps_for(j, a, rows, row_bytes * rows, tiles, b->far);
     const char *next = b->next ? b->next + row_bytes * run->begin : NULL;
     const ptn_tile_fn *heights = ptn_tiles_for(j->isa, b->vectors, next ? steps.weight_step : 0);
+    const bool along = j->windows && b->fresh && !run->list && run->taps == j->taps;
     float *partials[PTN_TILE_MAX_ROWS];
     a->partials = run->list ? partials : NULL;
     for (size_t t = 0, begin = run->begin; t < tiles; t++) {
@@ -201,6 +211,8 @@ static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const outpu
             a->prefetch_step = steps.weight_step;
         } else if (j->ahead && b->fresh && end < run->end) {
             look_ahead(j, a, height, ptn_min(height, run->end - end));
+        } else if (along && end + 2 * PTN_CHUNK_WINDOW <= run->end) {
+            look_along(a);
         } else if (j->pixel_bytes > 0 && b->fresh && end < run->end && a->taps > 0) {
             // The next tile's pixels at the last tap: no earlier output has read them.
             a->prefetch = (const char *)(last_tap[end] + a->row_offset);

@@ -36,10 +36,10 @@ static inline size_t ptn_tile_rows(ptn_isa isa, size_t vectors) {
 #define PTN_TILE_PREFETCH 128
 #define PTN_TILE_FAR_PREFETCH 512
 
-// Whether input and output are too large for caches, together.
-static inline bool ptn_maps_are_far(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+// Of input and output together.
+static inline size_t ptn_maps_bytes(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const size_t floats = s->h * s->w * s->c + plan->out_h * plan->out_w * s->k;
-    return s->n * floats * sizeof(float) > PTN_FAR_BYTES;
+    return s->n * floats * sizeof(float);
 }
 
 // How the K/groups output channels of a group are cut into panels: all are `vectors` wide but the
@@ -88,10 +88,12 @@ typedef struct ptn_tile_args {
     const float *panel;       // [taps][channels][width]
     const char *prefetch;     // bytes that later tiles will want in the second-level cache ...
     size_t prefetch_step;     // ... so many per PTN_TILE_UNROLL channels
-    // At every tap instead the rows that follow the tile's in the table and, where panels have several
-    // vectors, those from rows[second_row] on; of both what lies one after the other.
+    // At every tap instead the row that follows the tile's in the table and, where panels have several
+    // vectors, the one `second_row` after it; of both what lies one after the other. With a `window`
+    // the taps of a kernel row, so many side by side, take turns: each two rows further on, from the
+    // window's first tap.
     bool ahead;
-    size_t second_row;
+    size_t second_row, window;
     const char *stores;       // where results will go: brought into the first-level cache ...
     size_t stores_step;       // ... so many bytes per PTN_TILE_UNROLL channels
     bool scattered;           // results lie apart: brought in a row per tap

@@ -230,10 +230,9 @@ double ptn_conv2d_depthwise_nanoseconds(const ptn_conv2d_shape *s, const ptn_con
 static bool is_far(const depthwise_job *j, const ptn_conv2d_plan *plan) {
     enum { LEAST_FLOATS = 128 };
     const ptn_conv2d_shape *s = j->tiles.shape;
-    const size_t pixels = s->h * s->w + plan->out_h * plan->out_w;
     return j->parts == 1 && s->dilation_h == 1 && s->dilation_w == 1 &&
            s->c * (j->tiles.many_registers ? 7 : 4) > LEAST_FLOATS &&
-           s->n * s->c * pixels * sizeof(float) >= PTN_FARTHEST_BYTES;
+           ptn_maps_bytes(s, plan) >= PTN_FARTHEST_BYTES;
 }
 
 // Tiles of constant size exist for small square kernels.

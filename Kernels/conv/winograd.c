@@ -299,7 +299,7 @@ ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                       .packed_stride = packed_stride,
                       .y = y,
                       .zeros = (float *)scratch,
-                      .is_far = ptn_maps_are_far(shape, plan)};
+                      .is_far = ptn_maps_bytes(shape, plan) > PTN_FAR_BYTES};
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
     memset(scratch, 0, shape->c * sizeof(float));

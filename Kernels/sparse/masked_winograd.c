@@ -357,7 +357,7 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                    .packed = packed,
                    .y = y,
                    .y_step = mask->y_step ? mask->y_step : s->k,
-                   .is_far = ptn_maps_are_far(s, plan),
+                   .is_far = ptn_maps_bytes(s, plan) > PTN_FAR_BYTES,
                    .inactive = ptn_inactive_for(mask, s->k, y)};
     if (!ptn_clamp_of(e->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];

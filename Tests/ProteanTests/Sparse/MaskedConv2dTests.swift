@@ -128,10 +128,12 @@ import Testing
     }
 
     /// Maps beyond the caches, whose tiles fetch what the next one needs.
-    static let far = Conv2dTests.Case(
-        input: [2, 151, 190, 3], outputs: 27, kernel: 1, padding: 0)
+    static let far = [
+        Conv2dTests.Case(input: [2, 151, 190, 3], outputs: 27, kernel: 1, padding: 0),
+        Conv2dTests.Case(input: [1, 101, 130, 9], outputs: 20),
+    ]
 
-    @Test(arguments: [cases[1], cases[3], cases[6], cases[9], cases[11], cases[13], far])
+    @Test(arguments: [cases[1], cases[3], cases[6], cases[9], cases[11], cases[13]] + far)
     func epiloguesAreTheDenseOnes(_ test: Conv2dTests.Case) throws {
         let x = try Tensor.random(test.input)
         let conv = try test.layer()

@@ -1,5 +1,6 @@
 // Deformable aggregation: a few pixels are planned, then their samples are summed.
 #include "ptn_deform_aggregate.h"
+#include "../core/fetch.h"
 #include "sampling.h"
 #include <math.h>
 #include <string.h>
@@ -12,12 +13,31 @@ typedef struct aggregate_job {
     ptn_planned_map map;
     float *y;
     size_t entries, rows, parts; // of a pixel; planned together; tasks of a sample
+    bool is_far;                 // image and result, from the caches
     char *thread_scratch;
     size_t plan_bytes, thread_bytes;
 } aggregate_job;
 
 size_t ptn_deform_aggregate_points(const ptn_deform_aggregate_shape *shape) {
     return shape->kh * shape->kw - (shape->remove_center ? 1 : 0);
+}
+
+// What `count` outputs from `p` on will want of far maps: displacements, modulation, where they go, and
+// below them the pixels that the next row of outputs reads first. All of it: any one alone gains
+// little. (EPYC, Zen 4, small displacements: 1.1 times as fast on 128 x 128, 1.2 to 1.4 on 200 x 200.)
+static void fetch_far(const aggregate_job *j, size_t sample, size_t p, size_t count) {
+    const ptn_deform_aggregate_shape *s = j->shape;
+    const ptn_planned_map *map = &j->map;
+    const size_t at = sample * map->pixels + p, oy = p / map->out_w, ox = p % map->out_w;
+    ptn_fetch(map->offset + at * s->offset_pixel, count * s->offset_pixel);
+    if (map->mask) ptn_fetch(map->mask + at * s->mask_pixel, count * s->mask_pixel);
+    ptn_fetch(j->y + at * s->channels, count * s->channels);
+    // Wraps around where the row lies above, and is then too large.
+    const size_t below = oy * s->stride_h + (s->kh - 1) * s->dilation_h + 2 - s->pad_h;
+    const size_t x = ox * s->stride_w;
+    if (below >= s->h || x >= s->w) return;
+    ptn_fetch(map->x + ((sample * s->h + below) * s->w + x) * s->channels,
+              ptn_min(count * s->stride_w, s->w - x) * s->channels);
 }
 
 static void run_part(void *context, size_t index, int thread) {
@@ -36,6 +56,8 @@ static void run_part(void *context, size_t index, int thread) {
                          .high = INFINITY};
     for (size_t p = ptn_part_begin(j->map.pixels, j->parts, part), rows; p < end; p += rows) {
         rows = ptn_min(j->rows, end - p);
+        if (j->is_far && p + rows < end)
+            fetch_far(j, sample, p + rows, ptn_min(rows, end - p - rows));
         ptn_plan_pixels(&j->map, &corners, sample, p, rows, (float *)(scratch + j->plan_bytes));
         a.pixels = rows;
         a.out = j->y + (sample * j->map.pixels + p) * s->channels;
@@ -120,6 +142,8 @@ ptn_status ptn_deform_aggregate(const ptn_runtime *runtime, const ptn_deform_agg
     if (status != PTN_OK) return status;
     aggregate_job j = {.shape = s, .map = map_of(runtime->isa, s, x, offset, mask), .y = y};
     if (s->n * j.map.pixels == 0 || s->channels == 0) return PTN_OK;
+    const size_t floats = s->n * (s->h * s->w + j.map.pixels) * s->channels;
+    j.is_far = floats * sizeof(float) > PTN_FAR_BYTES;
     j.entries = s->groups * j.map.points;
     j.rows = ptn_min(j.map.pixels, ptn_planned_pixels(j.entries));
     const size_t places = ptn_places_floats(j.entries) * sizeof(float);

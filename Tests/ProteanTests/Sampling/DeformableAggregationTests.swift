@@ -83,6 +83,31 @@ import Testing
         return try Tensor(values, shape: mask.shape.dropLast() + [3 * groups * points + 3])
     }
 
+    /// Maps beyond the caches are fetched ahead; one image alone is not.
+    @Test(arguments: [
+        Case(input: [4, 61, 59, 64], groups: 4),
+        Case(input: [4, 81, 79, 64], groups: 2, stride: 2, padding: 0, dilation: 2),
+    ])
+    func imagesOfALargeBatchEqualEachAlone(_ test: Case) throws {
+        let aggregation = try test.aggregation()
+        let x = try Tensor.random(test.input)
+        let map = try aggregation.outputMap(for: test.input, layer: "test")
+        let entries = aggregation.groups * aggregation.points
+        let offset = try Initializer.uniform(map + [2 * entries], in: -3...3, seed: 4)
+        let mask = try Initializer.uniform(map + [entries], in: -1...1, seed: 5)
+        for (isa, threads) in allRuntimes {
+            try Runtime.with(isa: isa, threads: threads) {
+                let together = try Operations.deformAggregate(
+                    x, offset: offset, mask: mask, aggregation)
+                for i in 0..<4 {
+                    let alone = try Operations.deformAggregate(
+                        x.sample(i), offset: offset.sample(i), mask: mask.sample(i), aggregation)
+                    #expect(try together.sample(i).isBitEqual(to: alone), "\(isa) \(threads)")
+                }
+            }
+        }
+    }
+
     @Test func aNewDCNv3AveragesItsNeighbours() throws {
         let layer = try DCNv3(channels: 8, groups: 2, seed: 5)
         for name in ["input_proj", "output_proj"] {

@@ -199,10 +199,11 @@ static bool is_far(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
     return m->output == PTN_MASKED_MAP && floats * sizeof(float) > FAR_BYTES;
 }
 
-// Smaller maps stay in the second-level cache.
-static bool has_windows(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+// Smaller maps stay in the second-level cache; in compact rows a window's pixels lie apart.
+static bool has_windows(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
+                        const ptn_masked_conv2d_mask *m) {
     return s->groups == 1 && s->kw == PTN_CHUNK_WINDOW && s->dilation_w == 1 &&
-           ptn_maps_bytes(s, plan) > (size_t)1 << 20;
+           m->input != PTN_MASKED_ROWS && ptn_maps_bytes(s, plan) > (size_t)1 << 20;
 }
 
 static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
@@ -225,7 +226,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                               .scattered = is_far(s, plan, mask),
                               .pixel_bytes = ahead ? s->c / maps * sizeof(float) : 0,
                               .ahead = ahead,
-                              .windows = has_windows(s, plan),
+                              .windows = has_windows(s, plan, mask),
                               .far = pointwise && ptn_maps_bytes(s, plan) > PTN_FAR_BYTES,
                               .y = y},
                     .shape = s,

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-// At most in a task.
+// Pixels of a task, at most.
 enum { TASK_PIXELS = 64 };
 
 typedef struct aggregate_job {
@@ -145,7 +145,7 @@ ptn_status ptn_deform_aggregate(const ptn_runtime *runtime, const ptn_deform_agg
     const size_t floats = s->n * (s->h * s->w + j.map.pixels) * s->channels;
     j.is_far = floats * sizeof(float) > PTN_FAR_BYTES;
     j.entries = s->groups * j.map.points;
-    j.rows = ptn_min(j.map.pixels, ptn_planned_pixels(j.entries));
+    j.rows = ptn_min(TASK_PIXELS, ptn_planned_pixels(j.entries));
     const size_t places = ptn_places_floats(j.entries) * sizeof(float);
     j.plan_bytes = ptn_round_64(ptn_corners_bytes(j.rows * j.entries));
     j.thread_bytes = j.plan_bytes + ptn_round_64(places);

@@ -25,6 +25,17 @@ import Testing
                 padding: Size2d(padding), dilation: Size2d(dilation), offsetScale: scale,
                 removeCenter: removeCenter)
         }
+
+        func tensors() throws -> (x: Tensor, offset: Tensor, mask: Tensor) {
+            let aggregation = try aggregation()
+            let map = try aggregation.outputMap(for: input, layer: "test")
+            let entries = aggregation.groups * aggregation.points
+            return (
+                try Tensor.random(input),
+                try Initializer.uniform(map + [2 * entries], in: -3...3, seed: 4),
+                try Initializer.uniform(map + [entries], in: -1...1, seed: 5)
+            )
+        }
     }
 
     static let cases = [
@@ -40,11 +51,8 @@ import Testing
     @Test(arguments: cases)
     func agreesWithDoubleLoopsEverywhere(_ test: Case) throws {
         let aggregation = try test.aggregation()
-        let x = try Tensor.random(test.input)
         let map = try aggregation.outputMap(for: test.input, layer: "test")
-        let entries = aggregation.groups * aggregation.points
-        let offset = try Initializer.uniform(map + [2 * entries], in: -3...3, seed: 4)
-        let mask = try Initializer.uniform(map + [entries], in: -1...1, seed: 5)
+        let (x, offset, mask) = try test.tensors()
         var p = reference_aggregate(
             n: test.input[0], h: test.input[1], w: test.input[2], c: test.input[3],
             groups: test.groups, k: test.kernel, stride: test.stride, pad: test.padding,
@@ -90,11 +98,7 @@ import Testing
     ])
     func imagesOfALargeBatchEqualEachAlone(_ test: Case) throws {
         let aggregation = try test.aggregation()
-        let x = try Tensor.random(test.input)
-        let map = try aggregation.outputMap(for: test.input, layer: "test")
-        let entries = aggregation.groups * aggregation.points
-        let offset = try Initializer.uniform(map + [2 * entries], in: -3...3, seed: 4)
-        let mask = try Initializer.uniform(map + [entries], in: -1...1, seed: 5)
+        let (x, offset, mask) = try test.tensors()
         for (isa, threads) in allRuntimes {
             try Runtime.with(isa: isa, threads: threads) {
                 let together = try Operations.deformAggregate(

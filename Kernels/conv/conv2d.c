@@ -215,8 +215,9 @@ static bool flattens(const ptn_conv2d_shape *s, size_t packed_stride,
 
 static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                       const ptn_conv2d_input *input, const float *packed, size_t packed_stride,
-                      const ptn_conv2d_epilogue *epilogue, float *y) {
+                      const ptn_conv2d_epilogue *epilogue, float *y, ptn_conv2d_guard *guard) {
     ptn_conv2d_shape s = *shape;
+    if (guard) guard->tiles = guard->tiles_left_out = 0;
     if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_plan plan;
     ptn_status status = plan_call(runtime, &s, &plan);
@@ -238,7 +239,8 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
         return ptn_conv2d_depthwise(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_WINOGRAD_4X4:
     case PTN_CONV2D_WINOGRAD_6X6:
-        return ptn_conv2d_winograd(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
+        return ptn_conv2d_winograd(runtime, &s, &plan, x, packed, packed_stride, epilogue, y,
+                                   guard);
     case PTN_CONV2D_NARROW:
         return ptn_conv2d_narrow(runtime, &s, &plan, x, packed, packed_stride, epilogue, y);
     case PTN_CONV2D_GROUPED:
@@ -251,8 +253,15 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
 ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape, const float *x,
                       const float *packed, size_t packed_stride,
                       const ptn_conv2d_epilogue *epilogue, float *y) {
+    return ptn_conv2d_guarded(runtime, shape, x, packed, packed_stride, epilogue, y, NULL);
+}
+
+ptn_status ptn_conv2d_guarded(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                              const float *x, const float *packed, size_t packed_stride,
+                              const ptn_conv2d_epilogue *epilogue, float *y,
+                              ptn_conv2d_guard *guard) {
     const ptn_conv2d_input input = {.maps = &x, .count = 1};
-    return run(runtime, shape, &input, packed, packed_stride, epilogue, y);
+    return run(runtime, shape, &input, packed, packed_stride, epilogue, y, guard);
 }
 
 ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
@@ -262,5 +271,5 @@ ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *s
     if (count == 0 || shape->groups != 1 || shape->c % count != 0 ||
         !ptn_conv2d_is_pointwise(shape))
         return PTN_BAD_ARGUMENT;
-    return run(runtime, shape, &input, packed, 0, epilogue, y);
+    return run(runtime, shape, &input, packed, 0, epilogue, y, NULL);
 }

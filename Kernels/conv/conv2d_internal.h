@@ -219,7 +219,7 @@ void ptn_conv2d_winograd_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
 ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
-                               float *y);
+                               float *y, ptn_conv2d_guard *guard);
 bool ptn_conv2d_winograd_applies(const ptn_conv2d_shape *shape);
 
 static inline bool ptn_conv2d_is_winograd(ptn_conv2d_algorithm algorithm) {

@@ -70,7 +70,7 @@ size_t ptn_conv2d_winograd_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
     const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
     const size_t threads = (size_t)plan->threads;
     const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, threads);
-    return ptn_round_64(s->c * sizeof(float)) +
+    return ptn_round_64(s->c * sizeof(float)) + ptn_round_64(s->n * c.tiles) +
            block_sets(&c, plan->threads) * (pixels_bytes(form, &c, s) + products_bytes(form, &c)) +
            threads * ptn_wino_table_bytes(c.block_tiles);
 }
@@ -90,6 +90,8 @@ typedef struct winograd_job {
     float *y;
     const float *zeros;
     char *inputs, *products, *tables; // transformed pixels; products; addresses
+    // [n][tiles]: 1 for a tile that is left out; NULL without a guard.
+    uint8_t *uneven;
     float low, high;
     bool is_far; // maps, from the caches
 } winograd_job;
@@ -134,6 +136,10 @@ static place place_of(const winograd_job *j, size_t tile) {
     return p;
 }
 
+static uint8_t *uneven_at(const winograd_job *j, const block *b, size_t tile) {
+    return j->uneven + b->sample * j->cut.tiles + b->first + tile;
+}
+
 // A tile's pixels, transformed.
 static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     const ptn_conv2d_shape *s = j->shape;
@@ -146,6 +152,12 @@ static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     const float *pixels[PTN_WINO_MAX_PLANES];
     ptn_wino_pixels(s, j->form->side, at.top, at.left, image, j->zeros, pixels);
     j->input(pixels, s->c, b->of.tiles * s->c, b->u + tile * s->c);
+    if (!j->uneven) return;
+    float sums[PTN_GUARD_SUMS] = {0};
+    ptn_wino_measure(j->form, j->isa, pixels, s->c, sums);
+    const uint64_t outputs = ptn_wino_outputs_inside(j->form, at.rows, at.columns);
+    *uneven_at(j, b, tile) =
+        ptn_wino_is_uneven(j->form, sums, outputs, at.rows, at.columns, s->c);
 }
 
 static ptn_wino_weights weights_of(const winograd_job *j, const block *b) {
@@ -213,6 +225,7 @@ static void transform_back(const winograd_job *j, const block *b, const ptn_wino
     for (size_t t = first; t < last; t++) {
         const place at = place_of(j, b->first + t);
         if (at.rows == 0 || at.columns == 0) continue;
+        if (j->uneven && *uneven_at(j, b, t)) continue;
         if (j->is_far && t + 1 < b->of.tiles) fetch_outputs(j, b, p, &a, t + 1);
         a.products = b->of.products + t * p->row + p->first;
         a.rows = at.rows;
@@ -277,10 +290,27 @@ static void run_by_plane(const winograd_job *j, int threads, size_t blocks) {
     }
 }
 
+// What the guard is told.
+static void report(const winograd_job *j, ptn_conv2d_guard *guard) {
+    const size_t tiles = j->cut.tiles, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
+    guard->tiles = j->shape->n * tiles;
+    for (size_t t = 0; t < guard->tiles; t++) guard->tiles_left_out += j->uneven[t];
+    if (guard->tiles_left_out == 0) return;
+    memset(guard->left_out, 0, j->shape->n * pixels);
+    for (size_t t = 0; t < guard->tiles; t++) {
+        if (!j->uneven[t]) continue;
+        const place at = place_of(j, t % tiles);
+        uint8_t *first = guard->left_out + t / tiles * pixels + at.top * out_w + at.left;
+        for (size_t i = 0; i < at.rows; i++)
+            for (size_t k = 0; k < at.columns; k++)
+                first[i * j->shape->dilation_h * out_w + k * j->shape->dilation_w] = 1;
+    }
+}
+
 ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                const ptn_conv2d_plan *plan, const float *x, const float *packed,
                                size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
-                               float *y) {
+                               float *y, ptn_conv2d_guard *guard) {
     char *scratch = ptn_scratch_acquire(plan->scratch_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
@@ -303,7 +333,9 @@ ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
     if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
     memset(scratch, 0, shape->c * sizeof(float));
-    j.inputs = scratch + ptn_round_64(shape->c * sizeof(float));
+    char *flags = scratch + ptn_round_64(shape->c * sizeof(float));
+    if (guard) j.uneven = (uint8_t *)flags;
+    j.inputs = flags + ptn_round_64(shape->n * j.cut.tiles);
     j.products = j.inputs + block_sets(&j.cut, threads) * pixels_bytes(form, &j.cut, shape);
     j.tables = j.products + block_sets(&j.cut, threads) * products_bytes(form, &j.cut);
     const size_t blocks = shape->n * j.cut.blocks;
@@ -311,6 +343,7 @@ ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
         run_by_plane(&j, threads, blocks);
     else
         ptn_parallel(threads, blocks, run_block, &j);
+    if (guard) report(&j, guard);
     ptn_scratch_release(scratch);
     return PTN_OK;
 }

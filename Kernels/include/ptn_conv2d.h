@@ -39,8 +39,8 @@ typedef enum ptn_conv2d_algorithm {
     PTN_CONV2D_DEPTHWISE = 1, // one input and one output channel per group
     // Tiles of 4 x 4 outputs from 36 products instead of 144: 3 x 3 kernels with stride 1 and one
     // group. Rounding errors are some four times those of the direct sums in the mean and up to nine
-    // times at worst, and a value that is not finite spreads over the tiles that read it. With
-    // dilation d the image is taken as d x d interleaved ones.
+    // times at worst, and without a guard a value that is not finite spreads over the tiles that read
+    // it. With dilation d the image is taken as d x d interleaved ones.
     PTN_CONV2D_WINOGRAD_4X4 = 2,
     // Tiles of 6 x 6 outputs from 64 products instead of 324; errors are twice as large.
     PTN_CONV2D_WINOGRAD_6X6 = 3,
@@ -100,11 +100,29 @@ typedef struct ptn_conv2d_epilogue {
     ptn_activation_spec activation;
 } ptn_conv2d_epilogue;
 
+// Winograd's forms round as the largest pixels of a tile ask for, in all of its outputs. A guard has
+// tiles left out whose pixels differ too much in size, or are not finite: their outputs are not
+// written, for the caller to compute by the defining sums. Whether a tile is left out depends on its
+// own pixels only.
+typedef struct ptn_conv2d_guard {
+    // [n][out_h][out_w]: 1 where an output was left out, else 0. Not touched unless some were.
+    uint8_t *left_out;
+    // Results: how many tiles were looked at, and how many of them were left out.
+    size_t tiles, tiles_left_out;
+} ptn_conv2d_guard;
+
 // `packed_stride`: floats from one sample's packed weights to the next; 0: all samples share them.
 // x, packed and y must not overlap. A batch of 0 does nothing.
 PTN_MUST_CHECK ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                      const float *x, const float *packed, size_t packed_stride,
                                      const ptn_conv2d_epilogue *epilogue, float *y);
+// The same with a guard, or NULL for none. Only Winograd's forms leave anything out; others set the
+// counts to 0.
+PTN_MUST_CHECK ptn_status ptn_conv2d_guarded(const ptn_runtime *runtime,
+                                             const ptn_conv2d_shape *shape, const float *x,
+                                             const float *packed, size_t packed_stride,
+                                             const ptn_conv2d_epilogue *epilogue, float *y,
+                                             ptn_conv2d_guard *guard);
 
 // The 1 x 1 convolution of several maps' channels, one map after the other, without concatenating
 // them: bit for bit what ptn_conv2d makes of the concatenated map. Each of the `count` maps is

@@ -44,6 +44,12 @@ typedef struct ptn_masked_conv2d_mask {
     ptn_masked_inactive inactive;  // for a dense map as output
     const ptn_mask_plan *previous; // ZERO: the mask whose outputs are in y already, or NULL
     const float *base;             // COPY: like y, may be y
+    // ROWS as output: the plan in whose order they lie, if not `outputs`, whose pixels it has all.
+    const ptn_mask_plan *output_rows;
+    // Winograd's forms only: active outputs of tiles that are left out. NULL: none is. With a dense
+    // map as input the same tiles are left out as by ptn_conv2d_guarded; with others all that matters
+    // is what the active outputs read.
+    ptn_conv2d_guard *guard;
 } ptn_masked_conv2d_mask;
 
 // `shape` is that of the dense convolution. Its choice is read as follows:

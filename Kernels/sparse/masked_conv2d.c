@@ -27,6 +27,7 @@ typedef struct masked_job {
     ptn_mask_view outputs;
     const float *x;
     float *y;
+    const int32_t *output_rows; // where compact outputs lie, if not in the order of `outputs`
     size_t pixels, y_step; // of one sample's output; floats from one to the next in a map
     ptn_taps taps;
     bool pointwise; // 1x1, stride 1, no padding
@@ -59,7 +60,12 @@ static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t
                         const float **table, float **rows_out) {
     const ptn_conv2d_shape *s = j->shape;
     const int32_t *pixels = j->outputs.pixels + first;
-    if (j->mask->output == PTN_MASKED_ROWS)
+    if (j->output_rows)
+        for (size_t m = 0; m < count; m++) {
+            const int32_t row = j->output_rows[sample * j->pixels + (size_t)pixels[m]];
+            rows_out[m] = j->y + (size_t)row * s->k;
+        }
+    else if (j->mask->output == PTN_MASKED_ROWS)
         for (size_t m = 0; m < count; m++) rows_out[m] = j->y + (first + m) * s->k;
     else
         for (size_t m = 0; m < count; m++)
@@ -254,6 +260,10 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
     j.taps.x = x;
     j.taps.zeros = j.chunk.zeros = (const float *)scratch;
     ptn_status status = PTN_OK;
+    if (mask->output == PTN_MASKED_ROWS && mask->output_rows) {
+        j.output_rows = ptn_mask_plan_rows(mask->output_rows);
+        if (!j.output_rows) status = PTN_OUT_OF_MEMORY;
+    }
     if (has_inputs(mask)) {
         j.taps.rows = ptn_mask_plan_rows(mask->inputs);
         if (!j.taps.rows) status = PTN_OUT_OF_MEMORY;
@@ -291,6 +301,18 @@ static bool step_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
            ptn_float_bytes(s->n, plan->out_h, plan->out_w, m->y_step, NULL);
 }
 
+// Whether the plan that orders the rows has every output.
+static bool rows_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
+                       const ptn_conv2d_plan *plan) {
+    if (m->output != PTN_MASKED_ROWS || plan->algorithm == PTN_CONV2D_DEPTHWISE ||
+        !fits(m->output_rows, s->n, plan->out_h, plan->out_w))
+        return false;
+    const ptn_mask_view part = m->outputs->view, all = m->output_rows->view;
+    for (size_t i = 0; i < part.n * part.h * part.words; i++)
+        if (part.bits[i] & ~all.bits[i]) return false;
+    return true;
+}
+
 static bool mask_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
                        const ptn_conv2d_plan *plan) {
     if (!fits(m->outputs, s->n, plan->out_h, plan->out_w)) return false;
@@ -301,6 +323,7 @@ static bool mask_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
     if (has_inputs(m) && !fits(m->inputs, s->n, s->h, s->w)) return false;
     if (m->rest_channels > 0 && !rest_valid(m, s, plan)) return false;
     if (m->y_step > 0 && !step_valid(m, s, plan)) return false;
+    if (m->output_rows && !rows_valid(m, s, plan)) return false;
     if (m->previous && !fits(m->previous, s->n, plan->out_h, plan->out_w)) return false;
     return m->output == PTN_MASKED_ROWS || m->inactive != PTN_MASKED_COPY || m->base;
 }
@@ -318,6 +341,7 @@ ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape 
     const ptn_status status = ptn_conv2d_outline_for(runtime, &s, &plan);
     if (status != PTN_OK) return status;
     if (!mask_valid(mask, &s, &plan)) return PTN_BAD_ARGUMENT;
+    if (mask->guard) mask->guard->tiles = mask->guard->tiles_left_out = 0;
     if (tiles && (s.dilation_h != 1 || s.dilation_w != 1 || packed_stride != 0 ||
                   mask->input == PTN_MASKED_MAPS))
         return PTN_BAD_ARGUMENT;

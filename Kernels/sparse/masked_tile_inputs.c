@@ -14,6 +14,7 @@ ptn_tile_inputs ptn_tile_inputs_for(const ptn_conv2d_shape *shape, const ptn_win
     ptn_tile_inputs in = {.shape = shape,
                           .rest = *shape,
                           .form = form,
+                          .isa = isa,
                           .transform = ptn_wino_input_for(form, isa),
                           .mask = mask,
                           .x = x};
@@ -74,19 +75,26 @@ static void copy_few(float *to, const float *from, size_t count) {
         }
 }
 
+static void transform(const ptn_tile_inputs *in, const float *const *pixels, size_t channels,
+                      size_t step, float *u, float *sums) {
+    in->transform(pixels, channels, step, u);
+    if (sums) ptn_wino_measure(in->form, in->isa, pixels, channels, sums);
+}
+
 // Some channels, of the pixels of `active` from one table and of the others from a second one.
 static void transform_part(const ptn_tile_inputs *in, uint64_t active, const float *const *map,
                            size_t from, const float *const *others, size_t channels, size_t step,
-                           float *u) {
+                           float *u, float *sums) {
     const float *pixels[PTN_WINO_MAX_PLANES];
     for (size_t i = 0; i < in->form->planes; i++)
         pixels[i] = active >> i & 1 ? map[i] + from : others ? others[i] : in->zeros;
-    in->transform(pixels, channels, step, u + from);
+    transform(in, pixels, channels, step, u + from, sums);
 }
 
 // The channels from `from` on to which the other map contributes only some.
 static void transform_border(const ptn_tile_inputs *in, uint64_t active, const float *const *map,
-                             size_t from, const float *const *rest, size_t step, float *u) {
+                             size_t from, const float *const *rest, size_t step, float *u,
+                             float *sums) {
     float values[PTN_WINO_MAX_PLANES][BLOCK] = {0};
     const float *others[PTN_WINO_MAX_PLANES];
     for (size_t i = 0; i < in->form->planes; i++) {
@@ -94,19 +102,20 @@ static void transform_border(const ptn_tile_inputs *in, uint64_t active, const f
         if (active >> i & 1 || rest[i] == in->zeros) continue;
         copy_few(values[i], rest[i] + from, in->rest.c - from);
     }
-    transform_part(in, active, map, from, others, ptn_min(BLOCK, in->shape->c - from), step, u);
+    transform_part(in, active, map, from, others, ptn_min(BLOCK, in->shape->c - from), step, u,
+                   sums);
 }
 
 static void transform_both(const ptn_tile_inputs *in, const ptn_tile_place *at, uint64_t active,
-                           const float *const *map, size_t step, float *u) {
+                           const float *const *map, size_t step, float *u, float *sums) {
     const size_t c = in->shape->c, some = in->rest.c, whole = some / BLOCK * BLOCK;
     const float *rest[PTN_WINO_MAX_PLANES];
     ptn_wino_pixels(&in->rest, in->form->side, at->top, at->left,
                     in->mask->rest + at->sample * in->rest.h * in->rest.w * some, in->zeros, rest);
-    if (whole > 0) transform_part(in, active, map, 0, rest, whole, step, u);
-    if (whole < some) transform_border(in, active, map, whole, rest, step, u);
+    if (whole > 0) transform_part(in, active, map, 0, rest, whole, step, u, sums);
+    if (whole < some) transform_border(in, active, map, whole, rest, step, u, sums);
     const size_t end = ptn_min(c, ptn_div_up(some, BLOCK) * BLOCK);
-    if (end < c) transform_part(in, active, map, end, NULL, c - end, step, u);
+    if (end < c) transform_part(in, active, map, end, NULL, c - end, step, u, sums);
 }
 
 void ptn_tile_inputs_fetch(const ptn_tile_inputs *in, const ptn_tile_place *at) {
@@ -117,12 +126,12 @@ void ptn_tile_inputs_fetch(const ptn_tile_inputs *in, const ptn_tile_place *at) 
 }
 
 void ptn_tile_inputs_transform(const ptn_tile_inputs *in, const ptn_tile_place *at, size_t step,
-                               float *u) {
+                               float *u, float *sums) {
     const ptn_conv2d_shape *s = in->shape;
     const float *pixels[PTN_WINO_MAX_PLANES];
     if (in->mask->input == PTN_MASKED_ROWS) {
         row_pixels(in, at, pixels);
-        in->transform(pixels, s->c, step, u);
+        transform(in, pixels, s->c, step, u, sums);
         return;
     }
     ptn_wino_pixels(s, in->form->side, at->top, at->left, in->x + at->sample * s->h * s->w * s->c,
@@ -130,9 +139,9 @@ void ptn_tile_inputs_transform(const ptn_tile_inputs *in, const ptn_tile_place *
     const uint64_t every = ~(uint64_t)0 >> (64 - in->form->planes);
     const uint64_t active = in->mask->input == PTN_MASKED_MAP ? every : active_bits(in, at);
     if (active == every)
-        in->transform(pixels, s->c, step, u);
+        transform(in, pixels, s->c, step, u, sums);
     else if (in->rest.c > 0)
-        transform_both(in, at, active, pixels, step, u);
+        transform_both(in, at, active, pixels, step, u, sums);
     else
-        transform_part(in, active, pixels, 0, NULL, s->c, step, u);
+        transform_part(in, active, pixels, 0, NULL, s->c, step, u, sums);
 }

@@ -14,6 +14,7 @@ typedef struct ptn_tile_inputs {
     const ptn_conv2d_shape *shape;
     ptn_conv2d_shape rest; // as `shape`, with the other map's channels
     const ptn_wino_form *form;
+    ptn_isa isa;
     ptn_wino_input_fn transform;
     const ptn_masked_conv2d_mask *mask;
     const float *x, *zeros; // zeros: as many as the input has channels
@@ -26,8 +27,9 @@ ptn_tile_inputs ptn_tile_inputs_for(const ptn_conv2d_shape *shape, const ptn_win
                                     const float *x);
 // Brings a tile's pixels into the second-level cache, where they lie in a map.
 void ptn_tile_inputs_fetch(const ptn_tile_inputs *inputs, const ptn_tile_place *place);
-// u[plane * step + c] = the pixels that a tile's outputs are computed from, transformed.
+// u[plane * step + c] = the pixels that a tile's outputs are computed from, transformed. Their
+// absolute values are added to `sums`, if not NULL, as ptn_wino_measure does.
 void ptn_tile_inputs_transform(const ptn_tile_inputs *inputs, const ptn_tile_place *place,
-                               size_t step, float *u);
+                               size_t step, float *u, float *sums);
 
 #endif

@@ -30,6 +30,7 @@ typedef struct tiles_job {
     size_t count, blocks, block_tiles, width; // floats per tile and plane of products
     char *inputs, *products, *threads;
     size_t input_bytes, product_bytes, thread_bytes;
+    uint8_t *uneven; // by tiles of the list: 1 for one that is left out; NULL without a guard
     bool staged; // all threads work on one block
     ptn_inactive_job inactive;
     float low, high;
@@ -80,21 +81,6 @@ static ptn_tile_place place_of(const tiles_job *j, size_t at) {
     return p;
 }
 
-static void transform_tile(const tiles_block *b, size_t tile) {
-    const tiles_job *j = b->job;
-    if (j->is_far && tile + 1 < b->of.tiles) {
-        const ptn_tile_place next = place_of(j, b->first + tile + 1);
-        ptn_tile_inputs_fetch(&j->pixels, &next);
-    }
-    const ptn_tile_place at = place_of(j, b->first + tile);
-    const size_t c = j->shape->c;
-    ptn_tile_inputs_transform(&j->pixels, &at, b->of.tiles * c, b->u + tile * c);
-}
-
-static void *table_of(const tiles_job *j, int thread) {
-    return j->threads + (size_t)thread * j->thread_bytes;
-}
-
 // Bit (m * row + column) is set for an active output of the tile.
 static uint64_t active_bits(const tiles_job *j, const ptn_tile_place *at) {
     const ptn_mask_view *v = &j->mask->outputs->view;
@@ -108,6 +94,34 @@ static uint64_t active_bits(const tiles_job *j, const ptn_tile_place *at) {
         active |= (bits & columns) << i * j->form->outputs;
     }
     return active;
+}
+
+// The outputs by which a tile is judged: with a whole map as input the mask has no say, so that active
+// outputs are computed as in the dense convolution.
+static uint64_t judged_outputs(const tiles_job *j, const ptn_tile_place *at) {
+    return j->mask->input == PTN_MASKED_MAP
+               ? ptn_wino_outputs_inside(j->form, at->rows, at->columns)
+               : active_bits(j, at);
+}
+
+static void transform_tile(const tiles_block *b, size_t tile) {
+    const tiles_job *j = b->job;
+    if (j->is_far && tile + 1 < b->of.tiles) {
+        const ptn_tile_place next = place_of(j, b->first + tile + 1);
+        ptn_tile_inputs_fetch(&j->pixels, &next);
+    }
+    const ptn_tile_place at = place_of(j, b->first + tile);
+    const size_t c = j->shape->c;
+    float sums[PTN_GUARD_SUMS] = {0};
+    ptn_tile_inputs_transform(&j->pixels, &at, b->of.tiles * c, b->u + tile * c,
+                              j->uneven ? sums : NULL);
+    if (j->uneven)
+        j->uneven[b->first + tile] = ptn_wino_is_uneven(j->form, sums, judged_outputs(j, &at),
+                                                        at.rows, at.columns, c);
+}
+
+static void *table_of(const tiles_job *j, int thread) {
+    return j->threads + (size_t)thread * j->thread_bytes;
 }
 
 static void activate(const tiles_job *j, const ptn_wino_panel *p, float *out) {
@@ -213,6 +227,7 @@ static void store_map(const tiles_job *j, ptn_wino_output *a, const ptn_wino_pan
 
 static void transform_back(const tiles_block *b, const ptn_wino_panel *p, size_t tile, int thread) {
     const tiles_job *j = b->job;
+    if (j->uneven && j->uneven[b->first + tile]) return;
     const ptn_conv2d_epilogue *e = j->epilogue;
     const ptn_tile_place at = place_of(j, b->first + tile);
     ptn_wino_output a = {
@@ -337,6 +352,24 @@ static ptn_status run_tiles(tiles_job *j, int threads) {
     return PTN_OK;
 }
 
+// What the guard is told.
+static void report(const tiles_job *j, ptn_conv2d_guard *guard) {
+    const size_t m = j->form->outputs, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
+    guard->tiles = j->count;
+    for (size_t t = 0; t < j->count; t++) guard->tiles_left_out += j->uneven[t];
+    if (guard->tiles_left_out == 0) return;
+    memset(guard->left_out, 0, j->shape->n * pixels);
+    for (size_t t = 0; t < j->count; t++) {
+        if (!j->uneven[t]) continue;
+        const ptn_tile_place at = place_of(j, t);
+        uint8_t *first = guard->left_out + at.sample * pixels + at.top * out_w + at.left;
+        for (uint64_t rest = active_bits(j, &at); rest; rest &= rest - 1) {
+            const size_t bit = (size_t)__builtin_ctzll(rest);
+            first[bit / m * out_w + bit % m] = 1;
+        }
+    }
+}
+
 ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                                const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
                                const float *x, const float *packed, const ptn_conv2d_epilogue *e,
@@ -361,13 +394,16 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                    .inactive = ptn_inactive_for(mask, s->k, y)};
     if (!ptn_clamp_of(e->activation.kind, &j.low, &j.high))
         j.activate = ptn_activate_row[runtime->isa];
-    if (mask->output == PTN_MASKED_ROWS && !(j.rows = ptn_mask_plan_rows(mask->outputs)))
+    const ptn_mask_plan *order = mask->output_rows ? mask->output_rows : mask->outputs;
+    if (mask->output == PTN_MASKED_ROWS && !(j.rows = ptn_mask_plan_rows(order)))
         return PTN_OUT_OF_MEMORY;
     if (mask->input == PTN_MASKED_ROWS && !(j.pixels.rows = ptn_mask_plan_rows(mask->inputs)))
         return PTN_OUT_OF_MEMORY;
     const size_t all = s->n * j.cut.tiles, offsets = ptn_round_64((s->n + 1) * sizeof(size_t));
-    char *list = ptn_scratch_acquire(offsets + (all + 1) * sizeof(int32_t));
+    const size_t tiles = ptn_round_64((all + 1) * sizeof(int32_t));
+    char *list = ptn_scratch_acquire(offsets + tiles + all + 1);
     if (!list) return PTN_OUT_OF_MEMORY;
+    if (mask->guard) j.uneven = (uint8_t *)(list + offsets + tiles);
     j.offsets = (const size_t *)list;
     j.tiles = (const int32_t *)(list + offsets);
     ptn_status status = ptn_mask_plan_tiles(mask->outputs, form->outputs, form->outputs,
@@ -379,6 +415,7 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
     const int threads =
         ptn_threads_worth(runtime->threads, fmax(1.5 * products / (lanes * 2 * 2.5), traffic));
     if (status == PTN_OK) status = run_tiles(&j, threads);
+    if (status == PTN_OK && mask->guard) report(&j, mask->guard);
     ptn_scratch_release(list);
     return status;
 }

@@ -18,16 +18,11 @@ extension Operations {
         }
         let call = try calls.call(for: x.shape, settings: try Runtime.resolved(), layer: layer)
         let y = try Tensor(uninitialized: call.output, for: layer)
-        var runtime = call.runtime, shape = call.shape
         let epilogue = Conv2dEpilogue(activation: activation)
         var kernelEpilogue = epilogue.kernelValue(bias: bias.storage?.base)
         kernelEpilogue.bias_stride = outputs
-        let status = withExtendedLifetime((x, bias, call, epilogue)) {
-            ptn_conv2d(
-                &runtime, &shape, x.storage!.base, call.packed.weights, 0, &kernelEpilogue,
-                y.storage!.base)
-        }
-        try status.check(layer, bytes: call.scratchBytes)
+        try run(call, x, kernelEpilogue, into: y, layer: layer)
+        withExtendedLifetime((bias, epilogue)) {}
         return y
     }
 }

@@ -20,13 +20,10 @@ extension Operations {
         let packed = call.packed
         var runtime = call.runtime, shape = call.shape
         guard let routing else {
-            var kernelEpilogue = epilogue.kernelValue(bias: packed.bias?.storage?.base)
-            let status = withExtendedLifetime((x, packed, epilogue)) {
-                ptn_conv2d(
-                    &runtime, &shape, x.storage!.base, packed.weights, 0, &kernelEpilogue,
-                    y.storage!.base)
-            }
-            try status.check(layer, bytes: call.scratchBytes)
+            try run(
+                call, x, epilogue.kernelValue(bias: packed.bias?.storage?.base), into: y,
+                layer: layer)
+            withExtendedLifetime(epilogue) {}
             return y
         }
 
@@ -40,6 +37,29 @@ extension Operations {
         }
         try status.check(layer, bytes: call.scratchBytes)
         return y
+    }
+}
+
+extension Operations {
+    /// One call with one set of weights; what a guard leaves out is computed by the defining sums.
+    static func run(
+        _ call: Conv2dCall, _ x: Tensor, _ epilogue: ptn_conv2d_epilogue, into y: Tensor,
+        layer: String
+    ) throws(ProteanError) {
+        var runtime = call.runtime, shape = call.shape, epilogue = epilogue
+        var guarding = Conv2dGuard(outputs: call.output, isOn: call.isGuarded)
+        let status = guarding.run { guarding in
+            withExtendedLifetime((x, call, y)) {
+                ptn_conv2d_guarded(
+                    &runtime, &shape, x.storage!.base, call.packed.weights, 0, &epilogue,
+                    y.storage!.base, guarding)
+            }
+        }
+        try status.check(layer, bytes: call.scratchBytes)
+        guard let leftOut = try guarding.leftOut() else { return }
+        try completeConv2d(
+            leftOut, of: x, call.packed, shape: shape, runtime: runtime, epilogue: epilogue,
+            into: y, layer: layer)
     }
 }
 

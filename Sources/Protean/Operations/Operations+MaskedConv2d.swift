@@ -133,6 +133,7 @@ struct MaskedConv2dCall: ~Copyable {
     let layer: String
     let shape: ptn_conv2d_shape
     let runtime: ptn_runtime
+    let isGuarded: Bool
     /// `[batch, height, width, channels]` of the dense result.
     let outputShape: [Int]
 
@@ -142,17 +143,19 @@ struct MaskedConv2dCall: ~Copyable {
         _ prepared: PreparedMaskedConv2d?, layer: String
     ) throws(ProteanError) {
         var shape: ptn_conv2d_shape
-        let output: [Int], runtime: ptn_runtime
+        let output: [Int], runtime: ptn_runtime, exactness: Exactness
         if let prepared {
             shape = prepared.shape
             output = prepared.output
             runtime = prepared.settings.kernelValue
+            exactness = prepared.settings.exactness
         } else {
             let map = try Self.mapShape(of: x, input, packed.geometry, layer: layer)
             shape = try packed.geometry.kernelShape(for: map, layer: layer)
             let size = try packed.geometry.outputSize(shape, layer: layer)
             output = [map[0], size.height, size.width, Int(shape.k)]
             runtime = try Runtime.current()
+            exactness = try Runtime.exactness()
         }
         try Self.check(outputs, output, layer: layer)
         shape.choice = packed.algorithm.choice
@@ -163,6 +166,7 @@ struct MaskedConv2dCall: ~Copyable {
         self.layer = layer
         self.shape = shape
         self.runtime = runtime
+        isGuarded = exactness == .guarded && packed.algorithm.isWinograd
         outputShape = output
     }
 
@@ -247,15 +251,60 @@ struct MaskedConv2dCall: ~Copyable {
         kernelEpilogue.residual = UnsafePointer(residual)
         let bases = maps.map { UnsafePointer($0.storage?.base) }
         if !maps.isEmpty { mask.input = PTN_MASKED_MAPS }
-        let status = bases.withUnsafeBufferPointer { bases in
-            mask.maps = bases.baseAddress
-            mask.maps_count = bases.count
-            return ptn_masked_conv2d(
-                &runtime, &shape, &mask, x.storage?.base, packed.weights, 0, &kernelEpilogue, y)
+        var guarding = Conv2dGuard(outputs: outputShape, isOn: isGuarded)
+        let status = guarding.run { guarding in
+            bases.withUnsafeBufferPointer { bases in
+                mask.maps = bases.baseAddress
+                mask.maps_count = bases.count
+                mask.guard = guarding
+                return ptn_masked_conv2d(
+                    &runtime, &shape, &mask, x.storage?.base, packed.weights, 0, &kernelEpilogue,
+                    y)
+            }
         }
         withExtendedLifetime(self) {}
-        withExtendedLifetime(epilogue) {}
         try status.check(layer)
+        if let leftOut = try guarding.leftOut() {
+            try complete(leftOut, mask, kernelEpilogue, into: y)
+        }
+        withExtendedLifetime(epilogue) {}
+    }
+
+    /// Computes active outputs that a guard left out, by the defining sums.
+    private func complete(
+        _ leftOut: MaskPlan, _ configured: ptn_masked_conv2d_mask, _ epilogue: ptn_conv2d_epilogue,
+        into y: UnsafeMutablePointer<Float>
+    ) throws(ProteanError) {
+        let sums = try packed.definingSums(layer: layer)
+        let input = try inputOfSums()
+        var mask = configured, shape = shape, runtime = runtime, epilogue = epilogue
+        mask.guard = nil
+        mask.outputs = leftOut.kernelPlan
+        mask.output_rows = mask.output == PTN_MASKED_ROWS ? outputs.kernelPlan : nil
+        mask.inactive = PTN_MASKED_KEEP
+        mask.previous = nil
+        mask.base = nil
+        if rest != nil {
+            mask.input = PTN_MASKED_MAP
+            mask.rest = nil
+            mask.rest_channels = 0
+        }
+        shape.choice = PTN_CONV2D_SUMS
+        let status = withExtendedLifetime((input, sums, leftOut)) {
+            ptn_masked_conv2d(
+                &runtime, &shape, &mask, input.storage?.base, sums.weights, 0, &epilogue, y)
+        }
+        withExtendedLifetime(self) {}
+        try status.check(layer)
+    }
+
+    /// The input as the defining sums read it: what inactive pixels hold instead of zeros is put in.
+    private func inputOfSums() throws(ProteanError) -> Tensor {
+        guard let rest, let plan = input.plan else { return x }
+        var others = try Tensor(repeating: 0, shape: x.shape)
+        let all = try plan.union(plan.inverted())
+        try Operations.copyFirstChannels(of: rest, into: &others, at: all)
+        return try Operations.replacingInactive(x, of: plan, by: others)
     }
 }
 

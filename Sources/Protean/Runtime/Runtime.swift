@@ -4,9 +4,9 @@ import Synchronization
 
 /// Which instruction set kernels use and how many threads a call may take.
 ///
-/// A setting is looked up in this order: the innermost ``with(isa:threads:_:)`` around the call,
-/// the process setting (``setThreads(_:)``, ``setISA(_:)``), the environment (`PROTEAN_ISA`,
-/// `PROTEAN_NUM_THREADS`), the machine (widest instruction set; physical cores that the process may
+/// A setting is looked up in this order: the innermost ``with(isa:threads:exactness:_:)`` around the call,
+/// the process setting (``setThreads(_:)``, ``setISA(_:)``, ``setExactness(_:)``), the environment
+/// (`PROTEAN_ISA`, `PROTEAN_NUM_THREADS`, `PROTEAN_EXACTNESS`), the machine (widest instruction set; physical cores that the process may
 /// use). Results do not depend on the number of threads.
 public enum Runtime {
     private struct Settings {
@@ -41,7 +41,7 @@ public enum Runtime {
                 guard let exactness = Exactness(rawValue: text) else {
                     throw .invalidOption(
                         layer: "environment", option: "PROTEAN_EXACTNESS",
-                        expected: "fast or direct", found: text)
+                        expected: "fast, guarded or direct", found: text)
                 }
                 settings.exactness = exactness
             }
@@ -68,7 +68,7 @@ public enum Runtime {
         let inner = scoped, outer = process.withLock { $0 }
         return Settings(
             isa: inner.isa ?? outer.isa, threads: inner.threads ?? outer.threads,
-            exactness: outer.exactness)
+            exactness: inner.exactness ?? outer.exactness)
     }
 
     /// All that a call made here uses, looked up together.
@@ -95,7 +95,7 @@ public enum Runtime {
         return Resolved(
             isa: set.isa ?? outside.isa ?? machineISA,
             threads: set.threads ?? outside.threads ?? machineThreads,
-            exactness: set.exactness ?? outside.exactness ?? .fast)
+            exactness: set.exactness ?? outside.exactness ?? .guarded)
     }
 
     /// Threads that a call made here may use.
@@ -114,12 +114,13 @@ public enum Runtime {
         return try environment.get().isa ?? machineISA
     }
 
-    /// Whether convolutions may use algorithms with larger rounding errors; they may by default.
+    /// Whether convolutions may use algorithms with larger rounding errors: by default where values
+    /// allow it, ``Exactness/guarded``.
     ///
     /// - Throws: ``ProteanError`` when an environment variable is not usable.
     public static func exactness() throws(ProteanError) -> Exactness {
         if let exactness = settings().exactness { return exactness }
-        return try environment.get().exactness ?? .fast
+        return try environment.get().exactness ?? .guarded
     }
 
     /// Sets whether convolutions of this process may use algorithms with larger rounding errors;
@@ -151,25 +152,28 @@ public enum Runtime {
     ///
     /// - Throws: ``ProteanError`` when a setting is not possible here, and what `body` throws.
     public static func with<R>(
-        isa: KernelISA? = nil, threads: Int? = nil, _ body: () throws -> R
+        isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,
+        _ body: () throws -> R
     ) throws -> R {
-        try $scoped.withValue(merged(isa, threads), operation: body)
+        try $scoped.withValue(merged(isa, threads, exactness), operation: body)
     }
 
-    /// The asynchronous form of ``with(isa:threads:_:)``.
+    /// The asynchronous form of ``with(isa:threads:exactness:_:)``.
     public static func with<R: Sendable>(
         isolation: isolated (any Actor)? = #isolation,
-        isa: KernelISA? = nil, threads: Int? = nil, _ body: () async throws -> R
+        isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,
+        _ body: () async throws -> R
     ) async throws -> R {
-        try await $scoped.withValue(merged(isa, threads), operation: body)
+        try await $scoped.withValue(merged(isa, threads, exactness), operation: body)
     }
 
     private static func merged(
-        _ isa: KernelISA?, _ threads: Int?
+        _ isa: KernelISA?, _ threads: Int?, _ exactness: Exactness?
     ) throws(ProteanError) -> Settings {
         var settings = scoped
         if let isa { settings.isa = try isa.checked() }
         if let threads { settings.threads = try checked(threads: threads) }
+        if let exactness { settings.exactness = exactness }
         return settings
     }
 

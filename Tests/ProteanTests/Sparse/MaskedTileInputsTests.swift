@@ -34,7 +34,8 @@ import Testing
         let conv = try Self.conv(shape[3], algorithm), x = try Tensor.random(shape)
         let outputs = try conv(x).shape
         for isa in KernelISA.supported {
-            try Runtime.with(isa: isa) {
+            // Guarded, a map with zeros is judged by other outputs than the active ones.
+            try Runtime.with(isa: isa, exactness: .fast) {
                 let weights = try MaskedWaysTests.packed(conv, algorithm)
                 try Self.forAllMasks(shape, outputs) { known, mask in
                     let masked = try SparseTest.select(x, try known.flags())
@@ -64,7 +65,8 @@ import Testing
         let padded = try Operations.pad(rest, channelsAfter: 35 - some)
         let conv = try Self.conv(35, algorithm), outputs = try conv(x).shape
         for isa in KernelISA.supported {
-            try Runtime.with(isa: isa) {
+            // Guarded, a map with zeros is judged by other outputs than the active ones.
+            try Runtime.with(isa: isa, exactness: .fast) {
                 let weights = try MaskedWaysTests.packed(conv, algorithm)
                 try Self.forAllMasks(shape, outputs) { known, mask in
                     let whole = try conv(try SparseTest.select(x, known.flags(), else: padded))

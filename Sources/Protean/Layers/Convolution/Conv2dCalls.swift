@@ -36,7 +36,9 @@ final class Conv2dCalls: Sendable {
             let algorithm = Conv2dPlan.Algorithm(plan.algorithm)
             shape.choice = algorithm.choice
             let packed = try parameters.packed(algorithm, isa: settings.isa, layer: layer)
-            return Conv2dCall(packed: packed, shape: shape, plan: plan, runtime: runtime)
+            return Conv2dCall(
+                packed: packed, shape: shape, plan: plan, runtime: runtime,
+                isGuarded: settings.exactness == .guarded && algorithm.isWinograd)
         }
     }
 }
@@ -49,10 +51,14 @@ final class Conv2dCall: Sendable {
     /// `[batch, height, width, channels]`.
     let output: [Int]
     let scratchBytes: Int
+    /// Whether tiles that Winograd's forms would compute too inexactly are left out.
+    let isGuarded: Bool
 
     init(
-        packed: PackedConv2d, shape: ptn_conv2d_shape, plan: ptn_conv2d_plan, runtime: ptn_runtime
+        packed: PackedConv2d, shape: ptn_conv2d_shape, plan: ptn_conv2d_plan,
+        runtime: ptn_runtime, isGuarded: Bool
     ) {
+        self.isGuarded = isGuarded
         self.packed = packed
         self.shape = shape
         self.runtime = runtime

@@ -39,6 +39,9 @@ public struct Conv2dPlan: Sendable, Equatable {
             }
         }
 
+        /// Whether this is one of Winograd's forms.
+        var isWinograd: Bool { self == .winograd4x4 || self == .winograd6x6 }
+
         /// The request that leads to this algorithm.
         var choice: ptn_conv2d_choice {
             switch self {

@@ -18,6 +18,9 @@ final class PackedConv2d: @unchecked Sendable {
     /// Added to the mixed bias of a mixture: a batch norm's shift does not take part in the mixing,
     /// because routing weights need not sum to 1.
     let shift: Tensor?
+    /// What Winograd's forms were packed from, for ``definingSums(layer:)``.
+    private let source: (weights: Tensor, scale: Tensor?)?
+    private let sums = Derived<Int, PackedConv2d>(capacity: 1)
 
     /// Packs filters `[out, in / groups, height, width]`, each output channel scaled by `scale`;
     /// bias' = bias · scale + shift. With `experts`, there are that many sets of filters and biases.
@@ -30,6 +33,7 @@ final class PackedConv2d: @unchecked Sendable {
         self.isa = isa
         count = experts ?? 1
         self.shift = experts == nil ? nil : shift
+        self.source = algorithm.isWinograd && experts == nil ? (source, scale) : nil
         self.bias = try Self.fold(
             bias: bias, scale: scale, shift: experts == nil ? shift : nil,
             channels: geometry.outputChannels)
@@ -65,6 +69,16 @@ final class PackedConv2d: @unchecked Sendable {
     }
 
     deinit { ptn_memory_release(weights) }
+
+    /// The same weights for the defining sums, packed when they are first asked for.
+    func definingSums(layer: String) throws(ProteanError) -> PackedConv2d {
+        guard let source else { return self }
+        return try sums.value(for: 0) { () throws(ProteanError) in
+            try PackedConv2d(
+                weights: source.weights, bias: nil, scale: source.scale, shift: nil,
+                geometry: geometry, algorithm: .direct, isa: isa, layer: layer)
+        }
+    }
 
     /// bias · scale + shift.
     static func fold(

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #endif
-#include "affinity.h"
+#include "reference.h"
 
 #if defined(__linux__)
 int reference_keep_one_cpu(void) {

@@ -17,8 +17,9 @@ all: dependencies
 demo: all
 	$(SWIFT) run -c release --skip-build protean demo
 
+# Under every instruction set that this machine has and on one CPU; RUNS="avx2 one-cpu" selects.
 test: dependencies test-dependencies weights
-	Tests/run.sh $(SWIFT)
+	Tests/run.sh $(SWIFT) $(RUNS)
 
 # Kernels on the shapes of published networks; see Docs/Performance.md.
 bench: all

@@ -1,19 +1,107 @@
 #!/usr/bin/env bash
-# run.sh SWIFT: builds, runs every test and fails unless tests really ran.
-# A run of Swift Testing also prints an XCTest line that says 0 tests and succeeds, so the exit
-# status alone proves nothing.
+# run.sh [SWIFT [RUN...]]: builds once, then runs all tests under each of the given conditions.
+#
+# RUN is the name of an instruction set, which is forced on the whole suite, or `one-cpu`: one CPU in
+# the affinity mask and nothing forced. Without any, every instruction set that the built command
+# finds on this machine, then one-cpu.
+#
+# Fails unless every run ran tests, under the conditions that it claims, and no test failed. The
+# last line is `N passed, N failed`.
 set -euo pipefail
-swift=$1
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+cd "$(dirname "$0")/.."
+swift=${1:-swift}
+[ $# -eq 0 ] || shift
+
+# What is set where this is started must not decide what tests find.
+unset PROTEAN_ISA PROTEAN_NUM_THREADS PROTEAN_EXACTNESS "${!OMP_@}" "${!KMP_@}"
+
+least_tests=100
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+all_passed=0
+all_failed=0
+table=()
+
+die() {
+    echo "error: $*" >&2
+    exit 1
+}
+
+# record NAME PASSED FAILED SECONDS: a line of the table at the end.
+record() {
+    table+=("$(printf '%-10s %6d passed %4d failed %6d s' "$@")")
+    all_passed=$((all_passed + $2))
+    all_failed=$((all_failed + $3))
+}
+
+# The number NAME="..." of a report's first suite; nothing where there is no report.
+reported() {
+    [ ! -f "$2" ] || sed -n "s/.*<testsuite [^>]*\<$1=\"\([0-9]*\)\".*/\1/p" "$2" | head -1
+}
+
+# suite NAME SETTINGS COMMAND...: all tests, started by COMMAND, which must report SETTINGS.
+suite() {
+    local name=$1 settings=$2 began=$SECONDS status=0 tests failed skipped problem=
+    local log=$work/$1.log report=$work/$1-swift-testing.xml
+    shift 2
+    echo "== all tests: $name"
+    "$@" $swift test --skip-build --xunit-output "$work/$name.xml" 2>&1 | tee "$log" || status=$?
+    # A run of Swift Testing also prints an XCTest line that says 0 tests and succeeds, so the exit
+    # status alone proves nothing.
+    tests=$(reported tests "$report")
+    failed=$(reported failures "$report")
+    skipped=$(reported skipped "$report")
+    tests=${tests:-0} failed=${failed:-0} skipped=${skipped:-0}
+    if ((tests - skipped < least_tests)); then
+        problem="expected at least $least_tests tests to run, found $((tests - skipped))"
+    elif ! grep -qF "suite settings: $settings" "$log"; then
+        problem="no test reports '$settings'"
+    elif ((failed == 0 && status != 0)); then
+        problem="ended with status $status"
+    fi
+    if [ -n "$problem" ]; then
+        echo "error: $name: $problem" >&2
+        failed=$((failed > 0 ? failed : 1))
+    fi
+    local passed=$((tests - skipped - failed))
+    record "$name" $((passed > 0 ? passed : 0)) "$failed" $((SECONDS - began))
+}
+
+# Narrowest first; the last one is what runs where nothing is forced.
+instruction_sets() {
+    "$($swift build --show-bin-path)/protean" plugins --json | tr -d ' \n' |
+        sed -n 's/.*"isas":\[\([^]]*\)\].*/\1/p' | tr -d '"' | tr ',' ' '
+}
+
+# The first CPU that this process may use; a container need not have the machine's first.
+first_cpu() { sed -n 's/^Cpus_allowed_list:[^0-9]*\([0-9]*\).*/\1/p' /proc/self/status; }
+
+# perform RUN. Runs that are no suite of tests, such as fuzzers, end in `record` and are named in
+# `all_runs`.
+perform() {
+    case $1 in
+    one-cpu) suite one-cpu "instruction set ${sets##* }, threads 1" taskset -c "$(first_cpu)" ;;
+    *) suite "$1" "instruction set $1," env "PROTEAN_ISA=$1" ;;
+    esac
+}
 
 # The commands are tested as processes, so they are built first.
 $swift build --build-tests
-$swift test --skip-build 2>&1 | tee "$log"
-
-ran=$(sed -n 's/.*Test run with \([0-9][0-9]*\) tests.* passed.*/\1/p' "$log" | tail -1)
-if [ -z "$ran" ] || [ "$ran" -lt 100 ]; then
-    echo "error: expected at least 100 tests to run, found ${ran:-none}" >&2
-    exit 1
+sets=$(instruction_sets)
+[ -n "$sets" ] || die "'protean plugins --json' names no instruction set"
+all_runs="$sets one-cpu"
+if ! command -v taskset >/dev/null; then
+    [ "$(uname)" != Linux ] || die "the run on one CPU needs taskset, of the package util-linux"
+    echo "note: there is no taskset here; the run on one CPU is left out"
+    all_runs=$sets
 fi
-echo "$ran tests ran"
+[ $# -gt 0 ] || set -- $all_runs
+for run in "$@"; do
+    [[ " $all_runs " == *" $run "* ]] || die "no run '$run' here, only: $all_runs"
+done
+
+for run in "$@"; do perform "$run"; done
+printf '\n'
+printf '%s\n' "${table[@]}"
+echo "$all_passed passed, $all_failed failed"
+((all_failed == 0))

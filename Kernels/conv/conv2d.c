@@ -222,7 +222,6 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
     ptn_conv2d_plan plan;
     ptn_status status = plan_call(runtime, &s, &plan);
     if (status != PTN_OK) return status;
-    if (input->count > 1 && plan.algorithm != PTN_CONV2D_DIRECT) return PTN_BAD_ARGUMENT;
     if (s.n == 0) return PTN_OK;
     const float *x = input->maps[0];
     // Those two share out rows of the image.
@@ -268,8 +267,8 @@ ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *s
                            const float *const *maps, size_t count, const float *packed,
                            const ptn_conv2d_epilogue *epilogue, float *y) {
     const ptn_conv2d_input input = {.maps = maps, .count = count};
-    if (count == 0 || shape->groups != 1 || shape->c % count != 0 ||
-        !ptn_conv2d_is_pointwise(shape))
+    if (shape->choice != PTN_CONV2D_FORCE_DIRECT || count == 0 || shape->groups != 1 ||
+        shape->c % count != 0 || !ptn_conv2d_is_pointwise(shape))
         return PTN_BAD_ARGUMENT;
     return run(runtime, shape, &input, packed, 0, epilogue, y, NULL);
 }

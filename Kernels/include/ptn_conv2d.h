@@ -127,7 +127,8 @@ PTN_MUST_CHECK ptn_status ptn_conv2d_guarded(const ptn_runtime *runtime,
 // The 1 x 1 convolution of several maps' channels, one map after the other, without concatenating
 // them: bit for bit what ptn_conv2d makes of the concatenated map. Each of the `count` maps is
 // [n][h][w][c / count]. PTN_BAD_ARGUMENT unless kernel and stride are 1, there is neither padding nor
-// more than one group, c is a multiple of `count` and the plan's algorithm is PTN_CONV2D_DIRECT.
+// more than one group, c is a multiple of `count` and the choice is PTN_CONV2D_FORCE_DIRECT: what other
+// choices come to depends on the instruction set, and no other algorithm reads several maps.
 // Scratch: beside ptn_conv2d's, 2 KiB per map and thread.
 PTN_MUST_CHECK ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                           const float *const *maps, size_t count,

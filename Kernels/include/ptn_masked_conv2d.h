@@ -15,7 +15,7 @@ typedef enum ptn_masked_layout {
     PTN_MASKED_ROWS,       // compact: [count][c], in the order of a plan's list
     PTN_MASKED_ACTIVE_MAP, // inputs only: a dense map of which a plan's active pixels count
     // Inputs only: dense maps that have the channels one after the other, as for ptn_conv2d_maps and
-    // under its conditions.
+    // under its conditions but for the choice.
     PTN_MASKED_MAPS,
 } ptn_masked_layout;
 

@@ -56,7 +56,9 @@ struct CommandTests {
     static let quick = ["--case", "small conv2d n=2 h=5 w=9 c=17 k=3 r=3", "--min-time", "0.002"]
 
     #if os(Linux)
-        @Test func memoryOfAFirstCallIsItsResult() throws {
+        /// Some containers and kernels do not let a process begin its peak anew.
+        @Test(.enabled(if: FileManager.default.isWritableFile(atPath: "/proc/self/clear_refs")))
+        func memoryOfAFirstCallIsItsResult() throws {
             let result = try Self.run([
                 "--case", "big copy h=1024 w=1024 c=16", "--memory", "--threads", "1",
             ])

@@ -11,24 +11,29 @@ struct MeasurementTests {
         var order: [Int] = []
         let timings = try Measurement(minimumTime: 0.01).run(configurations) {
             order.append(try Runtime.threads())
-            usleep(200)
+            usleep(2000)
             return 0
         }
+        // A call takes longer than a turn, however busy the machine: ten turns of one sample.
         for timing in timings {
-            #expect(timing.samples.count >= 10)
-            #expect(timing.median >= 200e-6)
-            #expect(timing.calls >= timing.samples.count)
-            #expect(timing.total >= 0.01)
+            #expect(timing.samples.count == 10)
+            #expect(timing.median >= 2000e-6)
+            #expect(timing.calls == timing.samples.count)
+            #expect(timing.total >= 0.02)
         }
         let changes = zip(order, order.dropFirst()).filter { $0 != $1 }.count
-        #expect(changes >= 9, "configurations take turns")
+        #expect(changes >= 19, "configurations take turns")
         #expect(order.count > timings.reduce(0) { $0 + $1.calls }, "warm-up is not counted")
     }
 
     @Test func shortCallsAreTimedSeveralAtATime() throws {
-        let timing = try Measurement(minimumTime: 0.001).run(
-            [Configuration(isa: .scalar, threads: 1)], { 1 })[0]
-        #expect(timing.calls >= 10 * timing.samples.count)
+        // A machine that is busy may make a single call look long, though not every time.
+        let batches = try (0..<10).map { _ in
+            let timing = try Measurement(minimumTime: 0.001).run(
+                [Configuration(isa: .scalar, threads: 1)], { 1 })[0]
+            return timing.calls / timing.samples.count
+        }
+        #expect(batches.contains { $0 >= 10 })
     }
 
     @Test func boundAndShareFollowTheLimits() {

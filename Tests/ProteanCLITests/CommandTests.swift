@@ -38,6 +38,14 @@ import Testing
         #expect(try protean("plugins").output.contains("weight file formats  safetensors"))
     }
 
+    @Test func theCommandHasTheSettingsOfItsTests() throws {
+        let result = try protean("plugins", "--json")
+        let json = try #require(
+            JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+        #expect(json["isa"] as? String == (try Runtime.isa()).rawValue)
+        #expect(json["threads"] as? Int == (try Runtime.threads()))
+    }
+
     /// One line on standard error that names what is wrong, nothing on standard output, status 1.
     private func expectFailure(_ arguments: [String], _ parts: String...) throws {
         let result = try protean(arguments)

@@ -21,4 +21,8 @@ void reference_conv2d_run(const reference_conv2d *p, const float *x, const doubl
 int reference_inflate(const unsigned char *source, size_t source_size, int gzip,
                       unsigned char *target, size_t target_size);
 
+// Leaves the calling thread, and those that it starts later, the first of the CPUs that it may use.
+// 1 when that succeeds; 0 where there is no way to, as outside Linux.
+int reference_keep_one_cpu(void);
+
 #endif

@@ -76,9 +76,13 @@ import Testing
     }
 
     @Test func severalThreadsReallyShareTheLargeCases() throws {
-        for test in Self.cases.suffix(3) {
-            let plan = try Runtime.with(threads: 3) { try test.layer().plan(for: test.input) }
-            #expect(plan.threads > 1, "\(test)")
+        for (test, isa) in Self.cases.suffix(3).flatMap({ test in
+            KernelISA.supported.map { (test, $0) }
+        }) {
+            let plan = try Runtime.with(isa: isa, threads: 3) {
+                try test.layer().plan(for: test.input)
+            }
+            #expect(plan.threads > 1, "\(test) \(isa)")
         }
     }
 

@@ -24,7 +24,7 @@ import Testing
     func bitsAreThoseOfTheConcatenatedMap(_ shape: [Int]) throws {
         for (channels, outputs) in [
             ([16, 16, 16, 16], 70), ([33, 33], 20), ([7, 7, 7], 45), ([5], 19),
-            ([4, 9, 2], 21), ([16, 16], 3),
+            ([4, 9, 2], 21), ([16, 16], 3), ([8, 8], 2), ([40, 40], 1),
         ] {
             let layer = try Self.fused(channels.reduce(0, +), outputs)
             let maps = try Self.maps(shape, channels)
@@ -61,13 +61,21 @@ import Testing
         #expect(y.isBitEqual(to: expected))
     }
 
-    @Test func nothingIsConcatenatedAndTheTraceSaysAsMuch() throws {
+    @Test func nothingIsConcatenated() async {
+        await #expect(processExitsWith: .success) {
+            let layer = try Self.fused(48, 32), maps = try Self.maps([1, 12, 9], [16, 16, 16])
+            for isa in KernelISA.supported {
+                try Runtime.with(isa: isa, threads: 1) {
+                    _ = try layer(concatenating: maps)
+                    #expect(try allocations { _ = try layer(concatenating: maps) } == 1)
+                }
+            }
+        }
+    }
+
+    @Test func theTraceIsThatOfTheConcatenatedMap() throws {
         let layer = try Self.fused(48, 32), maps = try Self.maps([1, 12, 9], [16, 16, 16])
         let x = try Operations.concatenate(maps, axis: -1)
-        try Runtime.with(threads: 1) {
-            let count = try fewestAllocations { _ = try layer(concatenating: maps) }
-            #expect(count == 1)
-        }
         let traces = [Trace(), Trace()]
         _ = try traces[0].recording { try layer(concatenating: maps) }
         _ = try traces[1].recording { try layer(x) }
@@ -92,14 +100,15 @@ import Testing
         }
     }
 
-    @Test func theKernelRefusesWhatItDoesNotDefine() throws {
+    @Test(arguments: KernelISA.supported)
+    func theKernelRefusesWhatItDoesNotDefine(_ isa: KernelISA) throws {
         let maps = try Self.maps([1, 4, 5], [8, 8]), bases = maps.map(\.storage!.base)
-        var runtime = try Runtime.current()
+        var runtime = ptn_runtime(isa: isa.kernelValue, threads: 2)
         func status(_ count: Int = 2, _ change: (inout ptn_conv2d_shape) -> Void) -> ptn_status {
             var shape = ptn_conv2d_shape(
                 n: 1, h: 4, w: 5, c: 16, k: 20, kh: 1, kw: 1, stride_h: 1, stride_w: 1,
                 dilation_h: 1, dilation_w: 1, pad_top: 0, pad_bottom: 0, pad_left: 0,
-                pad_right: 0, groups: 1, choice: PTN_CONV2D_AUTO)
+                pad_right: 0, groups: 1, choice: PTN_CONV2D_FORCE_DIRECT)
             change(&shape)
             var epilogue = ptn_conv2d_epilogue()
             var packed = [Float](repeating: 0, count: 4096), y = packed
@@ -114,7 +123,13 @@ import Testing
             #expect(status { $0.stride_w = 2 } == PTN_BAD_ARGUMENT)
             #expect(status { $0.pad_left = 1 } == PTN_BAD_ARGUMENT)
             #expect(status { $0.groups = 2 } == PTN_BAD_ARGUMENT)
-            #expect(status { $0.k = 2 } == PTN_BAD_ARGUMENT)
+            // What other choices come to depends on the instruction set; the limit does not.
+            for outputs in [1, 2, 8, 20] {
+                #expect(status { $0.k = outputs } == PTN_OK)
+                for choice in [PTN_CONV2D_AUTO, PTN_CONV2D_SUMS, PTN_CONV2D_WINOGRAD] {
+                    #expect(status { ($0.k, $0.choice) = (outputs, choice) } == PTN_BAD_ARGUMENT)
+                }
+            }
         }
     }
 }

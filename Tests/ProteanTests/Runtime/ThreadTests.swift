@@ -1,4 +1,5 @@
 import CProteanKernels
+import CReference
 import Foundation
 import Synchronization
 import Testing
@@ -19,8 +20,9 @@ import Testing
             let system = "\(pthread_self())"
             threads.withLock { $0.append((system, index)) }
             arrived.add(1, ordering: .sequentiallyConsistent)
-            // Bounded: on a single thread the meeting would never be complete.
-            let deadline = ContinuousClock.now + .seconds(10)
+            // Bounded, since on a single thread the meeting would never be complete; for long, since
+            // a single CPU may have much else to do.
+            let deadline = ContinuousClock.now + .seconds(120)
             while arrived.load(ordering: .sequentiallyConsistent) < expected {
                 if ContinuousClock.now > deadline {
                     missed.add(1, ordering: .relaxed)
@@ -32,6 +34,10 @@ import Testing
     }
 
     @Test(arguments: [1, 2, 3]) func theThreadsAskedForReallyRun(threads: Int) {
+        Self.expectMeeting(of: threads)
+    }
+
+    private static func expectMeeting(of threads: Int) {
         let meeting = Meeting(threads)
         let context = Unmanaged.passUnretained(meeting).toOpaque()
         let took = ptn_parallel(
@@ -47,6 +53,21 @@ import Testing
         #expect(Set(seen.map(\.index)) == Set(0..<Int32(threads)))
         #expect(seen.contains { $0.system == "\(pthread_self())" })
     }
+
+    #if os(Linux)
+        /// Fewer CPUs are fewer threads by default, and as many as before when they are asked for.
+        @Test func oneCPUIsOneThreadUnlessMoreAreAskedFor() async {
+            await #expect(processExitsWith: .success) {
+                unsetenv("PROTEAN_NUM_THREADS")
+                try #require(reference_keep_one_cpu() == 1)
+                #expect(ptn_physical_cores() == 1)
+                #expect(try Runtime.threads() == 1)
+                for threads in 1...3 { Self.expectMeeting(of: threads) }
+                try Runtime.setThreads(3)
+                #expect(try Runtime.threads() == 3)
+            }
+        }
+    #endif
 
     private final class Tally: Sendable {
         let counts: Mutex<[Int]>

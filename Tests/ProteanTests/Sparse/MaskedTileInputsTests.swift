@@ -110,9 +110,14 @@ import Testing
         let size = Size2d(height: 64, width: 64)
         let full = try MaskPlan(bytes: (0..<4096).map { $0 < 3000 ? 1 : 0 }, size: size)
         let rare = try MaskPlan(bytes: (0..<4096).map { $0 % 97 == 0 ? 1 : 0 }, size: size)
-        let many = try layer.plan(for: shape, from: .rows(full), mask: full)
-        #expect(many.way == .tiles4x4 || many.way == .tiles6x6)
-        #expect(try layer.plan(for: shape, from: .rows(rare), mask: rare).way == .pixels)
+        for isa in KernelISA.supported {
+            try Runtime.with(isa: isa) {
+                let many = try layer.plan(for: shape, from: .rows(full), mask: full)
+                #expect(many.way == .tiles4x4 || many.way == .tiles6x6, "\(isa)")
+                let few = try layer.plan(for: shape, from: .rows(rare), mask: rare)
+                #expect(few.way == .pixels, "\(isa)")
+            }
+        }
         let x = try Tensor.random(shape)
         let rows = try Operations.gather(x, at: full)
         let found = try layer.rows(rows, from: .rows(full), mask: full)

@@ -132,14 +132,23 @@ import Testing
         let layer = try FusedMaskedConv2d(conv)
         for pattern in MaskPattern.allCases where pattern != .all {
             let mask = try pattern.plan(batch: 2, size: Size2d(height: 19, width: 22))
-            let plan = try layer.plan(for: [2, 19, 22, 32], mask: mask, rewritesAll: false)
-            #expect(plan.way == .pixels, "\(pattern)")
+            for isa in KernelISA.supported {
+                let plan = try Runtime.with(isa: isa) {
+                    try layer.plan(for: [2, 19, 22, 32], mask: mask, rewritesAll: false)
+                }
+                #expect(plan.way == .pixels, "\(pattern) \(isa)")
+            }
         }
     }
 
     /// Lone pixels of a depthwise convolution that tiles do not compute are dearer than the whole map, which
     /// then is computed anew.
-    @Test func aWholeMapReplacesOneThatIsThere() throws {
+    @Test(arguments: KernelISA.supported)
+    func aWholeMapReplacesOneThatIsThere(_ isa: KernelISA) throws {
+        try Runtime.with(isa: isa) { try Self.checkWholeMaps() }
+    }
+
+    private static func checkWholeMaps() throws {
         let conv = try Conv2d(
             inputChannels: 32, outputChannels: 32, kernelSize: 5, padding: 2, groups: 32)
         let layer = try FusedMaskedConv2d(conv)
@@ -231,23 +240,32 @@ import Testing
     @Test func theChoiceFollowsTheMask() throws {
         let layer = try MaskedConv2d(
             inputChannels: 64, outputChannels: 64, kernelSize: 3, padding: 1)
-        func plan(_ active: (Int, Int) -> Bool) throws -> MaskedConv2dPlan {
-            let bytes = (0..<56 * 56).map { active($0 / 56, $0 % 56) ? UInt8(1) : 0 }
-            return try layer.plan(
-                for: [1, 56, 56, 64], mask: try MaskPlan(bytes: bytes, size: 56))
+        func mask(_ active: (Int, Int) -> Bool) throws -> MaskPlan {
+            try MaskPlan(
+                bytes: (0..<56 * 56).map { active($0 / 56, $0 % 56) ? 1 : 0 }, size: 56)
         }
-        #expect(try plan { $0 % 10 == 0 && $1 % 10 == 0 }.way == .pixels)
-        #expect(try [.tiles4x4, .tiles6x6].contains(plan { y, _ in y < 24 }.way))
-        let all = try plan { _, _ in true }
-        #expect(all.way == .dense)
-        #expect(all.estimatedCycles[.dense]! < all.estimatedCycles[.pixels]!)
+        let rare = try mask { $0 % 10 == 0 && $1 % 10 == 0 }, half = try mask { y, _ in y < 24 }
+        let full = try mask { _, _ in true }
         let one = try MaskedConv2d(inputChannels: 64, outputChannels: 64, kernelSize: 1)
-        let mask = try MaskPattern.pixels.plan(batch: 1, size: 9)
-        #expect(try one.plan(for: [1, 9, 9, 64], mask: mask).way == .pixels)
+        let pixels = try MaskPattern.pixels.plan(batch: 1, size: 9)
+        for isa in KernelISA.supported {
+            try Runtime.with(isa: isa) {
+                func plan(_ mask: MaskPlan) throws -> MaskedConv2dPlan {
+                    try layer.plan(for: [1, 56, 56, 64], mask: mask)
+                }
+                #expect(try plan(rare).way == .pixels, "\(isa)")
+                #expect(try [.tiles4x4, .tiles6x6].contains(plan(half).way), "\(isa)")
+                let all = try plan(full)
+                #expect(all.way == .dense, "\(isa)")
+                #expect(all.estimatedCycles[.dense]! < all.estimatedCycles[.pixels]!, "\(isa)")
+                #expect(try one.plan(for: [1, 9, 9, 64], mask: pixels).way == .pixels, "\(isa)")
+            }
+        }
     }
 
     /// Nothing to do is an estimate of 0; a way that does not apply has none.
-    @Test func freeAndInapplicableWaysAreToldApart() throws {
+    @Test(arguments: KernelISA.supported)
+    func freeAndInapplicableWaysAreToldApart(_ isa: KernelISA) throws {
         func estimates(
             _ conv: Conv2d, active: Bool, exact: Bool = false
         ) throws -> [MaskedConv2dPlan.Way: Double] {
@@ -258,7 +276,8 @@ import Testing
                 batch: 2, size: Size2d(height: output[1], width: output[2]))
             var shape = try conv.geometry.kernelShape(for: input, layer: "test")
             shape.choice = exact ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
-            var runtime = try Runtime.current(), cycles = [Double](repeating: -1, count: 4)
+            var runtime = ptn_runtime(isa: isa.kernelValue, threads: 2)
+            var cycles = [Double](repeating: -1, count: 4)
             var model = ptn_masked_conv2d_model()
             #expect(ptn_masked_conv2d_model_for(&runtime, &shape, &model) == PTN_OK)
             let status = withExtendedLifetime(mask) {
@@ -295,70 +314,6 @@ import Testing
             try MaskedConv2d(
                 inputChannels: 4, outputChannels: 4, kernelSize: 3, stride: 2,
                 algorithm: .winograd)
-        }
-    }
-
-    @Test func rowsGoOutAndIn() throws {
-        let map = try Tensor.random([2, 7, 9, 5]), other = try Tensor.random([2, 7, 9, 5], seed: 2)
-        for pattern in MaskPattern.allCases {
-            let mask = try pattern.plan(batch: 2, size: Size2d(height: 7, width: 9))
-            let flags = try mask.flags()
-            let rows = try Operations.gather(map, at: mask)
-            #expect(try rows.hasBits(of: try SparseTest.rows(map, flags)))
-            let merged = try Operations.scatter(rows, at: mask, into: other)
-            #expect(try merged.hasBits(of: try SparseTest.select(map, flags, else: other)))
-            let cleared = try Operations.replacingInactive(map, of: mask)
-            #expect(try cleared.hasBits(of: try SparseTest.select(map, flags)))
-        }
-        #expect(throws: ProteanError.self) {
-            try Operations.gather(map, at: try MaskPattern.all.plan(batch: 1, size: 7))
-        }
-    }
-
-    @Test func mapsAreGatheredSideBySide() throws {
-        let maps = try [5, 3, 8].map { try Tensor.random([2, 7, 9, $0], seed: UInt64($0)) }
-        for pattern in MaskPattern.allCases {
-            let mask = try pattern.plan(batch: 2, size: Size2d(height: 7, width: 9))
-            let flags = try mask.flags()
-            for threads in 1...3 {
-                try Runtime.with(threads: threads) {
-                    let rows = try Operations.gather(maps, at: mask)
-                    let each = try maps.map { try SparseTest.rows($0, flags) }
-                    #expect(try rows.hasBits(of: try Operations.concatenate(each, axis: -1)))
-                }
-            }
-        }
-        let mask = try MaskPattern.all.plan(batch: 2, size: Size2d(height: 7, width: 9))
-        #expect(throws: ProteanError.self) {
-            try Operations.gather([maps[0], try Tensor(zeros: [2, 7, 8, 5])], at: mask)
-        }
-    }
-
-    @Test(arguments: [(2, 5), (5, 2), (3, 3)])
-    func firstChannelsAreCopiedWhereAMaskIsOn(_ from: Int, _ to: Int) throws {
-        let source = try Tensor.random([2, 9, 13, from], seed: 4)
-        let original = try Tensor.random([2, 9, 13, to], seed: 5)
-        let size = Size2d(height: 9, width: 13), both = min(from, to)
-        for pattern in MaskPattern.allCases {
-            let mask = try pattern.plan(batch: 2, size: size)
-            var expected = original.elements
-            for (pixel, isActive) in try mask.flags().enumerated() where isActive {
-                for c in 0..<both {
-                    expected[pixel * to + c] = source.elements[pixel * from + c]
-                }
-            }
-            for threads in 1...3 {
-                var found = original
-                try Runtime.with(threads: threads) {
-                    try Operations.copyFirstChannels(of: source, into: &found, at: mask)
-                }
-                #expect(found.elements == expected, "\(pattern) \(threads)")
-            }
-        }
-        let other = try MaskPattern.all.plan(batch: 2, size: Size2d(height: 13, width: 9))
-        #expect(throws: ProteanError.self) {
-            var target = original
-            try Operations.copyFirstChannels(of: source, into: &target, at: other)
         }
     }
 

@@ -38,7 +38,11 @@ extension Checkpoint {
         _ path: String, mapping: FileMapping = .automatic,
         formats: [any CheckpointFormat] = CheckpointFormats.standard
     ) throws(ProteanError) -> Checkpoint {
-        try read(CheckpointBytes.file(path, mapping: mapping), source: path, formats: formats)
+        guard !path.isEmpty else {
+            throw .fileAccess(file: "weight file", reason: "the path is empty")
+        }
+        return try read(
+            CheckpointBytes.file(path, mapping: mapping), source: path, formats: formats)
     }
 
     /// Reads a weight file's content from memory, of which it keeps a copy.
@@ -55,8 +59,22 @@ extension Checkpoint {
         _ storage: CheckpointBytes, source: String, formats: [any CheckpointFormat]
     ) throws(ProteanError) -> Checkpoint {
         for format in formats where format.recognises(storage.bytes) {
-            return try format.read(storage, source: source)
+            do throws(ProteanError) {
+                return try format.read(storage, source: source)
+            } catch {
+                // What the file is says more than the first rule that it breaks.
+                throw foreign(storage, source: source) ?? error
+            }
         }
-        throw .weightFile(file: source, problem: .unknownFormat(known: formats.map(\.name)))
+        throw foreign(storage, source: source)
+            ?? .weightFile(file: source, problem: .unknownFormat(known: formats.map(\.name)))
+    }
+
+    private static func foreign(_ storage: CheckpointBytes, source: String) -> ProteanError? {
+        withExtendedLifetime(storage) {
+            ForeignFormat.recognise(storage.bytes).map {
+                .weightFile(file: source, problem: .foreignFormat($0))
+            }
+        }
     }
 }

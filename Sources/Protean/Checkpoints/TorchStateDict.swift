@@ -3,7 +3,7 @@
 /// People save a `state_dict` itself, or a training state that holds one beside an optimiser's
 /// state and counters. Of the latter the first of ``containers`` that holds tensors is taken, and
 /// the rest is ignored. Dictionaries inside are flattened with dots; numbers, texts and lists are
-/// left out. One `module.` in front of every name (`DataParallel`) is taken off.
+/// left out.
 struct TorchStateDict {
     /// Keys under which training scripts keep the weights, in order of preference.
     static let containers = [
@@ -38,7 +38,6 @@ struct TorchStateDict {
         } catch {
             throw .weightFile(file: source, problem: error)
         }
-        reader.dropModulePrefix()
         return try Checkpoint(
             source: source, format: format, tensors: reader.tensors, metadata: metadata)
     }
@@ -128,13 +127,6 @@ struct TorchStateDict {
         return try CheckpointTensor(
             name: name, type: type, shape: tensor.shape, strides: tensor.strides, storage: storage,
             within: bounds, byteOffset: tooFar ? Int.max : offset)
-    }
-
-    private mutating func dropModulePrefix() {
-        let prefix = "module."
-        guard tensors.allSatisfy({ $0.name.hasPrefix(prefix) && $0.name.count > prefix.count })
-        else { return }
-        tensors = tensors.map { (String($0.name.dropFirst(prefix.count)), $0.tensor) }
     }
 }
 

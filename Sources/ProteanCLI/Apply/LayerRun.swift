@@ -5,6 +5,9 @@ struct LayerRun {
     let adapter: LayerAdapter
     let config: String
     let weights: String?
+    /// See ``KeyOptions``.
+    var prefix: String? = nil
+    var namesAllKeys = false
     let input: String
     let output: String
     let layout: MapLayout
@@ -46,10 +49,13 @@ struct LayerRun {
             return
         }
         let checkpoint = try Checkpoint.open(weights)
-        do throws(ProteanError) {
-            try built.module.load(checkpoint, keyMap: built.keyMap)
+        do {
+            let report = try KeyOptions.explaining(all: namesAllKeys) {
+                try built.module.load(checkpoint, prefix: prefix, keyMap: built.keyMap)
+            }
+            KeyOptions.say(report.notes)
         } catch {
-            throw Failure("\(adapter.name): \(error.description)")
+            throw Failure("\(adapter.name): \(error)")
         }
     }
 }

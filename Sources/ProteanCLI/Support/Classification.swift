@@ -39,7 +39,7 @@ struct Classifier {
 
     /// Refuses models that do not take images.
     init(_ model: Model) throws {
-        guard let preprocessing = model.plugin.preprocessing else {
+        guard let preprocessing = model.preprocessing else {
             throw Failure("model '\(model.plugin.name)' does not take images")
         }
         self.model = model
@@ -77,7 +77,7 @@ struct Classifier {
     }
 
     private func predictions(_ logits: [Float], top: Int) -> [Classification.Prediction] {
-        let names = model.plugin.classNames
+        let names = model.classNames
         let probabilities = Self.softmax(logits)
         // NaN sorts last; equal scores keep the order of the classes.
         let order = logits.indices.sorted { a, b in

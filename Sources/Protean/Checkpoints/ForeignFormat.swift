@@ -35,7 +35,7 @@ public struct ForeignFormat: Equatable, Sendable {
 
     // MARK: The table
 
-    private static let export = "export the state_dict as safetensors, or torch.save it"
+    private static let export = "save the state_dict of its PyTorch model instead"
     static let empty = ForeignFormat(
         name: "an empty file", advice: "copy or download it again")
     static let torchScript = ForeignFormat(
@@ -45,7 +45,7 @@ public struct ForeignFormat: Equatable, Sendable {
         name: "NumPy's npz archive",
         advice: "in Python safetensors.numpy.save_file(dict(numpy.load(file)), other)")
     static let onnx = ForeignFormat(
-        name: "an ONNX model", advice: "\(export) of the PyTorch model it was made from")
+        name: "an ONNX model", advice: export)
     static let gitLFS = ForeignFormat(
         name: "a pointer of Git LFS instead of the file",
         advice: "run 'git lfs pull' in its repository, or download the file itself")
@@ -71,7 +71,7 @@ public struct ForeignFormat: Equatable, Sendable {
             + "must be loaded and saved again with PyTorch")
     static let otherPickle = ForeignFormat(
         name: "a Python pickle that torch.save did not write",
-        advice: "\(export) where it was written")
+        advice: "load it where it was written, and save the state_dict with safetensors or torch.save")
     static let otherZip = ForeignFormat(
         name: "a zip archive without PyTorch's data.pkl",
         advice: "unpack it and give the weight file inside")
@@ -109,7 +109,7 @@ public struct ForeignFormat: Equatable, Sendable {
         ),
         (
             Array("ET12".utf8), 4,
-            ForeignFormat(name: "an ExecuTorch program", advice: "\(export) of its model")
+            ForeignFormat(name: "an ExecuTorch program", advice: export)
         ),
         ([0x1f, 0x8b], 0, packed("gzip", "gunzip")),
         (Array("BZh".utf8), 0, packed("bzip2", "bunzip2")),

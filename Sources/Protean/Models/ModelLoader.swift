@@ -101,6 +101,13 @@ public struct ModelLoader: Sendable {
             prefix: prefix)
     }
 
+    /// The plug-in of this name, or the one that builds timm's architecture of this name.
+    ///
+    /// - Throws: ``ProteanError/unknownName(kind:name:known:)``.
+    public func plugin(named name: String) throws(ProteanError) -> any ModelPlugin {
+        try Architecture(registry, name).plugin
+    }
+
     /// The plug-in that builds `model`: a plug-in's or timm's name, or a directory with `config.json`.
     /// Reads no weights.
     ///
@@ -110,7 +117,7 @@ public struct ModelLoader: Sendable {
         if CheckpointBytes.isDirectory(model) {
             return try Architecture(registry, ModelFolder(model).architecture()).plugin
         }
-        return try Architecture(registry, model).plugin
+        return try plugin(named: model)
     }
 
     /// The model `name` with the weights that its plug-in brings along, else with seeded initial

@@ -39,7 +39,9 @@ struct MismatchText {
         if let classifier { found.append(classifier) }
         if let transposed { found.append(transposed) }
         for (kind, names) in [("missing", missing), ("unused", unused)] where names.count > 1 {
-            if let prefix = KeyPrefix.common(names, depth: KeyPrefix.maximumDepth).last {
+            if let prefix = KeyPrefix.common(names, depth: KeyPrefix.maximumDepth).last,
+                !hints.contains(where: { $0.contains("`\(prefix.escaped)`") })
+            {
                 found.append("every \(kind) key begins with `\(prefix.escaped)`")
             }
         }

@@ -31,14 +31,18 @@ struct InfoCommand: ParsableCommand {
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: subject, isDirectory: &isDirectory)
         if exists, !isDirectory.boolValue {
-            let report = FileReport(
-                try Checkpoint.open(subject, formats: ModelLoader.standard.formats))
+            let report = try FileReport(
+                try Checkpoint.open(subject, formats: ModelLoader.standard.formats),
+                under: keys.prefix)
             return json ? try Standard.json(report) : report.print()
         }
         let loader = ModelLoader.standard
         let isPath = subject.contains("/") || subject.contains(".")
         guard exists || !isPath || loader.registry.names.contains(subject) else {
             throw ProteanError.fileAccess(file: subject, reason: "No such file or directory")
+        }
+        guard exists || keys.prefix == nil else {
+            throw Failure("--prefix says how a file's names are read: \(subject) is no file")
         }
         let made = try keys.explaining {
             try exists ? loader.load(subject, prefix: keys.prefix) : loader.makeModel(subject)
@@ -67,8 +71,14 @@ private struct FileReport: Encodable {
     /// What stands in front of every name, with its dots; empty for nothing.
     let prefix: String
 
-    init(_ checkpoint: Checkpoint) {
-        let found = checkpoint.names.compactMap { name in checkpoint[name].map { (name, $0) } }
+    init(_ checkpoint: Checkpoint, under chosen: String?) throws {
+        let start = chosen ?? ""
+        let found = checkpoint.names.compactMap { name in
+            name.utf8.starts(with: start.utf8) ? checkpoint[name].map { (name, $0) } : nil
+        }
+        guard !found.isEmpty || start.isEmpty else {
+            throw Failure("\(checkpoint.source): no name begins with '\(start)'")
+        }
         file = checkpoint.source
         format = checkpoint.format
         tensors = found.map { name, tensor in

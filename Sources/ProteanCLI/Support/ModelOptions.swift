@@ -53,20 +53,20 @@ struct ModelOptions: ParsableArguments {
             return try loader.load(model, prefix: keys.prefix)
         }
         if let weights {
+            guard !Self.isDirectory(model) || (try? loader.plugin(named: model)) != nil else {
+                throw Failure("\(model) is a directory: its weights are in it, leave --weights out")
+            }
             return try loader.load(
-                weights, as: try modelName(), configuration: configuration, prefix: keys.prefix)
+                weights, as: model, configuration: configuration, prefix: keys.prefix)
+        }
+        guard keys.prefix == nil else {
+            throw Failure("--prefix says how a file's names are read: give --weights FILE")
         }
         let made = try loader.makeModel(model, configuration: configuration)
         guard untrained || made.source != Model.seededSource else {
             throw Failure("model '\(model)' has no embedded weights: give --weights FILE")
         }
         return made
-    }
-
-    /// The architecture of `model`, which may be a directory whose weights are not wanted.
-    private func modelName() throws -> String {
-        guard Self.isDirectory(model) else { return model }
-        return try ModelLoader.standard.plugin(for: model).name
     }
 
     private func requirePaths() throws {

@@ -125,6 +125,20 @@ import Testing
         #expect(failure(result).contains("does not enlarge images"))
     }
 
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: Self.both)))
+    func containersAreChosen() throws {
+        let result = try protean("info", Self.both)
+        #expect(result.status == 0 && result.errors.contains("'params_ema'"))
+        let chosen = try protean("info", Self.both, "--container", "params_ema")
+        #expect(chosen.status == 0 && chosen.errors.isEmpty)
+        #expect(failure(try protean("info", Self.both, "--container", "parms")).contains("params"))
+    }
+
+    private static let both =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("shared/fails/params_both.pth").path
+
     @Test func applyTakesAPrefixToo() throws {
         let (input, output) = (folder.path("x.safetensors"), folder.path("y.safetensors"))
         try Checkpoint.writeSafetensors(

@@ -1,16 +1,16 @@
 /// A kind of file that people take for a weight file and that is not read: what it is, and what to
 /// do about it.
 ///
-/// Recognised by content alone. At most a few kilobytes are looked at, of a zip file its directory
-/// up to ``maximumZipMembers`` entries.
+/// Recognised by content alone. At most a few kilobytes are looked at, of a zip file also
+/// ``maximumZipDirectory`` bytes of its directory.
 public struct ForeignFormat: Equatable, Sendable {
     /// What the file is, such as `an ONNX model`.
     public let name: String
     /// What to do.
     public let advice: String
 
-    /// The most entries of a zip file's directory that are looked at.
-    static let maximumZipMembers = 4096
+    /// How much of a zip file's directory is looked at.
+    static let maximumZipDirectory = 1 << 20
     /// How many bytes decide whether a file is text, and of what kind.
     static let textWindow = 4096
 
@@ -20,16 +20,27 @@ public struct ForeignFormat: Equatable, Sendable {
         self.advice = advice
     }
 
-    /// The kind of file that `bytes`, a whole file's content, is; nil when it is none of those known.
-    public static func recognise(_ bytes: UnsafeRawBufferPointer) -> ForeignFormat? {
+    /// The kind of file that this is; nil when it is none of those known.
+    public static func recognise(_ file: CheckpointBytes) -> ForeignFormat? {
+        withExtendedLifetime(file) { recognise(file, file.bytes) }
+    }
+
+    private static func recognise(
+        _ file: CheckpointBytes, _ bytes: UnsafeRawBufferPointer
+    ) -> ForeignFormat? {
         if bytes.isEmpty { return empty }
+        // The length of a safetensors header may look like another format's magic number.
+        let isSafetensors = bytes.holds([0, 0, 0, 0, UInt8(ascii: "{")], at: 4)
+        // PyTorch's magic number as a pickle that is text.
+        let isTextPickle = bytes.holds(Array("L119547037146038801333356L".utf8), at: 0)
+        if isSafetensors || isTextPickle { return nil }
         for (magic, offset, format) in magics where bytes.holds(magic, at: offset) {
             return format
         }
         if hdf5Offsets.contains(where: { bytes.holds(hdf5Magic, at: $0) }) { return hdf5 }
-        if bytes.holds(Array("PK\u{3}\u{4}".utf8), at: 0) { return zip(bytes) }
+        if bytes.holds(Array("PK\u{3}\u{4}".utf8), at: 0) { return zip(file) }
         if bytes.count > 1, bytes[0] == 0x80, (2...5).contains(bytes[1]) { return pickle(bytes) }
-        if let model = protobuf(bytes) { return model }
+        if let model = protobuf(bytes, of: file.count) { return model }
         return text(bytes)
     }
 
@@ -132,9 +143,9 @@ public struct ForeignFormat: Equatable, Sendable {
 // MARK: Formats that are more than a magic number
 
 extension ForeignFormat {
-    private static func zip(_ bytes: UnsafeRawBufferPointer) -> ForeignFormat? {
-        let (names, isWhole) = ZipNames.list(bytes, limit: maximumZipMembers)
-        func ends(_ name: Slice<UnsafeRawBufferPointer>, _ end: String) -> Bool {
+    private static func zip(_ file: CheckpointBytes) -> ForeignFormat? {
+        let (names, isWhole) = ZipNames.list(file, limit: maximumZipDirectory)
+        func ends(_ name: [UInt8], _ end: String) -> Bool {
             name.suffix(end.utf8.count).elementsEqual(end.utf8)
         }
         func holds(_ file: String) -> Bool {
@@ -163,7 +174,9 @@ extension ForeignFormat {
 
     /// ONNX and SavedModel have no magic number. Both begin with a small version number as field 1;
     /// in ONNX short texts or the graph follow, in a SavedModel one long message as field 2.
-    private static func protobuf(_ bytes: UnsafeRawBufferPointer) -> ForeignFormat? {
+    private static func protobuf(
+        _ bytes: UnsafeRawBufferPointer, of count: Int
+    ) -> ForeignFormat? {
         guard bytes.count > 16, bytes[0] == 0x08, (1...32).contains(bytes[1]) else { return nil }
         let tag = bytes[2]
         var (length, shift, place) = (0, 0, 3)
@@ -173,7 +186,7 @@ extension ForeignFormat {
             place += 1
             if bytes[place - 1] < 0x80 { break }
         }
-        guard length <= bytes.count - place else { return nil }
+        guard length <= count - place else { return nil }
         if bytes[1] == 1, tag == 0x12, length > 64 { return savedModel }
         // producer_name, producer_version, domain, doc_string, graph, opset_import.
         return [0x12, 0x1a, 0x22, 0x32, 0x3a, 0x42].contains(tag) ? onnx : nil

@@ -37,12 +37,18 @@ enum SmallFile {
         _ path: String, limit: Int, what: String
     ) throws(ProteanError) -> [UInt8] {
         let storage = try CheckpointBytes.file(path, mapping: .automatic)
-        let count = storage.bytes.count
+        let count = storage.count
         guard count <= limit else {
             throw .weightFile(
                 file: path,
                 problem: .limitExceeded(what: "the length of \(what)", limit: limit, found: count))
         }
-        return withExtendedLifetime(storage) { Array(storage.bytes) }
+        let content: CheckpointBytes
+        do throws(WeightFileProblem) {
+            content = try storage.contents(of: 0..<count)
+        } catch {
+            throw .weightFile(file: path, problem: error)
+        }
+        return withExtendedLifetime(content) { Array(content.bytes) }
     }
 }

@@ -10,9 +10,6 @@ public struct ModelConfiguration: Sendable, Equatable {
         case object([String: Value])
     }
 
-    /// The longest name of an option or of a member inside one, in UTF-8 bytes.
-    public static let maximumNameLength = 256
-
     /// The options by name.
     public var values: [String: Value]
 
@@ -32,14 +29,6 @@ public struct ModelConfiguration: Sendable, Equatable {
         switch outcome {
         case .success(.object(let members)):
             values = [:]
-            // Before names become keys of tables, which normalise them in quadratic time.
-            if let length = Self.longestName(members), length > Self.maximumNameLength {
-                throw .weightFile(
-                    file: source,
-                    problem: .limitExceeded(
-                        what: "the length of a name", limit: Self.maximumNameLength,
-                        found: length))
-            }
             for member in members { values[member.name] = Value(member.value) }
         case .success:
             throw .weightFile(
@@ -47,16 +36,6 @@ public struct ModelConfiguration: Sendable, Equatable {
         case .failure(let problem):
             throw .weightFile(file: source, problem: problem)
         }
-    }
-
-    private static func longestName(_ members: [JSONValue.Member]) -> Int? {
-        var pending = members
-        var longest: Int?
-        while let member = pending.popLast() {
-            longest = max(longest ?? 0, member.name.utf8.count)
-            pending += member.value.members
-        }
-        return longest
     }
 
     /// The configuration that a JSON object spells. Throws as ``init(json:source:)-([UInt8],_)``.
@@ -211,16 +190,5 @@ extension ModelConfiguration.Value: CustomStringConvertible {
         guard case .array(let values) = self else { return nil }
         let converted = values.compactMap(element)
         return converted.count == values.count ? converted : nil
-    }
-}
-
-extension JSONValue {
-    /// The members of all objects that are reached without passing through another object.
-    fileprivate var members: [Member] {
-        switch self {
-        case .object(let members): members
-        case .array(let values): values.flatMap(\.members)
-        default: []
-        }
     }
 }

@@ -39,19 +39,21 @@ public struct ModelLoader: Sendable {
     ///   - configuration: the architecture's options.
     ///   - prefix: the path in the file under which the model's keys lie; other keys are not looked
     ///     at. Empty for the names as they are; nil to take off what wrappers put there, if need be.
+    ///   - container: which of the containers of a training state holds the weights, such as
+    ///     `params_ema`; nil for the preferred one.
     /// - Throws: ``ProteanError/unknownName(kind:name:known:)`` for the name, what the plug-in says
     ///   about the configuration, what the format says about the file, and
     ///   ``ProteanError/parameterMismatch(file:missing:unused:misshapen:hints:)`` when they do not
     ///   fit.
     public func load(
         _ path: String, as name: String, configuration: ModelConfiguration = .init(),
-        prefix: String? = nil
+        prefix: String? = nil, container: String? = nil
     ) throws(ProteanError) -> Model {
         let architecture = try Architecture(registry, name)
         guard CheckpointBytes.isDirectory(path) else {
             return try build(
                 architecture, configuration: configuration, weights: path, source: path,
-                prefix: prefix)
+                choice: KeyChoice(prefix: prefix, container: container))
         }
         let folder = try ModelFolder(path)
         let weights = try folder.weights()
@@ -61,16 +63,20 @@ public struct ModelLoader: Sendable {
         else {
             return try build(
                 architecture, configuration: configuration, weights: weights, source: path,
-                prefix: prefix)
+                choice: KeyChoice(prefix: prefix, container: container))
         }
-        return try build(own, folder, configuration: configuration, prefix: prefix)
+        return try build(
+            own, folder, configuration: configuration,
+            choice: KeyChoice(prefix: prefix, container: container))
     }
 
-    /// The model of a directory that says what it holds; see ``loadDirectory(_:prefix:)``.
+    /// The model of a directory that says what it holds; see ``loadDirectory(_:prefix:container:)``.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a plain file,
     ///   which does not name its architecture.
-    public func load(_ path: String, prefix: String? = nil) throws(ProteanError) -> Model {
+    public func load(
+        _ path: String, prefix: String? = nil, container: String? = nil
+    ) throws(ProteanError) -> Model {
         guard CheckpointBytes.isDirectory(path) else {
             throw .invalidOption(
                 layer: "ModelLoader", option: "as",
@@ -78,7 +84,7 @@ public struct ModelLoader: Sendable {
                     + ModelFolder.configurationName,
                 found: path.isEmpty ? "an empty path" : path)
         }
-        return try loadDirectory(path, prefix: prefix)
+        return try loadDirectory(path, prefix: prefix, container: container)
     }
 
     /// The model of a directory with `config.json` and `model.safetensors` or `pytorch_model.bin`, as
@@ -91,14 +97,14 @@ public struct ModelLoader: Sendable {
     /// file's name and the key; members that describe training or other programs are not looked at.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the architecture
     ///   is not named or an option is not supported, ``ProteanError/weightFile(file:problem:)`` for
-    ///   text that is not JSON, and as ``load(_:as:configuration:prefix:)``.
+    ///   text that is not JSON, and as ``load(_:as:configuration:prefix:container:)``.
     public func loadDirectory(
-        _ path: String, prefix: String? = nil
+        _ path: String, prefix: String? = nil, container: String? = nil
     ) throws(ProteanError) -> Model {
         let folder = try ModelFolder(path)
         return try build(
             Architecture(registry, folder.architecture()), folder, configuration: .init(),
-            prefix: prefix)
+            choice: KeyChoice(prefix: prefix, container: container))
     }
 
     /// The plug-in of this name, or the one that builds timm's architecture of this name.
@@ -112,7 +118,7 @@ public struct ModelLoader: Sendable {
     /// Reads no weights.
     ///
     /// - Throws: ``ProteanError/unknownName(kind:name:known:)``, and as
-    ///   ``loadDirectory(_:prefix:)`` for the directory's configuration.
+    ///   ``loadDirectory(_:prefix:container:)`` for the directory's configuration.
     public func plugin(for model: String) throws(ProteanError) -> any ModelPlugin {
         if CheckpointBytes.isDirectory(model) {
             return try Architecture(registry, ModelFolder(model).architecture()).plugin
@@ -124,7 +130,7 @@ public struct ModelLoader: Sendable {
     /// values: random, but the same in every run (``Module/initializeWeights(seed:)``).
     /// ``Model/source`` says which.
     ///
-    /// - Throws: as ``load(_:as:configuration:prefix:)``.
+    /// - Throws: as ``load(_:as:configuration:prefix:container:)``.
     public func makeModel(
         _ name: String, configuration: ModelConfiguration = .init()
     ) throws(ProteanError) -> Model {
@@ -132,7 +138,7 @@ public struct ModelLoader: Sendable {
         if let weights = architecture.plugin.embeddedWeights {
             return try build(
                 architecture, configuration: configuration, weights: weights,
-                source: Model.embeddedSource, prefix: "")
+                source: Model.embeddedSource, choice: KeyChoice(prefix: "", container: nil))
         }
         let plugin = architecture.plugin
         let module = try plugin.makeModel(configuration: architecture.options(under: configuration))
@@ -140,6 +146,12 @@ public struct ModelLoader: Sendable {
         try module.initializeWeights()
         return Model(plugin: plugin, module: module, source: Model.seededSource)
     }
+}
+
+/// What the caller says about the names in a file.
+private struct KeyChoice {
+    let prefix: String?
+    let container: String?
 }
 
 /// A name that was looked up.
@@ -166,7 +178,7 @@ extension ModelLoader {
     /// The model of a folder, with what belongs to its weights.
     private func build(
         _ architecture: Architecture, _ folder: ModelFolder, configuration: ModelConfiguration,
-        prefix: String?
+        choice: KeyChoice
     ) throws(ProteanError) -> Model {
         let plugin = architecture.plugin
         var options = try folder.options(for: plugin, isTimm: architecture.isTimm)
@@ -183,32 +195,38 @@ extension ModelLoader {
             plugin.preprocessing == nil
             ? nil : try folder.preprocessing(channels: plugin.inputShape.last ?? 3)
         let weights = try folder.weights()
-        let checkpoint = try Checkpoint.open(weights, mapping: mapping, formats: formats)
+        let checkpoint = try Checkpoint.open(
+            weights, mapping: mapping, formats: formats,
+            selection: CheckpointSelection(container: choice.container))
         var complete = architecture.options(under: options)
         let notes = plugin.adapt(&complete, to: checkpoint)
         let module = try folder.located("model_args") { () throws(ProteanError) in
             try plugin.makeModel(configuration: complete)
         }
-        let report = try fill(module, plugin, checkpoint, prefix: prefix)
+        let report = try fill(module, plugin, checkpoint, prefix: choice.prefix)
         let plain = Model(plugin: plugin, module: module, source: folder.path)
         return Model(
             plugin: plugin, module: module, source: folder.path,
             classNames: try folder.classNames(count: plain.classCount),
-            preprocessing: preprocessing, notes: notes + report.notes)
+            preprocessing: preprocessing,
+            notes: checkpoint.notes + notes + report.notes)
     }
 
     private func build(
         _ architecture: Architecture, configuration: ModelConfiguration, weights: String,
-        source: String, prefix: String?
+        source: String, choice: KeyChoice
     ) throws(ProteanError) -> Model {
         let plugin = architecture.plugin
-        let checkpoint = try Checkpoint.open(weights, mapping: mapping, formats: formats)
+        let checkpoint = try Checkpoint.open(
+            weights, mapping: mapping, formats: formats,
+            selection: CheckpointSelection(container: choice.container))
         var complete = architecture.options(under: configuration)
         let notes = plugin.adapt(&complete, to: checkpoint)
         let module = try plugin.makeModel(configuration: complete)
-        let report = try fill(module, plugin, checkpoint, prefix: prefix)
+        let report = try fill(module, plugin, checkpoint, prefix: choice.prefix)
         return Model(
-            plugin: plugin, module: module, source: source, notes: notes + report.notes)
+            plugin: plugin, module: module, source: source,
+            notes: checkpoint.notes + notes + report.notes)
     }
 
     private func fill(

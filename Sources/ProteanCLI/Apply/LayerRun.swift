@@ -7,6 +7,7 @@ struct LayerRun {
     let weights: String?
     /// See ``KeyOptions``.
     var prefix: String? = nil
+    var container: String? = nil
     var namesAllKeys = false
     let input: String
     let output: String
@@ -48,12 +49,13 @@ struct LayerRun {
             }
             return
         }
-        let checkpoint = try Checkpoint.open(weights)
+        let checkpoint = try Checkpoint.open(
+            weights, selection: CheckpointSelection(container: container))
         do {
             let report = try KeyOptions.explaining(all: namesAllKeys) {
                 try built.module.load(checkpoint, prefix: prefix, keyMap: built.keyMap)
             }
-            KeyOptions.say(report.notes)
+            KeyOptions.say(checkpoint.notes + report.notes)
         } catch {
             throw Failure("\(adapter.name): \(error)")
         }

@@ -77,7 +77,7 @@ struct ApplyCommand: ParsableCommand {
         guard let input, let output else { return }
         let run = LayerRun(
             adapter: adapter, config: config, weights: weights, prefix: keys.prefix,
-            namesAllKeys: keys.all, input: input, output: output,
+            container: keys.container, namesAllKeys: keys.all, input: input, output: output,
             layout: layout)
         try runtime.with { try run() }
     }

@@ -31,9 +31,10 @@ struct InfoCommand: ParsableCommand {
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: subject, isDirectory: &isDirectory)
         if exists, !isDirectory.boolValue {
-            let report = try FileReport(
-                try Checkpoint.open(subject, formats: ModelLoader.standard.formats),
-                under: keys.prefix)
+            let checkpoint = try Checkpoint.open(
+                subject, formats: ModelLoader.standard.formats, selection: keys.selection)
+            KeyOptions.say(checkpoint.notes)
+            let report = try FileReport(checkpoint, under: keys.prefix)
             return json ? try Standard.json(report) : report.print()
         }
         let loader = ModelLoader.standard
@@ -41,11 +42,14 @@ struct InfoCommand: ParsableCommand {
         guard exists || !isPath || loader.registry.names.contains(subject) else {
             throw ProteanError.fileAccess(file: subject, reason: "No such file or directory")
         }
-        guard exists || keys.prefix == nil else {
-            throw Failure("--prefix says how a file's names are read: \(subject) is no file")
+        guard exists || !keys.isGiven else {
+            throw Failure(
+                "--prefix and --container say how a file is read: \(subject) is no file")
         }
         let made = try keys.explaining {
-            try exists ? loader.load(subject, prefix: keys.prefix) : loader.makeModel(subject)
+            try exists
+                ? loader.load(subject, prefix: keys.prefix, container: keys.container)
+                : loader.makeModel(subject)
         }
         KeyOptions.say(made.notes)
         let report = try ModelReport(made)

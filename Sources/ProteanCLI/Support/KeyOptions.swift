@@ -10,6 +10,15 @@ struct KeyOptions: ParsableArguments {
                 + "of all names is taken off where the rest fits."))
     var prefix: String?
 
+    @Option(help: "Which container of a training state holds the weights, such as params_ema.")
+    var container: String?
+
+    /// What to open a file with.
+    var selection: CheckpointSelection { CheckpointSelection(container: container) }
+
+    /// Whether something is said about the names in a file.
+    var isGiven: Bool { prefix != nil || container != nil }
+
     @Flag(help: "Name every key that does not fit, not only the first five of a kind.")
     var all = false
 

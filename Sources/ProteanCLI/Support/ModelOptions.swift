@@ -50,17 +50,20 @@ struct ModelOptions: ParsableArguments {
                 throw Failure(
                     "--config does not go with a directory: options are in \(model)/config.json")
             }
-            return try loader.load(model, prefix: keys.prefix)
+            return try loader.load(
+                model, prefix: keys.prefix, container: keys.container)
         }
         if let weights {
             guard !Self.isDirectory(model) || (try? loader.plugin(named: model)) != nil else {
                 throw Failure("\(model) is a directory: its weights are in it, leave --weights out")
             }
             return try loader.load(
-                weights, as: model, configuration: configuration, prefix: keys.prefix)
+                weights, as: model, configuration: configuration, prefix: keys.prefix,
+                container: keys.container)
         }
-        guard keys.prefix == nil else {
-            throw Failure("--prefix says how a file's names are read: give --weights FILE")
+        guard !keys.isGiven else {
+            throw Failure(
+                "--prefix and --container say how a file is read: give --weights FILE")
         }
         let made = try loader.makeModel(model, configuration: configuration)
         guard untrained || made.source != Model.seededSource else {

@@ -39,11 +39,12 @@ struct OffsetSource {
         guard let weights = options.weights else {
             throw Failure("layer '\(adapter.name)' needs --weights FILE")
         }
+        let checkpoint = try Checkpoint.open(weights, selection: options.keys.selection)
         let report = try options.keys.explaining {
             try layer.load(
-                Checkpoint.open(weights), prefix: options.keys.prefix, keyMap: built.keyMap)
+                checkpoint, prefix: options.keys.prefix, keyMap: built.keyMap)
         }
-        KeyOptions.say(report.notes)
+        KeyOptions.say(checkpoint.notes + report.notes)
         let channels = ["in_channels", "channels"].compactMap { try? configuration.int($0) }
         let isGrey = channels.first == 1
         return OffsetSource(network: layer) { image in

@@ -4,7 +4,7 @@ import Protean
 extension ImagePreprocessing {
     /// The network input for an image: `[1, cropHeight, cropWidth, channels]`.
     ///
-    /// Grey or RGB by the count of ``mean``; shorter side resized, middle cut out, then
+    /// Grey or RGB by the count of ``mean``; resized, its middle cut out, then
     /// `(value / 255 - mean) / deviation` in Float32 with one rounding per operation, as
     /// torchvision's `ToTensor` and `Normalize`.
     /// - Throws: ``ProteanError`` when ``mean`` and ``deviation`` do not have both 1 or both 3
@@ -14,17 +14,35 @@ extension ImagePreprocessing {
         return try Self.tensor(from: window(of: image), table: table)
     }
 
-    /// The part of an image that the network sees, in its size: grey or RGB, shorter side resized,
+    /// The part of an image that the network sees, in its size: grey or RGB, resized, its
     /// middle cut out.
     ///
     /// - Throws: ``ProteanError`` when a size is out of range or memory is short.
     public func window(of image: Image) throws(ProteanError) -> Image {
-        var image = mean.count == 1 ? image.grey : image.rgb
-        if let resizeShorterSide {
-            image = try image.resized(
-                shorterSide: resizeShorterSide, interpolation: interpolation)
+        let image = mean.count == 1 ? image.grey : image.rgb
+        return try resized(image).centerCropped(width: cropWidth, height: cropHeight)
+    }
+
+    private func resized(_ image: Image) throws(ProteanError) -> Image {
+        switch resizing {
+        case .none: return image
+        case .shorterSide(let length):
+            return try image.resized(shorterSide: length, interpolation: interpolation)
+        case .exactly(let size):
+            return try image.resized(
+                width: size.width, height: size.height, interpolation: interpolation)
+        case .covering(let size):
+            // Operation for operation as timm computes it, halves rounded to even.
+            let ratio = min(
+                Double(image.height) / Double(size.height), Double(image.width) / Double(size.width))
+            func scaled(_ length: Int) -> Int {
+                let value = (Double(length) / ratio).rounded(.toNearestOrEven)
+                return Int(exactly: value) ?? 0
+            }
+            return try image.resized(
+                width: scaled(image.width), height: scaled(image.height),
+                interpolation: interpolation)
         }
-        return try image.centerCropped(width: cropWidth, height: cropHeight)
     }
 
     private static func tensor(

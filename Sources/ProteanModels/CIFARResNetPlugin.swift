@@ -21,6 +21,14 @@ struct CIFARResNetPlugin: ModelPlugin {
             mean: mean, deviation: deviation)
     }
 
+    var landmarkKeys: [String] {
+        let last = (depth - 2) / 6 - 1
+        return [
+            "layer3.\(last).conv2.weight", "\(classifierName).weight",
+        ] + (shortcut == .projection ? ["layer3.0.downsample.0.weight"] : [])
+            + (gates ? ["layer3.\(last).se.fc.0.weight"] : [])
+    }
+
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
         try configuration.requireOnly(known: ["num_classes"])
         return try CIFARResNet(

@@ -5,7 +5,8 @@ import Protean
 /// Tan, Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
 /// arXiv 1905.11946, and the Lite variants published with its code. Parameters are named
 /// `_conv_stem`, `_blocks.N._expand_conv` and so on, as in the PyTorch ports. Padding is
-/// TensorFlow's `same`, batch norm's eps is 1e-3. Input `[batch, height, width, 3]`, output
+/// TensorFlow's `same` and batch norm's eps 1e-3, as the published weights want it, unless told
+/// otherwise. Input `[batch, height, width, 3]`, output
 /// `[batch, classes]`.
 public final class EfficientNetLite0: Layer {
     // Expansion, channels, repeats, first stride, kernel size.
@@ -20,11 +21,23 @@ public final class EfficientNetLite0: Layer {
     private let entry: FusedConv2dChain
     private let classifier: Linear
 
+    /// Number of blocks of each stage.
+    static let repeats = stages.map { $0.2 }
+
     /// A network with seeded initial values.
     ///
+    /// - Parameters:
+    ///   - classes: size of the output.
+    ///   - symmetricPadding: pad by half of the kernel on all sides, as timm's `efficientnet_lite0`
+    ///     does, instead of as TensorFlow.
+    ///   - eps: batch norm's eps.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
-    public init(classes: Int = 1000) throws(ProteanError) {
-        stem = try EfficientNetConv(from: 3, to: 32, kernel: 3, stride: 2, activation: .relu6)
+    public init(
+        classes: Int = 1000, symmetricPadding: Bool = false, eps: Double = 1e-3
+    ) throws(ProteanError) {
+        let style = EfficientNetStyle(symmetricPadding: symmetricPadding, eps: eps)
+        stem = try EfficientNetConv(
+            from: 3, to: 32, kernel: 3, stride: 2, activation: .relu6, style: style)
         var blocks: [EfficientNetLiteBlock] = []
         var channels = 32
         for (expansion, width, repeats, stride, kernel) in Self.stages {
@@ -32,13 +45,14 @@ public final class EfficientNetLite0: Layer {
                 blocks.append(
                     try EfficientNetLiteBlock(
                         from: channels, to: width, kernel: kernel,
-                        stride: index == 0 ? stride : 1, expansion: expansion))
+                        stride: index == 0 ? stride : 1, expansion: expansion, style: style))
                 channels = width
             }
         }
         self.blocks = blocks
         entry = try FusedConv2dChain([stem.fused] + blocks[0].stages)
-        head = try EfficientNetConv(from: channels, to: 1280, kernel: 1, activation: .relu6)
+        head = try EfficientNetConv(
+            from: channels, to: 1280, kernel: 1, activation: .relu6, style: style)
         classifier = try Linear(inputFeatures: 1280, outputFeatures: classes)
     }
 
@@ -59,7 +73,13 @@ public final class EfficientNetLite0: Layer {
     }
 }
 
-/// A convolution with `same` padding, its batch norm and activation.
+/// In what the variants of the network differ.
+struct EfficientNetStyle: Sendable {
+    let symmetricPadding: Bool
+    let eps: Double
+}
+
+/// A convolution that keeps the size but for its stride, its batch norm and activation.
 struct EfficientNetConv: Sendable {
     let conv: Conv2d
     let norm: BatchNorm2d
@@ -67,12 +87,14 @@ struct EfficientNetConv: Sendable {
 
     init(
         from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1, groups: Int = 1,
-        activation: Activation
+        activation: Activation, style: EfficientNetStyle
     ) throws(ProteanError) {
         conv = try Conv2d(
             inputChannels: inputs, outputChannels: outputs, kernelSize: Size2d(kernel),
-            stride: Size2d(stride), padding: .same, groups: groups, bias: false)
-        norm = try BatchNorm2d(channels: outputs, eps: 1e-3)
+            stride: Size2d(stride),
+            padding: style.symmetricPadding ? .symmetric(kernel / 2) : .same, groups: groups,
+            bias: false)
+        norm = try BatchNorm2d(channels: outputs, eps: style.eps)
         fused = try FusedConv2d(conv, norm, activation)
     }
 
@@ -91,17 +113,20 @@ private final class EfficientNetLiteBlock: Layer {
     let stages: [FusedConv2d]
 
     init(
-        from inputs: Int, to outputs: Int, kernel: Int, stride: Int, expansion: Int
+        from inputs: Int, to outputs: Int, kernel: Int, stride: Int, expansion: Int,
+        style: EfficientNetStyle
     ) throws(ProteanError) {
         let hidden = inputs * expansion
         expand =
             expansion == 1
-            ? nil : try EfficientNetConv(from: inputs, to: hidden, kernel: 1, activation: .relu6)
+            ? nil
+            : try EfficientNetConv(
+                from: inputs, to: hidden, kernel: 1, activation: .relu6, style: style)
         depthwise = try EfficientNetConv(
             from: hidden, to: hidden, kernel: kernel, stride: stride, groups: hidden,
-            activation: .relu6)
+            activation: .relu6, style: style)
         project = try EfficientNetConv(
-            from: hidden, to: outputs, kernel: 1, activation: .identity)
+            from: hidden, to: outputs, kernel: 1, activation: .identity, style: style)
         stages = (expand.map { [$0.fused] } ?? []) + [depthwise.fused, project.fused]
         chain = try FusedConv2dChain(stages)
         adds = stride == 1 && inputs == outputs
@@ -115,27 +140,5 @@ private final class EfficientNetLiteBlock: Layer {
 
     func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         try chain(x, residual: adds ? x : nil)
-    }
-}
-
-/// `efficientnet_lite0` with the PyTorch ports' keys and preprocessing.
-struct EfficientNetLite0Plugin: ModelPlugin {
-    let name = "efficientnet_lite0"
-    let summary = "EfficientNet-Lite0 for ImageNet (arXiv 1905.11946)"
-    let inputShape = [1, 224, 224, 3]
-    var classNames: [String] { ImageNet.classNames }
-
-    var preprocessing: ImagePreprocessing? {
-        // (x − 127) / 128 on values in 0...255.
-        ImagePreprocessing(
-            resizeShorterSide: 256, interpolation: .bicubic, cropHeight: 224, cropWidth: 224,
-            mean: [127 / 255, 127 / 255, 127 / 255],
-            deviation: [128 / 255, 128 / 255, 128 / 255])
-    }
-
-    func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
-        try configuration.requireOnly(known: ["num_classes"])
-        return try EfficientNetLite0(
-            classes: try configuration.integer("num_classes", default: 1000))
     }
 }

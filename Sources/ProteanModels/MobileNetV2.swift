@@ -12,6 +12,9 @@ public final class MobileNetV2: Layer {
         (6, 320, 1, 1),
     ]
 
+    /// Number of blocks of each stage.
+    static let repeats = stages.map { $0.2 }
+
     private let stem, last: MobileNetV2Conv
     private let blocks: [MobileNetV2Block]
     // The stem and the first block together: the largest map is the stem's.
@@ -56,6 +59,31 @@ public final class MobileNetV2: Layer {
         var y = try entry(x)
         for block in blocks.dropFirst() { y = try block(y) }
         return try classifier(try avgpool(try last.fused(y)))
+    }
+}
+
+extension MobileNetV2 {
+    /// The path of the parameter that timm has under a key.
+    static func path(of key: TimmKey) -> String {
+        let last = repeats.reduce(0, +) + 1
+        let block = "features.\(key.block + 1).conv"
+        // A block that does not expand has one convolution less in front.
+        let before = key.block < repeats[0] ? 0 : 1
+        let module =
+            switch key.place {
+            case .stem: "features.0.0"
+            case .stemNorm: "features.0.1"
+            case .convolution(.expand): "\(block).0.0"
+            case .norm(.expand): "\(block).0.1"
+            case .convolution(.depthwise): "\(block).\(before).0"
+            case .norm(.depthwise): "\(block).\(before).1"
+            case .convolution(.project): "\(block).\(before + 1)"
+            case .norm(.project): "\(block).\(before + 2)"
+            case .head: "features.\(last).0"
+            case .headNorm: "features.\(last).1"
+            case .classifier: "classifier.1"
+            }
+        return "\(module).\(key.parameter)"
     }
 }
 
@@ -121,6 +149,19 @@ struct MobileNetV2Plugin: ModelPlugin {
     let inputShape = [1, 224, 224, 3]
     var classNames: [String] { ImageNet.classNames }
     var preprocessing: ImagePreprocessing? { ImageNet.torchvisionPreprocessing }
+    var timmArchitectures: [String: [String: ModelConfiguration.Value]] {
+        ["mobilenetv2_100": [:]]
+    }
+    let landmarkKeys = ["features.18.0.weight", "features.17.conv.3.weight", "classifier.1.weight"]
+
+    /// timm's names are known too.
+    func keyMap(for checkpoint: Checkpoint) -> KeyMap {
+        guard TimmKey.areUsed(in: checkpoint) else { return .identity }
+        return KeyMap { key in
+            guard let known = TimmKey(key, repeats: MobileNetV2.repeats) else { return key }
+            return MobileNetV2.path(of: known)
+        }
+    }
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
         try configuration.requireOnly(known: ["num_classes"])

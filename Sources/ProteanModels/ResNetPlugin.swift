@@ -8,6 +8,11 @@ struct ResNetPlugin: ModelPlugin {
     let block: ResNet.Block
     let stages: [Int]
     var deformableStages = 0..<0
+    let landmarkKeys: [String]
+    /// timm has them under the same names, with the same keys.
+    var timmArchitectures: [String: [String: ModelConfiguration.Value]] {
+        deformableStages.isEmpty ? [name: [:]] : [:]
+    }
 
     let inputShape = [1, 224, 224, 3]
     var classNames: [String] { ImageNet.classNames }
@@ -18,6 +23,19 @@ struct ResNetPlugin: ModelPlugin {
         summary = "ResNet-\(layers) for ImageNet, torchvision's keys (arXiv 1512.03385)"
         self.block = block
         self.stages = stages
+        landmarkKeys = Self.landmarks(block, stages)
+    }
+
+    /// Every block's convolutions, and what all ResNets have.
+    private static func landmarks(_ block: ResNet.Block, _ stages: [Int]) -> [String] {
+        let convolutions = 1...(block == .basic ? 2 : 3)
+        var keys = ["fc.weight", "layer4.0.downsample.0.weight"]
+        for (stage, count) in stages.enumerated() {
+            for index in 0..<count {
+                keys += convolutions.map { "layer\(stage + 1).\(index).conv\($0).weight" }
+            }
+        }
+        return keys
     }
 
     /// ResNet-50 whose 3 × 3 convolutions are deformable from the second stage on.
@@ -29,6 +47,8 @@ struct ResNetPlugin: ModelPlugin {
         block = .bottleneck
         self.stages = stages
         deformableStages = 1..<4
+        landmarkKeys =
+            Self.landmarks(.bottleneck, stages) + ["layer3.5.conv2.conv_offset.weight"]
     }
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {

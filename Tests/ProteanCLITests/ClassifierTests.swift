@@ -29,7 +29,10 @@ import Testing
         let folder = try TemporaryFolder()
         let path = folder.path("a.png")
         try Image(width: 1, height: 1, channels: 3, pixels: [0, 0, 255]).writePNG(to: path)
-        let result = try Classifier(model()).classify(path, top: 9)
+        // Names of other classes than the network's are no names.
+        var plugin = FakePlugin()
+        plugin.classNames = ["red", "green"]
+        let result = try Classifier(model(plugin)).classify(path, top: 9)
         #expect(result.predictions.map(\.index) == [2, 0, 1])
         #expect(result.predictions[0].label == nil)
         let json = String(decoding: try JSONEncoder().encode(result), as: UTF8.self)

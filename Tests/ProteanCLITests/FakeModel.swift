@@ -32,7 +32,7 @@ struct FakePlugin: ModelPlugin {
     let name = "fake"
     let summary = "Means of the channels."
     let inputShape = [1, 2, 2, 3]
-    var classNames = ["red", "green"]
+    var classNames = ["red", "green", "blue"]
     var preprocessing: ImagePreprocessing? = ImagePreprocessing(
         resizeShorterSide: nil, interpolation: .bilinear, cropHeight: 2, cropWidth: 2,
         mean: [0, 0, 0], deviation: [1, 1, 1])

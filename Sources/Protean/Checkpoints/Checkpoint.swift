@@ -46,6 +46,12 @@ public struct Checkpoint: Sendable {
         self.otherObjects = otherObjects
     }
 
+    /// What stands in front of every name: whole parts of a path with their dots, such as `module.`;
+    /// empty for nothing. ``Module/load(_:prefix:keyMap:)`` takes it off where the rest fits.
+    public var commonPrefix: String {
+        KeyPrefix.common(names, depth: KeyPrefix.maximumDepth).last ?? ""
+    }
+
     /// The tensor with this name, or nil.
     public subscript(name: String) -> CheckpointTensor? {
         places[ExactName(name)].map { tensors[$0] }
@@ -53,11 +59,12 @@ public struct Checkpoint: Sendable {
 
     /// The tensor with this name as Float32.
     ///
-    /// - Throws: ``ProteanError/parameterMismatch(file:missing:unused:misshapen:)`` when it is
-    ///   missing, and errors of the conversion.
+    /// - Throws: ``ProteanError/missingTensor(file:name:similar:)`` when the file has none of this
+    ///   name, and errors of the conversion.
     public func tensor(_ name: String) throws(ProteanError) -> Tensor {
         guard let found = self[name] else {
-            throw .parameterMismatch(file: source, missing: [name], unused: [], misshapen: [])
+            throw .missingTensor(
+                file: source, name: name, similar: SimilarNames.find(name, among: names))
         }
         return try found.float32()
     }

@@ -62,7 +62,10 @@ extension Checkpoint {
         formats: [any CheckpointFormat] = CheckpointFormats.standard,
         selection: CheckpointSelection = CheckpointSelection()
     ) throws(ProteanError) -> Checkpoint {
-        try read(
+        guard !path.isEmpty else {
+            throw .fileAccess(file: "weight file", reason: "the path is empty")
+        }
+        return try read(
             CheckpointBytes.file(path, mapping: mapping), source: path, formats: formats,
             selection: selection)
     }
@@ -88,8 +91,20 @@ extension Checkpoint {
             rebasing: storage.bytes.prefix(CheckpointBytes.headLength))
         for format in formats
         where withExtendedLifetime(storage, { format.recognises(head) }) {
-            return try format.read(storage, source: source, selection: selection)
+            do throws(ProteanError) {
+                return try format.read(storage, source: source, selection: selection)
+            } catch {
+                // What the file is says more than the first rule that it breaks.
+                throw foreign(storage, source: source) ?? error
+            }
         }
-        throw .weightFile(file: source, problem: .unknownFormat(known: formats.map(\.name)))
+        throw foreign(storage, source: source)
+            ?? .weightFile(file: source, problem: .unknownFormat(known: formats.map(\.name)))
+    }
+
+    private static func foreign(_ storage: CheckpointBytes, source: String) -> ProteanError? {
+        ForeignFormat.recognise(storage).map {
+            .weightFile(file: source, problem: .foreignFormat($0))
+        }
     }
 }

@@ -2,8 +2,7 @@
 ///
 /// People save a `state_dict` itself, or a training state that holds one beside an optimiser's state
 /// and counters (see ``TorchContainers``). Dictionaries inside are flattened with dots; everything
-/// else is inert and listed as such. One `module.` in front of every name (`DataParallel`) is taken
-/// off.
+/// else is inert and listed as such. Names are the file's own: prefixes are a matter of loading.
 ///
 /// A dictionary that occurs many times is listed under each of its names, so that the output can be
 /// longer than the file: budgets that grow with the pickle's length bound names, shapes and visits.
@@ -44,7 +43,6 @@ struct TorchStateDict {
         guard !listed.isEmpty else {
             throw .malformed(what: "PyTorch file", reason: "it holds no named tensors")
         }
-        dropModulePrefix()
     }
 
     // MARK: The container
@@ -157,18 +155,6 @@ struct TorchStateDict {
         others.append(
             CheckpointObject(
                 path: path.appendingPath(name), typeName: object.typeName(value)))
-    }
-
-    private mutating func dropModulePrefix() {
-        let prefix = "module."
-        guard
-            listed.allSatisfy({
-                $0.name.utf8.starts(with: prefix.utf8) && $0.name.utf8.count > prefix.utf8.count
-            })
-        else { return }
-        listed = listed.map {
-            (String(Substring($0.name.utf8.dropFirst(prefix.utf8.count))), $0.tensor)
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 public enum WeightFileProblem: Error, Equatable, Sendable {
     /// No registered format recognises the file's first bytes.
     case unknownFormat(known: [String])
+    /// The file is of a kind that is known, but not read.
+    case foreignFormat(ForeignFormat)
     /// The file ends before something it announces.
     case truncated(what: String, expected: Int, found: Int)
     /// A count or size is above the reader's limit.
@@ -44,6 +46,10 @@ extension WeightFileProblem: CustomStringConvertible {
         switch self {
         case .unknownFormat(let known):
             "not a weight file of a known format (\(known.joined(separator: ", ")))"
+        case .foreignFormat(let format):
+            "\(format.name), not a weight file that is read: \(format.advice)"
+        case .truncated("the file", 1, 0):
+            "\(ForeignFormat.empty.name): \(ForeignFormat.empty.advice)"
         case .truncated(let what, let expected, let found):
             "truncated: \(what) needs \(expected) bytes, found \(found)"
         case .limitExceeded(let what, let limit, let found):

@@ -1,14 +1,32 @@
 /// How an 8-bit image becomes a network's input.
 ///
-/// Steps, in order: resize the shorter side to ``resizeShorterSide``, cut the middle
-/// ``cropHeight`` × ``cropWidth``, then `(value / 255 - mean) / deviation` per channel. Resizing follows
+/// Steps, in order: resize as ``resizing`` says, cut the middle ``cropHeight`` × ``cropWidth``, then `(value / 255 - mean) / deviation` per channel. Resizing follows
 /// Pillow (antialiased, 8-bit intermediate), cropping follows torchvision.
 public struct ImagePreprocessing: Sendable, Equatable {
     /// The filter of the resize.
     public enum Interpolation: String, Sendable { case bilinear, bicubic }
 
-    /// Length of the shorter side after resizing; nil leaves the size as it is.
-    public var resizeShorterSide: Int?
+    /// To what size an image is brought before its middle is cut out.
+    public enum Resizing: Sendable, Equatable {
+        /// It stays as it is.
+        case none
+        /// The shorter side gets this length, the other follows (torchvision's `Resize` of a number).
+        case shorterSide(Int)
+        /// Exactly this size, whatever the proportions (timm's crop mode `squash`).
+        case exactly(Size2d)
+        /// The smallest size of the same proportions that covers this one, rounded per side (timm's
+        /// crop mode `center` where height and width differ).
+        case covering(Size2d)
+    }
+
+    /// To what size an image is brought before its middle is cut out.
+    public var resizing: Resizing
+    /// Length of the shorter side after resizing, if that is how ``resizing`` is given; setting nil
+    /// leaves the size as it is.
+    public var resizeShorterSide: Int? {
+        get { if case .shorterSide(let length) = resizing { length } else { nil } }
+        set { resizing = newValue.map(Resizing.shorterSide) ?? .none }
+    }
     /// The filter of the resize.
     public var interpolation: Interpolation
     /// Height of the centre crop.
@@ -20,12 +38,23 @@ public struct ImagePreprocessing: Sendable, Equatable {
     /// Standard deviation per channel of values in 0...1.
     public var deviation: [Float]
 
-    /// A description of the preprocessing.
+    /// A description of the preprocessing; nil for `resizeShorterSide` leaves the size as it is.
     public init(
         resizeShorterSide: Int?, interpolation: Interpolation, cropHeight: Int, cropWidth: Int,
         mean: [Float], deviation: [Float]
     ) {
-        self.resizeShorterSide = resizeShorterSide
+        self.init(
+            resizing: resizeShorterSide.map(Resizing.shorterSide) ?? .none,
+            interpolation: interpolation, cropHeight: cropHeight, cropWidth: cropWidth, mean: mean,
+            deviation: deviation)
+    }
+
+    /// A description of the preprocessing.
+    public init(
+        resizing: Resizing, interpolation: Interpolation, cropHeight: Int, cropWidth: Int,
+        mean: [Float], deviation: [Float]
+    ) {
+        self.resizing = resizing
         self.interpolation = interpolation
         self.cropHeight = cropHeight
         self.cropWidth = cropWidth

@@ -14,11 +14,80 @@ public struct Model: Layer {
     /// ``source`` of values that were never trained.
     public static let seededSource = "seeded initial values"
 
+    /// The classes' names in order of the output, as the weights' folder or their owner gives them,
+    /// else the plug-in's where there are as many as outputs; empty when they are not known.
+    public let classNames: [String]
+    /// How an image becomes an input for these weights; nil for models that do not take images.
+    public let preprocessing: ImagePreprocessing?
+    /// Remarks on loading for people, such as a prefix that was taken off the keys.
+    public let notes: [String]
+
     /// A model of parts that already fit.
-    public init(plugin: any ModelPlugin, module: any Layer, source: String) {
+    ///
+    /// - Parameters:
+    ///   - plugin: the architecture.
+    ///   - module: the network.
+    ///   - source: where the values came from.
+    ///   - classNames: the weights' own names of the classes; nil for the plug-in's, if the network
+    ///     has as many outputs.
+    ///   - preprocessing: what the weights were trained with; nil for the plug-in's.
+    ///   - notes: remarks for people.
+    public init(
+        plugin: any ModelPlugin, module: any Layer, source: String, classNames: [String]? = nil,
+        preprocessing: ImagePreprocessing? = nil, notes: [String] = []
+    ) {
         self.plugin = plugin
         self.module = module
         self.source = source
+        self.preprocessing = preprocessing ?? plugin.preprocessing
+        self.notes = notes
+        if let classNames {
+            self.classNames = classNames
+        } else {
+            let names = plugin.classNames
+            let fits = names.isEmpty || Self.classCount(of: module, plugin.inputShape) == names.count
+            self.classNames = fits ? names : []
+        }
+    }
+
+    /// The input's shape for one image, `[1, height, width, channels]`: the plug-in's, with the size
+    /// that ``preprocessing`` gives.
+    public var inputShape: [Int] {
+        guard let preprocessing, plugin.inputShape.count == 4 else { return plugin.inputShape }
+        return [1, preprocessing.cropHeight, preprocessing.cropWidth, plugin.inputShape[3]]
+    }
+
+    /// Number of classes, for networks that turn an image into one row of scores; nil for others.
+    public var classCount: Int? { Self.classCount(of: module, plugin.inputShape) }
+
+    /// The same model with other names for its classes.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when there are not as
+    ///   many as ``classCount``; `source` says where they came from.
+    public func naming(
+        classes names: [String], source: String = "classNames"
+    ) throws(ProteanError) -> Model {
+        guard let count = classCount else {
+            throw .invalidOption(
+                layer: source, option: "classes",
+                expected: "no names: \(plugin.name) is not a classifier", found: "\(names.count)")
+        }
+        guard names.count == count else {
+            throw .invalidOption(
+                layer: source, option: "classes",
+                expected: "\(count) names, one for each output of \(plugin.name)",
+                found: "\(names.count)")
+        }
+        return Model(
+            plugin: plugin, module: module, source: self.source, classNames: names,
+            preprocessing: preprocessing, notes: notes)
+    }
+
+    private static func classCount(of module: any Layer, _ inputShape: [Int]) -> Int? {
+        guard let shape = try? module.outputShape(for: inputShape), shape.count == 2 else {
+            return nil
+        }
+        return shape[1]
     }
 
     /// The network's own parameters.

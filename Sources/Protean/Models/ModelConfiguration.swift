@@ -118,9 +118,10 @@ extension ModelConfiguration {
     ///   name in alphabetical order.
     public func requireOnly(known: [String]) throws(ProteanError) {
         guard let unknown = values.keys.filter({ !known.contains($0) }).min() else { return }
-        let list = known.isEmpty ? "no options" : "one of " + known.joined(separator: ", ")
+        let list = known.isEmpty ? "there are none" : "known: " + known.joined(separator: ", ")
         throw .invalidOption(
-            layer: "configuration", option: unknown, expected: list, found: "'\(unknown)'")
+            layer: "configuration", option: unknown, expected: "no option of this name; \(list)",
+            found: values[unknown]?.description ?? "there")
     }
 
     private func read<T>(

@@ -11,7 +11,8 @@ public protocol ModelPlugin: Sendable {
     /// For models that turn an image into a larger one (`[batch, height, width, 3]` in 0...255 to the same
     /// range): the factor per axis; nil for others.
     var enlargement: Int? { get }
-    /// The classes' names in order of the output; empty when they are not known.
+    /// The names of the classes that the published weights tell apart, in order of the output; empty
+    /// when they are not known. What a loaded model has is ``Model/classNames``.
     var classNames: [String] { get }
     /// A weight file shipped with the plug-in, or nil.
     var embeddedWeights: String? { get }
@@ -22,7 +23,22 @@ public protocol ModelPlugin: Sendable {
     ///   key or value that is not supported.
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer
 
-    /// How keys of a checkpoint become parameter paths of the model.
+    /// Names under which timm knows architectures that this plug-in builds, each with the options
+    /// that make it so. Such a name may be given wherever the plug-in's may, and in the `config.json`
+    /// of a folder that timm wrote.
+    var timmArchitectures: [String: [String: ModelConfiguration.Value]] { get }
+
+    /// Keys that every weight file of this architecture has, and files of others have not; used to
+    /// say what a file that does not fit may be. The more keys, the closer the description.
+    var landmarkKeys: [String] { get }
+
+    /// Sets options that the user left out and the file's keys decide, before the model is made.
+    ///
+    /// - Returns: remarks for people on what was decided.
+    func adapt(_ configuration: inout ModelConfiguration, to checkpoint: Checkpoint) -> [String]
+
+    /// How keys of a checkpoint become parameter paths of the model. `checkpoint` has the file's
+    /// tensors, without a prefix that was taken off their names.
     func keyMap(for checkpoint: Checkpoint) -> KeyMap
 }
 
@@ -35,6 +51,14 @@ extension ModelPlugin {
     public var classNames: [String] { [] }
     /// No embedded weights.
     public var embeddedWeights: String? { nil }
+    /// None.
+    public var timmArchitectures: [String: [String: ModelConfiguration.Value]] { [:] }
+    /// None.
+    public var landmarkKeys: [String] { [] }
+    /// Decides nothing.
+    public func adapt(
+        _ configuration: inout ModelConfiguration, to checkpoint: Checkpoint
+    ) -> [String] { [] }
     /// Keys are paths already.
     public func keyMap(for checkpoint: Checkpoint) -> KeyMap { .identity }
 }

@@ -51,4 +51,18 @@ public final class ModelRegistry: Sendable {
         }
         return found
     }
+
+    /// The plug-in with this name, or the one that builds timm's architecture of this name, and the
+    /// options that make it so.
+    ///
+    /// - Throws: ``ProteanError/unknownName(kind:name:known:)``.
+    func resolve(
+        _ name: String
+    ) throws(ProteanError) -> (plugin: any ModelPlugin, options: ModelConfiguration) {
+        if let found = entries.withLock({ $0.byName[name] }) { return (found, .init()) }
+        for plugin in plugins {
+            if let options = plugin.timmArchitectures[name] { return (plugin, .init(options)) }
+        }
+        return (try plugin(named: name), .init())
+    }
 }

@@ -15,9 +15,14 @@ public enum ProteanError: Error, Equatable, Sendable {
     case unsupportedISA(requested: String, supported: [String])
     /// A weight file breaks a rule of its format.
     case weightFile(file: String, problem: WeightFileProblem)
-    /// A checkpoint and a model do not fit. All problems are listed at once.
+    /// A checkpoint and a model do not fit. All problems are listed at once, with names as in the
+    /// file; `hints` say what may help. ``description`` names the first few,
+    /// ``fullDescription`` all.
     case parameterMismatch(
-        file: String, missing: [String], unused: [String], misshapen: [MisshapenParameter])
+        file: String, missing: [String], unused: [String], misshapen: [MisshapenParameter],
+        hints: [String] = [])
+    /// A file has no tensor of this name; `similar` ones it has.
+    case missingTensor(file: String, name: String, similar: [String])
     /// No model plug-in, checkpoint format or layer has this name.
     case unknownName(kind: String, name: String, known: [String])
     /// A file could not be read or written.
@@ -62,8 +67,13 @@ extension ProteanError: CustomStringConvertible {
                 + supported.joined(separator: ", ")
         case .weightFile(let file, let problem):
             "\(file): \(problem)"
-        case .parameterMismatch(let file, let missing, let unused, let misshapen):
-            Self.describe(file: file, missing: missing, unused: unused, misshapen: misshapen)
+        case .parameterMismatch(let file, let missing, let unused, let misshapen, let hints):
+            MismatchText(missing: missing, unused: unused, misshapen: misshapen, hints: hints)
+                .line(file: file, limit: MismatchText.shortLimit)
+        case .missingTensor(let file, let name, let similar):
+            "\(file.escaped): no tensor is named '\(name.escaped)'"
+                + (similar.isEmpty
+                    ? "" : "; similar: \(similar.map(\.escaped).joined(separator: ", "))")
         case .unknownName(let kind, let name, let known):
             "unknown \(kind) '\(name)', known: \(known.joined(separator: ", "))"
         case .fileAccess(let file, let reason):
@@ -75,20 +85,12 @@ extension ProteanError: CustomStringConvertible {
         }
     }
 
-    private static func describe(
-        file: String, missing: [String], unused: [String], misshapen: [MisshapenParameter]
-    ) -> String {
-        var parts: [String] = []
-        if !missing.isEmpty {
-            parts.append("missing \(missing.count): \(missing.joined(separator: ", "))")
-        }
-        if !unused.isEmpty {
-            parts.append("unused \(unused.count): \(unused.joined(separator: ", "))")
-        }
-        if !misshapen.isEmpty {
-            let list = misshapen.map { "\($0.name) expected \($0.expected) found \($0.found)" }
-            parts.append("misshapen \(misshapen.count): \(list.joined(separator: ", "))")
-        }
-        return "\(file): weights do not fit the model: " + parts.joined(separator: "; ")
+    /// ``description`` with every name of a ``parameterMismatch(file:missing:unused:misshapen:hints:)``
+    /// instead of the first five of each kind.
+    public var fullDescription: String {
+        guard case .parameterMismatch(let file, let missing, let unused, let misshapen, let hints) = self
+        else { return description }
+        return MismatchText(missing: missing, unused: unused, misshapen: misshapen, hints: hints)
+            .line(file: file, limit: .max)
     }
 }

@@ -5,6 +5,10 @@ struct LayerRun {
     let adapter: LayerAdapter
     let config: String
     let weights: String?
+    /// See ``KeyOptions``.
+    var prefix: String? = nil
+    var container: String? = nil
+    var namesAllKeys = false
     let input: String
     let output: String
     let layout: MapLayout
@@ -45,11 +49,15 @@ struct LayerRun {
             }
             return
         }
-        let checkpoint = try Checkpoint.open(weights)
-        do throws(ProteanError) {
-            try built.module.load(checkpoint, keyMap: built.keyMap)
+        let checkpoint = try Checkpoint.open(
+            weights, selection: CheckpointSelection(container: container))
+        do {
+            let report = try KeyOptions.explaining(all: namesAllKeys) {
+                try built.module.load(checkpoint, prefix: prefix, keyMap: built.keyMap)
+            }
+            KeyOptions.say(checkpoint.notes + report.notes)
         } catch {
-            throw Failure("\(adapter.name): \(error.description)")
+            throw Failure("\(adapter.name): \(error)")
         }
     }
 }

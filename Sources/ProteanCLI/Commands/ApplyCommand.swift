@@ -30,6 +30,8 @@ struct ApplyCommand: ParsableCommand {
     @Option(help: "The layer's weights; not needed for a layer without parameters.")
     var weights: String?
 
+    @OptionGroup var keys: KeyOptions
+
     @Option(help: "The input tensors: x and what else the layer takes.")
     var input: String?
 
@@ -74,7 +76,8 @@ struct ApplyCommand: ParsableCommand {
         if helpLayer { return print(adapter.help.joined(separator: "\n")) }
         guard let input, let output else { return }
         let run = LayerRun(
-            adapter: adapter, config: config, weights: weights, input: input, output: output,
+            adapter: adapter, config: config, weights: weights, prefix: keys.prefix,
+            container: keys.container, namesAllKeys: keys.all, input: input, output: output,
             layout: layout)
         try runtime.with { try run() }
     }

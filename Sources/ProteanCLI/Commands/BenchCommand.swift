@@ -68,7 +68,7 @@ struct BenchCommand: ParsableCommand {
         let made = try model.load(untrained: true)
         let input =
             try image.map { path in try made.input(from: images.read(path)) }
-            ?? Self.input(made.plugin.inputShape, batch: batch)
+            ?? Self.input(made.inputShape, batch: batch)
         let plan = BenchPlan(warmUps: warmUp, repeats: `repeat`, layers: !whole)
         var reports: [BenchReport] = []
         for count in try threadCounts() {

@@ -57,7 +57,7 @@ struct DemoCommand: ParsableCommand {
     }
 
     private static func name(of index: Int, in model: Model) -> String {
-        let names = model.plugin.classNames
+        let names = model.classNames
         return names.indices.contains(index) ? names[index] : "\(index)"
     }
 

@@ -21,16 +21,20 @@ struct InfoCommand: ParsableCommand {
     @Argument(help: "A weight file, a directory with config.json, or a model's name.")
     var subject: String
 
+    @OptionGroup var keys: KeyOptions
+
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
+        guard !subject.isEmpty else { throw Failure("the path or model's name is empty") }
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: subject, isDirectory: &isDirectory)
         if exists, !isDirectory.boolValue {
-            let checkpoint = try Checkpoint.open(subject, formats: ModelLoader.standard.formats)
-            for note in checkpoint.notes { Standard.error("note: \(note)") }
-            let report = FileReport(checkpoint)
+            let checkpoint = try Checkpoint.open(
+                subject, formats: ModelLoader.standard.formats, selection: keys.selection)
+            KeyOptions.say(checkpoint.notes)
+            let report = try FileReport(checkpoint, under: keys.prefix)
             return json ? try Standard.json(report) : report.print()
         }
         let loader = ModelLoader.standard
@@ -38,8 +42,17 @@ struct InfoCommand: ParsableCommand {
         guard exists || !isPath || loader.registry.names.contains(subject) else {
             throw ProteanError.fileAccess(file: subject, reason: "No such file or directory")
         }
-        let report = try ModelReport(
-            exists ? loader.load(subject) : loader.makeModel(subject))
+        guard exists || !keys.isGiven else {
+            throw Failure(
+                "--prefix and --container say how a file is read: \(subject) is no file")
+        }
+        let made = try keys.explaining {
+            try exists
+                ? loader.load(subject, prefix: keys.prefix, container: keys.container)
+                : loader.makeModel(subject)
+        }
+        KeyOptions.say(made.notes)
+        let report = try ModelReport(made)
         json ? try Standard.json(report) : report.print()
     }
 }
@@ -59,9 +72,17 @@ private struct FileReport: Encodable {
     let parameters: Int
     let bytes: Int
     let metadata: [String: String]
+    /// What stands in front of every name, with its dots; empty for nothing.
+    let prefix: String
 
-    init(_ checkpoint: Checkpoint) {
-        let found = checkpoint.names.compactMap { name in checkpoint[name].map { (name, $0) } }
+    init(_ checkpoint: Checkpoint, under chosen: String?) throws {
+        let start = chosen ?? ""
+        let found = checkpoint.names.compactMap { name in
+            name.utf8.starts(with: start.utf8) ? checkpoint[name].map { (name, $0) } : nil
+        }
+        guard !found.isEmpty || start.isEmpty else {
+            throw Failure("\(checkpoint.source): no name begins with '\(start)'")
+        }
         file = checkpoint.source
         format = checkpoint.format
         tensors = found.map { name, tensor in
@@ -72,6 +93,7 @@ private struct FileReport: Encodable {
         parameters = found.reduce(0) { $0 + $1.1.count }
         bytes = found.reduce(0) { $0 + $1.1.byteCount }
         metadata = checkpoint.metadata
+        prefix = checkpoint.commonPrefix
     }
 
     func print() {
@@ -80,6 +102,9 @@ private struct FileReport: Encodable {
                 + "\(Text.grouped(parameters)) parameters, \(Text.grouped(bytes)) bytes")
         for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
             Swift.print("  \(name): \(text)")
+        }
+        if !prefix.isEmpty {
+            Swift.print("  every name begins with `\(prefix.escaped)`")
         }
         guard !tensors.isEmpty else { return }
         var table = Table([
@@ -117,7 +142,7 @@ private struct ModelReport: Encodable {
         model = made.plugin.name
         summary = made.plugin.summary
         weights = made.source
-        input = made.plugin.inputShape
+        input = made.inputShape
         let trace = try made.trace(for: input)
         layers = trace.events.map {
             Entry(

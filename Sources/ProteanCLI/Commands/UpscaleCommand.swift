@@ -69,10 +69,11 @@ struct UpscaleCommand: ParsableCommand {
 
     func run() throws {
         try runtime.with {
-            let model = try model.load(untrained: false)
-            guard let factor = model.plugin.enlargement else {
-                throw Failure("model '\(model.plugin.name)' does not enlarge images")
+            let plugin = try model.plugin()
+            guard let factor = plugin.enlargement else {
+                throw Failure("model '\(plugin.name)' does not enlarge images")
             }
+            let model = try model.load(untrained: false)
             if dense { try Self.computeAll(of: model) }
             let picture = try images.read(image)
             let reference = try self.reference.map { path in try images.read(path) }
@@ -122,7 +123,7 @@ struct UpscaleCommand: ParsableCommand {
     /// The same network with everything computed, where it is asked for.
     private func twin() throws -> Model? {
         guard againstDense else { return nil }
-        let twin = try model.load(untrained: false)
+        let twin = try model.load(untrained: false, isAgain: true)
         try Self.computeAll(of: twin)
         return twin
     }

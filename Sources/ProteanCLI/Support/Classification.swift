@@ -40,7 +40,7 @@ struct Classifier {
 
     /// Refuses models that do not take images.
     init(_ model: Model, orientation: ImageOrientation = .ignore) throws {
-        guard let preprocessing = model.plugin.preprocessing else {
+        guard let preprocessing = model.preprocessing else {
             throw Failure("model '\(model.plugin.name)' does not take images")
         }
         self.model = model
@@ -80,7 +80,7 @@ struct Classifier {
     }
 
     private func predictions(_ logits: [Float], top: Int) -> [Classification.Prediction] {
-        let names = model.plugin.classNames
+        let names = model.classNames
         let probabilities = Self.softmax(logits)
         // NaN sorts last; equal scores keep the order of the classes.
         let order = logits.indices.sorted { a, b in

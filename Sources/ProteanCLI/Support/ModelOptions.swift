@@ -14,21 +14,69 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The architecture's options as a JSON object.")
     var config: String?
 
-    /// The model, loaded.
+    @OptionGroup var keys: KeyOptions
+
+    @Option(help: "A text file with the classes' names, one per line.")
+    var classes: String?
+
+    /// The model, loaded; what was done to load it is said on standard error.
     ///
-    /// - Parameter untrained: whether seeded initial values will do when there are no weights.
-    func load(untrained: Bool) throws -> Model {
+    /// - Parameters:
+    ///   - untrained: whether seeded initial values will do when there are no weights.
+    ///   - isAgain: whether the same was said before.
+    func load(untrained: Bool, isAgain: Bool = false) throws -> Model {
+        let loaded = try keys.explaining { try loadWeights(untrained: untrained) }
+        let named = try classes.map { path in
+            try loaded.naming(classes: ClassNames.read(path), source: path)
+        }
+        if !isAgain { KeyOptions.say(loaded.notes) }
+        return named ?? loaded
+    }
+
+    /// The plug-in, without reading weights.
+    func plugin() throws -> any ModelPlugin {
+        try requirePaths()
+        return try ModelLoader.standard.plugin(for: model)
+    }
+
+    private func loadWeights(untrained: Bool) throws -> Model {
+        try requirePaths()
         let loader = ModelLoader.standard
-        if weights == nil, config == nil, Self.isDirectory(model) { return try loader.load(model) }
         let configuration =
             try config.map { text in try ModelConfiguration(json: text, source: "--config") }
             ?? ModelConfiguration()
-        if let weights { return try loader.load(weights, as: model, configuration: configuration) }
+        if weights == nil, Self.isDirectory(model) {
+            guard config == nil else {
+                throw Failure(
+                    "--config does not go with a directory: options are in \(model)/config.json")
+            }
+            return try loader.load(
+                model, prefix: keys.prefix, container: keys.container)
+        }
+        if let weights {
+            guard !Self.isDirectory(model) || (try? loader.plugin(named: model)) != nil else {
+                throw Failure("\(model) is a directory: its weights are in it, leave --weights out")
+            }
+            return try loader.load(
+                weights, as: model, configuration: configuration, prefix: keys.prefix,
+                container: keys.container)
+        }
+        guard !keys.isGiven else {
+            throw Failure(
+                "--prefix and --container say how a file is read: give --weights FILE")
+        }
         let made = try loader.makeModel(model, configuration: configuration)
         guard untrained || made.source != Model.seededSource else {
             throw Failure("model '\(model)' has no embedded weights: give --weights FILE")
         }
         return made
+    }
+
+    private func requirePaths() throws {
+        for (name, value) in [("the model's name", model as String?), ("--weights", weights)]
+        where value?.isEmpty == true {
+            throw Failure("\(name) is empty")
+        }
     }
 
     private static func isDirectory(_ path: String) -> Bool {

@@ -14,7 +14,7 @@ struct OffsetSource {
             return try layer(adapter, options)
         }
         let model = try options.load(untrained: true)
-        guard let preprocessing = model.plugin.preprocessing else {
+        guard let preprocessing = model.preprocessing else {
             throw Failure("model '\(model.plugin.name)' does not take images")
         }
         return OffsetSource(network: model) { image in
@@ -39,7 +39,12 @@ struct OffsetSource {
         guard let weights = options.weights else {
             throw Failure("layer '\(adapter.name)' needs --weights FILE")
         }
-        try layer.load(Checkpoint.open(weights), keyMap: built.keyMap)
+        let checkpoint = try Checkpoint.open(weights, selection: options.keys.selection)
+        let report = try options.keys.explaining {
+            try layer.load(
+                checkpoint, prefix: options.keys.prefix, keyMap: built.keyMap)
+        }
+        KeyOptions.say(checkpoint.notes + report.notes)
         let channels = ["in_channels", "channels"].compactMap { try? configuration.int($0) }
         let isGrey = channels.first == 1
         return OffsetSource(network: layer) { image in

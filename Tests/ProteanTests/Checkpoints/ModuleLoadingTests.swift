@@ -226,8 +226,8 @@ private struct PairPlugin: ModelPlugin {
             try describe(#"{"architecture": "pair", "model_args": {"depth": 4}}"#)
             #expect(
                 throws: ProteanError.invalidOption(
-                    layer: "configuration", option: "depth", expected: "one of width",
-                    found: "'depth'")
+                    layer: folder + "/config.json", option: "model_args.depth",
+                    expected: "no option of this name; known: width", found: "4")
             ) { try loader.load(folder) }
             try describe("{,}")
             #expect(throws: ProteanError.self) { try loader.load(folder) }
@@ -301,8 +301,8 @@ private struct PairPlugin: ModelPlugin {
         try options.requireOnly(known: ["width", "dpeth"])
         #expect(
             throws: ProteanError.invalidOption(
-                layer: "configuration", option: "dpeth", expected: "one of width, depth",
-                found: "'dpeth'")
+                layer: "configuration", option: "dpeth",
+                expected: "no option of this name; known: width, depth", found: "2")
         ) { try options.requireOnly(known: ["width", "depth"]) }
     }
 

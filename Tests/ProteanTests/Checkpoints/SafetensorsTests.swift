@@ -146,7 +146,7 @@ import Testing
                 "{\"a\":" + String(repeating: "[", count: 100_000)),
             .malformed(what: "tensor 'a'", reason: "not an object")
         ),
-        ("a known format", Array("hello, world".utf8), .unknownFormat(known: known)),
+        ("a known format", Array("hello, world".utf8), .foreignFormat(.plainText)),
         ("enough bytes", [1, 2], .unknownFormat(known: known)),
     ]
 

@@ -1,0 +1,70 @@
+/// One way to read the names in a file as a module's keys.
+struct KeyReading {
+    /// A name in the file, and the key that it stands for.
+    struct Entry {
+        let name: String
+        let key: String
+    }
+
+    /// What is in front of every key in the file.
+    let prefix: String
+    let entries: [Entry]
+    /// What was done to the names, for people; nil when nothing was.
+    let note: String?
+
+    /// The names under `prefix`, which somebody chose; others are not looked at.
+    init(_ checkpoint: Checkpoint, under chosen: String) {
+        let prefix = KeyPrefix.closed(chosen)
+        self.prefix = prefix
+        entries = checkpoint.names.compactMap { name in
+            KeyPrefix.remainder(of: name, behind: prefix).map { Entry(name: name, key: $0) }
+        }
+        let rest = checkpoint.names.count - entries.count
+        note =
+            rest == 0 || prefix.isEmpty
+            ? nil : "\(rest) keys outside of `\(prefix.escaped)` were not looked at"
+    }
+
+    private init(prefix: String, entries: [Entry], note: String?) {
+        self.prefix = prefix
+        self.entries = entries
+        self.note = note
+    }
+
+    /// The ways that are tried when nobody chose one: the names as they are, without the prefix that
+    /// all have, without what wrappers put into the middle.
+    static func candidates(_ checkpoint: Checkpoint) -> [KeyReading] {
+        // A counter that weight averaging keeps beside the model.
+        let names = checkpoint.names.filter { $0 != "n_averaged" }
+        var found = [KeyReading(checkpoint, under: "")]
+        for prefix in KeyPrefix.common(names, depth: KeyPrefix.maximumDepth) {
+            let entries = names.compactMap { name in
+                KeyPrefix.remainder(of: name, behind: prefix).map { Entry(name: name, key: $0) }
+            }
+            found.append(
+                KeyReading(
+                    prefix: prefix, entries: entries,
+                    note: "every key begins with `\(prefix.escaped)`, which was taken off"))
+        }
+        let plain = names.map { Entry(name: $0, key: KeyPrefix.withoutWrappers($0)) }
+        if plain.contains(where: { $0.key.utf8.count != $0.name.utf8.count }) {
+            found.append(
+                KeyReading(
+                    prefix: "", entries: plain,
+                    note: "parts of keys that wrappers add ("
+                        + KeyPrefix.wrappers.prefix(2).map { "`\($0).`" }.joined(separator: ", ")
+                        + "…) were taken out"))
+        }
+        return found
+    }
+
+    /// The file as if its names were the keys; nil when two names become one.
+    func view(of checkpoint: Checkpoint) -> Checkpoint? {
+        guard note != nil || !prefix.isEmpty else { return checkpoint }
+        return try? Checkpoint(
+            source: checkpoint.source, format: checkpoint.format,
+            tensors: entries.compactMap { entry in
+                checkpoint[entry.name].map { (entry.key, $0) }
+            }, metadata: checkpoint.metadata)
+    }
+}

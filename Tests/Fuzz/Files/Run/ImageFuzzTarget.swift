@@ -1,0 +1,34 @@
+import ProteanImage
+
+/// Images: from memory and from a disk.
+enum ImageFuzzTarget {
+    static func run(_ bytes: [UInt8], _ folder: FuzzFolder) -> FuzzOutcome {
+        var outcome = read { () throws(ImageError) in try Image.decode(bytes, name: "case") }
+        guard FuzzTarget.isReadFromDisk(bytes), bytes.count < 20_000 else { return outcome }
+        let path = folder.write(bytes, as: "case.bin")
+        let other = read { () throws(ImageError) in try Image.decode(path) }
+        if other.isRead != outcome.isRead {
+            outcome.problems.append("from a disk: \(other.message)")
+        }
+        outcome.problems += other.problems
+        return outcome
+    }
+
+    static func read(_ decode: () throws(ImageError) -> Image) -> FuzzOutcome {
+        do throws(ImageError) {
+            let image = try decode()
+            var outcome = FuzzOutcome(
+                isRead: true,
+                found: .image(
+                    width: image.width, height: image.height, channels: image.channels))
+            if image.pixels.count != image.width * image.height * image.channels {
+                outcome.problems.append(
+                    "\(image.pixels.count) values for \(image.width) x "
+                        + "\(image.height) x \(image.channels)")
+            }
+            return outcome
+        } catch {
+            return .refused(error)
+        }
+    }
+}

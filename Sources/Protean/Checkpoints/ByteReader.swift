@@ -48,13 +48,22 @@ struct ByteReader {
 
     /// The text up to the next line feed, which is consumed but not returned.
     mutating func line(limit: Int) throws(WeightFileProblem) -> String {
+        try utf8(try lineRange(limit: limit))
+    }
+
+    /// The place of the bytes up to the next line feed, which is consumed but not returned.
+    mutating func lineRange(limit: Int = .max) throws(WeightFileProblem) -> Range<Int> {
         let window = bytes[position..<(position + min(remaining, limit))]
         guard let end = window.firstIndex(of: 0x0a) else {
-            throw .truncated(what: "a line in \(what)", expected: limit, found: window.count)
+            guard window.count < limit else {
+                throw .limitExceeded(
+                    what: "the length of a line in \(what)", limit: limit, found: limit + 1)
+            }
+            throw .truncated(
+                what: "a line in \(what)", expected: window.count + 1, found: window.count)
         }
-        let text = try utf8(position..<end)
-        position = end + 1
-        return text
+        defer { position = end + 1 }
+        return position..<end
     }
 
     /// The bytes of `range` as text.

@@ -1,45 +1,62 @@
 /// The named tensors of a weight file, in the file's order.
 ///
-/// Tensors are views of the file until they are asked for; nothing is converted before.
+/// Values stay in the file until they are asked for; nothing is converted before.
 public struct Checkpoint: Sendable {
     /// Where the tensors came from, for error messages: a path, or a phrase such as `memory`.
     public let source: String
     /// The format's name, such as `safetensors`.
     public let format: String
-    /// Names in the file's order.
+    /// Names in the file's order. Two names are the same only if their bytes are.
     public let names: [String]
     /// Text that the file carries beside its tensors.
     public let metadata: [String: String]
+    /// What was chosen among several possibilities, in lines for people; commands print them to
+    /// standard error.
+    public let notes: [String]
+    /// The containers of which ``CheckpointSelection/container`` can name one, the preferred first.
+    public let containers: [String]
+    /// What else lies beside the tensors, at most ``CheckpointObject/maximumCount`` objects.
+    public let otherObjects: [CheckpointObject]
 
-    private let tensors: [String: CheckpointTensor]
+    private let tensors: [CheckpointTensor]
+    private let places: [ExactName: Int]
 
     /// A checkpoint of the given tensors.
     ///
     /// - Throws: ``ProteanError/weightFile(file:problem:)`` when a name occurs twice.
     public init(
         source: String, format: String, tensors: [(name: String, tensor: CheckpointTensor)],
-        metadata: [String: String] = [:]
+        metadata: [String: String] = [:], notes: [String] = [], containers: [String] = [],
+        otherObjects: [CheckpointObject] = []
     ) throws(ProteanError) {
-        var table: [String: CheckpointTensor] = [:]
-        for (name, tensor) in tensors where table.updateValue(tensor, forKey: name) != nil {
-            throw .weightFile(file: source, problem: .duplicateName(name))
+        var places: [ExactName: Int] = [:]
+        places.reserveCapacity(tensors.count)
+        for (place, entry) in tensors.enumerated()
+        where places.updateValue(place, forKey: ExactName(entry.name)) != nil {
+            throw .weightFile(file: source, problem: .duplicateName(entry.name))
         }
         self.source = source
         self.format = format
         self.names = tensors.map(\.name)
-        self.tensors = table
+        self.tensors = tensors.map(\.tensor)
+        self.places = places
         self.metadata = metadata
+        self.notes = notes
+        self.containers = containers
+        self.otherObjects = otherObjects
     }
 
     /// The tensor with this name, or nil.
-    public subscript(name: String) -> CheckpointTensor? { tensors[name] }
+    public subscript(name: String) -> CheckpointTensor? {
+        places[ExactName(name)].map { tensors[$0] }
+    }
 
     /// The tensor with this name as Float32.
     ///
     /// - Throws: ``ProteanError/parameterMismatch(file:missing:unused:misshapen:)`` when it is
     ///   missing, and errors of the conversion.
     public func tensor(_ name: String) throws(ProteanError) -> Tensor {
-        guard let found = tensors[name] else {
+        guard let found = self[name] else {
             throw .parameterMismatch(file: source, missing: [name], unused: [], misshapen: [])
         }
         return try found.float32()

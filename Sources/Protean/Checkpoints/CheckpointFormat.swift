@@ -5,14 +5,36 @@ public protocol CheckpointFormat: Sendable {
     /// The format's name, such as `safetensors`.
     var name: String { get }
 
-    /// Whether `bytes`, a whole file's content, looks like this format. Must be cheap and must not
-    /// trust anything: the reader itself checks the file.
+    /// Whether `bytes`, the beginning of a file (``CheckpointBytes/headLength`` bytes, or all of a
+    /// shorter one), looks like this format. Must be cheap and must not trust anything: the reader
+    /// itself checks the file.
     func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool
 
     /// Reads the tensors' names, shapes and places, and checks every rule of the format.
     ///
     /// - Throws: ``ProteanError/weightFile(file:problem:)``.
     func read(_ storage: CheckpointBytes, source: String) throws(ProteanError) -> Checkpoint
+
+    /// The same for a file of which a part is chosen. A format without containers need not
+    /// implement it: the names of any are then refused.
+    ///
+    /// - Throws: ``WeightFileProblem/unknownContainer(_:known:)`` when the file has no such
+    ///   container, and as ``read(_:source:)``.
+    func read(
+        _ storage: CheckpointBytes, source: String, selection: CheckpointSelection
+    ) throws(ProteanError) -> Checkpoint
+}
+
+extension CheckpointFormat {
+    /// Refuses every container and reads the file.
+    public func read(
+        _ storage: CheckpointBytes, source: String, selection: CheckpointSelection
+    ) throws(ProteanError) -> Checkpoint {
+        if let container = selection.container {
+            throw .weightFile(file: source, problem: .unknownContainer(container, known: []))
+        }
+        return try read(storage, source: source)
+    }
 }
 
 /// The formats that the library reads by itself.
@@ -29,16 +51,20 @@ extension Checkpoint {
     ///
     /// - Parameters:
     ///   - path: a regular file; it is opened once.
-    ///   - mapping: whether tensors are views of the file or of a copy in memory.
+    ///   - mapping: whether values are read when they are asked for, read at once, or mapped.
     ///   - formats: the formats to choose from by content; the first that recognises the file reads
     ///     it.
+    ///   - selection: which part of the file is meant, where it has several.
     /// - Throws: ``ProteanError/fileAccess(file:reason:)``, or
     ///   ``ProteanError/weightFile(file:problem:)`` with the first rule that the file breaks.
     public static func open(
         _ path: String, mapping: FileMapping = .automatic,
-        formats: [any CheckpointFormat] = CheckpointFormats.standard
+        formats: [any CheckpointFormat] = CheckpointFormats.standard,
+        selection: CheckpointSelection = CheckpointSelection()
     ) throws(ProteanError) -> Checkpoint {
-        try read(CheckpointBytes.file(path, mapping: mapping), source: path, formats: formats)
+        try read(
+            CheckpointBytes.file(path, mapping: mapping), source: path, formats: formats,
+            selection: selection)
     }
 
     /// Reads a weight file's content from memory, of which it keeps a copy.
@@ -46,16 +72,23 @@ extension Checkpoint {
     /// - Throws: ``ProteanError/weightFile(file:problem:)`` with `source` as the file.
     public init(
         contentsOf bytes: [UInt8], source: String = "memory",
-        formats: [any CheckpointFormat] = CheckpointFormats.standard
+        formats: [any CheckpointFormat] = CheckpointFormats.standard,
+        selection: CheckpointSelection = CheckpointSelection()
     ) throws(ProteanError) {
-        self = try Self.read(CheckpointBytes(copying: bytes), source: source, formats: formats)
+        self = try Self.read(
+            CheckpointBytes(copying: bytes, source: source), source: source, formats: formats,
+            selection: selection)
     }
 
     private static func read(
-        _ storage: CheckpointBytes, source: String, formats: [any CheckpointFormat]
+        _ storage: CheckpointBytes, source: String, formats: [any CheckpointFormat],
+        selection: CheckpointSelection
     ) throws(ProteanError) -> Checkpoint {
-        for format in formats where format.recognises(storage.bytes) {
-            return try format.read(storage, source: source)
+        let head = UnsafeRawBufferPointer(
+            rebasing: storage.bytes.prefix(CheckpointBytes.headLength))
+        for format in formats
+        where withExtendedLifetime(storage, { format.recognises(head) }) {
+            return try format.read(storage, source: source, selection: selection)
         }
         throw .weightFile(file: source, problem: .unknownFormat(known: formats.map(\.name)))
     }

@@ -3,31 +3,56 @@ import CProteanKernels
 extension CheckpointTensor {
     /// The values as a contiguous Float32 tensor.
     ///
-    /// A contiguous, 4-byte-aligned Float32 tensor is a view of the file and costs nothing; others
-    /// are converted in one pass. Integers and Float64 are rounded to nearest, BOOL becomes 0 or 1.
-    /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
+    /// Contiguous Float32 values are read straight into the tensor, or viewed where the file is in
+    /// memory and they lie at a multiple of four bytes; others are converted in one pass. Integers
+    /// and Float64 are rounded to nearest, BOOL becomes 0 or 1.
+    /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``, and
+    ///   ``ProteanError/weightFile(file:problem:)`` with
+    ///   ``WeightFileProblem/unsupportedType(tensor:type:)``, or when the file can no longer be read
+    ///   or has become shorter.
     public func float32() throws(ProteanError) -> Tensor {
+        guard type.isSupported else {
+            throw .weightFile(
+                file: storage.source,
+                problem: .unsupportedType(tensor: name, type: type.rawValue))
+        }
         if let view = viewed() { return view }
         let result = try Tensor(uninitialized: shape, for: "Checkpoint")
-        guard count > 0, let base = storage.bytes.baseAddress else { return result }
-        let status = withExtendedLifetime(storage) {
+        guard count > 0, let target = result.storage?.base else { return result }
+        let part: CheckpointBytes
+        do throws(WeightFileProblem) {
+            let range = byteOffset..<(byteOffset + byteExtent)
+            if type == .float32, isContiguous {
+                try storage.read(range, into: target)
+                return result
+            }
+            part = try storage.contents(of: range)
+        } catch {
+            throw .weightFile(file: storage.source, problem: error)
+        }
+        try convert(part, to: target).check("Checkpoint")
+        return result
+    }
+
+    private func convert(
+        _ part: CheckpointBytes, to target: UnsafeMutablePointer<Float>
+    ) -> ptn_status {
+        withExtendedLifetime(part) {
             shape.withUnsafeBufferPointer { shape in
                 strides.withUnsafeBufferPointer { strides in
                     var view = ptn_strided(
                         type: type.kernelValue, rank: shape.count,
                         shape: shape.baseAddress, strides: strides.baseAddress,
-                        base: base + byteOffset, bytes: storage.bytes.count - byteOffset)
-                    return ptn_convert_to_float(&view, result.storage!.base)
+                        base: part.bytes.baseAddress, bytes: part.bytes.count)
+                    return ptn_convert_to_float(&view, target)
                 }
             }
         }
-        try status.check("Checkpoint")
-        return result
     }
 
-    /// The tensor as a view of the file, where its bytes are floats in the right order and place.
+    /// The tensor as a view of memory, where its bytes are floats in the right order and place.
     private func viewed() -> Tensor? {
-        guard type == .float32, count > 0, isContiguous,
+        guard type == .float32, count > 0, storage.isInMemory, isContiguous,
             let base = storage.bytes.baseAddress.map({ $0 + byteOffset }),
             UInt(bitPattern: base) % UInt(MemoryLayout<Float>.alignment) == 0
         else { return nil }
@@ -53,6 +78,8 @@ extension ElementType {
         case .bfloat16: PTN_ELEMENT_BF16
         case .float32: PTN_ELEMENT_F32
         case .float64: PTN_ELEMENT_F64
+        // Refused before any kernel is asked.
+        case .unsupported: PTN_ELEMENT_U8
         }
     }
 }

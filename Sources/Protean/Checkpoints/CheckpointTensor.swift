@@ -1,47 +1,27 @@
 import CProteanKernels
 
-/// Bytes that several tensors may share: a mapped file or memory read from one.
-///
-/// Safety of `@unchecked Sendable`: the bytes are never written after creation.
-public final class CheckpointBytes: @unchecked Sendable {
-    /// The bytes; valid as long as this object lives.
-    public let bytes: UnsafeRawBufferPointer
-    private let release: (UnsafeRawBufferPointer) -> Void
-
-    /// Takes charge of `bytes`; `release` is called with them at the end.
-    public init(
-        _ bytes: UnsafeRawBufferPointer,
-        release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
-    ) {
-        self.bytes = bytes
-        self.release = release
-    }
-
-    /// A copy of an array.
-    public convenience init(copying array: [UInt8]) {
-        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: array.count, alignment: 64)
-        memory.copyBytes(from: array)
-        self.init(UnsafeRawBufferPointer(memory)) { $0.deallocate() }
-    }
-
-    deinit { release(bytes) }
-}
-
 /// One tensor of a weight file: an element type, a shape and a view of bytes.
 ///
-/// A tensor that exists lies within its bytes:
+/// A tensor of a supported type lies within its bytes:
 /// ``init(name:type:shape:strides:storage:byteOffset:)`` refuses any other.
 public struct CheckpointTensor: Sendable {
     /// The stored element type.
     public let type: ElementType
     /// Sizes of the axes, outermost first, in the file's (PyTorch's) axis order.
     public let shape: [Int]
-    /// Distance between neighbours along each axis, in elements; row-major when contiguous.
-    public let strides: [Int]
     /// Number of elements.
     public let count: Int
+    /// Bytes of the elements, each counted once; of an unsupported type, the bytes that the file
+    /// keeps for the tensor, as far as that is known.
+    public let byteCount: Int
+    /// The name in the file, for error messages.
+    let name: String
     let storage: CheckpointBytes
     let byteOffset: Int
+    /// Bytes from the first element's start to the furthest element's end.
+    let byteExtent: Int
+    /// Nil for row-major, so that most tensors keep one list only.
+    private let givenStrides: [Int]?
 
     /// The most axes a tensor may have; PyTorch's limit.
     public static let maximumRank = Int(PTN_CONVERT_MAX_RANK)
@@ -53,12 +33,13 @@ public struct CheckpointTensor: Sendable {
     ///
     /// - Parameters:
     ///   - name: the tensor's name, for error messages.
-    ///   - type: the stored element type, little-endian.
+    ///   - type: the stored element type, little-endian; a supported one.
     ///   - shape: sizes of the axes, outermost first.
     ///   - strides: distances in elements, not negative; nil means row-major and contiguous.
     ///   - storage: the bytes, usually of a whole file.
     ///   - byteOffset: where in `storage` the first element lies; need not be aligned.
-    /// - Throws: ``WeightFileProblem/invalidRange(tensor:begin:end:available:)`` when the view
+    /// - Throws: ``WeightFileProblem/unsupportedType(tensor:type:)``,
+    ///   ``WeightFileProblem/invalidRange(tensor:begin:end:available:)`` when the view
     ///   reaches beyond `storage`, ``WeightFileProblem/sizeOverflow(tensor:shape:)``,
     ///   ``WeightFileProblem/limitExceeded(what:limit:found:)`` for more than ``maximumRank`` axes
     ///   or ``maximumRepeatedCount`` repeated elements, and
@@ -69,7 +50,7 @@ public struct CheckpointTensor: Sendable {
     ) throws(WeightFileProblem) {
         try self.init(
             name: name, type: type, shape: shape, strides: strides, storage: storage,
-            within: 0..<storage.bytes.count, byteOffset: byteOffset)
+            within: 0..<storage.count, byteOffset: byteOffset)
     }
 
     /// A view of the bytes `bounds` of `storage`, beginning `byteOffset` bytes into them.
@@ -77,29 +58,76 @@ public struct CheckpointTensor: Sendable {
         name: String, type: ElementType, shape: [Int], strides: [Int]? = nil,
         storage: CheckpointBytes, within bounds: Range<Int>, byteOffset: Int
     ) throws(WeightFileProblem) {
-        guard shape.count <= Self.maximumRank else {
-            throw .limitExceeded(
-                what: "the rank of tensor '\(name)'", limit: Self.maximumRank, found: shape.count)
-        }
-        let layout = try StridedLayout(name: name, type: type, shape: shape, strides: strides)
+        guard type.isSupported else { throw .unsupportedType(tensor: name, type: type.rawValue) }
+        try self.init(
+            name: name, type: type, elementSize: type.size, shape: shape, strides: strides,
+            storage: storage, within: bounds, byteOffset: byteOffset)
+    }
+
+    /// The same for any type whose elements take whole bytes. Values of unsupported types cannot be
+    /// had; their places are checked all the same.
+    init(
+        name: String, type: ElementType, elementSize: Int, shape: [Int], strides: [Int]?,
+        storage: CheckpointBytes, within bounds: Range<Int>, byteOffset: Int
+    ) throws(WeightFileProblem) {
+        try Self.checkRank(name: name, shape.count)
+        let layout = try StridedLayout(
+            name: name, elementSize: elementSize, shape: shape, strides: strides)
         let (end, overflow) = byteOffset.addingReportingOverflow(layout.byteExtent)
         guard byteOffset >= 0, !overflow, end <= bounds.count else {
             throw .invalidRange(
                 tensor: name, begin: byteOffset, end: overflow ? Int.max : end,
                 available: bounds.count)
         }
-        if layout.count > layout.byteExtent / type.size, layout.count > Self.maximumRepeatedCount {
+        if layout.count > layout.byteExtent / elementSize,
+            layout.count > Self.maximumRepeatedCount
+        {
             throw .limitExceeded(
                 what: "the number of repeated elements of tensor '\(name)'",
                 limit: Self.maximumRepeatedCount, found: layout.count)
         }
+        self.name = name
         self.type = type
         self.shape = shape
-        self.strides = layout.strides
         self.storage = storage
         self.byteOffset = bounds.lowerBound + byteOffset
+        givenStrides = strides
         count = layout.count
+        byteCount = layout.count * elementSize
+        byteExtent = layout.byteExtent
     }
+
+    /// A tensor without values that can be used: it is listed, and asking for values is an error.
+    ///
+    /// - Throws: ``WeightFileProblem/limitExceeded(what:limit:found:)``,
+    ///   ``WeightFileProblem/sizeOverflow(tensor:shape:)`` and
+    ///   ``WeightFileProblem/malformed(what:reason:)`` for shapes that no tensor can have.
+    init(
+        name: String, unsupported type: String, shape: [Int], storage: CheckpointBytes,
+        byteOffset: Int = 0, byteCount: Int = 0
+    ) throws(WeightFileProblem) {
+        try Self.checkRank(name: name, shape.count)
+        count = try Self.elementCount(name: name, shape: shape)
+        self.name = name
+        self.type = .unsupported(type)
+        self.shape = shape
+        self.storage = storage
+        self.byteOffset = byteOffset
+        self.byteCount = byteCount
+        givenStrides = nil
+        byteExtent = byteCount
+    }
+
+    /// A shape has ``maximumRank`` axes at most.
+    static func checkRank(name: String, _ rank: Int) throws(WeightFileProblem) {
+        guard rank <= maximumRank else {
+            throw .limitExceeded(
+                what: "the rank of tensor '\(name)'", limit: maximumRank, found: rank)
+        }
+    }
+
+    /// Distance between neighbours along each axis, in elements; row-major when contiguous.
+    public var strides: [Int] { givenStrides ?? StridedLayout.rowMajor(shape) }
 
     /// The number of elements; its Float32 and Float64 forms must fit the address space, and so
     /// must the products over parts of the axes, which are strides.
@@ -120,9 +148,6 @@ public struct CheckpointTensor: Sendable {
         return shape.contains(0) ? 0 : product
     }
 
-    /// Bytes of the elements, each counted once: `count` times the element's size.
-    public var byteCount: Int { count * type.size }
-
     /// Whether the elements lie in row-major order without holes.
     public var isContiguous: Bool {
         var expected = 1
@@ -137,15 +162,14 @@ public struct CheckpointTensor: Sendable {
 /// A checked shape and strides: how many elements there are and how far they reach.
 private struct StridedLayout {
     let count: Int
-    let strides: [Int]
     /// Bytes from the first element's start to the furthest element's end; 0 when there is none.
     let byteExtent: Int
 
     init(
-        name: String, type: ElementType, shape: [Int], strides given: [Int]?
+        name: String, elementSize: Int, shape: [Int], strides given: [Int]?
     ) throws(WeightFileProblem) {
         count = try CheckpointTensor.elementCount(name: name, shape: shape)
-        strides = given ?? Self.rowMajor(shape)
+        let strides = given ?? Self.rowMajor(shape)
         guard strides.count == shape.count, strides.allSatisfy({ $0 >= 0 }) else {
             throw .malformed(
                 what: "tensor '\(name)'", reason: "strides \(strides) for shape \(shape)")
@@ -161,12 +185,12 @@ private struct StridedLayout {
             }
         }
         let (elements, one) = last.addingReportingOverflow(count > 0 ? 1 : 0)
-        let (bytes, tooLarge) = elements.multipliedReportingOverflow(by: type.size)
-        guard !overflow, !one, !tooLarge else { throw .sizeOverflow(tensor: name, shape: shape) }
+        let (bytes, tooLarge) = elements.multipliedReportingOverflow(by: elementSize)
+        guard !overflow, !one, !tooLarge, count <= Int.max / 16 else { throw .sizeOverflow(tensor: name, shape: shape) }
         byteExtent = bytes
     }
 
-    private static func rowMajor(_ shape: [Int]) -> [Int] {
+    static func rowMajor(_ shape: [Int]) -> [Int] {
         var strides = [Int](repeating: 1, count: shape.count)
         for axis in shape.indices.dropLast().reversed() {
             strides[axis] = strides[axis + 1] * max(shape[axis + 1], 1)

@@ -8,15 +8,18 @@ import CProteanKernels
     import Darwin
 #endif
 
-/// Whether a weight file is mapped into memory or read.
+/// How the values of a weight file come into memory.
 public enum FileMapping: Sendable {
-    /// Mapped: pages are read when a tensor is used and are shared with other processes. The file
-    /// must not be shortened while tensors of it are alive: the system ends a process that touches
-    /// a page that is gone.
+    /// The file stays open, and a tensor's values are read when they are asked for, into memory of
+    /// their own. A file that has become shorter ends in an error; replacing it by renaming another
+    /// over it is harmless.
     case automatic
-    /// Read as a whole at once, into memory of its own. For files that may change, and for slow
-    /// network disks.
+    /// Read as a whole at once. For files that may be overwritten while they are in use.
     case never
+    /// Mapped: pages are shared with other processes, and contiguous Float32 tensors are views that
+    /// cost nothing. The file must not be shortened while tensors of it are alive: the system ends
+    /// a process that touches a page that is gone.
+    case always
 }
 
 extension CheckpointBytes {
@@ -31,15 +34,21 @@ extension CheckpointBytes {
         // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw .systemCall("open", file: path) }
-        defer { close(descriptor) }
+        var isKept = false
+        defer { if !isKept { close(descriptor) } }
         let size = try regularFileSize(descriptor, path)
         guard size > 0 else {
             throw .weightFile(
                 file: path, problem: .truncated(what: "the file", expected: 1, found: 0))
         }
         switch mapping {
-        case .automatic: return try map(descriptor, size, path)
+        case .automatic:
+            let head = try readHead(descriptor, min(size, headLength), path)
+            isKept = true
+            return CheckpointBytes(
+                descriptor: descriptor, count: size, head: head, source: path)
         case .never: return try readAll(descriptor, size, path)
+        case .always: return try map(descriptor, size, path)
         }
     }
 
@@ -66,9 +75,23 @@ extension CheckpointBytes {
     ) throws(ProteanError) -> CheckpointBytes {
         guard let base = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), base != MAP_FAILED
         else { throw .systemCall("mmap", file: path) }
-        return CheckpointBytes(UnsafeRawBufferPointer(start: base, count: size)) {
+        return CheckpointBytes(UnsafeRawBufferPointer(start: base, count: size), source: path) {
             _ = munmap(UnsafeMutableRawPointer(mutating: $0.baseAddress), $0.count)
         }
+    }
+
+    private static func readHead(
+        _ descriptor: Int32, _ count: Int, _ path: String
+    ) throws(ProteanError) -> [UInt8] {
+        var head = [UInt8](repeating: 0, count: count)
+        let outcome = head.withUnsafeMutableBytes { memory in
+            Result { () throws(ProteanError) in
+                guard let base = memory.baseAddress else { return }
+                try fill(base, count, from: descriptor, path)
+            }
+        }
+        try outcome.get()
+        return head
     }
 
     private static func readAll(
@@ -78,12 +101,20 @@ extension CheckpointBytes {
             throw .outOfMemory(layer: path, bytes: size)
         }
         // Owned from here on, so that it is freed when reading fails.
-        let storage = CheckpointBytes(UnsafeRawBufferPointer(start: memory, count: size)) {
-            ptn_memory_release(UnsafeMutableRawPointer(mutating: $0.baseAddress))
-        }
+        let storage = CheckpointBytes(
+            UnsafeRawBufferPointer(start: memory, count: size), source: path
+        ) { ptn_memory_release(UnsafeMutableRawPointer(mutating: $0.baseAddress)) }
+        try fill(memory, size, from: descriptor, path)
+        return storage
+    }
+
+    /// Reads the first `size` bytes of a file.
+    private static func fill(
+        _ memory: UnsafeMutableRawPointer, _ size: Int, from descriptor: Int32, _ path: String
+    ) throws(ProteanError) {
         var done = 0
         while done < size {
-            let count = read(descriptor, memory + done, size - done)
+            let count = pread(descriptor, memory + done, size - done, off_t(done))
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .systemCall("read", file: path) }
             guard count > 0 else {
@@ -92,7 +123,6 @@ extension CheckpointBytes {
             }
             done += count
         }
-        return storage
     }
 }
 

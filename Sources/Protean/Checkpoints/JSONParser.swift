@@ -5,6 +5,11 @@ struct JSONParser {
     static let maximumDepth = 64
     /// How many values a text may hold in all.
     static let maximumValues = 1 << 22
+    /// How many bytes a name in an object of a tree may have. Swift's `String` compares long runs of
+    /// combining characters in quadratic time, and readers of trees use names as keys.
+    static let maximumNameLength = 1024
+    /// How many characters a number may have.
+    static let maximumNumberLength = 1024
 
     private let bytes: UnsafeRawBufferPointer
     private let what: String
@@ -20,14 +25,12 @@ struct JSONParser {
     ) throws(WeightFileProblem) -> JSONValue {
         var parser = JSONParser(bytes: bytes, what: what)
         let value = try parser.value(depth: 0)
-        parser.skipSpace()
-        guard parser.position == bytes.count else {
-            throw parser.malformed("text after the end")
-        }
+        try parser.finish()
         return value
     }
 
-    private init(bytes: UnsafeRawBufferPointer, what: String) {
+    /// A parser at the beginning of `bytes`, which must outlive it.
+    init(bytes: UnsafeRawBufferPointer, what: String) {
         self.bytes = bytes
         self.what = what
     }
@@ -85,36 +88,81 @@ struct JSONParser {
     }
 
     private mutating func array(depth: Int) throws(WeightFileProblem) -> JSONValue {
-        try expect("[")
         var elements: [JSONValue] = []
+        try readArray { parser throws(WeightFileProblem) in
+            elements.append(try parser.value(depth: depth + 1))
+        }
+        return .array(elements)
+    }
+
+    private mutating func object(depth: Int) throws(WeightFileProblem) -> JSONValue {
+        var members: [JSONValue.Member] = []
+        var names: Set<ExactName> = []
+        try readObject { parser, name throws(WeightFileProblem) in
+            guard name.utf8.count <= Self.maximumNameLength else {
+                throw .limitExceeded(
+                    what: "the length of a name in \(parser.what)", limit: Self.maximumNameLength,
+                    found: name.utf8.count)
+            }
+            guard names.insert(ExactName(name)).inserted else { throw .duplicateName(name) }
+            members.append(.init(name: name, value: try parser.value(depth: depth + 1)))
+        }
+        return .object(members)
+    }
+}
+
+// Reading without a tree, for text whose form is known: nothing is kept that is not asked for.
+extension JSONParser {
+    /// Reads an array; `element` must consume one value each time.
+    mutating func readArray(
+        _ element: (inout JSONParser) throws(WeightFileProblem) -> Void
+    ) throws(WeightFileProblem) {
         skipSpace()
-        if accept(UInt8(ascii: "]")) { return .array([]) }
+        try expect("[")
+        skipSpace()
+        if accept(UInt8(ascii: "]")) { return }
         while true {
-            elements.append(try value(depth: depth + 1))
+            try element(&self)
             skipSpace()
-            if accept(UInt8(ascii: "]")) { return .array(elements) }
+            if accept(UInt8(ascii: "]")) { return }
             try expect(",")
         }
     }
 
-    private mutating func object(depth: Int) throws(WeightFileProblem) -> JSONValue {
-        try expect("{")
-        var members: [JSONValue.Member] = []
-        var names: Set<String> = []
+    /// Reads an object; `member` gets a name and must consume its value. Names may repeat.
+    mutating func readObject(
+        _ member: (inout JSONParser, String) throws(WeightFileProblem) -> Void
+    ) throws(WeightFileProblem) {
         skipSpace()
-        if accept(UInt8(ascii: "}")) { return .object([]) }
+        try expect("{")
+        skipSpace()
+        if accept(UInt8(ascii: "}")) { return }
         while true {
             skipSpace()
             let name = try string()
-            guard names.insert(name).inserted else { throw .duplicateName(name) }
             skipSpace()
             try expect(":")
-            members.append(.init(name: name, value: try value(depth: depth + 1)))
+            try member(&self, name)
             skipSpace()
-            if accept(UInt8(ascii: "}")) { return .object(members) }
+            if accept(UInt8(ascii: "}")) { return }
             try expect(",")
         }
     }
+
+    /// The first byte of the next value, or nil at the end.
+    mutating func peek() -> UInt8? {
+        skipSpace()
+        return next
+    }
+
+    /// Refuses anything but white space.
+    mutating func finish() throws(WeightFileProblem) {
+        skipSpace()
+        guard position == bytes.count else { throw malformed("text after the end") }
+    }
+
+    /// Reads a value of any kind.
+    mutating func readValue() throws(WeightFileProblem) -> JSONValue { try value(depth: 0) }
 }
 
 // Numbers and strings.
@@ -143,6 +191,9 @@ extension JSONParser {
             try digits()
         }
         if let byte = next, isDigit(byte) { throw malformed("a number starts with 0") }
+        guard position - start <= Self.maximumNumberLength else {
+            throw malformed("a number has more than \(Self.maximumNumberLength) characters")
+        }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isWhole, let integer = Int(text) { return .integer(integer) }
         guard let number = Double(text), number.isFinite else {
@@ -151,7 +202,7 @@ extension JSONParser {
         return .number(number)
     }
 
-    private mutating func string() throws(WeightFileProblem) -> String {
+    mutating func string() throws(WeightFileProblem) -> String {
         guard accept(UInt8(ascii: "\"")) else { throw malformed("expected a string") }
         let start = position
         while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {

@@ -18,7 +18,7 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
 
     /// Looks at the first bytes only.
     public func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        if Self.isTar(bytes) { return true }
+        if Self.isTar(bytes) || bytes.starts(with: Self.magicLine) { return true }
         return bytes.count >= 2 && bytes[0] == 0x80 && (2...5).contains(bytes[1])
     }
 
@@ -33,89 +33,160 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
     public func read(
         _ storage: CheckpointBytes, source: String
     ) throws(ProteanError) -> Checkpoint {
-        try TorchStateDict.read(storage, source: source, format: name, parse: parse)
+        try read(storage, source: source, selection: CheckpointSelection())
     }
 
-    private func parse(
-        _ bytes: UnsafeRawBufferPointer
-    ) throws(WeightFileProblem) -> (object: PickledObject, places: TorchStateDict.Places) {
-        guard !Self.isTar(bytes) else {
-            throw .unsupportedFeature("PyTorch's tar format from before 2017")
+    /// The same for the container that `selection` names.
+    public func read(
+        _ storage: CheckpointBytes, source: String, selection: CheckpointSelection
+    ) throws(ProteanError) -> Checkpoint {
+        var content: (list: TorchStateDict, places: TorchStateDict.Places)
+        do throws(WeightFileProblem) {
+            guard !withExtendedLifetime(storage, { Self.isTar(storage.bytes) }) else {
+                throw .unsupportedFeature("PyTorch's tar format from before 2017")
+            }
+            let pickles = try LegacyPickles(storage)
+            let list = try TorchStateDict(pickles.object, selection: selection)
+            content = (list, try places(pickles, list, storage))
+        } catch {
+            throw .weightFile(file: source, problem: error)
         }
+        return try content.list.checkpoint(
+            storage, places: content.places, source: source, format: name)
+    }
+
+    /// Walks over the elements, which tell their count but not their size.
+    private func places(
+        _ pickles: LegacyPickles, _ list: TorchStateDict, _ storage: CheckpointBytes
+    ) throws(WeightFileProblem) -> TorchStateDict.Places {
+        let object = pickles.object
+        var units: [ExactName: Int] = [:]
+        for storage in object.storages {
+            units[ExactName(try object.key(of: storage)), default: storage.element.size] =
+                storage.element.size
+        }
+        var names: [ExactName: String] = [:]
+        for (key, tensor) in try list.neededStorages() { names[ExactName(key)] = tensor }
+        var places: TorchStateDict.Places = [:]
+        var position = pickles.end
+        for key in try pickles.keys() {
+            let key = ExactName(key)
+            let what = names[key].map { "the values of tensor '\($0)'" } ?? "values beside tensors"
+            guard let unit = units[key] else {
+                throw .malformed(
+                    what: "list of storages", reason: "no tensor refers to storage '\(key.text)'")
+            }
+            let (count, size) = try size(storage, at: position, unit: unit, what: what)
+            position += count
+            guard places.updateValue(position..<(position + size), forKey: key) == nil else {
+                throw .duplicateName(key.text)
+            }
+            position += size
+        }
+        guard position == storage.count else {
+            throw .gap(begin: position, end: storage.count)
+        }
+        return places
+    }
+
+    /// The eight bytes before a storage's elements and the bytes of the elements.
+    private func size(
+        _ storage: CheckpointBytes, at position: Int, unit: Int, what: String
+    ) throws(WeightFileProblem) -> (header: Int, elements: Int) {
+        guard storage.count - position >= 8 else {
+            throw .truncated(what: what, expected: 8, found: storage.count - position)
+        }
+        let part = try storage.contents(of: position..<(position + 8))
+        var reader = ByteReader(part.bytes, what: what)
+        let count = try withExtendedLifetime(part) { () throws(WeightFileProblem) in
+            try reader.size64()
+        }
+        let (size, overflow) = count.multipliedReportingOverflow(by: unit)
+        guard !overflow, size <= storage.count - position - 8 else {
+            throw .truncated(
+                what: what, expected: overflow ? Int.max : size,
+                found: storage.count - position - 8)
+        }
+        return (8, size)
+    }
+
+    /// The magic number as protocols 0 and 1 write it.
+    private static let magicLine = Array("L119547037146038801333356L\n".utf8)
+
+    /// Whether a pickle of the file at `bytes` is PyTorch's magic number.
+    static func isMagic(_ object: PickledObject) -> Bool {
+        guard let index = object.root.index(of: .long) else { return false }
+        let text = object.texts[index]
+        return withExtendedLifetime(object.storage) {
+            let bytes = object.storage.bytes[text.range]
+            return text.encoding == .escaped
+                ? bytes.elementsEqual(magicLine[1..<(magicLine.count - 1)])
+                : bytes.elementsEqual(magic)
+        }
+    }
+}
+
+/// The pickles at the beginning of a legacy file.
+private struct LegacyPickles {
+    private static let version = 1001
+
+    let object: PickledObject
+    private let list: PickledObject
+
+    /// Where the last of them ends.
+    var end: Int { list.end }
+
+    /// Reads them from the beginning of the file, of which more is taken until they end: a pickle
+    /// does not tell how long it is.
+    init(_ storage: CheckpointBytes) throws(WeightFileProblem) {
+        var length = min(storage.count, storage.isInMemory ? storage.count : 1 << 20)
+        while true {
+            do throws(WeightFileProblem) {
+                self = try Self(in: try storage.contents(of: 0..<length))
+                return
+            } catch {
+                guard case .truncated = error, length < storage.count,
+                    length < 5 * RestrictedUnpickler.maximumLength
+                else { throw error }
+                length = min(storage.count, 4 * length)
+            }
+        }
+    }
+
+    private init(in bytes: CheckpointBytes) throws(WeightFileProblem) {
         let magic = try RestrictedUnpickler.read(bytes, what: "magic number")
-        guard case .long(let range) = magic.root, bytes[range].elementsEqual(Self.magic) else {
+        guard PyTorchLegacyFormat.isMagic(magic) else {
             throw .malformed(
                 what: "PyTorch file", reason: "a pickle without PyTorch's magic number")
         }
         let version = try RestrictedUnpickler.read(bytes, at: magic.end, what: "version")
-        guard case .integer(Self.version) = version.root else {
+        guard version.integer(version.root) == Self.version else {
             throw .unsupportedFeature("a version of PyTorch's old format other than 1001")
         }
         let machine = try RestrictedUnpickler.read(
             bytes, at: version.end, what: "machine description")
-        try Self.checkByteOrder(machine)
-        let object = try RestrictedUnpickler.read(bytes, at: machine.end, what: "object pickle")
-        let keys = try RestrictedUnpickler.read(bytes, at: object.end, what: "list of storages")
-        let places = try Self.places(object, keys: try Self.texts(keys), bytes, at: keys.end)
-        return (object, places)
-    }
-
-    private static func checkByteOrder(_ machine: PickledObject) throws(WeightFileProblem) {
-        let members = machine.members(of: machine.root) ?? []
-        guard let order = members.first(where: { $0.name == "little_endian" }) else {
+        guard let order = machine.member("little_endian", of: machine.root) else {
             throw .malformed(what: "machine description", reason: "no byte order")
         }
-        guard case .bool(true) = order.value else {
+        guard order == .bool(true) else {
             throw .unsupportedFeature("a file in another byte order than little-endian")
         }
+        object = try RestrictedUnpickler.read(bytes, at: machine.end, what: "object pickle")
+        list = try RestrictedUnpickler.read(bytes, at: object.end, what: "list of storages")
     }
 
-    private static func texts(_ keys: PickledObject) throws(WeightFileProblem) -> [String] {
-        guard case .node(let index) = keys.root, keys.nodes[index].kind == .list else {
+    /// The storages' keys in the order of their elements.
+    func keys() throws(WeightFileProblem) -> [String] {
+        guard let node = list.root.index(of: .node), list.nodes.kind(node) == .list else {
             throw .malformed(what: "list of storages", reason: "not a list")
         }
-        var texts: [String] = []
-        for value in keys.nodes[index].elements {
-            guard case .string(let text) = value else {
-                throw .malformed(what: "list of storages", reason: "a key that is not text")
-            }
-            texts.append(text)
+        var keys: [String] = []
+        for value in list.nodes.elements(node) {
+            guard list.textLength(value) <= TorchStateDict.maximumKeyLength,
+                let text = list.text(value)
+            else { throw .malformed(what: "list of storages", reason: "a key that is not text") }
+            keys.append(text)
         }
-        return texts
-    }
-
-    /// Walks over the elements, which tell their count but not their size.
-    private static func places(
-        _ object: PickledObject, keys: [String], _ bytes: UnsafeRawBufferPointer, at start: Int
-    ) throws(WeightFileProblem) -> TorchStateDict.Places {
-        var declared: [String: PickledStorage] = [:]
-        for storage in object.storages where declared[storage.key] == nil {
-            declared[storage.key] = storage
-        }
-        var places: TorchStateDict.Places = [:]
-        var reader = ByteReader(bytes, at: start, what: "storages")
-        for key in keys {
-            guard let storage = declared[key] else {
-                throw .malformed(
-                    what: "list of storages", reason: "no tensor refers to storage '\(key)'")
-            }
-            guard let unit = storage.element.size else {
-                throw .unsupportedType(
-                    tensor: "storage \(key)", type: String(describing: storage.element))
-            }
-            let count = try reader.size64()
-            let (size, overflow) = count.multipliedReportingOverflow(by: unit)
-            guard count == storage.count, !overflow else {
-                throw .sizeMismatch(
-                    tensor: "storage \(key)", expected: storage.count, found: count)
-            }
-            guard places.updateValue(try reader.take(size), forKey: key) == nil else {
-                throw .duplicateName(key)
-            }
-        }
-        guard reader.remaining == 0 else {
-            throw .gap(begin: reader.position, end: bytes.count)
-        }
-        return places
+        return keys
     }
 }

@@ -22,54 +22,75 @@ public struct PyTorchZipFormat: CheckpointFormat {
     public func read(
         _ storage: CheckpointBytes, source: String
     ) throws(ProteanError) -> Checkpoint {
-        try TorchStateDict.read(storage, source: source, format: name, parse: parse)
+        try read(storage, source: source, selection: CheckpointSelection())
+    }
+
+    /// The same for the container that `selection` names.
+    public func read(
+        _ storage: CheckpointBytes, source: String, selection: CheckpointSelection
+    ) throws(ProteanError) -> Checkpoint {
+        var content: (list: TorchStateDict, places: TorchStateDict.Places)
+        do {
+            content = try parse(storage, selection)
+        } catch {
+            throw .weightFile(file: source, problem: error)
+        }
+        return try content.list.checkpoint(
+            storage, places: content.places, source: source, format: name)
     }
 
     private func parse(
-        _ bytes: UnsafeRawBufferPointer
-    ) throws(WeightFileProblem) -> (object: PickledObject, places: TorchStateDict.Places) {
-        let archive = try ZipArchive(bytes)
+        _ storage: CheckpointBytes, _ selection: CheckpointSelection
+    ) throws(WeightFileProblem) -> (list: TorchStateDict, places: TorchStateDict.Places) {
+        let archive = try ZipArchive(storage)
         let folder = try Self.folder(of: archive)
         guard archive[folder + "constants.pkl"] == nil else {
             throw .unsupportedFeature("a TorchScript archive")
         }
-        try Self.checkByteOrder(archive, folder: folder, bytes)
+        try Self.checkByteOrder(archive, folder: folder)
         guard let pickle = archive[folder + "data.pkl"] else {
             throw .malformed(what: "PyTorch file", reason: "the zip file has no 'data.pkl'")
         }
         try archive.verify(pickle)
-        let pickleBytes = UnsafeRawBufferPointer(rebasing: bytes[pickle.content])
-        let object = try RestrictedUnpickler.read(pickleBytes, what: "data.pkl")
-        guard object.end == pickleBytes.count else {
+        let bytes = try archive.contents(of: pickle)
+        let object = try RestrictedUnpickler.read(bytes, what: "data.pkl")
+        guard object.end == bytes.count else {
             throw .malformed(what: "data.pkl", reason: "bytes after its end")
         }
+        let list = try TorchStateDict(object, selection: selection)
         var places: TorchStateDict.Places = [:]
-        for storage in object.storages where places[storage.key] == nil {
-            guard let member = archive[folder + "data/" + storage.key] else {
+        for (key, tensor) in try list.neededStorages() {
+            guard let member = archive[folder + "data/" + key] else {
                 throw .malformed(
                     what: "PyTorch file",
-                    reason: "the zip file has no 'data/\(storage.key)', which a tensor needs")
+                    reason: "the zip file has no 'data/\(key)', which tensor '\(tensor)' needs")
             }
             try archive.verify(member)
-            places[storage.key] = member.content
+            places[ExactName(key)] = member.content
         }
-        return (object, places)
+        return (list, places)
     }
 
     /// The one folder in which all members lie, with its slash.
     private static func folder(of archive: ZipArchive) throws(WeightFileProblem) -> String {
-        guard let first = archive.members.first, let slash = first.name.firstIndex(of: "/") else {
+        guard let name = archive.members.first?.name.utf8,
+            let slash = name.firstIndex(of: UInt8(ascii: "/"))
+        else {
             throw .malformed(what: "PyTorch file", reason: "the zip file has no folder")
         }
-        return String(first.name[...slash])
+        return String(Substring(name[...slash]))
     }
 
     private static func checkByteOrder(
-        _ archive: ZipArchive, folder: String, _ bytes: UnsafeRawBufferPointer
+        _ archive: ZipArchive, folder: String
     ) throws(WeightFileProblem) {
         guard let member = archive[folder + "byteorder"] else { return }
         try archive.verify(member)
-        guard bytes[member.content].elementsEqual("little".utf8) else {
+        let content = try archive.contents(of: member)
+        let isLittle = withExtendedLifetime(content) {
+            content.bytes.elementsEqual("little".utf8)
+        }
+        guard isLittle else {
             throw .unsupportedFeature("a file in another byte order than little-endian")
         }
     }

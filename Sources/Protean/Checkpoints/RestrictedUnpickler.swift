@@ -1,42 +1,46 @@
-/// Reads pickles (Python's protocols 2 to 5) without ever running anything.
+/// Reads pickles (Python's protocols 0 to 5) without ever running anything.
 ///
 /// A pickle is a program for a small stack machine, and Python's own reader lets it call any
-/// function. This one knows the operations that `torch.save` and Python's `pickle` write for plain
-/// values and containers, and a fixed list of names (see ``PickleGlobal``); everything else is
-/// refused. Work and memory are bounded by the limits below.
+/// function. This one knows the machine and a fixed list of names (see ``PickleGlobal``); whatever
+/// else a pickle names or calls becomes an inert object that has a class's name and does nothing.
+///
+/// Work and memory are linear in the pickle's length: an operation costs no more than its own bytes
+/// and the values that it takes off the stack, copies of containers are counted against the length,
+/// and text is not decoded here.
 struct RestrictedUnpickler {
-    static let maximumOperations = 1 << 24
     static let maximumStack = 1 << 20
-    static let maximumMemo = 1 << 22
-    static let maximumNesting = 100
+    static let maximumLength = PickleText.maximumLength
 
     var reader: ByteReader
+    var object: PickledObject
     var stack: [PickleValue] = []
-    var nodes: [PickleNode] = []
-    var tensors: [PickledTensor] = []
-    var storages: [PickledStorage] = []
-    private var marks: [Int] = []
-    private var memo: [Int: PickleValue] = [:]
-    private var operations = 0
+    /// Elements that may still be copied from one container to another.
+    var copies: Int
+    private var marks: [UInt32] = []
+    private var memo = PickleMemo()
+    /// Every empty tuple is this one.
+    private var emptyTuple: PickleValue?
 
-    /// Reads the pickle that begins at byte `start`.
+    /// Reads the pickle that begins at byte `start` of `storage`, which must be in memory.
     ///
-    /// - Throws: `forbiddenGlobal`, `unsupportedOpcode`, `nesting`, `limitExceeded`, `truncated`,
-    ///   `malformed`, `unsupportedFeature`.
+    /// - Throws: `unsupportedOpcode`, `limitExceeded`, `truncated`, `malformed`,
+    ///   `unsupportedFeature`.
     static func read(
-        _ bytes: UnsafeRawBufferPointer, at start: Int = 0, what: String = "pickle"
+        _ storage: CheckpointBytes, at start: Int = 0, what: String = "pickle"
     ) throws(WeightFileProblem) -> PickledObject {
-        var unpickler = RestrictedUnpickler(
-            reader: ByteReader(bytes, at: start, what: what))
-        let root = try unpickler.run()
-        let object = PickledObject(
-            root: root, nodes: unpickler.nodes, tensors: unpickler.tensors,
-            storages: unpickler.storages, end: unpickler.reader.position)
-        try object.checkNesting(limit: maximumNesting)
-        return object
+        try withExtendedLifetime(storage) { () throws(WeightFileProblem) in
+            var unpickler = RestrictedUnpickler(storage, at: start, what: what)
+            unpickler.object.root = try unpickler.run()
+            unpickler.object.end = unpickler.reader.position
+            return unpickler.object
+        }
     }
 
-    private init(reader: ByteReader) { self.reader = reader }
+    private init(_ storage: CheckpointBytes, at start: Int, what: String) {
+        reader = ByteReader(storage.bytes, at: start, what: what)
+        object = PickledObject(storage: storage, start: start)
+        copies = storage.bytes.count - start
+    }
 
     func malformed(_ reason: String) -> WeightFileProblem {
         .malformed(what: reader.what, reason: "\(reason) before byte \(reader.position)")
@@ -44,9 +48,9 @@ struct RestrictedUnpickler {
 
     private mutating func run() throws(WeightFileProblem) -> PickleValue {
         while true {
-            operations += 1
-            try Self.check("the number of pickle operations", operations, Self.maximumOperations)
             let offset = reader.position
+            try Self.check(
+                "the length of \(reader.what)", offset - object.start, Self.maximumLength)
             let code = try reader.byte()
             if code == UInt8(ascii: ".") {
                 let root = try pop()
@@ -61,18 +65,22 @@ struct RestrictedUnpickler {
     private mutating func perform(_ code: UInt8) throws(WeightFileProblem) -> Bool {
         if try readScalar(code) { return true }
         if try readText(code) { return true }
+        if try readLine(code) { return true }
         if try readContainer(code) { return true }
         if try readMemo(code) { return true }
         return try readObject(code)
     }
 
     private static func check(
-        _ what: String, _ found: Int, _ limit: Int
+        _ what: @autoclosure () -> String, _ found: Int, _ limit: Int
     ) throws(WeightFileProblem) {
         guard found <= limit else {
-            throw .limitExceeded(what: what, limit: limit, found: found)
+            throw .limitExceeded(what: what(), limit: limit, found: found)
         }
     }
+
+    /// How many bytes the pickle has at most.
+    var length: Int { reader.bytes.count - object.start }
 
     // MARK: Stack
 
@@ -81,132 +89,74 @@ struct RestrictedUnpickler {
         stack.append(value)
     }
 
+    /// The place on the stack above the last mark.
+    private var floor: Int { marks.last.map(Int.init) ?? 0 }
+
     /// The top value, which must lie above the last mark.
     mutating func pop() throws(WeightFileProblem) -> PickleValue {
-        guard stack.count > (marks.last ?? 0), let value = stack.popLast() else {
+        guard stack.count > floor, let value = stack.popLast() else {
             throw malformed("the stack is empty")
         }
         return value
     }
 
-    /// The values above the last mark, which goes too.
-    private mutating func popToMark() throws(WeightFileProblem) -> [PickleValue] {
+    /// The top value, which stays.
+    func top() throws(WeightFileProblem) -> PickleValue {
+        guard stack.count > floor, let value = stack.last else {
+            throw malformed("the stack is empty")
+        }
+        return value
+    }
+
+    /// Where the values above the last mark begin; the mark goes.
+    mutating func takeMark() throws(WeightFileProblem) -> Int {
         guard let mark = marks.popLast() else { throw malformed("there is no mark") }
-        let values = Array(stack[mark...])
-        stack.removeSubrange(mark...)
-        return values
+        return Int(mark)
     }
 
-    /// The container on top of the stack, which must be of the given kind and stays there.
-    private func top(_ kind: PickleNode.Kind) throws(WeightFileProblem) -> Int {
-        guard stack.count > (marks.last ?? 0), case .node(let index)? = stack.last,
-            nodes[index].kind == kind
-        else { throw malformed("the value on the stack is not a \(kind)") }
-        return index
-    }
-
+    /// Makes a container of the stack's values from `start` on.
     mutating func make(
-        _ kind: PickleNode.Kind, _ elements: [PickleValue] = []
-    ) -> PickleValue {
-        nodes.append(PickleNode(kind: kind, elements: elements))
-        return .node(nodes.count - 1)
-    }
-
-    // MARK: Operations
-
-    /// Header operations and numbers.
-    private mutating func readScalar(_ code: UInt8) throws(WeightFileProblem) -> Bool {
-        switch code {
-        case 0x80:  // PROTO
-            let version = try reader.byte()
-            guard (2...5).contains(version) else {
-                throw .unsupportedFeature("pickle protocol \(version)")
-            }
-        case 0x95: _ = try reader.size64()  // FRAME: a hint about buffering
-        case UInt8(ascii: "N"): try push(.none)
-        case 0x88: try push(.bool(true))
-        case 0x89: try push(.bool(false))
-        case UInt8(ascii: "J"): try push(.integer(try reader.signed32()))
-        case UInt8(ascii: "K"): try push(.integer(Int(try reader.byte())))
-        case UInt8(ascii: "M"): try push(.integer(try reader.unsigned16()))
-        case 0x8a: try push(try long(Int(try reader.byte())))
-        case 0x8b: try push(try long(try reader.signed32()))
-        case UInt8(ascii: "G"):  // the one big-endian number of the format
-            try push(.number(Double(bitPattern: try reader.load(UInt64.self).byteSwapped)))
-        default: return false
+        _ kind: PickleNodes.Kind, from start: Int
+    ) throws(WeightFileProblem) -> PickleValue {
+        if kind == .tuple, start == stack.count {
+            if let emptyTuple { return emptyTuple }
+            let value = try object.nodes.make(.tuple, length: length)
+            emptyTuple = value
+            return value
         }
-        return true
+        let value = try object.nodes.make(kind, length: length)
+        object.nodes.append(stack[start...], to: value.index)
+        stack.removeSubrange(start...)
+        return value
     }
 
-    /// A little-endian two's complement number of `length` bytes.
-    private mutating func long(_ length: Int) throws(WeightFileProblem) -> PickleValue {
-        let range = try reader.take(length)
-        guard length <= 8 else { return .long(range) }
-        var value: UInt64 = 0
-        for (shift, index) in range.enumerated() {
-            value |= UInt64(reader.bytes[index]) << UInt64(8 * shift)
-        }
-        let unused = UInt64(64 - 8 * length)
-        guard unused < 64 else { return .integer(0) }
-        return .integer(Int(Int64(bitPattern: value << unused) >> Int64(unused)))
-    }
-
-    /// Text and bytes.
-    private mutating func readText(_ code: UInt8) throws(WeightFileProblem) -> Bool {
-        switch code {
-        case UInt8(ascii: "X"): try pushText(try reader.unsigned32())
-        case 0x8c: try pushText(Int(try reader.byte()))
-        case 0x8d: try pushText(try reader.size64())
-        case UInt8(ascii: "U"): try pushPython2Text(Int(try reader.byte()))
-        case UInt8(ascii: "T"): try pushPython2Text(try reader.signed32())
-        case UInt8(ascii: "B"): try pushBytes(try reader.unsigned32())
-        case UInt8(ascii: "C"): try pushBytes(Int(try reader.byte()))
-        case 0x8e, 0x96: try pushBytes(try reader.size64())
-        default: return false
-        }
-        return true
-    }
-
-    private mutating func pushText(_ length: Int) throws(WeightFileProblem) {
-        let range = try reader.take(length)
-        try push(.string(try reader.utf8(range)))
-    }
-
-    /// A Python 2 string: bytes, in practice ASCII; others are read as Latin-1, as PyTorch can.
-    private mutating func pushPython2Text(_ length: Int) throws(WeightFileProblem) {
-        let range = try reader.take(length)
-        var text = ""
-        for index in range { text.unicodeScalars.append(Unicode.Scalar(reader.bytes[index])) }
-        try push(.string(text))
-    }
-
-    private mutating func pushBytes(_ length: Int) throws(WeightFileProblem) {
-        _ = try reader.take(length)
-        try push(.opaque)
-    }
+    // MARK: Containers
 
     /// Marks, lists, tuples, dictionaries, sets.
     private mutating func readContainer(_ code: UInt8) throws(WeightFileProblem) -> Bool {
         switch code {
         case UInt8(ascii: "("):
             try Self.check("the pickle's stack", marks.count + 1, Self.maximumStack)
-            marks.append(stack.count)
+            marks.append(UInt32(stack.count))
         case UInt8(ascii: "0"): try popOrUnmark()
-        case UInt8(ascii: "1"): _ = try popToMark()
-        case UInt8(ascii: "]"): try push(make(.list))
-        case UInt8(ascii: ")"): try push(make(.tuple))
-        case UInt8(ascii: "}"): try push(make(.dictionary))
-        case 0x8f: try push(make(.set))
-        case UInt8(ascii: "a"): try append([try pop()], to: .list)
-        case UInt8(ascii: "e"): try append(try popToMark(), to: .list)
-        case 0x90: try append(try popToMark(), to: .set)
-        case UInt8(ascii: "t"): try push(make(.tuple, try popToMark()))
-        case 0x91: try push(make(.set, try popToMark()))
-        case 0x85...0x87: try pushTuple(count: Int(code) - 0x84)
-        case UInt8(ascii: "s"):
-            let value = try pop()
-            try append([try pop(), value], to: .dictionary)
-        case UInt8(ascii: "u"): try append(try popToMark(), to: .dictionary)
+        case UInt8(ascii: "1"): stack.removeSubrange(try takeMark()...)
+        case UInt8(ascii: "]"): try push(try make(.list, from: stack.count))
+        case UInt8(ascii: ")"): try push(try make(.tuple, from: stack.count))
+        case UInt8(ascii: "}"): try push(try make(.dictionary, from: stack.count))
+        case 0x8f: try push(try make(.set, from: stack.count))
+        case UInt8(ascii: "l"): try push(try make(.list, from: try takeMark()))
+        case UInt8(ascii: "t"): try push(try make(.tuple, from: try takeMark()))
+        case UInt8(ascii: "d"): try pushDictionary()
+        case 0x91: try push(try make(.set, from: try takeMark()))
+        case 0x85...0x87:
+            let start = stack.count - (Int(code) - 0x84)
+            guard start >= floor else { throw malformed("the stack is empty") }
+            try push(try make(.tuple, from: start))
+        case UInt8(ascii: "a"): try append(from: stack.count - 1, to: .list)
+        case UInt8(ascii: "e"): try append(from: try takeMark(), to: .list)
+        case 0x90: try append(from: try takeMark(), to: .set)
+        case UInt8(ascii: "s"): try append(from: stack.count - 2, to: .dictionary)
+        case UInt8(ascii: "u"): try append(from: try takeMark(), to: .dictionary)
         default: return false
         }
         return true
@@ -220,74 +170,60 @@ struct RestrictedUnpickler {
         }
     }
 
-    private mutating func pushTuple(count: Int) throws(WeightFileProblem) {
-        var elements: [PickleValue] = []
-        for _ in 0..<count { elements.append(try pop()) }
-        try push(make(.tuple, elements.reversed()))
+    private mutating func pushDictionary() throws(WeightFileProblem) {
+        let start = try takeMark()
+        guard (stack.count - start) % 2 == 0 else { throw malformed("a key without a value") }
+        try push(try make(.dictionary, from: start))
     }
 
+    /// Moves the stack's values from `start` on into the container below them. Objects keep what is
+    /// set by key and drop the rest.
     private mutating func append(
-        _ elements: [PickleValue], to kind: PickleNode.Kind
+        from start: Int, to kind: PickleNodes.Kind
     ) throws(WeightFileProblem) {
-        guard kind != .dictionary || elements.count % 2 == 0 else {
+        guard start > floor, start <= stack.count,
+            let node = stack[start - 1].index(of: .node)
+        else { throw malformed("the value on the stack is not a \(kind)") }
+        let found = object.nodes.kind(node)
+        guard found == kind || found == .object else {
+            throw malformed("the value on the stack is not a \(kind)")
+        }
+        guard kind != .dictionary || (stack.count - start) % 2 == 0 else {
             throw malformed("a key without a value")
         }
-        nodes[try top(kind)].elements += elements
+        if found != .object || kind == .dictionary {
+            object.nodes.append(stack[start...], to: node)
+        }
+        stack.removeSubrange(start...)
     }
+
+    // MARK: Memo
 
     /// Remembering values and recalling them.
     private mutating func readMemo(_ code: UInt8) throws(WeightFileProblem) -> Bool {
         switch code {
-        case UInt8(ascii: "q"): try remember(Int(try reader.byte()))
-        case UInt8(ascii: "r"): try remember(try reader.unsigned32())
-        case 0x94: try remember(memo.count)
+        case UInt8(ascii: "q"): memo[Int(try reader.byte())] = try top()
+        case UInt8(ascii: "r"): memo[try reader.unsigned32()] = try top()
+        case UInt8(ascii: "p"): memo[try memoIndex()] = try top()
+        case 0x94: memo[memo.count] = try top()
         case UInt8(ascii: "h"): try recall(Int(try reader.byte()))
         case UInt8(ascii: "j"): try recall(try reader.unsigned32())
-        case UInt8(ascii: "2"):  // DUP
-            let value = try pop()
-            try push(value)
-            try push(value)
+        case UInt8(ascii: "g"): try recall(try memoIndex())
+        case UInt8(ascii: "2"): try push(try top())  // DUP
         default: return false
         }
         return true
     }
 
-    private mutating func remember(_ index: Int) throws(WeightFileProblem) {
-        guard stack.count > (marks.last ?? 0), let value = stack.last else {
-            throw malformed("nothing to remember")
+    private mutating func memoIndex() throws(WeightFileProblem) -> Int {
+        guard let index = UInt32(try reader.line(limit: 12)) else {
+            throw malformed("a memo's place that is not a number")
         }
-        memo[index] = value
-        try Self.check("the pickle's memo", memo.count, Self.maximumMemo)
+        return Int(index)
     }
 
     private mutating func recall(_ index: Int) throws(WeightFileProblem) {
         guard let value = memo[index] else { throw malformed("memo \(index) is empty") }
         try push(value)
-    }
-}
-
-extension PickledObject {
-    /// Refuses containers that contain themselves or are nested deeper than `limit`.
-    ///
-    /// Containers are taken off from the outside in; those that contain themselves are never
-    /// reached. Linear in the number of elements, and no recursion.
-    fileprivate func checkNesting(limit: Int) throws(WeightFileProblem) {
-        var holders = [Int](repeating: 0, count: nodes.count)
-        for node in nodes {
-            for case .node(let child) in node.elements { holders[child] += 1 }
-        }
-        var depth = [Int](repeating: 1, count: nodes.count)
-        var ready = holders.indices.filter { holders[$0] == 0 }
-        var taken = 0
-        while let index = ready.popLast() {
-            taken += 1
-            guard depth[index] <= limit else { throw .nesting(limit: limit) }
-            for case .node(let child) in nodes[index].elements {
-                depth[child] = max(depth[child], depth[index] + 1)
-                holders[child] -= 1
-                if holders[child] == 0 { ready.append(child) }
-            }
-        }
-        guard taken == nodes.count else { throw .nesting(limit: limit) }
     }
 }

@@ -27,9 +27,7 @@ public struct SafetensorsFormat: CheckpointFormat {
     ) throws(ProteanError) -> Checkpoint {
         let content: Content
         do {
-            content = try withExtendedLifetime(storage) { () throws(WeightFileProblem) in
-                try parse(storage)
-            }
+            content = try parse(storage)
         } catch {
             throw .weightFile(file: source, problem: error)
         }
@@ -42,128 +40,41 @@ public struct SafetensorsFormat: CheckpointFormat {
     )
 
     private func parse(_ storage: CheckpointBytes) throws(WeightFileProblem) -> Content {
-        var reader = ByteReader(storage.bytes, what: "safetensors header")
-        let length = try reader.size64()
-        guard length <= Self.maximumHeaderLength else {
-            throw .limitExceeded(
-                what: "the header's length", limit: Self.maximumHeaderLength, found: length)
-        }
-        let header = UnsafeRawBufferPointer(rebasing: storage.bytes[try reader.take(length)])
-        guard header.first == UInt8(ascii: "{") else {
-            throw .malformed(what: "safetensors header", reason: "does not start with '{'")
-        }
-        guard case .object(let members) = try JSONParser.parse(header, what: "safetensors header")
-        else { throw .malformed(what: "safetensors header", reason: "not an object") }
-
-        var metadata: [String: String] = [:]
-        var entries: [Entry] = []
-        for member in members {
-            if member.name == "__metadata__" {
-                metadata = try Self.metadata(member.value)
-            } else {
-                entries.append(try Entry(name: member.name, value: member.value))
+        let what = "safetensors header"
+        let (length, dataStart) = try headerLength(storage, what)
+        let header = try storage.contents(of: (dataStart - length)..<dataStart)
+        let (entries, metadata) = try withExtendedLifetime(header) {
+            () throws(WeightFileProblem) in
+            guard header.bytes.first == UInt8(ascii: "{") else {
+                throw .malformed(what: what, reason: "does not start with '{'")
             }
+            return try SafetensorsHeader.read(JSONParser(bytes: header.bytes, what: what))
         }
-        let dataStart = reader.position
-        try Self.checkPlaces(entries, available: storage.bytes.count - dataStart)
+        try SafetensorsHeader.checkPlaces(entries, available: storage.count - dataStart)
         var tensors: [(name: String, tensor: CheckpointTensor)] = []
+        tensors.reserveCapacity(entries.count)
         for entry in entries {
-            let count = try CheckpointTensor.elementCount(name: entry.name, shape: entry.shape)
-            let found = entry.end - entry.begin
-            guard count * entry.type.size == found else {
-                throw .sizeMismatch(
-                    tensor: entry.name, expected: count * entry.type.size, found: found)
-            }
-            let tensor = try CheckpointTensor(
-                name: entry.name, type: entry.type, shape: entry.shape, storage: storage,
-                byteOffset: dataStart + entry.begin)
-            tensors.append((entry.name, tensor))
+            tensors.append((entry.name, try entry.tensor(storage, dataStart: dataStart)))
         }
         return (tensors, metadata)
     }
 
-    private static func metadata(_ value: JSONValue) throws(WeightFileProblem) -> [String: String] {
-        guard case .object(let members) = value else {
-            throw .malformed(what: "__metadata__", reason: "not an object")
+    /// The length that the first eight bytes tell, and where the header ends.
+    private func headerLength(
+        _ storage: CheckpointBytes, _ what: String
+    ) throws(WeightFileProblem) -> (length: Int, end: Int) {
+        let start = try storage.contents(of: 0..<8)
+        var reader = ByteReader(start.bytes, what: what)
+        let length = try withExtendedLifetime(start) { () throws(WeightFileProblem) in
+            try reader.size64()
         }
-        var texts: [String: String] = [:]
-        for member in members {
-            guard case .string(let text) = member.value else {
-                throw .malformed(what: "__metadata__", reason: "'\(member.name)' is not a string")
-            }
-            texts[member.name] = text
+        guard length <= Self.maximumHeaderLength else {
+            throw .limitExceeded(
+                what: "the header's length", limit: Self.maximumHeaderLength, found: length)
         }
-        return texts
-    }
-
-    /// Tensors must cover the data from its first to its last byte, each byte once.
-    private static func checkPlaces(
-        _ entries: [Entry], available: Int
-    ) throws(WeightFileProblem) {
-        var covered = 0
-        var previous = ""
-        for entry in entries.sorted(by: { ($0.begin, $0.end) < ($1.begin, $1.end) }) {
-            guard entry.begin <= entry.end, entry.end <= available else {
-                throw .invalidRange(
-                    tensor: entry.name, begin: entry.begin, end: entry.end, available: available)
-            }
-            guard entry.begin <= covered else { throw .gap(begin: covered, end: entry.begin) }
-            guard entry.begin == covered else {
-                throw .overlap(first: previous, second: entry.name)
-            }
-            covered = entry.end
-            previous = entry.name
+        guard length <= storage.count - 8 else {
+            throw .truncated(what: what, expected: length, found: storage.count - 8)
         }
-        guard covered == available else { throw .gap(begin: covered, end: available) }
-    }
-}
-
-/// One tensor as the header describes it; nothing is checked against the data yet.
-private struct Entry {
-    let name: String
-    let type: ElementType
-    let shape: [Int]
-    let begin: Int
-    let end: Int
-
-    init(name: String, value: JSONValue) throws(WeightFileProblem) {
-        func malformed(_ reason: String) -> WeightFileProblem {
-            .malformed(what: "tensor '\(name)'", reason: reason)
-        }
-        guard case .object(let members) = value else { throw malformed("not an object") }
-        var type: ElementType?
-        var shape: [Int]?
-        var offsets: [Int]?
-        for member in members {
-            switch (member.name, member.value) {
-            case ("dtype", .string(let text)):
-                guard let known = ElementType(rawValue: text) else {
-                    throw .unsupportedType(tensor: name, type: text)
-                }
-                type = known
-            case ("shape", .array(let sizes)): shape = Self.sizes(sizes)
-            case ("data_offsets", .array(let places)): offsets = Self.sizes(places)
-            default: throw malformed("unexpected '\(member.name)'")
-            }
-        }
-        guard let type else { throw malformed("'dtype' is missing") }
-        guard let shape else { throw malformed("'shape' is not a list of sizes") }
-        guard let offsets, offsets.count == 2 else {
-            throw malformed("'data_offsets' is not a pair of sizes")
-        }
-        self.name = name
-        self.type = type
-        self.shape = shape
-        (begin, end) = (offsets[0], offsets[1])
-    }
-
-    /// Whole numbers of at least 0, or nil.
-    private static func sizes(_ values: [JSONValue]) -> [Int]? {
-        var sizes: [Int] = []
-        for value in values {
-            guard case .integer(let size) = value, size >= 0 else { return nil }
-            sizes.append(size)
-        }
-        return sizes
+        return (length, length + 8)
     }
 }

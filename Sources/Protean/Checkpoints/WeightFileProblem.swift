@@ -20,11 +20,13 @@ public enum WeightFileProblem: Error, Equatable, Sendable {
     case overlap(first: String, second: String)
     /// Bytes that belong to no tensor, in a format that forbids it.
     case gap(begin: Int, end: Int)
-    /// An element type that Protean does not read.
+    /// Values of a tensor were asked for whose type Protean does not convert.
     case unsupportedType(tensor: String, type: String)
-    /// A pickle that would run code: a class or function outside the allowed list.
-    case forbiddenGlobal(String)
-    /// A pickle operation outside the allowed list.
+    /// The file has no container of this name that holds tensors.
+    case unknownContainer(String, known: [String])
+    /// The system could not read a part of the file.
+    case unreadable(reason: String)
+    /// A pickle operation that plain pickles do not have.
     case unsupportedOpcode(UInt8, offset: Int)
     /// Containers that contain themselves, or are nested too deeply.
     case nesting(limit: Int)
@@ -35,8 +37,10 @@ public enum WeightFileProblem: Error, Equatable, Sendable {
 }
 
 extension WeightFileProblem: CustomStringConvertible {
-    /// One line without the file's name.
-    public var description: String {
+    /// One line without the file's name, in which nothing of the file can steer a terminal.
+    public var description: String { text.escaped }
+
+    private var text: String {
         switch self {
         case .unknownFormat(let known):
             "not a weight file of a known format (\(known.joined(separator: ", ")))"
@@ -59,9 +63,13 @@ extension WeightFileProblem: CustomStringConvertible {
         case .gap(let begin, let end):
             "bytes \(begin)..<\(end) belong to no tensor"
         case .unsupportedType(let tensor, let type):
-            "tensor '\(tensor)' has the unsupported element type \(type)"
-        case .forbiddenGlobal(let name):
-            "the pickle asks for '\(name)', which is not allowed: loading must not run code"
+            "tensor '\(tensor)' has the unsupported type \(type)"
+        case .unknownContainer(let name, let known) where known.isEmpty:
+            "there is no container '\(name)': the file has none"
+        case .unknownContainer(let name, let known):
+            "there is no container '\(name)', there are: \(known.joined(separator: ", "))"
+        case .unreadable(let reason):
+            "cannot be read: \(reason)"
         case .unsupportedOpcode(let opcode, let offset):
             "pickle operation 0x\(String(opcode, radix: 16)) at byte \(offset) is not allowed"
         case .nesting(let limit):

@@ -18,27 +18,27 @@ struct ZipArchive {
 
     /// The members in the directory's order.
     let members: [Member]
-    private let byName: [String: Int]
-    private let bytes: UnsafeRawBufferPointer
+    private let byName: [ExactName: Int]
+    private let storage: CheckpointBytes
     /// Some writers can be told to leave checksums out; they then write zeros.
     private let hasChecksums: Bool
 
-    init(_ bytes: UnsafeRawBufferPointer) throws(WeightFileProblem) {
-        self.bytes = bytes
-        let directory = try ZipDirectory(bytes)
-        var reader = ByteReader(
-            UnsafeRawBufferPointer(rebasing: bytes[..<directory.range.upperBound]),
-            at: directory.range.lowerBound, what: "zip directory")
+    init(_ storage: CheckpointBytes) throws(WeightFileProblem) {
+        self.storage = storage
+        let directory = try ZipDirectory(storage)
+        let part = try storage.contents(of: directory.range)
+        var reader = ByteReader(part.bytes, what: "zip directory")
         var members: [Member] = []
-        var byName: [String: Int] = [:]
+        var byName: [ExactName: Int] = [:]
         for index in 0..<directory.count {
             let entry = try ZipEntry(&reader)
-            let member = try Self.member(entry, bytes, limit: directory.range.lowerBound)
-            guard byName.updateValue(index, forKey: member.name) == nil else {
+            let member = try Self.member(entry, storage, limit: directory.range.lowerBound)
+            guard byName.updateValue(index, forKey: ExactName(member.name)) == nil else {
                 throw .duplicateName(member.name)
             }
             members.append(member)
         }
+        withExtendedLifetime(part) {}
         guard reader.remaining == 0 else {
             throw .malformed(
                 what: "zip directory", reason: "\(reader.remaining) bytes after its last entry")
@@ -49,28 +49,59 @@ struct ZipArchive {
         hasChecksums = members.contains { $0.checksum != 0 }
     }
 
-    subscript(name: String) -> Member? { byName[name].map { members[$0] } }
+    subscript(name: String) -> Member? { byName[ExactName(name)].map { members[$0] } }
+
+    /// The content of a member.
+    func contents(of member: Member) throws(WeightFileProblem) -> CheckpointBytes {
+        try storage.contents(of: member.content)
+    }
 
     /// Compares a member's content with its CRC-32.
     func verify(_ member: Member) throws(WeightFileProblem) {
-        guard hasChecksums, let base = bytes.baseAddress else { return }
-        let found = ptn_crc32(0, base + member.content.lowerBound, member.content.count)
+        guard hasChecksums else { return }
+        var found: UInt32 = 0
+        try storage.forEachPiece(of: member.content) { piece in
+            found = ptn_crc32(found, piece.baseAddress, piece.count)
+        }
         guard found == member.checksum else { throw .checksumMismatch(member: member.name) }
     }
 
     /// Follows a directory entry to the member's own header, which tells where the content starts.
     private static func member(
-        _ entry: ZipEntry, _ bytes: UnsafeRawBufferPointer, limit: Int
+        _ entry: ZipEntry, _ storage: CheckpointBytes, limit: Int
     ) throws(WeightFileProblem) -> Member {
-        let what = "zip member '\(entry.name)'"
         func outside(_ begin: Int, _ end: Int) -> WeightFileProblem {
             .invalidRange(tensor: entry.name, begin: begin, end: end, available: limit)
         }
         guard entry.headerOffset < limit else {
             throw outside(entry.headerOffset, entry.headerOffset)
         }
-        var reader = ByteReader(
-            UnsafeRawBufferPointer(rebasing: bytes[..<limit]), at: entry.headerOffset, what: what)
+        let start = entry.headerOffset
+        let length = min(limit - start, 30 + entry.name.utf8.count)
+        let part = try storage.contents(of: start..<(start + length))
+        let extraLength = try withExtendedLifetime(part) { () throws(WeightFileProblem) in
+            try Self.extraLength(of: entry, part.bytes)
+        }
+        guard extraLength <= limit - start - length else {
+            throw .truncated(
+                what: "zip member '\(entry.name)'", expected: extraLength,
+                found: limit - start - length)
+        }
+        let begin = start + length + extraLength
+        guard entry.size <= limit - begin else {
+            throw outside(begin, entry.size > Int.max - begin ? Int.max : begin + entry.size)
+        }
+        return Member(
+            name: entry.name, content: begin..<(begin + entry.size), checksum: entry.checksum,
+            start: entry.headerOffset)
+    }
+
+    /// Checks a member's own header and returns how much extra data follows its name.
+    private static func extraLength(
+        of entry: ZipEntry, _ header: UnsafeRawBufferPointer
+    ) throws(WeightFileProblem) -> Int {
+        let what = "zip member '\(entry.name)'"
+        var reader = ByteReader(header, what: what)
         guard try reader.unsigned32() == 0x0403_4b50 else {
             throw .malformed(what: what, reason: "no header at byte \(entry.headerOffset)")
         }
@@ -81,17 +112,10 @@ struct ZipArchive {
         _ = try reader.take(16)
         let nameLength = try reader.unsigned16()
         let extraLength = try reader.unsigned16()
-        guard try reader.utf8(reader.take(nameLength)) == entry.name else {
-            throw .malformed(what: what, reason: "its header and the directory differ")
-        }
-        _ = try reader.take(extraLength)
-        let begin = reader.position
-        guard entry.size <= limit - begin else {
-            throw outside(begin, entry.size > Int.max - begin ? Int.max : begin + entry.size)
-        }
-        return Member(
-            name: entry.name, content: begin..<(begin + entry.size), checksum: entry.checksum,
-            start: entry.headerOffset)
+        guard nameLength == entry.name.utf8.count,
+            header[try reader.take(nameLength)].elementsEqual(entry.name.utf8)
+        else { throw .malformed(what: what, reason: "its header and the directory differ") }
+        return extraLength
     }
 
     private static func checkOverlap(_ members: [Member]) throws(WeightFileProblem) {
@@ -108,7 +132,20 @@ private struct ZipDirectory {
     let range: Range<Int>
     let count: Int
 
-    init(_ bytes: UnsafeRawBufferPointer) throws(WeightFileProblem) {
+    /// The most bytes that the end record and what may stand around it take: itself with a comment,
+    /// and in front the wide record and its locator.
+    private static let tailLength = 22 + 0xffff + 20 + 56
+
+    init(_ storage: CheckpointBytes) throws(WeightFileProblem) {
+        let start = max(0, storage.count - Self.tailLength)
+        let tail = try storage.contents(of: start..<storage.count)
+        self = try withExtendedLifetime(tail) { () throws(WeightFileProblem) in
+            try ZipDirectory(tail.bytes, at: start)
+        }
+    }
+
+    /// Reads the file's tail, which begins at byte `start` of it.
+    private init(_ bytes: UnsafeRawBufferPointer, at start: Int) throws(WeightFileProblem) {
         let end = try Self.endRecord(bytes)
         var reader = ByteReader(bytes, at: end + 4, what: "zip end record")
         let disks = (try reader.unsigned16(), try reader.unsigned16())
@@ -117,8 +154,8 @@ private struct ZipDirectory {
         var entries = try reader.unsigned16()
         var size = try reader.unsigned32()
         var offset = try reader.unsigned32()
-        var limit = end
-        if let record = try Self.zip64Record(bytes, before: end) {
+        var limit = start + end
+        if let record = try Self.zip64Record(bytes, before: end, at: start) {
             (entries, size, offset, limit) = record
         } else if entriesHere != entries {
             throw .unsupportedFeature("a zip file in several parts")
@@ -159,7 +196,7 @@ private struct ZipDirectory {
 
     /// The wide record that stands before the end record in zip64 files.
     private static func zip64Record(
-        _ bytes: UnsafeRawBufferPointer, before end: Int
+        _ bytes: UnsafeRawBufferPointer, before end: Int, at fileStart: Int
     ) throws(WeightFileProblem) -> (entries: Int, size: Int, offset: Int, limit: Int)? {
         guard end >= 20 else { return nil }
         var locator = ByteReader(bytes, at: end - 20, what: "zip64 locator")
@@ -168,16 +205,21 @@ private struct ZipDirectory {
             throw .unsupportedFeature("a zip file in several parts")
         }
         let start = try locator.size64()
-        guard start <= end - 20 - 56 else {
+        let locatorStart = fileStart + end - 20
+        guard start <= locatorStart - 56 else {
             throw .invalidRange(
                 tensor: "zip64 end record", begin: start,
-                end: start > Int.max - 56 ? Int.max : start + 56, available: end - 20)
+                end: start > Int.max - 56 ? Int.max : start + 56, available: locatorStart)
         }
-        var record = ByteReader(bytes, at: start, what: "zip64 end record")
+        // Its length is checked below, and nothing longer is written.
+        guard start >= fileStart else {
+            throw .malformed(what: "zip64 end record", reason: "wrong length")
+        }
+        var record = ByteReader(bytes, at: start - fileStart, what: "zip64 end record")
         guard try record.unsigned32() == 0x0606_4b50 else {
             throw .malformed(what: "zip64 end record", reason: "not at byte \(start)")
         }
-        guard try record.size64() == end - 20 - start - 12 else {
+        guard try record.size64() == locatorStart - start - 12 else {
             throw .malformed(what: "zip64 end record", reason: "wrong length")
         }
         _ = try record.take(4)

@@ -111,7 +111,7 @@ public struct ModelLoader: Sendable {
 
     private func configurationFile(_ path: String) throws(ProteanError) -> ModelConfiguration {
         let storage = try CheckpointBytes.file(path, mapping: .automatic)
-        let count = storage.bytes.count
+        let count = storage.count
         guard count <= Self.maximumConfigurationLength else {
             throw .weightFile(
                 file: path,
@@ -119,7 +119,13 @@ public struct ModelLoader: Sendable {
                     what: "the length of \(Self.configurationName)",
                     limit: Self.maximumConfigurationLength, found: count))
         }
-        let text = withExtendedLifetime(storage) { Array(storage.bytes) }
+        let content: CheckpointBytes
+        do {
+            content = try storage.contents(of: 0..<count)
+        } catch {
+            throw .weightFile(file: path, problem: error)
+        }
+        let text = withExtendedLifetime(content) { Array(content.bytes) }
         return try ModelConfiguration(json: text, source: path)
     }
 }

@@ -1,6 +1,7 @@
-// Choice of the decoder, memory, and the simple loops over pixels.
+// Choice of the decoder, limits, and the simple loops over pixels.
 #include "internal.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,48 +9,89 @@
 void ptn_image_say(ptn_image_message *message, const char *text) {
     snprintf(message->text, sizeof message->text, "%s", text);
     for (char *c = message->text; *c; c++) {
-        if (*c == '\n' || *c == '\r') *c = ' ';
+        if ((unsigned char)*c < ' ') *c = ' ';
     }
 }
 
-void ptn_image_free(ptn_image *image) {
-    free(image->pixels);
-    *image = (ptn_image){0};
-}
-
-ptn_image_status ptn_image_allocate(size_t width, size_t height, size_t channels, ptn_image *image,
-                                    ptn_image_message *message) {
-    *image = (ptn_image){.width = width, .height = height, .channels = channels};
-    if (width == 0 || height == 0 || height > PTN_IMAGE_MAX_PIXELS / width) {
-        ptn_image_say(message, "the header's size is not usable");
-        return PTN_IMAGE_BAD_SIZE;
+ptn_image_status ptn_image_check_size(const ptn_image_header *header, ptn_image_message *message) {
+    if (header->width > 0 && header->height > 0 && header->width <= PTN_IMAGE_MAX_SIDE &&
+        header->height <= PTN_IMAGE_MAX_SIDE &&
+        header->height <= PTN_IMAGE_MAX_PIXELS / header->width) {
+        return PTN_IMAGE_OK;
     }
-    image->pixels = malloc(width * height * channels);
-    if (image->pixels) return PTN_IMAGE_OK;
-    ptn_image_say(message, "no memory for the pixels");
-    return PTN_IMAGE_OUT_OF_MEMORY;
+    ptn_image_say(message, "the header's size is not usable");
+    return PTN_IMAGE_BAD_SIZE;
 }
 
-ptn_image_status ptn_image_decode(const uint8_t *bytes, size_t count, ptn_image *image,
-                                  ptn_image_message *message) {
+static size_t allowed_memory(size_t count) {
+    return PTN_IMAGE_FREE_MEMORY + PTN_IMAGE_MEMORY_PER_BYTE * count;
+}
+
+// The decoded image, as often as the caller holds it.
+static size_t result_memory(const ptn_image_source *source, const ptn_image_header *header) {
+    return header->width * header->height * header->channels * source->copies;
+}
+
+ptn_image_status ptn_image_check_memory(const ptn_image_source *source,
+                                        const ptn_image_header *header, size_t working) {
+    size_t needed = result_memory(source, header) + working;
+    size_t allowed = allowed_memory(source->count);
+    if (needed <= allowed) return PTN_IMAGE_OK;
+    snprintf(source->message->text, sizeof source->message->text,
+             "%zu x %zu pixels of a file of %zu bytes take %zu bytes of memory, expected at most "
+             "%zu",
+             header->width, header->height, source->count, needed, allowed);
+    return PTN_IMAGE_LIMIT;
+}
+
+size_t ptn_image_working_memory(const ptn_image_source *source, const ptn_image_header *header) {
+    size_t taken = result_memory(source, header), allowed = allowed_memory(source->count);
+    return allowed > taken ? allowed - taken : 0;
+}
+
+ptn_image_status ptn_image_say_too_few(const ptn_image_source *source, size_t bytes,
+                                       const ptn_image_header *header) {
+    snprintf(source->message->text, sizeof source->message->text,
+             "%zu bytes cannot hold %zu x %zu pixels", bytes, header->width, header->height);
+    return PTN_IMAGE_TRUNCATED;
+}
+
+static ptn_image_status read_file(const ptn_image_source *source, ptn_image_header *header,
+                                  uint8_t *pixels, ptn_image_notes *notes) {
     static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     static const uint8_t jpeg[3] = {0xff, 0xd8, 0xff};
-    *image = (ptn_image){0};
-    message->text[0] = 0;
-    ptn_image_status status = PTN_IMAGE_UNKNOWN_FORMAT;
-    if (count >= sizeof png && memcmp(bytes, png, sizeof png) == 0) {
-        status = ptn_image_decode_png(bytes, count, image, message);
-    } else if (count >= sizeof jpeg && memcmp(bytes, jpeg, sizeof jpeg) == 0) {
-        status = ptn_image_decode_jpeg(bytes, count, image, message);
+    *header = (ptn_image_header){.orientation = 1};
+    source->message->text[0] = 0;
+    if (source->count >= sizeof png && memcmp(source->bytes, png, sizeof png) == 0) {
+        return ptn_png_read(source, header, pixels, notes);
     }
-    if (status == PTN_IMAGE_OK) return status;
-    ptn_image header = *image;
-    ptn_image_free(image);
-    if (status == PTN_IMAGE_BAD_SIZE) {
-        image->width = header.width;
-        image->height = header.height;
+    if (source->count >= sizeof jpeg && memcmp(source->bytes, jpeg, sizeof jpeg) == 0) {
+        return ptn_jpeg_read(source, header, pixels);
     }
-    return status;
+    return PTN_IMAGE_UNKNOWN_FORMAT;
+}
+
+ptn_image_status ptn_image_read_header(const uint8_t *bytes, size_t count, size_t copies,
+                                       ptn_image_header *header, ptn_image_message *message) {
+    ptn_image_source source = {bytes, count, copies, message};
+    ptn_image_notes notes;
+    return read_file(&source, header, NULL, &notes);
+}
+
+ptn_image_status ptn_image_decode(const uint8_t *bytes, size_t count, uint8_t *pixels,
+                                  ptn_image_notes *notes, ptn_image_message *message) {
+    ptn_image_source source = {bytes, count, 1, message};
+    ptn_image_header header;
+    *notes = (ptn_image_notes){0};
+    return read_file(&source, &header, pixels, notes);
+}
+
+int ptn_image_has_memory(size_t bytes) {
+    // Without `volatile` the compiler may leave out a pair of malloc and free.
+    void *volatile memory = malloc(bytes > 0 ? bytes : 1);
+    bool found = memory != NULL;
+    free(memory);
+    return found;
 }
 
 void ptn_image_grey_from_rgb(const uint8_t *rgb, size_t pixels, uint8_t *grey) {

@@ -2,15 +2,14 @@
 // out of it never leaves this file.
 #include "internal.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <jerror.h>
 #include <jpeglib.h>
 #include <setjmp.h>
-
-// A progressive file may claim any number of scans, each a pass over the whole image. Real files
-// have about ten.
-#define MAXIMUM_SCANS 100
 
 // The library's structures come first in ours, so that a callback finds its reader again.
 typedef struct jpeg_reader {
@@ -19,14 +18,17 @@ typedef struct jpeg_reader {
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     jmp_buf escape;
-    ptn_image *image;
+    const ptn_image_source *file;
+    uint8_t *row; // of four channels, where they are CMYK
+    // Blocks of the scans that began, and the last of these scans.
+    size_t passed_blocks;
+    int scan;
     ptn_image_status status;
-    ptn_image_message *message;
 } jpeg_reader;
 
 static _Noreturn void fail(jpeg_reader *reader, ptn_image_status status, const char *text) {
     reader->status = status;
-    ptn_image_say(reader->message, text);
+    ptn_image_say(reader->file->message, text);
     longjmp(reader->escape, 1);
 }
 
@@ -38,6 +40,7 @@ static _Noreturn void fail_with_library_text(j_common_ptr jpeg, ptn_image_status
 
 static void on_error(j_common_ptr jpeg) {
     switch (jpeg->err->msg_code) {
+    case JERR_NO_BACKING_STORE: fail_with_library_text(jpeg, PTN_IMAGE_LIMIT);
     case JERR_OUT_OF_MEMORY: fail_with_library_text(jpeg, PTN_IMAGE_OUT_OF_MEMORY);
     case JERR_EMPTY_IMAGE:
     case JERR_IMAGE_TOO_BIG: fail_with_library_text(jpeg, PTN_IMAGE_BAD_SIZE);
@@ -77,11 +80,28 @@ static void skip_bytes(j_decompress_ptr jpeg, long count) {
     jpeg->src->bytes_in_buffer -= (size_t)count;
 }
 
-static void on_progress(j_common_ptr jpeg) {
-    jpeg_reader *reader = (jpeg_reader *)jpeg;
-    if (reader->jpeg.input_scan_number > MAXIMUM_SCANS) {
-        fail(reader, PTN_IMAGE_CORRUPT, "more than 100 scans in one JPEG");
+// A progressive file may hold any number of scans, each a pass over all blocks of a component or
+// more, in a few bytes.
+static void on_progress(j_common_ptr common) {
+    jpeg_reader *reader = (jpeg_reader *)common;
+    const struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+    if (jpeg->input_scan_number == reader->scan) return;
+    reader->scan = jpeg->input_scan_number;
+    for (int i = 0; i < jpeg->comps_in_scan; i++) {
+        const jpeg_component_info *component = jpeg->cur_comp_info[i];
+        reader->passed_blocks +=
+            (size_t)component->width_in_blocks * component->height_in_blocks;
     }
+    size_t allowed =
+        PTN_IMAGE_FREE_BLOCKS + (size_t)PTN_IMAGE_BLOCKS_PER_BYTE * reader->file->count;
+    if (reader->scan <= PTN_IMAGE_MAX_SCANS && reader->passed_blocks <= allowed) return;
+    char text[160];
+    snprintf(text, sizeof text,
+             "%d scans of a file of %zu bytes pass over %zu blocks, expected at most %d scans and "
+             "%zu blocks",
+             reader->scan, reader->file->count, reader->passed_blocks, PTN_IMAGE_MAX_SCANS,
+             allowed);
+    fail(reader, PTN_IMAGE_LIMIT, text);
 }
 
 static void set_callbacks(jpeg_reader *reader) {
@@ -97,14 +117,19 @@ static void set_callbacks(jpeg_reader *reader) {
     reader->progress.progress_monitor = on_progress;
 }
 
-static void choose_output(jpeg_reader *reader) {
+static void choose_output(jpeg_reader *reader, ptn_image_header *header) {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+    if (jpeg->arith_code) fail(reader, PTN_IMAGE_UNSUPPORTED, "JPEG with arithmetic coding");
+    header->channels = 3;
     switch (jpeg->jpeg_color_space) {
-    case JCS_GRAYSCALE: jpeg->out_color_space = JCS_GRAYSCALE; break;
+    case JCS_GRAYSCALE:
+        jpeg->out_color_space = JCS_GRAYSCALE;
+        header->channels = 1;
+        break;
     case JCS_YCbCr:
     case JCS_RGB: jpeg->out_color_space = JCS_RGB; break;
     case JCS_CMYK:
-    case JCS_YCCK: fail(reader, PTN_IMAGE_UNSUPPORTED, "JPEG with CMYK colours");
+    case JCS_YCCK: jpeg->out_color_space = JCS_CMYK; break;
     default: fail(reader, PTN_IMAGE_UNSUPPORTED, "JPEG with an unknown colour space");
     }
     jpeg->dct_method = JDCT_ISLOW;
@@ -112,36 +137,105 @@ static void choose_output(jpeg_reader *reader) {
     jpeg->do_block_smoothing = TRUE;
 }
 
-static void read_image(jpeg_reader *reader, const uint8_t *bytes, size_t count) {
+// The header's size against what the file's bytes can hold and may take.
+static ptn_image_status check_header(jpeg_reader *reader, const ptn_image_header *header) {
+    struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+    ptn_image_status status = ptn_image_check_size(header, reader->file->message);
+    if (status != PTN_IMAGE_OK) return status;
+    size_t blocks = 0;
+    for (int i = 0; i < jpeg->num_components; i++) {
+        const jpeg_component_info *component = &jpeg->comp_info[i];
+        blocks += (size_t)component->width_in_blocks * component->height_in_blocks;
+    }
+    bool keeps_coefficients = jpeg_has_multiple_scans(jpeg);
+    // Two codes of at least one bit per block. In several scans, blocks may share codes or lack.
+    if (!keeps_coefficients && blocks / 4 > reader->file->count) {
+        return ptn_image_say_too_few(reader->file, reader->file->count, header);
+    }
+    size_t working = keeps_coefficients ? blocks * sizeof(JBLOCK) : 0;
+    return ptn_image_check_memory(reader->file, header, working);
+}
+
+// As Pillow: samples are taken as inverted, which Adobe's programs write, and multiplied out by
+// black, c * k / 255 rounded in each channel.
+static void rgb_from_inverted_cmyk(const uint8_t *cmyk, size_t pixels, uint8_t *rgb) {
+    for (size_t i = 0; i < pixels; i++) {
+        uint32_t black = cmyk[4 * i + 3];
+        for (size_t c = 0; c < 3; c++) {
+            uint32_t product = (255 - cmyk[4 * i + c]) * black + 128;
+            rgb[3 * i + c] = (uint8_t)(black - (((product >> 8) + product) >> 8));
+        }
+    }
+}
+
+static void read_rows(jpeg_reader *reader, const ptn_image_header *header, uint8_t *pixels) {
+    struct jpeg_decompress_struct *jpeg = &reader->jpeg;
+    size_t row_bytes = header->width * header->channels;
+    bool converts = jpeg->out_color_space == JCS_CMYK;
+    if (converts) {
+        reader->row = malloc(4 * header->width);
+        if (!reader->row) fail(reader, PTN_IMAGE_OUT_OF_MEMORY, "no memory for a row");
+    }
+    while (jpeg->output_scanline < jpeg->output_height) {
+        uint8_t *to = pixels + jpeg->output_scanline * row_bytes;
+        JSAMPROW row = converts ? reader->row : to;
+        jpeg_read_scanlines(jpeg, &row, 1);
+        if (converts) rgb_from_inverted_cmyk(reader->row, header->width, to);
+    }
+}
+
+static void read_file(jpeg_reader *reader, ptn_image_header *header, uint8_t *pixels) {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
     jpeg_create_decompress(jpeg);
     jpeg->progress = &reader->progress;
-    reader->source.next_input_byte = bytes;
-    reader->source.bytes_in_buffer = count;
+    reader->source.next_input_byte = reader->file->bytes;
+    reader->source.bytes_in_buffer = reader->file->count;
     jpeg->src = &reader->source;
     jpeg_read_header(jpeg, TRUE);
-    choose_output(reader);
-    size_t channels = jpeg->out_color_space == JCS_GRAYSCALE ? 1 : 3;
-    reader->status = ptn_image_allocate(jpeg->image_width, jpeg->image_height, channels,
-                                        reader->image, reader->message);
-    if (reader->status != PTN_IMAGE_OK) return;
+    header->width = jpeg->image_width;
+    header->height = jpeg->image_height;
+    choose_output(reader, header);
+    reader->status = check_header(reader, header);
+    if (reader->status != PTN_IMAGE_OK || !pixels) return;
+    jpeg->mem->max_memory_to_use = (long)ptn_image_working_memory(reader->file, header) + (1 << 20);
     jpeg_start_decompress(jpeg);
-    size_t row_bytes = reader->image->width * channels;
-    while (jpeg->output_scanline < jpeg->output_height) {
-        JSAMPROW row = reader->image->pixels + jpeg->output_scanline * row_bytes;
-        jpeg_read_scanlines(jpeg, &row, 1);
-    }
+    read_rows(reader, header, pixels);
     jpeg_finish_decompress(jpeg);
 }
 
-ptn_image_status ptn_image_decode_jpeg(const uint8_t *bytes, size_t count, ptn_image *image,
-                                       ptn_image_message *message) {
-    jpeg_reader reader = {.image = image, .message = message, .status = PTN_IMAGE_OK};
+// The orientation in the first EXIF segment before the pixels.
+static int find_orientation(const uint8_t *bytes, size_t count) {
+    static const uint8_t exif[6] = {'E', 'x', 'i', 'f', 0, 0};
+    enum { app1 = 0xe1, start_of_scan = 0xda, end_of_image = 0xd9 };
+    size_t at = 2;
+    while (count - at >= 4 && bytes[at] == 0xff) {
+        uint8_t marker = bytes[at + 1];
+        if (marker == start_of_scan || marker == end_of_image) break;
+        if (marker == 0xff) {
+            at++;
+            continue;
+        }
+        size_t length = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        if (length < 2 || length > count - at - 2) break;
+        const uint8_t *data = bytes + at + 4;
+        if (marker == app1 && length >= 2 + sizeof exif && memcmp(data, exif, sizeof exif) == 0) {
+            return ptn_exif_orientation(data + sizeof exif, length - 2 - sizeof exif);
+        }
+        at += 2 + length;
+    }
+    return 1;
+}
+
+ptn_image_status ptn_jpeg_read(const ptn_image_source *source, ptn_image_header *header,
+                               uint8_t *pixels) {
+    jpeg_reader reader = {.file = source, .status = PTN_IMAGE_OK};
     // Read through a volatile pointer after the jump, so that no stale register is used.
     jpeg_reader *volatile kept = &reader;
     set_callbacks(kept);
     reader.jpeg.err = &kept->errors;
-    if (setjmp(reader.escape) == 0) read_image(kept, bytes, count);
+    header->orientation = find_orientation(source->bytes, source->count);
+    if (setjmp(reader.escape) == 0) read_file(kept, header, pixels);
     jpeg_destroy_decompress(&kept->jpeg);
+    free(kept->row);
     return kept->status;
 }

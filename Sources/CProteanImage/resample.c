@@ -174,7 +174,7 @@ static ptn_image_status resize_both(const ptn_image *from, size_t out_width, siz
         status = height_first ? resize_width(&middle, out_width, filter, to)
                               : resize_height(&middle, out_height, filter, to);
     }
-    ptn_image_free(&middle);
+    free(middle.pixels);
     return status;
 }
 

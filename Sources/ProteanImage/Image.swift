@@ -5,6 +5,8 @@ import Protean
 public struct Image: Sendable, Equatable {
     /// The largest image that is read or made, in pixels. Files are refused by their header.
     public static let maximumPixels = Int(PTN_IMAGE_MAX_PIXELS)
+    /// The longest side of an image that is read, in pixels.
+    public static let maximumSide = Int(PTN_IMAGE_MAX_SIDE)
 
     /// Pixels per row.
     public let width: Int

@@ -6,7 +6,11 @@ import Protean
 /// Inference", CVPR 2021, arXiv 2006.09603, in inference: head, five ``SparseMaskModule``s, fusion of
 /// all their results, pixel shuffle, and bicubic enlargement of the image added in the end. Parameters
 /// are named as the published model's. Input `[batch, height, width, 3]`, red, green and blue in
-/// 0...255, height and width even; output `[batch, scale · height, scale · width, 3]`.
+/// 0...255; output `[batch, scale · height, scale · width, 3]`.
+///
+/// The masks need an even height and width. An odd one is continued by its last row or column, and
+/// what comes of that is cut off: the result is that of the continued image, and the bicubic part the
+/// same as without. (The published program cuts the last row or column off the image instead.)
 public final class SMSR: Layer {
     /// Enlargement per axis.
     public let scale: Int
@@ -79,6 +83,18 @@ public final class SMSR: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        guard x.rank == 4, x.shape[1] > 0, x.shape[2] > 0, x.shape[3] == 3 else {
+            throw .shapeMismatch(
+                layer: "SMSR", tensor: "x", expected: "[batch, height, width, 3], not empty",
+                found: x.shape)
+        }
+        let even = try Operations.replicatePad(x, bottom: x.shape[1] % 2, right: x.shape[2] % 2)
+        return try Operations.crop(
+            try enlarged(even), height: scale * x.shape[1], width: scale * x.shape[2])
+    }
+
+    /// The enlarged images of an even height and width.
+    private func enlarged(_ x: Tensor) throws(ProteanError) -> Tensor {
         let centred = try subtractMean(x)
         let features = try head(centred)
         var results: [Tensor] = []

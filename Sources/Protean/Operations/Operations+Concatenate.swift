@@ -147,7 +147,7 @@ extension Operations {
         }
     }
 
-    private static func checkCounts(
+    static func checkCounts(
         _ counts: [(option: String, value: Int)], layer: String
     ) throws(ProteanError) {
         for (option, value) in counts where value < 0 {
@@ -156,7 +156,7 @@ extension Operations {
         }
     }
 
-    private static func sum(
+    static func sum(
         _ a: Int, _ b: Int, _ c: Int, layer: String
     ) throws(ProteanError) -> Int {
         let (front, frontOverflow) = a.addingReportingOverflow(b)

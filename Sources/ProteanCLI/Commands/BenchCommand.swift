@@ -42,6 +42,8 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "An image to run on instead of random values.")
     var image: String?
 
+    @OptionGroup var images: ImageOptions
+
     @Flag(help: "Leave the layers out.")
     var whole = false
 
@@ -65,7 +67,7 @@ struct BenchCommand: ParsableCommand {
         let chosen = try isa.map { name in try KernelISA.named(name) }
         let made = try model.load(untrained: true)
         let input =
-            try image.map { path in try made.input(from: Image.decode(path)) }
+            try image.map { path in try made.input(from: images.read(path)) }
             ?? Self.input(made.plugin.inputShape, batch: batch)
         let plan = BenchPlan(warmUps: warmUp, repeats: `repeat`, layers: !whole)
         var reports: [BenchReport] = []

@@ -35,6 +35,8 @@ struct DrawMaskCommand: ParsableCommand {
     @Flag(help: "Draw the image with its skipped pixels darkened.")
     var overlay = false
 
+    @OptionGroup var images: ImageOptions
+
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
@@ -46,7 +48,7 @@ struct DrawMaskCommand: ParsableCommand {
     func run() throws {
         try runtime.with {
             let model = try model.load(untrained: false)
-            let picture = try Image.decode(image)
+            let picture = try images.read(image)
             let trace = Trace()
             _ = try trace.recording { try model(try model.input(from: picture)) }
             let masks = Self.masks(of: trace)
@@ -60,9 +62,30 @@ struct DrawMaskCommand: ParsableCommand {
                     "no layer '\(layer ?? "")' with a mask in '\(model.plugin.name)'; --list shows "
                         + "those there are")
             }
-            try (overlay ? picture.darkened(outside: found.mask) : Image(found.mask.mask(), 255))
+            let part = Self.part(of: found.mask, over: picture, model, trace)
+            try
+                (overlay
+                ? picture.darkened(outside: found.mask, part: part)
+                : Image(Self.crop(found.mask.mask(), to: part), 255))
                 .writePNG(to: output)
         }
+    }
+
+    /// How much of a mask lies over the image: all of it, unless the network continued the image for
+    /// itself, which the input of its first layer shows.
+    private static func part(
+        of mask: MaskPlan, over picture: Image, _ model: Model, _ trace: Trace
+    ) -> Size2d {
+        guard model.plugin.enlargement != nil, let seen = trace.events.first?.inputShape,
+            seen.count == 4, seen[1] >= picture.height, seen[2] >= picture.width
+        else { return mask.size }
+        return Size2d(
+            height: (mask.size.height * picture.height + seen[1] - 1) / seen[1],
+            width: (mask.size.width * picture.width + seen[2] - 1) / seen[2])
+    }
+
+    private static func crop(_ mask: Tensor, to part: Size2d) throws(ProteanError) -> Tensor {
+        try Operations.crop(mask, height: part.height, width: part.width)
     }
 
     /// The masks of all layers, each layer once, in the order in which they ran.
@@ -91,14 +114,16 @@ extension Image {
         try self.init(width: map.shape[2], height: map.shape[1], channels: 1, pixels: pixels)
     }
 
-    /// The image with pixels darkened where the mask is not active; a mask of another size is spread
-    /// over the image.
-    fileprivate func darkened(outside mask: MaskPlan) throws(ProteanError) -> Image {
+    /// The image with pixels darkened where the mask is not active; the upper left `part` of the mask is
+    /// spread over the image.
+    fileprivate func darkened(
+        outside mask: MaskPlan, part: Size2d
+    ) throws(ProteanError) -> Image {
         let flags = try mask.mask().elements
         var pixels = rgb.pixels
         for y in 0..<height {
             for x in 0..<width {
-                let row = y * mask.size.height / height, column = x * mask.size.width / width
+                let row = y * part.height / height, column = x * part.width / width
                 guard flags[row * mask.size.width + column] == 0 else { continue }
                 for at in (y * width + x) * 3..<(y * width + x) * 3 + 3 { pixels[at] /= 4 }
             }

@@ -49,6 +49,8 @@ struct DrawOffsetsCommand: ParsableCommand {
     @Flag(help: "List the deformable layers that run, and draw nothing.")
     var list = false
 
+    @OptionGroup var images: ImageOptions
+
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
@@ -59,7 +61,7 @@ struct DrawOffsetsCommand: ParsableCommand {
     func run() throws {
         try runtime.with {
             let source = try OffsetSource.named(by: model)
-            let (window, input) = try source.prepare(Image.decode(image))
+            let (window, input) = try source.prepare(images.read(image))
             let record = SamplingRecord()
             _ = try record.recording { try source.network(input) }
             guard !record.entries.isEmpty else {

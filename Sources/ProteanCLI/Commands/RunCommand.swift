@@ -27,6 +27,8 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Print JSON: file, predictions, milliseconds, multiply_adds.")
     var json = false
 
+    @OptionGroup var images: ImageOptions
+
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
@@ -36,7 +38,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         try runtime.with {
-            let classifier = try Classifier(model.load(untrained: false))
+            let classifier = try Classifier(model.load(untrained: false), orientation: images.orientation)
             let progress = Progress()
             try classifier.warmUp(image[0])
             var results: [Classification] = []

@@ -17,7 +17,8 @@ struct UpscaleCommand: ParsableCommand {
                   --repeat 10 --against-dense
 
             With --reference the peak signal-to-noise ratio of the luma is printed, borders of the \
-            enlargement's width left out. Times are of the network alone, after one run that is \
+            enlargement's width left out. Images of any size are enlarged; networks that need an \
+            even size get the last row or column twice, and that part of the result is cut off. Times are of the network alone, after one run that is \
             not counted, the median where they repeat. With --dense \
             every channel of sparse mask blocks is computed at all pixels, beside the masks: what \
             the same network would cost if nothing were left out; the picture is then another one. \
@@ -52,6 +53,8 @@ struct UpscaleCommand: ParsableCommand {
             """)
     var json = false
 
+    @OptionGroup var images: ImageOptions
+
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
@@ -71,14 +74,14 @@ struct UpscaleCommand: ParsableCommand {
                 throw Failure("model '\(model.plugin.name)' does not enlarge images")
             }
             if dense { try Self.computeAll(of: model) }
-            let input = try Image.decode(image).rgb.tensor()
+            let input = try images.read(image).rgb.tensor()
             let trace = Trace()
             // Not counted, but for the multiply-adds.
             let result = try trace.recording { try model(input) }
             let times = try time(model, against: try twin(), on: input)
             let enlarged = try Image(result)
             let psnr = try reference.map {
-                try enlarged.lumaPSNR(against: try Image.decode($0), border: factor)
+                try enlarged.lumaPSNR(against: try images.read($0), border: factor)
             }
             if let output { try enlarged.writePNG(to: output) }
             try report(

@@ -36,30 +36,33 @@ struct Classification: Encodable {
 struct Classifier {
     let model: Model
     private let preprocessing: ImagePreprocessing
+    private let orientation: ImageOrientation
 
     /// Refuses models that do not take images.
-    init(_ model: Model) throws {
+    init(_ model: Model, orientation: ImageOrientation = .ignore) throws {
         guard let preprocessing = model.plugin.preprocessing else {
             throw Failure("model '\(model.plugin.name)' does not take images")
         }
         self.model = model
         self.preprocessing = preprocessing
+        self.orientation = orientation
     }
 
     /// Runs the network once and throws the result away, so that weights are packed and plans made
     /// before anything is timed.
     func warmUp(_ path: String) throws {
-        _ = try model(input(path))
+        _ = try model(input(path) { _ in })
     }
 
     /// What the network gets for an image.
-    func input(_ path: String) throws -> Tensor {
-        try preprocessing.tensor(from: Image.decode(path))
+    private func input(_ path: String, onNote: (ImageNote) -> Void) throws -> Tensor {
+        try preprocessing.tensor(
+            from: Image.decode(path, orientation: orientation, onNote: onNote))
     }
 
     /// The `top` most probable classes of an image.
     func classify(_ path: String, top: Int) throws -> Classification {
-        let input = try input(path)
+        let input = try input(path, onNote: Standard.note)
         let trace = Trace()
         let start = ContinuousClock.now
         let output = try trace.recording { try model(input) }

@@ -8,7 +8,7 @@ LIBRARIES := libomp-dev libpng-dev libjpeg-dev
 # The test images of the embedded network's check.
 TEST_DATA := dataset-fashion-mnist
 
-.PHONY: all demo test bench peers peers-networks peers-environment format lint dependencies test-dependencies weights clean
+.PHONY: all demo test fuzz bench peers peers-networks peers-environment format lint dependencies test-dependencies weights clean
 
 all: dependencies
 	$(SWIFT) build -c release
@@ -19,6 +19,10 @@ demo: all
 
 test: dependencies test-dependencies weights
 	Tests/run.sh $(SWIFT)
+
+# Generated hostile files, 108,000 of them; see Docs/Fuzzing.md.
+fuzz: dependencies
+	Tests/fuzz.sh $(SWIFT) long
 
 # Kernels on the shapes of published networks; see Docs/Performance.md.
 bench: all

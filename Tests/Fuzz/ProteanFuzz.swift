@@ -5,5 +5,5 @@ import ArgumentParser
     static let configuration = CommandConfiguration(
         commandName: "protean-fuzz",
         abstract: "Read generated hostile files within limits of time and memory.",
-        subcommands: [FilesCommand.self])
+        subcommands: FilesCommand.group)
 }

@@ -52,6 +52,19 @@ struct FilesCommand: ParsableCommand {
     @Option(help: .hidden)
     var worker: String?
 
+    /// A fault in every seventh case, so that tests see how it is reported.
+    @Option(help: .hidden)
+    var fault: DeliberateFault?
+
+    /// The commands about files.
+    static var group: [any ParsableCommand.Type] {
+        #if PROTEAN_LIBFUZZER
+            [FilesCommand.self, LibFuzzerCommand.self]
+        #else
+            [FilesCommand.self]
+        #endif
+    }
+
     func validate() throws {
         guard cases > 0, maxSize > 0, timeLimit > 0, memoryLimit > 0, (only ?? 0) >= 0 else {
             throw ValidationError("numbers must be positive")
@@ -84,7 +97,7 @@ struct FilesCommand: ParsableCommand {
 
     private var plan: CampaignPlan {
         CampaignPlan(
-            seed: seed, cases: only.map { $0..<($0 + 1) } ?? 0..<cases,
+            seed: seed, fault: fault, cases: only.map { $0..<($0 + 1) } ?? 0..<cases,
             formats: format.isEmpty ? FileFormat.allCases : format, maximumSize: maxSize,
             limits: CaseLimits(seconds: timeLimit, bytes: memoryLimit << 20))
     }
@@ -104,8 +117,9 @@ struct FilesCommand: ParsableCommand {
         }
         let folder = try FuzzFolder()
         defer { folder.remove() }
-        let runner = CaseRunner(limits: plan.limits, folder: folder)
+        var runner = CaseRunner(limits: plan.limits, folder: folder)
         runner.warmUp()
+        if let fault { runner.target = { fault.outcome($0, $1, $2) } }
         for index in bounds[0]..<bounds[1] {
             let result = runner.run(plan.makeCase(index))
             try FileHandle.standardOutput.write(contentsOf: result.line)

@@ -3,6 +3,8 @@ import Foundation
 /// Which cases to run, and how they are made.
 struct CampaignPlan: Equatable {
     var seed: UInt64 = 1
+    /// What every seventh case does instead of reading; for tests of the harness.
+    var fault: DeliberateFault?
     var cases = 0..<0
     var formats = FileFormat.allCases
     var maximumSize = 100_000
@@ -20,6 +22,7 @@ struct CampaignPlan: Equatable {
         if formats != FileFormat.allCases {
             for format in formats { arguments += ["--format", format.rawValue] }
         }
+        if let fault { arguments += ["--fault", fault.rawValue] }
         return arguments
     }
 }

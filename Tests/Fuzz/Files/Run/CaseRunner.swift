@@ -36,7 +36,7 @@ struct CaseRunner {
     }
 
     private func measured(_ file: FileCase) -> (FuzzOutcome, CaseMeter) {
-        Watchdog.start(seconds: max(5, 10 * limits.seconds))
+        Watchdog.start(seconds: max(1, 10 * limits.seconds))
         defer { Watchdog.stop() }
         return CaseMeter.measure { target(file.format, file.bytes, folder) }
     }

@@ -44,7 +44,7 @@ enum FuzzTarget {
     }
 
     /// A refusal is one line of a bounded length that steers no terminal.
-    private static func checkMessage(_ outcome: inout FuzzOutcome, size: Int) {
+    static func checkMessage(_ outcome: inout FuzzOutcome, size: Int) {
         if outcome.message.escaped != outcome.message {
             outcome.problems.append("the message holds control characters")
         }

@@ -1,3 +1,4 @@
+import Protean
 import ProteanImage
 
 /// Images: from memory and from a disk.
@@ -6,11 +7,19 @@ enum ImageFuzzTarget {
         var outcome = read { () throws(ImageError) in try Image.decode(bytes, name: "case") }
         guard FuzzTarget.isReadFromDisk(bytes), bytes.count < 20_000 else { return outcome }
         let path = folder.write(bytes, as: "case.bin")
-        let other = read { () throws(ImageError) in try Image.decode(path) }
+        var notes: [String] = []
+        let other = read { () throws(ImageError) in
+            try Image.decode(path, onNote: { notes.append("\($0)") })
+        }
+        // Turning needs memory of its own, so this may be refused where the other is not.
+        let turned = read { () throws(ImageError) in try Image.decode(path, orientation: .apply) }
         if other.isRead != outcome.isRead {
             outcome.problems.append("from a disk: \(other.message)")
         }
-        outcome.problems += other.problems
+        outcome.problems += other.problems + turned.problems
+        if notes.contains(where: { $0.escaped != $0 }) {
+            outcome.problems.append("a note holds control characters")
+        }
         return outcome
     }
 

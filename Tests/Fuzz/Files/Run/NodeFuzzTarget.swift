@@ -6,7 +6,11 @@ import ProteanImage
 /// ends in an error or in values, never in the end of the process.
 enum NodeFuzzTarget {
     static func run(_ bytes: [UInt8], _ folder: FuzzFolder) -> FuzzOutcome {
-        guard let kind = bytes.first.flatMap({ NodeKind(rawValue: $0 % 11) }) else {
+        guard
+            let kind = bytes.first.flatMap({
+                NodeKind(rawValue: $0 % UInt8(NodeKind.allCases.count))
+            })
+        else {
             return FuzzOutcome(isRead: false, message: "no kind")
         }
         let content = Array(bytes.dropFirst())

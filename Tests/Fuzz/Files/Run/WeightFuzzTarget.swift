@@ -8,7 +8,7 @@ enum WeightFuzzTarget {
         }
         guard FuzzTarget.isReadFromDisk(bytes) else { return outcome }
         let path = folder.write(bytes, as: "case.bin")
-        for mapping in [FileMapping.automatic, .never] {
+        for mapping in [FileMapping.automatic, .never, .always] {
             let other = read { () throws(ProteanError) in
                 try Checkpoint.open(path, mapping: mapping)
             }
@@ -41,7 +41,10 @@ enum WeightFuzzTarget {
             }
             if let problem = check(tensor, &elements) { outcome.problems.append(problem) }
         }
-        _ = checkpoint.metadata.count
+        for (name, text) in checkpoint.metadata { _ = name.utf8.count + text.utf8.count }
+        for note in checkpoint.notes where note.escaped != note {
+            outcome.problems.append("a note holds control characters")
+        }
         return outcome
     }
 
@@ -60,13 +63,17 @@ enum WeightFuzzTarget {
             _ = try converted.withUnsafeBufferPointer { ($0.first, $0.last) }
             return nil
         } catch {
-            return isFault(error) ? "a tensor is not converted: \(error)" : nil
+            return isFault(error, tensor) ? "a tensor is not converted: \(error)" : nil
         }
     }
 
     /// Whether an error of the conversion is one: types that cannot be converted are none.
-    private static func isFault(_ error: any Error) -> Bool {
-        if case ProteanError.weightFile(_, .unsupportedType) = error { return false }
+    private static func isFault(
+        _ error: any Error, _ tensor: CheckpointTensor
+    ) -> Bool {
+        if case ProteanError.weightFile(_, .unsupportedType) = error {
+            return tensor.type.isSupported
+        }
         return true
     }
 

@@ -60,10 +60,9 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
         _ pickles: LegacyPickles, _ list: TorchStateDict, _ storage: CheckpointBytes
     ) throws(WeightFileProblem) -> TorchStateDict.Places {
         let object = pickles.object
-        var units: [ExactName: Int] = [:]
+        var declared: [ExactName: PickledStorage] = [:]
         for storage in object.storages {
-            units[ExactName(try object.key(of: storage)), default: storage.element.size] =
-                storage.element.size
+            declared[ExactName(try object.key(of: storage))] = storage
         }
         var names: [ExactName: String] = [:]
         for (key, tensor) in try list.neededStorages() { names[ExactName(key)] = tensor }
@@ -71,13 +70,13 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
         var position = pickles.end
         for key in try pickles.keys() {
             let key = ExactName(key)
-            let what = names[key].map { "the values of tensor '\($0)'" } ?? "values beside tensors"
-            guard let unit = units[key] else {
+            guard let described = declared[key] else {
                 throw .malformed(
                     what: "list of storages", reason: "no tensor refers to storage '\(key.text)'")
             }
-            let (count, size) = try size(storage, at: position, unit: unit, what: what)
-            position += count
+            let name = names[key] ?? "storage \(key.text) (of no listed tensor)"
+            let size = try elementBytes(storage, at: position, described, name: name)
+            position += 8
             guard places.updateValue(position..<(position + size), forKey: key) == nil else {
                 throw .duplicateName(key.text)
             }
@@ -89,10 +88,11 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
         return places
     }
 
-    /// The eight bytes before a storage's elements and the bytes of the elements.
-    private func size(
-        _ storage: CheckpointBytes, at position: Int, unit: Int, what: String
-    ) throws(WeightFileProblem) -> (header: Int, elements: Int) {
+    /// The bytes of a storage's elements, whose count stands in the eight bytes before them.
+    private func elementBytes(
+        _ storage: CheckpointBytes, at position: Int, _ described: PickledStorage, name: String
+    ) throws(WeightFileProblem) -> Int {
+        let what = "the values of tensor '\(name)'"
         guard storage.count - position >= 8 else {
             throw .truncated(what: what, expected: 8, found: storage.count - position)
         }
@@ -101,13 +101,17 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
         let count = try withExtendedLifetime(part) { () throws(WeightFileProblem) in
             try reader.size64()
         }
+        let unit = described.element.size
         let (size, overflow) = count.multipliedReportingOverflow(by: unit)
-        guard !overflow, size <= storage.count - position - 8 else {
-            throw .truncated(
-                what: what, expected: overflow ? Int.max : size,
-                found: storage.count - position - 8)
+        guard !overflow, count == described.count else {
+            throw .sizeMismatch(
+                tensor: name, expected: described.count.multipliedReportingOverflow(by: unit).0,
+                found: overflow ? Int.max : size)
         }
-        return (8, size)
+        guard size <= storage.count - position - 8 else {
+            throw .truncated(what: what, expected: size, found: storage.count - position - 8)
+        }
+        return size
     }
 
     /// The magic number as protocols 0 and 1 write it.

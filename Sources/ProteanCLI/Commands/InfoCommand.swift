@@ -28,8 +28,9 @@ struct InfoCommand: ParsableCommand {
         var isDirectory: ObjCBool = false
         let exists = FileManager.default.fileExists(atPath: subject, isDirectory: &isDirectory)
         if exists, !isDirectory.boolValue {
-            let report = FileReport(
-                try Checkpoint.open(subject, formats: ModelLoader.standard.formats))
+            let checkpoint = try Checkpoint.open(subject, formats: ModelLoader.standard.formats)
+            for note in checkpoint.notes { Standard.error("note: \(note)") }
+            let report = FileReport(checkpoint)
             return json ? try Standard.json(report) : report.print()
         }
         let loader = ModelLoader.standard

@@ -59,28 +59,38 @@ import Testing
         #expect(refused > 20)
     }
 
-    /// The pickle that everybody warns of, in both of PyTorch's layouts.
-    @Test func codeInAFileIsRefused() {
+    /// The pickle that everybody warns of, in both of PyTorch's layouts: nothing is run, and weights
+    /// beside it are read.
+    @Test func codeInAFileIsNamedAndNeverRun() throws {
         let body =
             Pickle.global("posix", "system") + Pickle.tuple([Pickle.text("exit 1")])
             + Pickle.code("R")
-        let pickle = Pickle.dictionary([("w", body)])
+        let weights = Pickle.tensor("0", count: 1, shape: [1], strides: [1])
+        let file = ZipBuilder(
+            pickle: Pickle.dictionary([("run", body), ("w", weights)]),
+            storages: [("0", [0, 0, 0x80, 0x3f])])
+        let checkpoint = try Checkpoint(contentsOf: file.bytes)
+        #expect(checkpoint.names == ["w"])
         #expect(
-            WeightFiles.problem(ZipBuilder(pickle: pickle).bytes)
-                == .forbiddenGlobal("posix.system"))
+            checkpoint.otherObjects == [CheckpointObject(path: "run", typeName: "posix.system")])
+
+        let pickle = Pickle.dictionary([("w", body)])
         let magic: [UInt8] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19]
         let start = Pickle.start + [0x8a, 10] + magic + Pickle.stop
         let version = Pickle.start + Pickle.integer(1001) + Pickle.stop
         let machine = Pickle.dictionary([("little_endian", [0x88])])
+        let keys = Pickle.start + Pickle.code("].")
         #expect(
-            WeightFiles.problem(start + version + machine + pickle)
-                == .forbiddenGlobal("posix.system"))
+            WeightFiles.problem(start + version + machine + pickle + keys)
+                == .malformed(what: "PyTorch file", reason: "it holds no named tensors"))
         // Also where a well-behaved file has something harmless.
+        let alone = Pickle.start + body + Pickle.stop
         #expect(
-            WeightFiles.problem(start + version + pickle) == .forbiddenGlobal("posix.system"))
+            WeightFiles.problem(start + version + alone + pickle + keys)
+                == .malformed(what: "machine description", reason: "no byte order"))
         let bigEndian = Pickle.dictionary([("little_endian", [0x89])])
         #expect(
-            WeightFiles.problem(start + version + bigEndian + pickle)
+            WeightFiles.problem(start + version + bigEndian + pickle + keys)
                 == .unsupportedFeature("a file in another byte order than little-endian"))
     }
 }

@@ -59,8 +59,37 @@ import Testing
             .malformed(what: "tensor 'a'", reason: "'dtype' is missing")
         ),
         (
-            "the element type is known", entry(type: "F8_E4M3", shape: "[1]", end: 1),
-            .unsupportedType(tensor: "a", type: "F8_E4M3")
+            "the element type is text", entry(type: "\",\"x\":\"", shape: "[1]", end: 1),
+            .malformed(what: "tensor 'a'", reason: "unexpected 'x'")
+        ),
+        (
+            "the element type has a short name",
+            entry(type: String(repeating: "F", count: 65), shape: "[1]", end: 1),
+            .limitExceeded(what: "the length of the type of tensor 'a'", limit: 64, found: 65)
+        ),
+        (
+            "the size fits the shape of an eight-bit type",
+            entry(type: "F8_E4M3", shape: "[3]", end: 2),
+            .sizeMismatch(tensor: "a", expected: 3, found: 2)
+        ),
+        (
+            "the size fits the shape of a four-bit type", entry(type: "F4", shape: "[5]", end: 2),
+            .sizeMismatch(tensor: "a", expected: 3, found: 2)
+        ),
+        (
+            "names are short",
+            WeightFiles.safetensors("{\"\(String(repeating: "a", count: 1025))\":1}"),
+            .limitExceeded(what: "the length of a tensor's name", limit: 1024, found: 1025)
+        ),
+        (
+            "the rank is within the limit",
+            entry(shape: "[\(String(repeating: "1,", count: 64))1]", end: 4),
+            .limitExceeded(what: "the rank of tensor 'a'", limit: 64, found: 65)
+        ),
+        (
+            "the shape is there",
+            WeightFiles.safetensors(#"{"a":{"dtype":"U8","data_offsets":[0,0]}}"#),
+            .malformed(what: "tensor 'a'", reason: "'shape' is missing")
         ),
         (
             "no unknown fields",
@@ -115,7 +144,7 @@ import Testing
             "bounded nesting",
             WeightFiles.safetensors(
                 "{\"a\":" + String(repeating: "[", count: 100_000)),
-            .nesting(limit: 64)
+            .malformed(what: "tensor 'a'", reason: "not an object")
         ),
         ("a known format", Array("hello, world".utf8), .unknownFormat(known: known)),
         ("enough bytes", [1, 2], .unknownFormat(known: known)),
@@ -186,7 +215,7 @@ import Testing
             #expect(try Data(contentsOf: URL(filePath: second)) == bytes)
             #expect(Int(bytes[0]) % 8 == 0)
 
-            for mapping in [FileMapping.automatic, .never] {
+            for mapping in [FileMapping.automatic, .never, .always] {
                 let checkpoint = try Checkpoint.open(first, mapping: mapping)
                 #expect(checkpoint.names == ["a\"\\\u{1}é", "empty", "scalar", "z.weight"])
                 #expect(checkpoint.metadata == metadata)

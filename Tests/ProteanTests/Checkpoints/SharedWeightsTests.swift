@@ -25,7 +25,7 @@ import Testing
     func publishedFilesAreRead(
         file: (name: String, tensors: Int, numbers: Int, sum: Double)
     ) throws {
-        for mapping in [FileMapping.automatic, .never] {
+        for mapping in [FileMapping.automatic, .never, .always] {
             let checkpoint = try Checkpoint.open("\(Self.folder)/\(file.name)", mapping: mapping)
             #expect(checkpoint.names.count == file.tensors)
             #expect(!checkpoint.names.contains { $0.hasPrefix("module.") })

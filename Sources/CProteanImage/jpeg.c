@@ -137,22 +137,30 @@ static void choose_output(jpeg_reader *reader, ptn_image_header *header) {
     jpeg->do_block_smoothing = TRUE;
 }
 
+static size_t round_up(size_t count, int multiple) {
+    return (count + (size_t)multiple - 1) / (size_t)multiple * (size_t)multiple;
+}
+
 // The header's size against what the file's bytes can hold and may take.
 static ptn_image_status check_header(jpeg_reader *reader, const ptn_image_header *header) {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
     ptn_image_status status = ptn_image_check_size(header, reader->file->message);
     if (status != PTN_IMAGE_OK) return status;
-    size_t blocks = 0;
+    size_t blocks = 0, kept_blocks = 0;
     for (int i = 0; i < jpeg->num_components; i++) {
         const jpeg_component_info *component = &jpeg->comp_info[i];
-        blocks += (size_t)component->width_in_blocks * component->height_in_blocks;
+        size_t width = component->width_in_blocks, height = component->height_in_blocks;
+        blocks += width * height;
+        // The library keeps whole groups of blocks.
+        kept_blocks += round_up(width, component->h_samp_factor) *
+                       round_up(height, component->v_samp_factor);
     }
     bool keeps_coefficients = jpeg_has_multiple_scans(jpeg);
     // Two codes of at least one bit per block. In several scans, blocks may share codes or lack.
     if (!keeps_coefficients && blocks / 4 > reader->file->count) {
         return ptn_image_say_too_few(reader->file, reader->file->count, header);
     }
-    size_t working = keeps_coefficients ? blocks * sizeof(JBLOCK) : 0;
+    size_t working = keeps_coefficients ? kept_blocks * sizeof(JBLOCK) : 0;
     return ptn_image_check_memory(reader->file, header, working);
 }
 

@@ -40,10 +40,45 @@ import Testing
         #expect(trace.events.allSatisfy { $0.mask == nil })
     }
 
-    @Test func oddSizesAreRefused() throws {
+    /// An odd image is enlarged as the image continued by its last row and column, cut to size.
+    @Test(arguments: [(7, 8), (8, 7), (5, 3), (3, 2), (1, 1), (1, 4)])
+    func oddSizesAreContinuedAndCut(height: Int, width: Int) throws {
+        for scale in [2, 3] {
+            let model = try SMSR(scale: scale, features: 16, modules: 1)
+            let count = height * width * 3
+            let values = (0..<2 * count).map { Float($0 * 89 % 256) }
+            let x = try Tensor(values, shape: [2, height, width, 3])
+            let even = (height + height % 2, width + width % 2)
+            var continued: [Float] = []
+            for sample in 0..<2 {
+                for row in 0..<even.0 {
+                    for column in 0..<even.1 {
+                        let pixel =
+                            (sample * height + min(row, height - 1)) * width
+                            + min(column, width - 1)
+                        continued += values[3 * pixel..<3 * pixel + 3]
+                    }
+                }
+            }
+            let y = try model(x)
+            #expect(y.shape == [2, scale * height, scale * width, 3])
+            let whole = try model(Tensor(continued, shape: [2, even.0, even.1, 3]))
+            let expected = try Operations.crop(
+                whole, height: scale * height, width: scale * width)
+            #expect(y.elements == expected.elements)
+            let planned = try model(Tensor(shapeOnly: x.shape))
+            #expect(planned.shape == y.shape)
+        }
+    }
+
+    @Test func inputsThatDoNotFitAreRefusedByTheNetwork() throws {
         let model = try SMSR(scale: 2, features: 16, modules: 1)
-        #expect(throws: ProteanError.self) { try model(Tensor(zeros: [1, 7, 8, 3])) }
-        #expect(throws: ProteanError.self) { try model(Tensor(zeros: [1, 8, 8, 1])) }
+        model.assignLabels()
+        for shape in [[1, 8, 8, 1], [1, 0, 8, 3], [8, 8, 3]] {
+            let error = #expect(throws: ProteanError.self) { try model(Tensor(zeros: shape)) }
+            #expect(error?.description.contains("SMSR") == true, "\(String(describing: error))")
+            #expect(error?.description.contains("body") == false)
+        }
         #expect(throws: ProteanError.self) { try SMSR(scale: 5) }
     }
 

@@ -38,7 +38,8 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         try runtime.with {
-            let classifier = try Classifier(model.load(untrained: false), orientation: images.orientation)
+            let classifier = try Classifier(
+                model.load(untrained: false), orientation: images.orientation)
             let progress = Progress()
             try classifier.warmUp(image[0])
             var results: [Classification] = []

@@ -74,14 +74,17 @@ struct UpscaleCommand: ParsableCommand {
                 throw Failure("model '\(model.plugin.name)' does not enlarge images")
             }
             if dense { try Self.computeAll(of: model) }
-            let input = try images.read(image).rgb.tensor()
+            let picture = try images.read(image)
+            let reference = try self.reference.map { path in try images.read(path) }
+            try check(picture, reference, factor)
+            let input = try picture.rgb.tensor()
             let trace = Trace()
             // Not counted, but for the multiply-adds.
             let result = try trace.recording { try model(input) }
             let times = try time(model, against: try twin(), on: input)
             let enlarged = try Image(result)
             let psnr = try reference.map {
-                try enlarged.lumaPSNR(against: try images.read($0), border: factor)
+                try enlarged.lumaPSNR(against: $0, border: factor)
             }
             if let output { try enlarged.writePNG(to: output) }
             try report(
@@ -92,6 +95,27 @@ struct UpscaleCommand: ParsableCommand {
                     executedMultiplyAdds: trace.totalCost.executedMultiplyAdds, psnr: psnr,
                     denseMilliseconds: median(times.map(\.dense)).map { $0 * 1e3 },
                     timeRatio: median(times.map { run in run.dense.map { run.masked / $0 } })))
+        }
+    }
+
+    /// Refuses, before anything is computed, what could not be written or compared afterwards.
+    private func check(_ picture: Image, _ reference: Image?, _ factor: Int) throws {
+        let (width, height) = (picture.width * factor, picture.height * factor)
+        guard height <= Image.maximumPixels / width else {
+            throw Failure(
+                "\(image.escaped): enlarged it has \(width) x \(height) pixels, expected at most "
+                    + "\(Image.maximumPixels)")
+        }
+        guard let reference, let path = self.reference?.escaped else { return }
+        guard reference.width == width, reference.height == height else {
+            throw Failure(
+                "\(path): expected the result's size, \(width) x \(height) pixels, found "
+                    + "\(reference.width) x \(reference.height)")
+        }
+        guard min(width, height) > 2 * factor else {
+            throw Failure(
+                "\(path): expected more than the borders that are left out, \(2 * factor) pixels "
+                    + "per axis, found \(width) x \(height)")
         }
     }
 

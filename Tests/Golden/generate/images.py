@@ -116,6 +116,11 @@ def jpeg_files():
         buffer = io.BytesIO()
         smooth_image(37, 29, mode).save(buffer, "JPEG", **options)
         files[name] = buffer.getvalue()
+    adobe = files["cmyk.jpg"].index(b"Adobe")
+    ycck = bytearray(files["cmyk.jpg"])
+    ycck[adobe + 11] = 2  # the transform that Adobe's marker names
+    files["ycck.jpg"] = bytes(ycck)
+    files["cmyk_plain.jpg"] = files["cmyk.jpg"][:adobe - 4] + files["cmyk.jpg"][adobe + 12:]
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -129,8 +134,6 @@ def write_decode():
     for name, data in sorted({**png_files(), **jpeg_files()}.items()):
         (OUT / name).write_bytes(data)
         image = Image.open(io.BytesIO(data))
-        if image.mode == "CMYK":
-            continue
         if image.mode.startswith("I"):
             # Pillow clips 16-bit grey in this conversion; the upper 8 bits are what is meant.
             values = np.asarray(image).astype(np.uint32) >> 8

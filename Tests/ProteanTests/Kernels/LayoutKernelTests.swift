@@ -180,6 +180,41 @@ import Testing
         #expect(throws: ProteanError.self) { try Operations.pad(x, top: .max) }
     }
 
+    @Test(arguments: [[2, 3, 4, 5], [1, 1, 1, 3], [1, 6, 2, 1]])
+    func continuesEdgesAndCutsThemOff(shape: [Int]) throws {
+        let x = try MapTest.tensor(shape, seed: 83)
+        let a = x.elements
+        let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
+        for (top, bottom, left, right) in [(0, 1, 0, 1), (3, 0, 2, 1), (0, 2, 0, 0), (0, 0, 0, 0)] {
+            let result = [n, top + h + bottom, left + w + right, c]
+            var expected: [Double] = []
+            for b in 0..<n {
+                for i in 0..<result[1] {
+                    for j in 0..<result[2] {
+                        let row = min(max(i - top, 0), h - 1), column = min(max(j - left, 0), w - 1)
+                        let at = ((b * h + row) * w + column) * c
+                        expected += a[at..<at + c].map(Double.init)
+                    }
+                }
+            }
+            try MapTest.everywhere {
+                try Operations.replicatePad(
+                    x, top: top, bottom: bottom, left: left, right: right)
+            } check: { isa, y in
+                MapTest.expect(y, shape: result, expected, tolerance: 0, "\(isa)")
+                let back = try Operations.crop(y, top: top, left: left, height: h, width: w)
+                #expect(back.shape == shape && back.elements == a, "\(isa)")
+            }
+        }
+        #expect(throws: ProteanError.self) { try Operations.replicatePad(x, left: -1) }
+        #expect(throws: ProteanError.self) { try Operations.replicatePad(x, bottom: .max) }
+        for (top, height) in [(-1, 1), (0, h + 1), (h, 1), (0, 0), (1, Int.max)] {
+            #expect(throws: ProteanError.self) {
+                try Operations.crop(x, top: top, height: height, width: 1)
+            }
+        }
+    }
+
     @Test(arguments: [1, 2, 3]) func subsamplesAndPadsChannels(stride: Int) throws {
         let (n, h, w, c) = (2, 7, 6, 5)
         let x = try MapTest.tensor([n, h, w, c], seed: 82)

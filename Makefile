@@ -8,7 +8,7 @@ LIBRARIES := libomp-dev libpng-dev libjpeg-dev
 # The test images of the embedded network's check.
 TEST_DATA := dataset-fashion-mnist
 
-.PHONY: all demo test bench peers peers-networks peers-environment format lint dependencies test-dependencies weights clean
+.PHONY: all demo test fuzz bench peers peers-networks peers-environment format lint dependencies test-dependencies weights clean
 
 all: dependencies
 	$(SWIFT) build -c release
@@ -20,6 +20,10 @@ demo: all
 # Under every instruction set that this machine has and on one CPU; RUNS="avx2 one-cpu" selects.
 test: dependencies test-dependencies weights
 	Tests/run.sh $(SWIFT) $(RUNS)
+
+# Generated hostile files, 108,000 of them; see Docs/Fuzzing.md.
+fuzz: dependencies
+	Tests/fuzz.sh $(SWIFT) long
 
 # Kernels on the shapes of published networks; see Docs/Performance.md.
 bench: all

@@ -90,6 +90,16 @@ let package = Package(
             ],
             path: "Benchmarks/kernelbench",
             swiftSettings: strict),
+        // Random and hostile files and options against limits of time and memory; see
+        // Docs/Fuzzing.md. No product: built by `swift build`, run by Tests/fuzz.sh.
+        .executableTarget(
+            name: "protean-fuzz",
+            dependencies: [
+                "Protean", "ProteanModels", "ProteanImage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Fuzz",
+            swiftSettings: strict),
         // Double-precision loops that kernels are tested against.
         .target(
             name: "CReference",
@@ -118,6 +128,11 @@ let package = Package(
         .testTarget(
             name: "KernelbenchTests",
             dependencies: ["KernelbenchSupport", "kernelbench"],
+            swiftSettings: strict),
+        // What the harness makes is what it claims to make, and what it should notice it notices.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: ["protean-fuzz", "Protean", "ProteanImage"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -35,7 +35,7 @@ struct PickleValue: Equatable {
 
     /// A whole number small enough to need no table.
     init?(small number: Int) {
-        guard abs(number) <= Self.maximumPayload else { return nil }
+        guard number.magnitude <= UInt(Self.maximumPayload) else { return nil }
         bits =
             UInt32(Kind.small.rawValue) << 28
             | UInt32(truncatingIfNeeded: number) & 0x0fff_ffff

@@ -69,10 +69,15 @@ let package = Package(
             name: "ProteanImage",
             dependencies: ["CProteanImage", "Protean"],
             swiftSettings: strict),
+        // How every layer is built and run from its reference's options, for commands and checks.
+        .target(
+            name: "ProteanCatalogue",
+            dependencies: ["Protean"],
+            swiftSettings: strict),
         .executableTarget(
             name: "ProteanCLI",
             dependencies: [
-                "Protean", "ProteanModels", "ProteanImage",
+                "Protean", "ProteanCatalogue", "ProteanModels", "ProteanImage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -96,6 +101,15 @@ let package = Package(
             path: "Tests/CReference",
             cSettings: [.unsafeFlags(["-O2"])],
             linkerSettings: [.linkedLibrary("z")]),
+        // Random and hostile inputs; see Docs/Fuzzing.md.
+        .executableTarget(
+            name: "protean-fuzz",
+            dependencies: [
+                "Protean", "ProteanCatalogue",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Fuzz",
+            swiftSettings: strict),
         .testTarget(
             name: "ProteanTests",
             dependencies: ["Protean", "ProteanModels", "CProteanKernels", "CReference"],
@@ -112,7 +126,8 @@ let package = Package(
         .testTarget(
             name: "ProteanCLITests",
             dependencies: [
-                "Protean", "ProteanImage", "ProteanModels", "ProteanCLI", "kernelbench",
+                "Protean", "ProteanCatalogue", "ProteanImage", "ProteanModels", "ProteanCLI",
+                "kernelbench",
             ],
             swiftSettings: strict),
         .testTarget(

@@ -89,12 +89,12 @@ package struct LayerOutput {
     package let isMap: Bool
 
     /// A map `[B, H, W, C]`.
-    static func map(_ name: String, _ tensor: Tensor) -> LayerOutput {
+    package static func map(_ name: String, _ tensor: Tensor) -> LayerOutput {
         LayerOutput(name: name, tensor: tensor, isMap: true)
     }
 
     /// A tensor whose axes do not depend on the layout.
-    static func plain(_ name: String, _ tensor: Tensor) -> LayerOutput {
+    package static func plain(_ name: String, _ tensor: Tensor) -> LayerOutput {
         LayerOutput(name: name, tensor: tensor, isMap: false)
     }
 }

@@ -103,10 +103,10 @@ public final class ActiveConv2d: Layer {
             angle: Double(baseAngle), deviation: Double(positionDeviation), seed: seed)
         let shape = [positionGroups, 1, kernelSize, kernelSize]
         xPositions = try Parameter(shape: shape, layer: place) { values in
-            circle.forEachPoint { values[$0] = $1 }
+            circle.forEachPoint { index, x, _ in values[index] = x }
         }
         yPositions = try Parameter(shape: shape, layer: place) { values in
-            circle.forEachPoint { values[$0] = $2 }
+            circle.forEachPoint { index, _, y in values[index] = y }
         }
     }
 

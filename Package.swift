@@ -131,6 +131,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
+            name: "ProteanFuzzTests",
+            dependencies: ["Protean", "ProteanCatalogue", "CProteanKernels", "protean-fuzz"],
+            swiftSettings: strict),
+        .testTarget(
             name: "KernelbenchTests",
             dependencies: ["KernelbenchSupport", "kernelbench"],
             swiftSettings: strict),

@@ -78,7 +78,7 @@ package struct LayerConfiguration {
     func isNull(_ key: String) -> Bool { value(key) == .null }
 
     /// A whole number.
-    func int(_ key: String) throws -> Int {
+    package func int(_ key: String) throws -> Int {
         guard let number = Self.whole(value(key)) else { throw refusal(key, "a whole number") }
         return number
     }

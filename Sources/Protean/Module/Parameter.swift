@@ -50,6 +50,9 @@ public final class Parameter: Sendable {
         }
     }
 
+    /// Whether the value's elements exist; false before an initial value is read.
+    var isMade: Bool { state.withLock { $0.fill == nil } }
+
     /// Counts replacements: derived data made at another version is stale. Read before ``value``:
     /// it grows after the value has changed.
     var version: Int { replacements.load(ordering: .acquiring) }

@@ -17,7 +17,7 @@ struct CaseOutcome: Codable {
     var result: Result
     /// The error, or which check failed.
     var note: String
-    /// Processor seconds of the whole case.
+    /// The most processor seconds that building or one run took.
     var seconds: Double = 0
     /// Peak of resident memory above what the process had before, in MiB.
     var mebibytes: Double = 0

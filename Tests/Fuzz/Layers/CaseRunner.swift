@@ -1,3 +1,4 @@
+import Foundation
 import Protean
 import ProteanCatalogue
 
@@ -5,6 +6,9 @@ import ProteanCatalogue
 struct CaseRunner {
     /// Instruction sets, the first of which is checked most.
     let sets: [KernelISA]
+
+    /// The most processor seconds that one run, building included, took.
+    private(set) var seconds = 0.0
 
     /// A check that failed.
     private struct Finding: Error { let text: String }
@@ -15,7 +19,8 @@ struct CaseRunner {
         case error(String)
     }
 
-    func callAsFunction(_ one: LayerCase) -> CaseOutcome {
+    mutating func callAsFunction(_ one: LayerCase) -> CaseOutcome {
+        seconds = 0
         var outcome = CaseOutcome(
             number: one.number, layer: one.adapter.name, kind: one.kind.rawValue, result: .ran,
             note: "")
@@ -43,11 +48,14 @@ struct CaseRunner {
             outcome.result = .failed
             outcome.note = "an error of another type: \(error)"
         }
+        outcome.seconds = seconds
         return outcome
     }
 
     /// Builds the layer and gives its parameters random values.
-    private func build(_ one: LayerCase) throws -> BuiltLayer {
+    private mutating func build(_ one: LayerCase) throws -> BuiltLayer {
+        let start = ProcessMeter.seconds
+        defer { seconds = max(seconds, ProcessMeter.seconds - start) }
         let configuration = try LayerConfiguration(one.adapter, given: one.values)
         let built = try one.adapter.build(configuration)
         let parameters = built.module.allParameters()
@@ -70,12 +78,14 @@ struct CaseRunner {
     }
 
     /// The layer's outputs; a typed error is thrown.
-    private func answer(
+    private mutating func answer(
         _ built: BuiltLayer, _ one: LayerCase, set: KernelISA, threads: Int,
         inputs: [String: Tensor]? = nil
     ) throws -> Answer {
         let given = try LayerInputs(
             one.adapter, tensors: inputs ?? one.inputs, layout: one.layout, source: "case")
+        let start = ProcessMeter.seconds
+        defer { seconds = max(seconds, ProcessMeter.seconds - start) }
         return try Runtime.with(isa: set, threads: threads) {
             let outputs = try built.run(given)
             try given.requireAllUsed()
@@ -84,7 +94,7 @@ struct CaseRunner {
     }
 
     /// As above, where a first run gave outputs: an error is a finding.
-    private func again(
+    private mutating func again(
         _ what: String, _ built: BuiltLayer, _ one: LayerCase, set: KernelISA, threads: Int = 1,
         inputs: [String: Tensor]? = nil
     ) throws -> [LayerOutput] {
@@ -94,13 +104,15 @@ struct CaseRunner {
             {
                 return outputs
             }
-        } catch {
+        } catch let error as ProteanError {
+            // What was kept for comparison, and every thread's scratch, count too.
+            if case .outOfMemory = error { throw error }
             throw Finding(text: "\(what): \(error)")
         }
         return []
     }
 
-    private func checkThreads(
+    private mutating func checkThreads(
         _ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase
     ) throws {
         for threads in [2, 3] {
@@ -111,7 +123,7 @@ struct CaseRunner {
     }
 
     /// The result has the shape that the layer says without computing.
-    private func checkShape(
+    private mutating func checkShape(
         _ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase
     ) throws {
         guard let layer = built.module as? any Layer, one.adapter.inputs.count == 1,
@@ -133,7 +145,7 @@ struct CaseRunner {
         }
     }
 
-    private func checkSets(_ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase) throws {
+    private mutating func checkSets(_ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase) throws {
         for set in sets.dropFirst() {
             let other = try again(set.rawValue, built, one, set: set)
             let ordinary = one.kind != .values && !Self.deciding.contains(one.adapter.name)
@@ -144,7 +156,7 @@ struct CaseRunner {
     }
 
     /// A sample's bits alone are those in its batch.
-    private func checkSamples(
+    private mutating func checkSamples(
         _ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase
     ) throws {
         guard let batch = one.inputs["x"]?.shape.first, batch > 1,
@@ -180,16 +192,10 @@ struct CaseRunner {
         }
         guard tolerance < .infinity else { return }
         for (one, other) in zip(a, b) {
-            let (left, right) = (one.tensor.elements, other.tensor.elements)
-            let scale = left.reduce(1) { max($0, abs($1)) }
-            for (index, pair) in zip(left, right).enumerated() {
-                let equal =
-                    pair.0.bitPattern == pair.1.bitPattern || (pair.0.isNaN && pair.1.isNaN)
-                    || abs(pair.0 - pair.1) <= tolerance * scale
-                guard equal else {
-                    throw Finding(
-                        text: "\(what): \(one.name)[\(index)] is \(pair.0) and \(pair.1)")
-                }
+            if let place = try one.tensor.difference(from: other.tensor, within: tolerance) {
+                throw Finding(
+                    text: "\(what): \(one.name)[\(place)] is \(one.tensor.elements[place]) and "
+                        + "\(other.tensor.elements[place])")
             }
         }
     }
@@ -200,6 +206,25 @@ extension CaseRandom: RandomNumberGenerator {
 }
 
 extension Tensor {
+    /// The first place where another tensor of this shape differs by more than `tolerance` times the
+    /// largest element; NaN equals NaN.
+    func difference(from other: Tensor, within tolerance: Float) throws -> Int? {
+        try withUnsafeBufferPointer { a in
+            try other.withUnsafeBufferPointer { b in
+                guard let left = a.baseAddress, let right = b.baseAddress else { return nil }
+                if memcmp(left, right, a.count * MemoryLayout<Float>.stride) == 0 { return nil }
+                var scale: Float = 1
+                for i in 0..<a.count { scale = max(scale, abs(left[i])) }
+                for i in 0..<a.count {
+                    let (p, q) = (left[i], right[i])
+                    let equal = p == q || (p.isNaN && q.isNaN) || abs(p - q) <= tolerance * scale
+                    if !equal || (tolerance == 0 && p.sign != q.sign && !p.isNaN) { return i }
+                }
+                return nil
+            }
+        }
+    }
+
     /// Sample `index` of the first axis, as a batch of one.
     func sample(_ index: Int) throws -> Tensor {
         let size = count / max(shape[0], 1)

@@ -12,15 +12,14 @@ struct CaseWorker {
 
     func run(_ numbers: Range<Int>) throws {
         try Memory.setLimit((limits.mebibytes / 2) << 20)
-        let runner = CaseRunner(sets: sets)
+        var runner = CaseRunner(sets: sets)
         for number in numbers {
             say("begin \(number)")
             limits.arm()
             Memory.trim()
             ProcessMeter.resetPeak()
-            let (before, start) = (ProcessMeter.mebibytes("VmRSS"), ProcessMeter.seconds)
+            let before = ProcessMeter.mebibytes("VmRSS")
             var outcome = runner(try LayerCase(seed: seed, number: number, only: layer))
-            outcome.seconds = ProcessMeter.seconds - start
             if let before, let peak = ProcessMeter.mebibytes("VmHWM") {
                 outcome.mebibytes = max(0, peak - before)
             }

@@ -69,10 +69,15 @@ let package = Package(
             name: "ProteanImage",
             dependencies: ["CProteanImage", "Protean"],
             swiftSettings: strict),
+        // How every layer is built and run from its reference's options, for commands and checks.
+        .target(
+            name: "ProteanCatalogue",
+            dependencies: ["Protean"],
+            swiftSettings: strict),
         .executableTarget(
             name: "ProteanCLI",
             dependencies: [
-                "Protean", "ProteanModels", "ProteanImage",
+                "Protean", "ProteanCatalogue", "ProteanModels", "ProteanImage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -95,7 +100,7 @@ let package = Package(
         .executableTarget(
             name: "protean-fuzz",
             dependencies: [
-                "Protean", "ProteanModels", "ProteanImage",
+                "Protean", "ProteanCatalogue", "ProteanImage", "ProteanModels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Fuzz",
@@ -122,17 +127,20 @@ let package = Package(
         .testTarget(
             name: "ProteanCLITests",
             dependencies: [
-                "Protean", "ProteanImage", "ProteanModels", "ProteanCLI", "kernelbench",
+                "Protean", "ProteanCatalogue", "ProteanImage", "ProteanModels", "ProteanCLI",
+                "kernelbench",
+            ],
+            swiftSettings: strict),
+        // What the harness makes is what it claims to make, and what it should notice it notices.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: [
+                "Protean", "ProteanCatalogue", "ProteanImage", "CProteanKernels", "protean-fuzz",
             ],
             swiftSettings: strict),
         .testTarget(
             name: "KernelbenchTests",
             dependencies: ["KernelbenchSupport", "kernelbench"],
-            swiftSettings: strict),
-        // What the harness makes is what it claims to make, and what it should notice it notices.
-        .testTarget(
-            name: "FuzzTests",
-            dependencies: ["protean-fuzz", "Protean", "ProteanImage"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -2,6 +2,7 @@
 #define _DEFAULT_SOURCE // sysconf's names for memory
 #include "arena.h"
 #include "checked.h"
+#include "memory_limit.h"
 #include "ptn_memory.h"
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -61,6 +62,11 @@ void *ptn_memory_acquire(ptn_memory_kind kind, size_t asked) {
     size_t bytes;
     if (!ptn_add(asked, PTN_BLOCK_HEADER + 63, &bytes)) return NULL;
     bytes &= ~(size_t)63;
+    if (!ptn_memory_charge(asked)) {
+        // What is kept for later counts too; it may be all that is in the way.
+        ptn_memory_trim();
+        if (!ptn_memory_charge(asked)) return NULL;
+    }
     acquisitions++;
     const bool small = bytes < arena_bytes(kind);
     ptn_block *b = small ? library_block(bytes) : NULL;
@@ -74,6 +80,7 @@ void *ptn_memory_acquire(ptn_memory_kind kind, size_t asked) {
         a->peak = ptn_max(a->peak, a->live);
     }
     pthread_mutex_unlock(&a->lock);
+    if (!b) ptn_memory_discharge(asked);
     return b ? (char *)b + PTN_BLOCK_HEADER : NULL;
 }
 
@@ -81,6 +88,7 @@ void ptn_memory_release(void *memory) {
     if (!memory) return;
     ptn_block *b = block_of(memory);
     ptn_arena *a = &arenas[b->kind];
+    ptn_memory_discharge(b->asked);
     pthread_mutex_lock(&a->lock);
     a->live -= b->asked;
     const bool small = b->region == NULL;

@@ -18,7 +18,8 @@ typedef enum ptn_memory_kind {
 } ptn_memory_kind;
 #define PTN_MEMORY_KINDS 3
 
-// 64-byte aligned memory with undefined contents; NULL when it cannot be had. Thread-safe.
+// 64-byte aligned memory with undefined contents; NULL when it cannot be had, or when more than the
+// limit would be in use. Thread-safe.
 void *ptn_memory_acquire(ptn_memory_kind kind, size_t bytes);
 // Frees a block of any kind; NULL is allowed.
 void ptn_memory_release(void *memory);
@@ -32,6 +33,11 @@ typedef struct ptn_memory_usage {
 ptn_memory_usage ptn_memory_usage_of(ptn_memory_kind kind);
 // Lets every kind's peak begin again at what is live.
 void ptn_memory_reset_peaks(void);
+// The most bytes that blocks of all kinds together may have: at first the number in the environment's
+// PROTEAN_MEMORY_LIMIT, without one three quarters of the machine's memory, or of the control group's.
+size_t ptn_memory_limit(void);
+// Sets it, at least 1; blocks in use stay.
+void ptn_memory_set_limit(size_t bytes);
 // How often the calling thread acquired a block.
 uint64_t ptn_memory_acquisitions(void);
 

@@ -3,7 +3,8 @@
 //
 // A box is (sample, x1, y1, x2, y2) in the image's units; times `scale` it is in pixels of the map,
 // shifted by half a pixel when `aligned`, else at least 1 pixel wide and high. A bin holds
-// `sampling_ratio` points along each axis, or, with 0, ceil(box size / bins) of them. A point below
+// `sampling_ratio` points along each axis (at most 64), or, with 0, ceil(box size / bins) of them. A point
+// below
 // -1 or above the size is 0; others are moved into the map.
 #ifndef PTN_ROI_ALIGN_H
 #define PTN_ROI_ALIGN_H

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { POINTS = 64, MOST_POINTS = 1 << 16 };
+enum { POINTS = 64, MOST_POINTS = 1 << 16, MOST_RATIO = 64 };
 
 // A box on the map.
 typedef struct roi {
@@ -72,11 +72,37 @@ static void plan_point(const roi_job *j, const ptn_corners *corners, size_t entr
     }
 }
 
+// A run of points along one axis.
+typedef struct span {
+    size_t first, end;
+} span;
+
+// The points of a bin that may lie on the map: those beyond it count as zeros, and a box may be far
+// larger than its map. Point i is at start + (i + 0.5) * bin / count.
+static span points_on(float start, float bin, size_t count, size_t size) {
+    const double step = (double)bin / (double)ptn_max(count, 1);
+    if (!(step > 0)) return (span){0, count};
+    if (isinf(start)) return (span){0, 0};
+    // What single precision may have moved a point by.
+    const double slack = 1e-6 * (fabs((double)start) + (double)bin + (double)size);
+    const double first = (-1 - slack - (double)start) / step - 2;
+    const double end = ((double)size + slack - (double)start) / step + 2;
+    const double most = (double)count;
+    return (span){(size_t)fmin(fmax(first, 0), most), (size_t)fmin(fmax(end, 0), most)};
+}
+
 static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
                     const ptn_corners *corners, float *out) {
     const ptn_roi_align_shape *s = j->shape;
-    const size_t points = r->points_y * r->points_x;
-    const float weight = 1 / (float)ptn_max(points, 1);
+    const float top = r->y + (float)by * r->bin_h, left = r->x + (float)bx * r->bin_w;
+    span ys = points_on(top, r->bin_h, r->points_y, s->h);
+    span xs = points_on(left, r->bin_w, r->points_x, s->w);
+    // One point says as much as all.
+    if (isnan(top) || isnan(left))
+        ys = (span){0, ptn_min(r->points_y, 1)}, xs = (span){0, ptn_min(r->points_x, 1)};
+    const size_t across = xs.end > xs.first ? xs.end - xs.first : 0;
+    const size_t points = ys.end > ys.first ? (ys.end - ys.first) * across : 0;
+    const float weight = 1 / (float)ptn_max(r->points_y * r->points_x, 1);
     ptn_gather_args a = {.corners = corners,
                          .pixels = 1,
                          .offset_groups = 1,
@@ -88,10 +114,10 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
     do {
         const size_t end = ptn_min(at + POINTS, points);
         for (size_t p = at; p < end; p++) {
-            const float iy = (float)(p / r->points_x) + 0.5f;
-            const float ix = (float)(p % r->points_x) + 0.5f;
-            const float py = r->y + (float)by * r->bin_h + iy * r->bin_h / (float)r->points_y;
-            const float px = r->x + (float)bx * r->bin_w + ix * r->bin_w / (float)r->points_x;
+            const float iy = (float)(ys.first + p / across) + 0.5f;
+            const float ix = (float)(xs.first + p % across) + 0.5f;
+            const float py = top + iy * r->bin_h / (float)r->points_y;
+            const float px = left + ix * r->bin_w / (float)r->points_x;
             plan_point(j, corners, p - at, r->sample, py, px, weight);
         }
         a.taps = end - at;
@@ -145,7 +171,7 @@ static ptn_status pool(const ptn_runtime *runtime, const ptn_roi_align_shape *sh
     if (runtime->threads < 1 || s->h == 0 || s->w == 0 || !isfinite(s->scale) || s->out_h == 0 ||
         s->out_w == 0)
         return PTN_BAD_ARGUMENT;
-    if (!ptn_sampling_fits(s->h, s->w, s->c) || s->sampling_ratio > MOST_POINTS ||
+    if (!ptn_sampling_fits(s->h, s->w, s->c) || s->sampling_ratio > MOST_RATIO ||
         s->n > PTN_SAMPLING_MOST_SIDE || !ptn_float_bytes(s->n, s->h, s->w, s->c, NULL) ||
         !ptn_float_bytes(s->boxes, s->out_h, s->out_w, ptn_max(s->c, 5), NULL))
         return PTN_SIZE_OVERFLOW;

@@ -1,9 +1,9 @@
 import ArgumentParser
 
-/// The command `protean-fuzz`: generated input against limits of time and memory.
+/// The command `protean-fuzz`: random and hostile input against what must hold for all of it.
 @main struct ProteanFuzz: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "protean-fuzz",
-        abstract: "Read generated hostile files within limits of time and memory.",
-        subcommands: FilesCommand.group)
+        abstract: "Random and hostile files and options for what Protean accepts from outside.",
+        subcommands: FilesCommand.group + [LayersCommand.self])
 }

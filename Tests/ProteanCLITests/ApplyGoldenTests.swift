@@ -3,6 +3,7 @@ import Protean
 import Testing
 
 @testable import ProteanCLI
+@testable import ProteanCatalogue
 
 /// A golden file: made by Tests/Golden/generate/apply.py with the reference layers.
 struct ApplyCase: Sendable, CustomTestStringConvertible {

@@ -2,6 +2,7 @@ import Protean
 import Testing
 
 @testable import ProteanCLI
+@testable import ProteanCatalogue
 
 @Suite struct LayerConfigurationTests {
     private let keys: [ConfigurationKey] = [

@@ -2,6 +2,7 @@ import Protean
 import Testing
 
 @testable import ProteanCLI
+@testable import ProteanCatalogue
 
 /// y = x · scale + shift per channel, with a parameter and a second input.
 private final class FakeLayer: Module {

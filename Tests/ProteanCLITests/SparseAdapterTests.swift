@@ -2,6 +2,7 @@ import Protean
 import Testing
 
 @testable import ProteanCLI
+@testable import ProteanCatalogue
 
 /// Refusals of the sparse layers' adapters: by the names of the configuration and of the input.
 @Suite struct SparseAdapterTests {

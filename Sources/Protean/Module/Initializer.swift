@@ -24,6 +24,34 @@ enum Initializer {
     }
 }
 
+extension Parameter {
+    /// Values uniform in ±1/√fanIn, made when they are first read; PyTorch's default for convolutions
+    /// and linear layers.
+    convenience init(
+        uniform shape: [Int], fanIn: Int, seed: UInt64, layer: String
+    ) throws(ProteanError) {
+        let bound = 1 / Float(max(fanIn, 1)).squareRoot()
+        try self.init(uniform: shape, in: -bound...bound, seed: seed, layer: layer)
+    }
+
+    /// Values uniform in a range, made when they are first read.
+    convenience init(
+        uniform shape: [Int], in range: ClosedRange<Float>, seed: UInt64, layer: String
+    ) throws(ProteanError) {
+        try self.init(shape: shape, layer: layer) { values in
+            guard let base = values.baseAddress else { return }
+            ptn_fill_uniform(seed, range.lowerBound, range.upperBound, values.count, base)
+        }
+    }
+
+    /// Equal values, written when they are first read.
+    convenience init(
+        repeating value: Float, shape: [Int], layer: String
+    ) throws(ProteanError) {
+        try self.init(shape: shape, layer: layer) { $0.initialize(repeating: value) }
+    }
+}
+
 /// A convolution with a part that predicts where it samples, and whose initial values are zeros.
 protocol PredictsPositions: Module {
     /// What the samples are multiplied by, or taken from.

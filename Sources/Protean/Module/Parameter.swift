@@ -9,24 +9,56 @@ public final class Parameter: Sendable {
     /// The declared shape.
     public let shape: [Int]
 
-    private let state: Mutex<Tensor>
+    /// A value, and how its elements are made if nobody has read it yet.
+    private struct State: Sendable {
+        var value: Tensor
+        var fill: (@Sendable (UnsafeMutableBufferPointer<Float>) -> Void)?
+    }
+
+    private let state: Mutex<State>
     private let replacements = Atomic(0)
 
     /// A parameter with an initial value, whose shape becomes the declared one.
     public init(_ value: Tensor) {
         shape = value.shape
-        state = Mutex(value)
+        count = value.count
+        state = Mutex(State(value: value))
+    }
+
+    /// A parameter whose initial value is made when it is first read.
+    ///
+    /// Until then its memory is reserved but not touched: a model that is loaded from a file, or whose
+    /// weights turn out not to fit, never makes values for nothing.
+    init(
+        shape: [Int], layer: String,
+        fill: @escaping @Sendable (UnsafeMutableBufferPointer<Float>) -> Void
+    ) throws(ProteanError) {
+        let value = try Tensor(uninitialized: shape, for: layer)
+        self.shape = shape
+        count = value.count
+        state = Mutex(State(value: value, fill: fill))
     }
 
     /// The present value.
-    public var value: Tensor { state.withLock { $0 } }
+    public var value: Tensor {
+        state.withLock { state in
+            if let fill = state.fill, let storage = state.value.storage {
+                fill(UnsafeMutableBufferPointer(start: storage.base, count: storage.count))
+                state.fill = nil
+            }
+            return state.value
+        }
+    }
+
+    /// Whether the value's elements exist; false before an initial value is read.
+    var isMade: Bool { state.withLock { $0.fill == nil } }
 
     /// Counts replacements: derived data made at another version is stale. Read before ``value``:
     /// it grows after the value has changed.
     var version: Int { replacements.load(ordering: .acquiring) }
 
     /// Number of elements.
-    public var count: Int { value.count }
+    public let count: Int
 
     /// Replaces the value.
     ///
@@ -38,7 +70,7 @@ public final class Parameter: Sendable {
                 layer: "Parameter", tensor: "value", expected: "\(shape)", found: newValue.shape)
         }
         guard !newValue.isShapeOnly else { throw .noValues(layer: "Parameter") }
-        state.withLock { $0 = newValue }
+        state.withLock { $0 = State(value: newValue) }
         replacements.add(1, ordering: .releasing)
     }
 }

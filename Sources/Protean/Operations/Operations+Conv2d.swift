@@ -93,7 +93,9 @@ extension Conv2dGeometry {
     func reads(_ maps: [Tensor]) -> Bool {
         guard let first = maps.first, first.rank == 4 else { return false }
         let unpadded = [.symmetric(0), .valid, .same].contains(padding)
+        // From one channel to one it is a depthwise convolution, which reads one map.
         return kernelSize == 1 && stride == 1 && unpadded && groups == 1
+            && (inputChannels > 1 || outputChannels > 1)
             && maps.allSatisfy { $0.shape == first.shape }
     }
 }

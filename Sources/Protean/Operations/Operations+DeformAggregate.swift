@@ -17,7 +17,8 @@ public struct DeformableAggregation: Sendable, Hashable {
     /// Leaves out the point in the middle.
     public var removeCenter: Bool
 
-    /// A checked geometry; `layer` names the caller in errors.
+    /// A checked geometry; `layer` names the caller in errors. Lengths are at most 2²⁰, points of all
+    /// groups together at most 2²².
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
@@ -32,10 +33,7 @@ public struct DeformableAggregation: Sendable, Hashable {
         try stride.check(atLeast: 1, layer: layer, option: "stride")
         try padding.check(atLeast: 0, layer: layer, option: "padding")
         try dilation.check(atLeast: 1, layer: layer, option: "dilation")
-        guard groups >= 1 else {
-            throw .invalidOption(
-                layer: layer, option: "groups", expected: "at least 1", found: "\(groups)")
-        }
+        try checkChannels(groups, "groups", layer: layer)
         guard offsetScale.isFinite else {
             throw .invalidOption(
                 layer: layer, option: "offsetScale", expected: "a finite number",
@@ -49,7 +47,7 @@ public struct DeformableAggregation: Sendable, Hashable {
                 found: "true with \(kernelSize)")
         }
         let (area, overflow) = kernelSize.height.multipliedReportingOverflow(by: kernelSize.width)
-        guard !overflow, area <= 1 << 24, groups <= 1 << 24 else {
+        guard !overflow, area <= OptionLimits.channels / 4 / groups else {
             throw .sizeOverflow(layer: layer, what: "the points of \(groups) groups")
         }
     }

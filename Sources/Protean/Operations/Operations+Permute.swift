@@ -64,11 +64,9 @@ extension Operations {
     }
 
     private static func area(_ factor: Int, layer: String) throws(ProteanError) -> Int {
+        try checkOption(factor, "factor", in: 1...OptionLimits.length, layer: layer)
         let (area, overflow) = factor.multipliedReportingOverflow(by: factor)
-        guard factor >= 1, !overflow else {
-            throw .invalidOption(
-                layer: layer, option: "factor", expected: "at least 1", found: "\(factor)")
-        }
+        guard !overflow else { throw .sizeOverflow(layer: layer, what: "the factor's square") }
         return area
     }
 

@@ -13,7 +13,7 @@ extension Operations {
     ///   - boxes: `[count, 5]`: sample, x₁, y₁, x₂, y₂, all finite.
     ///   - size: bins, at least 1 × 1.
     ///   - scale: pixels of the map per unit of the boxes.
-    ///   - samplingRatio: points of a bin along each axis; 0: by the box's size.
+    ///   - samplingRatio: points of a bin along each axis, 1...64; 0: by the box's size.
     ///   - aligned: shifts boxes by half a pixel, to where pixels have their centres; otherwise
     ///     boxes are at least one pixel wide and high.
     /// - Returns: `[count, size.height, size.width, channels]`.
@@ -43,7 +43,7 @@ extension Operations {
     ///   - offset: `[count, size.height, size.width, 2]`, (x, y); nil for none.
     ///   - size: bins, at least 1 × 1.
     ///   - scale: pixels of the map per unit of the boxes.
-    ///   - samplingRatio: points of a bin along each axis; 0: by the box's size.
+    ///   - samplingRatio: points of a bin along each axis, 1...64; 0: by the box's size.
     ///   - gamma: factor of the offsets.
     /// - Returns: `[count, size.height, size.width, channels]`.
     /// - Throws: ``ProteanError`` when shapes, options or a box do not fit.
@@ -83,10 +83,11 @@ extension Operations {
             throw .shapeMismatch(
                 layer: layer, tensor: "boxes", expected: "[count, 5]", found: boxes.shape)
         }
-        guard samplingRatio >= 0, samplingRatio <= 1 << 16, scale.isFinite else {
+        try checkOption(
+            samplingRatio, "samplingRatio", in: 0...OptionLimits.samplingRatio, layer: layer)
+        guard scale.isFinite else {
             throw .invalidOption(
-                layer: layer, option: "samplingRatio, scale",
-                expected: "0...65536, a finite number", found: "\(samplingRatio), \(scale)")
+                layer: layer, option: "scale", expected: "a finite number", found: "\(scale)")
         }
         if !boxes.isShapeOnly { try check(boxes, samples: x.shape[0], layer: layer) }
         var shape = ptn_roi_align_shape()

@@ -48,6 +48,34 @@ public enum Memory {
     /// Lets the peak of every kind begin again at what is in use.
     public static func resetPeaks() { ptn_memory_reset_peaks() }
 
+    /// The most bytes that blocks of all kinds together may have.
+    ///
+    /// A layer whose result, weights or scratch would pass it throws
+    /// ``ProteanError/outOfMemory(layer:bytes:)`` before it computes anything. At first the number in
+    /// the environment's `PROTEAN_MEMORY_LIMIT`; without one, three quarters of the machine's memory or
+    /// of what its control group (a container's limit) has. Mapped weight files do not count.
+    public static var limit: Int { Int(clamping: ptn_memory_limit()) }
+
+    /// Sets ``limit``, in bytes. What is in use stays.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for less than 1.
+    public static func setLimit(_ bytes: Int) throws(ProteanError) {
+        try checkOption(bytes, "limit", in: 1...Int.max, layer: "Memory")
+        ptn_memory_set_limit(bytes)
+    }
+
+    /// Throws ``ProteanError/outOfMemory(layer:bytes:)`` where so many elements could never be had: for
+    /// lists that Swift allocates, which cannot report that.
+    static func check<Element>(
+        _ count: Int, of type: Element.Type, layer: String
+    ) throws(ProteanError) {
+        let (bytes, overflow) = count.multipliedReportingOverflow(
+            by: MemoryLayout<Element>.stride)
+        guard !overflow, bytes <= limit else {
+            throw .outOfMemory(layer: layer, bytes: overflow ? Int.max : bytes)
+        }
+    }
+
     /// Gives back to the system what is kept for later: scratch blocks and unused regions. The next
     /// calls take it again, at the cost of page faults.
     public static func trim() { ptn_memory_trim() }

@@ -62,6 +62,7 @@ extension ProteanError: CustomStringConvertible {
             "\(layer): the size of \(what) does not fit the address space"
         case .outOfMemory(let layer, let bytes):
             "\(layer): no memory for \(bytes) bytes"
+                + (bytes > Memory.limit ? ", more than the limit of \(Memory.limit)" : "")
         case .unsupportedISA(let requested, let supported):
             "instruction set '\(requested)' cannot run here, supported: "
                 + supported.joined(separator: ", ")

@@ -45,6 +45,16 @@ public enum Runtime {
                 }
                 settings.exactness = exactness
             }
+            // The kernels read it themselves; here it is refused.
+            if let text = variables["PROTEAN_MEMORY_LIMIT"], !text.isEmpty {
+                guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let bytes = Int(text),
+                    bytes >= 1
+                else {
+                    throw .invalidOption(
+                        layer: "environment", option: "PROTEAN_MEMORY_LIMIT",
+                        expected: "a number of bytes, at least 1", found: text)
+                }
+            }
             return .success(settings)
         } catch {
             return .failure(error)

@@ -23,10 +23,7 @@ enum CoarseMask {
     }
 
     static func check(_ option: String, _ value: Int, layer: String) throws(ProteanError) {
-        guard value >= 1 else {
-            throw .invalidOption(
-                layer: layer, option: option, expected: "at least 1", found: "\(value)")
-        }
+        try checkOption(value, option, in: 1...OptionLimits.length, layer: layer)
     }
 }
 

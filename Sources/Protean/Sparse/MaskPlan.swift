@@ -115,6 +115,7 @@ public final class MaskPlan: @unchecked Sendable {
                 found: map.shape)
         }
         let count = try Shape.elementCount(Array(map.shape.prefix(3)), layer: "MaskPlan")
+        try Memory.check(count, of: UInt8.self, layer: "MaskPlan")
         try self.init(
             bytes: [UInt8](repeating: 1, count: count), batch: map.shape[0],
             size: Size2d(height: map.shape[1], width: map.shape[2]))

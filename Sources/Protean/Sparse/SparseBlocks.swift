@@ -99,6 +99,7 @@ public struct SparseBlocks: Sendable {
         let most = try Shape.elementCount(
             [batch, grid.count.height, grid.count.width], layer: "SparseBlocks")
         guard most < 1 << 31 else { throw .sizeOverflow(layer: "SparseBlocks", what: "the grid") }
+        try Memory.check(most, of: Int32.self, layer: "SparseBlocks")
         var offsets = [Int](repeating: 0, count: batch + 1)
         var blocks = grid.kernelValue
         var status = PTN_OK

@@ -34,9 +34,11 @@ public enum Padding2d: Sendable, Hashable, ExpressibleByIntegerLiteral {
 
     func check(layer: String) throws(ProteanError) {
         guard case .explicit(let top, let bottom, let left, let right) = self else { return }
-        guard min(top, bottom, left, right) >= 0 else {
+        guard min(top, bottom, left, right) >= 0,
+            max(top, bottom, left, right) <= OptionLimits.length
+        else {
             throw .invalidOption(
-                layer: layer, option: "padding", expected: "at least 0",
+                layer: layer, option: "padding", expected: "0...\(OptionLimits.length)",
                 found: "\((top, bottom, left, right))")
         }
     }

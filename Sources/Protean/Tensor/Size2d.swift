@@ -22,14 +22,21 @@ public struct Size2d: Sendable, Hashable, ExpressibleByIntegerLiteral, CustomStr
     /// Such as `3x5`.
     public var description: String { "\(height)x\(width)" }
 
-    /// Throws unless both sizes are at least `minimum`.
+    /// Throws unless all sizes are in `minimum`...``OptionLimits/length``.
     func check(
         atLeast minimum: Int, layer: String, option: String
     ) throws(ProteanError) {
-        guard height >= minimum, width >= minimum else {
+        try check(in: minimum...OptionLimits.length, layer: layer, option: option)
+    }
+
+    /// Throws unless all sizes are in `range`.
+    func check(
+        in range: ClosedRange<Int>, layer: String, option: String
+    ) throws(ProteanError) {
+        guard min(height, width) >= range.lowerBound, max(height, width) <= range.upperBound else {
             throw .invalidOption(
-                layer: layer, option: option, expected: "at least \(minimum)",
-                found: description)
+                layer: layer, option: option,
+                expected: "\(range.lowerBound)...\(range.upperBound)", found: description)
         }
     }
 }

@@ -17,14 +17,21 @@ public struct Size3d: Sendable, Hashable, CustomStringConvertible {
     /// Such as `2x3x5`.
     public var description: String { "\(depth)x\(height)x\(width)" }
 
-    /// Throws unless all sizes are at least `minimum`.
+    /// Throws unless all sizes are in `minimum`...``OptionLimits/length``.
     func check(
         atLeast minimum: Int, layer: String, option: String
     ) throws(ProteanError) {
-        guard min(depth, height, width) >= minimum else {
+        try check(in: minimum...OptionLimits.length, layer: layer, option: option)
+    }
+
+    /// Throws unless all sizes are in `range`.
+    func check(
+        in range: ClosedRange<Int>, layer: String, option: String
+    ) throws(ProteanError) {
+        guard min(depth, height, width) >= range.lowerBound, max(depth, height, width) <= range.upperBound else {
             throw .invalidOption(
-                layer: layer, option: option, expected: "at least \(minimum)",
-                found: description)
+                layer: layer, option: option,
+                expected: "\(range.lowerBound)...\(range.upperBound)", found: description)
         }
     }
 }

@@ -1,4 +1,5 @@
 import Protean
+import ProteanCatalogue
 
 /// One run of `protean apply`: build, load, apply, write.
 struct LayerRun {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Protean
+import ProteanCatalogue
 
 /// `protean apply`: run one layer on tensors from a file, to compare it with its reference.
 struct ApplyCommand: ParsableCommand {

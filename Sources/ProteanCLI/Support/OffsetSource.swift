@@ -1,4 +1,5 @@
 import Protean
+import ProteanCatalogue
 import ProteanImage
 
 /// What `protean draw offsets` runs: a model by name, or one layer of `protean apply`.

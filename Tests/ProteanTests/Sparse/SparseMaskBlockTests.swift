@@ -88,6 +88,19 @@ import Testing
 
     /// The mask's first convolution and the first dense channels as one or each apart; every channel's
     /// sum is the same.
+    /// Its last convolution, from one channel to one, is a depthwise one.
+    @Test(arguments: [true, false]) func oneChannelAndOneLayer(_ asMaps: Bool) throws {
+        let block = try SparseMaskBlock(channels: 1, layers: 1, seed: 5)
+        try block.channelMask.set(try Tensor([1, 0], shape: [1, 1, 1, 2]))
+        let x = try Tensor.random([2, 7, 3, 1])
+        let mask = try MaskPattern.allCases[0].plan(batch: 2, size: Size2d(height: 7, width: 3))
+        let y = try block.features(of: x, mask: mask, asMaps: asMaps)
+        let body = try #require(block.submodules[0].module as? Conv2d)
+        let collect = try #require(block.submodules[1].module as? Conv2d)
+        let expected = try collect(try Operations.activate(try body(x), .relu))
+        #expect(try y.maximumDifference(from: expected) <= 1e-6)
+    }
+
     @Test(arguments: [true, false]) func aModuleSharesItsFirstConvolutions(_ hasSome: Bool) throws {
         let module = try SparseMaskModule(channels: 16, layers: 2)
         let pairs = (0..<64).map { i -> Float in

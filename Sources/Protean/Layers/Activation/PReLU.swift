@@ -11,13 +11,10 @@ public final class PReLU: Layer {
     /// One slope for all channels by default, 0.25 at first.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when `channels` is
-    ///   below 1.
+    ///   not in 1...2²⁴.
     public init(channels: Int = 1, initialValue: Float = 0.25) throws(ProteanError) {
-        guard channels >= 1 else {
-            throw .invalidOption(
-                layer: "PReLU", option: "channels", expected: "at least 1", found: "\(channels)")
-        }
-        weight = Parameter(try Tensor(repeating: initialValue, shape: [channels]))
+        try checkChannels(channels, "channels", layer: "PReLU")
+        weight = try Parameter(repeating: initialValue, shape: [channels], layer: "PReLU")
     }
 
     /// `weight`.

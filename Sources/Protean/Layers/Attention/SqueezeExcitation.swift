@@ -48,11 +48,8 @@ public final class SqueezeExcitation: Layer {
         activation: Activation = .relu, gate: Activation = .sigmoid, bias: Bool? = nil,
         addMaximum: Bool = false, seed: UInt64 = 0
     ) throws(ProteanError) {
-        guard squeezeChannels >= 1 else {
-            throw .invalidOption(
-                layer: "SqueezeExcitation", option: "squeezeChannels", expected: "at least 1",
-                found: "\(squeezeChannels)")
-        }
+        try checkChannels(channels, "channels", layer: "SqueezeExcitation")
+        try checkChannels(squeezeChannels, "squeezeChannels", layer: "SqueezeExcitation")
         self.channels = channels
         self.squeezeChannels = squeezeChannels
         self.variant = variant
@@ -75,11 +72,8 @@ public final class SqueezeExcitation: Layer {
     public convenience init(
         channels: Int, reduction: Int, variant: Variant = .torchvision, seed: UInt64 = 0
     ) throws(ProteanError) {
-        guard reduction >= 1 else {
-            throw .invalidOption(
-                layer: "SqueezeExcitation", option: "reduction", expected: "at least 1",
-                found: "\(reduction)")
-        }
+        try checkChannels(channels, "channels", layer: "SqueezeExcitation")
+        try checkChannels(reduction, "reduction", layer: "SqueezeExcitation")
         let ratio = Double(channels) / Double(reduction)
         let width =
             switch variant {

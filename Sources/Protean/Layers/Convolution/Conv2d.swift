@@ -38,11 +38,10 @@ public final class Conv2d: Layer {
             stride: stride, padding: padding, dilation: dilation, groups: groups,
             algorithm: algorithm)
         let fanIn = geometry.fanIn
-        weight = Parameter(
-            try Initializer.uniform(geometry.weightShape, fanIn: fanIn, seed: seed))
+        weight = try Parameter(uniform: geometry.weightShape, fanIn: fanIn, seed: seed, layer: "Conv2d")
         self.bias =
             bias
-            ? Parameter(try Initializer.uniform([outputChannels], fanIn: fanIn, seed: ~seed)) : nil
+            ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "Conv2d") : nil
         calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
     }
 
@@ -72,6 +71,14 @@ public final class Conv2d: Layer {
         self.weight = Parameter(weight)
         self.bias = bias.map(Parameter.init)
         calls = Conv2dCalls(weight: self.weight, bias: self.bias, geometry: geometry)
+    }
+
+    /// A convolution with parameters of its geometry's shapes.
+    init(geometry: Conv2dGeometry, weight: Parameter, bias: Parameter?) {
+        self.geometry = geometry
+        self.weight = weight
+        self.bias = bias
+        calls = Conv2dCalls(weight: weight, bias: bias, geometry: geometry)
     }
 
     /// `weight` and, if there is one, `bias`.

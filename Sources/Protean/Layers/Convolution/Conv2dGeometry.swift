@@ -21,6 +21,9 @@ public struct Conv2dGeometry: Sendable, Hashable {
 
     /// A checked geometry. `layer` names the caller in errors.
     ///
+    /// Kernel size, stride and dilation are in 1...2²⁰, padding is in 0...2²⁰, channels and groups in
+    /// 1...2²⁴ (see ``OptionLimits``).
+    ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
         inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d = 1,
@@ -43,16 +46,14 @@ public struct Conv2dGeometry: Sendable, Hashable {
         try stride.check(atLeast: 1, layer: layer, option: "stride")
         try dilation.check(atLeast: 1, layer: layer, option: "dilation")
         try padding.check(layer: layer)
-        guard groups >= 1 else {
-            throw .invalidOption(
-                layer: layer, option: "groups", expected: "at least 1", found: "\(groups)")
-        }
+        try checkChannels(groups, "groups", layer: layer)
         for (option, channels) in [
             ("inputChannels", inputChannels), ("outputChannels", outputChannels),
-        ] where channels < 1 || channels % groups != 0 {
+        ] where !(1...OptionLimits.channels).contains(channels) || channels % groups != 0 {
             throw .invalidOption(
                 layer: layer, option: option,
-                expected: "a positive multiple of groups = \(groups)", found: "\(channels)")
+                expected: "a multiple of groups = \(groups) in 1...\(OptionLimits.channels)",
+                found: "\(channels)")
         }
         _ = try Shape.elementCount(weightShape, layer: layer)
         let suits = kernelSize == 3 && stride == 1 && groups == 1

@@ -26,15 +26,29 @@ public final class Linear: Layer {
         let geometry = try Self.geometry(inputFeatures, outputFeatures)
         self.inputFeatures = inputFeatures
         self.outputFeatures = outputFeatures
-        weight = Parameter(
-            try Initializer.uniform(
-                [outputFeatures, inputFeatures], fanIn: inputFeatures, seed: seed))
+        weight = try Parameter(uniform: [outputFeatures, inputFeatures], fanIn: inputFeatures, seed: seed, layer: "Linear")
         self.bias =
             bias
-            ? Parameter(
-                try Initializer.uniform([outputFeatures], fanIn: inputFeatures, seed: ~seed))
+            ? try Parameter(uniform: [outputFeatures], fanIn: inputFeatures, seed: ~seed, layer: "Linear")
             : nil
         calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
+    }
+
+    /// A layer whose parameters are zeros at first.
+    static func zeros(from inputs: Int, to outputs: Int) throws(ProteanError) -> Linear {
+        let geometry = try geometry(inputs, outputs)
+        return Linear(
+            geometry: geometry,
+            weight: try Parameter(repeating: 0, shape: [outputs, inputs], layer: "Linear"),
+            bias: try Parameter(repeating: 0, shape: [outputs], layer: "Linear"))
+    }
+
+    private init(geometry: Conv2dGeometry, weight: Parameter, bias: Parameter) {
+        inputFeatures = geometry.inputChannels
+        outputFeatures = geometry.outputChannels
+        self.weight = weight
+        self.bias = bias
+        calls = Conv2dCalls(weight: weight, bias: bias, geometry: geometry)
     }
 
     /// A linear layer with the given weights `[out, in]` and bias `[out]`.

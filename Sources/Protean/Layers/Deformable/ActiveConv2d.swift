@@ -1,5 +1,3 @@
-import Foundation
-
 /// Active convolution: every tap samples the input at a fractional position of its own, the same for
 /// all outputs.
 ///
@@ -48,7 +46,7 @@ public final class ActiveConv2d: Layer {
     /// A layer with seeded weights, uniform in ±1/√(inputs per output), and positions on a circle.
     ///
     /// - Parameters:
-    ///   - kernelSize: k; an even one needs a padding of at least 1.
+    ///   - kernelSize: k, 1...1024; an even one needs a padding of at least 1.
     ///   - padding: as for ``Conv2d`` with an odd kernel.
     ///   - positionGroups: blocks of output channels with positions of their own.
     ///   - baseRadius: the circle's radius in pixels, above 0.
@@ -68,12 +66,10 @@ public final class ActiveConv2d: Layer {
                 expected: "a divisor of outputChannels = \(outputChannels)",
                 found: "\(positionGroups)")
         }
-        guard (1...1 << 10).contains(kernelSize) else {
-            throw .invalidOption(
-                layer: place, option: "kernelSize", expected: "1...1024", found: "\(kernelSize)")
-        }
+        try checkOption(kernelSize, "kernelSize", in: 1...1 << 10, layer: place)
+        try checkChannels(outputChannels, "outputChannels", layer: place)
         let isEven = kernelSize % 2 == 0
-        guard ((isEven ? 1 : 0)...1 << 20).contains(padding) else {
+        guard ((isEven ? 1 : 0)...OptionLimits.length).contains(padding) else {
             throw .invalidOption(
                 layer: place, option: "padding",
                 expected: isEven ? "1...1048576 with an even kernel" : "0...1048576",
@@ -98,17 +94,20 @@ public final class ActiveConv2d: Layer {
         part = try make(outputChannels / positionGroups)
         self.positionGroups = positionGroups
         let fanIn = geometry.fanIn
-        weight = Parameter(
-            try Initializer.uniform(geometry.weightShape, fanIn: fanIn, seed: seed))
+        weight = try Parameter(uniform: geometry.weightShape, fanIn: fanIn, seed: seed, layer: place)
         self.bias =
             bias
-            ? Parameter(try Initializer.uniform([outputChannels], fanIn: fanIn, seed: ~seed)) : nil
-        let (x, y) = Self.circle(
-            taps: kernelSize * kernelSize, groups: positionGroups, radius: baseRadius,
-            angle: baseAngle, deviation: positionDeviation, seed: seed)
+            ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: place) : nil
+        let circle = PositionCircle(
+            taps: kernelSize * kernelSize, groups: positionGroups, radius: Double(baseRadius),
+            angle: Double(baseAngle), deviation: Double(positionDeviation), seed: seed)
         let shape = [positionGroups, 1, kernelSize, kernelSize]
-        xPositions = Parameter(try Tensor(x, shape: shape))
-        yPositions = Parameter(try Tensor(y, shape: shape))
+        xPositions = try Parameter(shape: shape, layer: place) { values in
+            circle.forEachPoint { index, x, _ in values[index] = x }
+        }
+        yPositions = try Parameter(shape: shape, layer: place) { values in
+            circle.forEachPoint { index, _, y in values[index] = y }
+        }
     }
 
     /// `weight`, `bias` if there is one, `xpos` and `ypos`.
@@ -189,32 +188,5 @@ public final class ActiveConv2d: Layer {
         return Cost(
             multiplyAdds: y.count * geometry.fanIn + 4 * sampled, parameters: parameters,
             bytes: (x.count + y.count + parameters) * MemoryLayout<Float>.stride)
-    }
-
-    /// The centre, then points on a circle, each moved a little (Box and Muller's normal numbers).
-    private static func circle(
-        taps: Int, groups: Int, radius: Float, angle: Float, deviation: Float, seed: UInt64
-    ) -> (x: [Float], y: [Float]) {
-        var generator = SplitMix64(seed: seed ^ 0xAC71_7E)
-        var x: [Float] = [], y: [Float] = []
-        for _ in 0..<groups {
-            for tap in 0..<taps {
-                let turn = 2 * Double.pi * Double(tap - 1) / Double(max(taps - 1, 1))
-                let at = turn + Double(angle)
-                var point = (Double(radius) * cos(at), Double(radius) * sin(at))
-                if deviation < 0 {
-                    point = (point.0.rounded(.toNearestOrEven), point.1.rounded(.toNearestOrEven))
-                } else {
-                    let length = (-2 * log(1 - Double.random(in: 0..<1, using: &generator)))
-                        .squareRoot()
-                    let phase = 2 * Double.pi * Double.random(in: 0..<1, using: &generator)
-                    let moved = Double(deviation) * Double(radius) * length
-                    point = (point.0 + moved * cos(phase), point.1 + moved * sin(phase))
-                }
-                x.append(tap == 0 ? 0 : Float(point.0))
-                y.append(tap == 0 ? 0 : Float(point.1))
-            }
-        }
-        return (x, y)
     }
 }

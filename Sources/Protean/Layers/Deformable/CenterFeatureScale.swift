@@ -22,14 +22,6 @@ struct CenterFeatureScale: Sendable {
     }
 }
 
-extension Linear {
-    /// A layer of zeros.
-    static func zeros(from inputs: Int, to outputs: Int) throws(ProteanError) -> Linear {
-        try Linear(
-            weight: try Tensor(zeros: [outputs, inputs]), bias: try Tensor(zeros: [outputs]))
-    }
-}
-
 /// A depthwise convolution that keeps the size of a map for odd kernels.
 func centredDepthwise(
     channels: Int, kernelSize: Size2d, seed: UInt64

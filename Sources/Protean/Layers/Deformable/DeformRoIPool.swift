@@ -24,11 +24,8 @@ public struct DeformRoIPool: Module {
         size: Size2d, scale: Float = 1, samplingRatio: Int = 0, gamma: Float = 0.1
     ) throws(ProteanError) {
         try size.check(atLeast: 1, layer: "DeformRoIPool", option: "size")
-        guard (0...1 << 16).contains(samplingRatio) else {
-            throw .invalidOption(
-                layer: "DeformRoIPool", option: "samplingRatio", expected: "0...65536",
-                found: "\(samplingRatio)")
-        }
+        try checkOption(
+            samplingRatio, "samplingRatio", in: 0...OptionLimits.samplingRatio, layer: "DeformRoIPool")
         for (option, value) in [("scale", scale), ("gamma", gamma)] where !value.isFinite {
             throw .invalidOption(
                 layer: "DeformRoIPool", option: option, expected: "a finite number",

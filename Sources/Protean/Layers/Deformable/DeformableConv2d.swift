@@ -44,11 +44,10 @@ public final class DeformableConv2d: Module {
             stride: stride, padding: padding, dilation: dilation, groups: groups,
             algorithm: .direct, layer: "DeformableConv2d")
         let fanIn = geometry.fanIn
-        weight = Parameter(
-            try Initializer.uniform(geometry.weightShape, fanIn: fanIn, seed: seed))
+        weight = try Parameter(uniform: geometry.weightShape, fanIn: fanIn, seed: seed, layer: "DeformableConv2d")
         self.bias =
             bias
-            ? Parameter(try Initializer.uniform([outputChannels], fanIn: fanIn, seed: ~seed)) : nil
+            ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "DeformableConv2d") : nil
     }
 
     /// `weight` and, if there is one, `bias`.

@@ -45,7 +45,9 @@ public final class DeformableKernelConv2d: Layer, PredictsPositions {
                 expected: "a divisor of channels = \(channels)", found: "\(rotationGroups)")
         }
         rotation = try Conv2d.zeros(
-            from: channels, to: 2 * rotationGroups * kernelSize * kernelSize,
+            from: channels,
+            to: try SampledKernel.predicted(
+                taps: Size2d(kernelSize), numbers: 2 * rotationGroups, layer: place),
             kernelSize: Size2d(kernelSize), stride: Size2d(stride), padding: .symmetric(padding),
             dilation: Size2d(dilation))
         self.channels = channels

@@ -33,6 +33,7 @@ struct DeformablePack: Sendable {
         padding: Padding2d, dilation: Size2d, groups: Int, offsetGroups: Int, bias: Bool,
         modulated: Bool, seed: UInt64, layer: String
     ) throws(ProteanError) {
+        try checkChannels(inputChannels, "inputChannels", layer: layer)
         guard offsetGroups >= 1, inputChannels % offsetGroups == 0 else {
             throw .invalidOption(
                 layer: layer, option: "offsetGroups",
@@ -42,10 +43,8 @@ struct DeformablePack: Sendable {
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
             stride: stride, padding: padding, dilation: dilation, groups: groups, bias: bias,
             seed: seed)
-        let (taps, overflow) = kernelSize.height.multipliedReportingOverflow(by: kernelSize.width)
-        let (channels, tooMany) = taps.multipliedReportingOverflow(
-            by: offsetGroups * (modulated ? 3 : 2))
-        guard !overflow, !tooMany else { throw .sizeOverflow(layer: layer, what: "the offsets") }
+        let channels = try SampledKernel.predicted(
+            taps: kernelSize, numbers: offsetGroups * (modulated ? 3 : 2), layer: layer)
         prediction = try Conv2d.zeros(
             from: inputChannels, to: channels, kernelSize: kernelSize, stride: stride,
             padding: padding, dilation: dilation)

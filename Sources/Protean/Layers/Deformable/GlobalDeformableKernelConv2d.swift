@@ -45,10 +45,9 @@ public final class GlobalDeformableKernelConv2d: Layer, PredictsPositions {
             padding: .symmetric(padding), dilation: Size2d(dilation), groups: groups,
             algorithm: .direct, layer: place)
         self.scope = scope
-        weight = Parameter(
-            try Initializer.uniform(
-                Array(geometry.weightShape.prefix(2)) + [scope.height, scope.width],
-                fanIn: geometry.fanIn, seed: seed))
+        weight = try Parameter(
+            uniform: Array(geometry.weightShape.prefix(2)) + [scope.height, scope.width],
+            fanIn: geometry.fanIn, seed: seed, layer: place)
         displacement = try Linear.zeros(from: inputChannels, to: 2 * kernelSize * kernelSize)
     }
 

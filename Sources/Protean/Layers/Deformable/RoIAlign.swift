@@ -18,11 +18,8 @@ public struct RoIAlign: Module {
         size: Size2d, scale: Float, samplingRatio: Int, aligned: Bool = false
     ) throws(ProteanError) {
         try size.check(atLeast: 1, layer: "RoIAlign", option: "size")
-        guard (0...1 << 16).contains(samplingRatio) else {
-            throw .invalidOption(
-                layer: "RoIAlign", option: "samplingRatio", expected: "0...65536",
-                found: "\(samplingRatio)")
-        }
+        try checkOption(
+            samplingRatio, "samplingRatio", in: 0...OptionLimits.samplingRatio, layer: "RoIAlign")
         guard scale.isFinite else {
             throw .invalidOption(
                 layer: "RoIAlign", option: "scale", expected: "a finite number", found: "\(scale)")

@@ -4,16 +4,24 @@ enum SampledKernel {
 
     /// Refuses a scope or a kernel size out of 1...1024.
     static func check(scope: Size2d, kernelSize: Int, layer: String) throws(ProteanError) {
-        guard (1...largest).contains(kernelSize) else {
+        try checkOption(kernelSize, "kernelSize", in: 1...largest, layer: layer)
+        try scope.check(in: 1...largest, layer: layer, option: "scope")
+    }
+
+    /// How many channels predict `numbers` for every tap; refuses more than a layer may have.
+    static func predicted(
+        taps: Size2d, numbers: Int, layer: String
+    ) throws(ProteanError) -> Int {
+        try taps.check(atLeast: 1, layer: layer, option: "kernelSize")
+        let most = OptionLimits.channels
+        let (count, overflow) = (taps.height * taps.width).multipliedReportingOverflow(by: numbers)
+        guard !overflow, count <= most else {
             throw .invalidOption(
-                layer: layer, option: "kernelSize", expected: "1...\(largest)",
-                found: "\(kernelSize)")
+                layer: layer, option: "kernelSize",
+                expected: "at most \(most / numbers) taps, with \(numbers) numbers for each",
+                found: taps.description)
         }
-        try scope.check(atLeast: 1, layer: layer, option: "scope")
-        guard max(scope.height, scope.width) <= largest else {
-            throw .invalidOption(
-                layer: layer, option: "scope", expected: "at most \(largest)", found: "\(scope)")
-        }
+        return count
     }
 
     /// The scope of a depthwise layer, `[channels, 1, height, width]`, uniform in ±1/kernelSize;
@@ -21,15 +29,9 @@ enum SampledKernel {
     static func depthwise(
         channels: Int, scope: Size2d, kernelSize: Int, seed: UInt64, layer: String
     ) throws(ProteanError) -> Parameter {
-        guard channels >= 1 else {
-            throw .invalidOption(
-                layer: layer, option: "channels", expected: "at least 1", found: "\(channels)")
-        }
+        try checkChannels(channels, "channels", layer: layer)
         try check(scope: scope, kernelSize: kernelSize, layer: layer)
-        return Parameter(
-            try Initializer.uniform(
-                [channels, 1, scope.height, scope.width], fanIn: kernelSize * kernelSize,
-                seed: seed))
+        return try Parameter(uniform: [channels, 1, scope.height, scope.width], fanIn: kernelSize * kernelSize, seed: seed, layer: layer)
     }
 }
 
@@ -39,9 +41,12 @@ extension Conv2d {
         from inputs: Int, to outputs: Int, kernelSize: Size2d, stride: Size2d, padding: Padding2d,
         dilation: Size2d
     ) throws(ProteanError) -> Conv2d {
-        try Conv2d(
-            weight: try Tensor(zeros: [outputs, inputs, kernelSize.height, kernelSize.width]),
-            bias: try Tensor(zeros: [outputs]), stride: stride, padding: padding,
-            dilation: dilation)
+        let geometry = try Conv2dGeometry(
+            inputChannels: inputs, outputChannels: outputs, kernelSize: kernelSize, stride: stride,
+            padding: padding, dilation: dilation)
+        return Conv2d(
+            geometry: geometry,
+            weight: try Parameter(repeating: 0, shape: geometry.weightShape, layer: "Conv2d"),
+            bias: try Parameter(repeating: 0, shape: [outputs], layer: "Conv2d"))
     }
 }

@@ -28,7 +28,8 @@ public final class CondConv2d: Module {
 
     private let calls: Conv2dCalls
 
-    /// A layer with seeded initial values, uniform in ±1/√(inputs per output) for every expert.
+    /// A layer with seeded initial values, uniform in ±1/√(inputs per output) for every expert;
+    /// 1...65536 experts, other options as for ``Conv2d``.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
@@ -36,24 +37,17 @@ public final class CondConv2d: Module {
         padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, bias: Bool = false,
         experts: Int = 4, seed: UInt64 = 0
     ) throws(ProteanError) {
-        guard experts >= 1 else {
-            throw .invalidOption(
-                layer: "CondConv2d", option: "experts", expected: "at least 1",
-                found: "\(experts)")
-        }
+        try checkOption(experts, "experts", in: 1...OptionLimits.experts, layer: "CondConv2d")
         geometry = try Conv2dGeometry(
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
             stride: stride, padding: padding, dilation: dilation, groups: groups,
             algorithm: .direct, layer: "CondConv2d")
         self.experts = experts
         let fanIn = geometry.fanIn
-        weight = Parameter(
-            try Initializer.uniform(
-                [experts, outputChannels * fanIn], fanIn: fanIn, seed: seed))
+        weight = try Parameter(uniform: [experts, outputChannels * fanIn], fanIn: fanIn, seed: seed, layer: "CondConv2d")
         self.bias =
             bias
-            ? Parameter(
-                try Initializer.uniform([experts, outputChannels], fanIn: fanIn, seed: ~seed))
+            ? try Parameter(uniform: [experts, outputChannels], fanIn: fanIn, seed: ~seed, layer: "CondConv2d")
             : nil
         calls = Conv2dCalls(
             weight: weight, bias: self.bias, experts: experts, geometry: geometry)

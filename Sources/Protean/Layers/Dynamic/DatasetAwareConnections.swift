@@ -17,7 +17,8 @@ final class DatasetAwareConnections: AdaptiveConnections {
             from: inputs, to: outputs, kernel: 1, stride: stride, bias: bias, seed: seed &+ 1)
         first = try Linear(inputFeatures: inputs, outputFeatures: outputs, seed: seed &+ 2)
         second = try Linear(inputFeatures: outputs, outputFeatures: outputs, seed: seed &+ 3)
-        logits = Parameter(try Tensor(repeating: 1, shape: [3, 1, map.height, map.width]))
+        logits = try Parameter(
+            repeating: 1, shape: [3, 1, map.height, map.width], layer: "AdaptivelyConnectedConv2d")
         norm = try BatchNorm2d(channels: outputs)
     }
 

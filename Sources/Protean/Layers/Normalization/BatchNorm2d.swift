@@ -29,15 +29,11 @@ public final class BatchNorm2d: Layer {
 
     private let derived = Derived<Int, Affine>()
 
-    /// A layer that changes nothing but for `eps`, until it is loaded.
+    /// A layer that changes nothing but for `eps`, until it is loaded; 1...2²⁴ channels.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(channels: Int, eps: Double = 1e-5, affine: Bool = true) throws(ProteanError) {
-        guard channels >= 1 else {
-            throw .invalidOption(
-                layer: "BatchNorm2d", option: "channels", expected: "at least 1",
-                found: "\(channels)")
-        }
+        try checkChannels(channels, "channels", layer: "BatchNorm2d")
         guard eps >= 0, eps.isFinite else {
             throw .invalidOption(
                 layer: "BatchNorm2d", option: "eps", expected: "a finite number of at least 0",
@@ -45,12 +41,13 @@ public final class BatchNorm2d: Layer {
         }
         self.channels = channels
         self.eps = eps
-        let ones = try Tensor(repeating: 1, shape: [channels])
-        let zeros = try Tensor(zeros: [channels])
-        weight = affine ? Parameter(ones) : nil
-        bias = affine ? Parameter(zeros) : nil
-        runningMean = Parameter(zeros)
-        runningVar = Parameter(ones)
+        func parameter(_ value: Float) throws(ProteanError) -> Parameter {
+            try Parameter(repeating: value, shape: [channels], layer: "BatchNorm2d")
+        }
+        weight = affine ? try parameter(1) : nil
+        bias = affine ? try parameter(0) : nil
+        runningMean = try parameter(0)
+        runningVar = try parameter(1)
     }
 
     /// `weight`, `bias`, `running_mean`, `running_var`.

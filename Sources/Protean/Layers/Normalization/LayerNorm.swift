@@ -17,15 +17,11 @@ public final class LayerNorm: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    /// A norm with weights 1 and biases 0.
+    /// A norm with weights 1 and biases 0, for 1...2²⁴ channels.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(channels: Int, epsilon: Float = 1e-5) throws(ProteanError) {
-        guard channels >= 1 else {
-            throw .invalidOption(
-                layer: "LayerNorm", option: "channels", expected: "at least 1",
-                found: "\(channels)")
-        }
+        try checkChannels(channels, "channels", layer: "LayerNorm")
         guard epsilon >= 0, epsilon.isFinite else {
             throw .invalidOption(
                 layer: "LayerNorm", option: "epsilon", expected: "a finite number of at least 0",
@@ -33,8 +29,8 @@ public final class LayerNorm: Layer {
         }
         self.channels = channels
         self.epsilon = epsilon
-        weight = Parameter(try Tensor(repeating: 1, shape: [channels]))
-        bias = Parameter(try Tensor(zeros: [channels]))
+        weight = try Parameter(repeating: 1, shape: [channels], layer: "LayerNorm")
+        bias = try Parameter(repeating: 0, shape: [channels], layer: "LayerNorm")
     }
 
     /// `weight` and `bias`.

@@ -6,15 +6,11 @@ public struct PixelUnshuffle: Layer {
     /// r, the factor per axis.
     public let factor: Int
 
-    /// A factor of at least 1.
+    /// A factor in 1...2²⁰.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(factor: Int) throws(ProteanError) {
-        guard factor >= 1 else {
-            throw .invalidOption(
-                layer: "PixelUnshuffle", option: "factor", expected: "at least 1",
-                found: "\(factor)")
-        }
+        try checkOption(factor, "factor", in: 1...OptionLimits.length, layer: "PixelUnshuffle")
         self.factor = factor
     }
 

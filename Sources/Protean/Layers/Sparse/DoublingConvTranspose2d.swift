@@ -12,10 +12,8 @@ final class DoublingConvTranspose2d: Layer {
 
     init(inputChannels: Int, outputChannels: Int, seed: UInt64) throws(ProteanError) {
         let fanIn = outputChannels * 9
-        weight = Parameter(
-            try Initializer.uniform(
-                [inputChannels, outputChannels, 3, 3], fanIn: fanIn, seed: seed))
-        bias = Parameter(try Initializer.uniform([outputChannels], fanIn: fanIn, seed: ~seed))
+        weight = try Parameter(uniform: [inputChannels, outputChannels, 3, 3], fanIn: fanIn, seed: seed, layer: "ConvTranspose2d")
+        bias = try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "ConvTranspose2d")
     }
 
     var parameters: [NamedParameter] {

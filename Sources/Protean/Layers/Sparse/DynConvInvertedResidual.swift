@@ -29,11 +29,14 @@ public final class DynConvInvertedResidual: Layer {
         channels: Int, expandRatio: Double = 6, maskUnit: DynConvMaskUnit.Kind = .pointwise,
         seed: UInt64 = 0
     ) throws(ProteanError) {
-        let width = (Double(max(channels, 1)) * expandRatio).rounded(.toNearestOrEven)
-        guard expandRatio > 0, expandRatio != 1, width >= 1, width < 1e9 else {
+        try checkChannels(channels, "channels", layer: "DynConvInvertedResidual")
+        let width = (Double(channels) * expandRatio).rounded(.toNearestOrEven)
+        guard expandRatio > 0, expandRatio != 1, width >= 1,
+            width <= Double(OptionLimits.channels)
+        else {
             throw .invalidOption(
                 layer: "DynConvInvertedResidual", option: "expandRatio",
-                expected: "a positive number but 1", found: "\(expandRatio)")
+                expected: "a positive number but 1, for at most \(OptionLimits.channels) channels", found: "\(expandRatio)")
         }
         hidden = Int(width)
         let convs = [

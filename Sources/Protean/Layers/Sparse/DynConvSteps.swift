@@ -25,10 +25,8 @@ struct DynConvSteps: Sendable {
     static func check(
         _ layer: String, _ inputs: Int, _ outputs: Int, _ stride: Int, _ downsample: Bool
     ) throws(ProteanError) {
-        guard stride >= 1 else {
-            throw .invalidOption(
-                layer: layer, option: "stride", expected: "at least 1", found: "\(stride)")
-        }
+        try checkChannels(inputs, "inputChannels", layer: layer)
+        try checkOption(stride, "stride", in: 1...OptionLimits.length, layer: layer)
         guard downsample || (stride == 1 && inputs == outputs) else {
             throw .invalidOption(
                 layer: layer, option: "downsample",

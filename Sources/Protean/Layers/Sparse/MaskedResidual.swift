@@ -10,6 +10,7 @@ struct MaskedResidual {
         _ layer: String, inputChannels: Int, planes: Int, stride: Int, downsample: Bool,
         seed: UInt64
     ) throws(ProteanError) -> MaskedResidual {
+        try checkChannels(planes, "planes", layer: layer)
         try DynConvSteps.check(layer, inputChannels, planes, stride, downsample)
         let conv1 = try Conv2d(
             inputChannels: inputChannels, outputChannels: planes, kernelSize: 3,
@@ -36,12 +37,11 @@ struct MaskedResidual {
         _ layer: String, inputChannels: Int, planes: Int, stride: Int, downsample: Bool,
         groups: Int = 1, baseWidth: Int = 64, dilation: Int = 1, seed: UInt64
     ) throws(ProteanError) -> MaskedResidual {
-        let outputs = planes.multipliedReportingOverflow(by: 4)
-        guard planes >= 1, !outputs.overflow else {
-            throw .invalidOption(
-                layer: layer, option: "planes", expected: "at least 1", found: "\(planes)")
+        try checkOption(planes, "planes", in: 1...OptionLimits.channels / 4, layer: layer)
+        for (option, value) in [("groups", groups), ("baseWidth", baseWidth)] {
+            try checkOption(value, option, in: 1...OptionLimits.channels / 4, layer: layer)
         }
-        let channels = outputs.partialValue
+        let channels = 4 * planes
         try DynConvSteps.check(layer, inputChannels, channels, stride, downsample)
         let width = Int(Double(planes) * (Double(baseWidth) / 64)) * groups
         let conv1 = try Conv2d(

@@ -91,6 +91,8 @@ public final class PerforatedConv2d: Layer {
 extension MaskPlan {
     /// This plan's first sample, `batch` times.
     func repeated(_ batch: Int) throws(ProteanError) -> MaskPlan {
+        let count = try Shape.elementCount([batch, size.height, size.width], layer: "MaskPlan")
+        try Memory.check(count, of: UInt8.self, layer: "MaskPlan")
         var bytes = [UInt8](repeating: 0, count: size.height * size.width)
         for pixel in activePixels.first ?? [] { bytes[Int(pixel)] = 1 }
         return try MaskPlan(

@@ -56,6 +56,8 @@ public enum PerforationMask: Sendable {
     /// The mask for outputs of a size, without batch.
     func plan(for size: Size2d, layer: String) throws(ProteanError) -> MaskPlan {
         let shape = [1, size.height, size.width, 1]
+        try Memory.check(
+            try Shape.elementCount(shape, layer: layer), of: Float.self, layer: layer)
         switch self {
         case .uniform(let rate, let seed):
             return try MaskPlan(

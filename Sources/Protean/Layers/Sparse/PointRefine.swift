@@ -30,6 +30,9 @@ public final class PointRefine: Module {
     private let hidden: [PointwiseConv1d]
     private let predictor: PointwiseConv1d
 
+    /// More than double a pixel to the largest length.
+    private static let mostSteps = 20
+
     /// A layer with seeded initial values, uniform in ±1/√inputs; options have the reference's
     /// defaults.
     ///
@@ -37,10 +40,10 @@ public final class PointRefine: Module {
     ///   - inputChannels: channels of the fine features.
     ///   - classes: channels of the logits.
     ///   - hiddenChannels: outputs of each hidden layer.
-    ///   - hiddenLayers: number of hidden layers, at least 0.
+    ///   - hiddenLayers: number of hidden layers, 0...1024.
     ///   - coarseEachLayer: whether the coarse logits join the input of every layer.
-    ///   - steps: at least 0; each doubles height and width.
-    ///   - points: pixels per sample and step, at least 0.
+    ///   - steps: 0...20; each doubles height and width.
+    ///   - points: pixels per sample and step, 0...2³⁰.
     ///   - seed: of the initial values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
@@ -51,15 +54,15 @@ public final class PointRefine: Module {
             ("inputChannels", inputChannels), ("classes", classes),
             ("hiddenChannels", hiddenChannels),
         ]
-        for (option, value) in positive where value < 1 || value >= 1 << 31 {
-            throw .invalidOption(
-                layer: "PointRefine", option: option, expected: "at least 1 and below 2³¹",
-                found: "\(value)")
+        for (option, value) in positive {
+            try checkChannels(value, option, layer: "PointRefine")
         }
-        let counts = [("hiddenLayers", hiddenLayers), ("steps", steps), ("points", points)]
-        for (option, value) in counts where value < 0 {
-            throw .invalidOption(
-                layer: "PointRefine", option: option, expected: "at least 0", found: "\(value)")
+        let counts = [
+            ("hiddenLayers", hiddenLayers, OptionLimits.depth), ("steps", steps, Self.mostSteps),
+            ("points", points, OptionLimits.points),
+        ]
+        for (option, value, most) in counts {
+            try checkOption(value, option, in: 0...most, layer: "PointRefine")
         }
         self.inputChannels = inputChannels
         self.classes = classes
@@ -103,6 +106,7 @@ public final class PointRefine: Module {
     public func callAsFunction(_ features: [Tensor], coarse: Tensor) throws(ProteanError) -> Tensor
     {
         try check(features, coarse)
+        try checkResult(coarse.shape)
         var logits = coarse
         for _ in 0..<steps {
             logits = try Operations.resize(logits, by: 2, mode: .bilinear(alignCorners: false))
@@ -111,6 +115,19 @@ public final class PointRefine: Module {
             logits = try Operations.scatter(rows, at: chosen, into: consume logits)
         }
         return logits
+    }
+
+    /// Refuses at once what the last of the steps would find.
+    private func checkResult(_ coarse: [Int]) throws(ProteanError) {
+        let factor = 1 << steps
+        let height = coarse[1].multipliedReportingOverflow(by: factor)
+        let width = coarse[2].multipliedReportingOverflow(by: factor)
+        guard !height.overflow, !width.overflow else {
+            throw .sizeOverflow(layer: place, what: "the refined map")
+        }
+        let count = try Shape.elementCount(
+            [coarse[0], height.partialValue, width.partialValue, classes], layer: place)
+        try Memory.check(count, of: Float.self, layer: place)
     }
 
     private func check(_ features: [Tensor], _ coarse: Tensor) throws(ProteanError) {

@@ -48,8 +48,7 @@ public final class SparseMaskBlock: Module {
         collect = try Conv2d(
             inputChannels: channels * layers, outputChannels: channels, kernelSize: 1,
             seed: seed &+ 101)
-        channelMask = Parameter(
-            try Initializer.uniform([1, channels, layers, 2], in: 0...1, seed: seed &+ 102))
+        channelMask = try Parameter(uniform: [1, channels, layers, 2], in: 0...1, seed: seed &+ 102, layer: "SparseMaskBlock")
     }
 
     /// `ch_mask`.

@@ -41,7 +41,8 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
     ///     channels change.
     ///   - dilation: of the 3 × 3 convolution; its padding is the same.
     ///   - gaussianKernel: size of the neighbourhood, odd and at most 255.
-    ///   - gridPriorInterval: every how many rows and columns a pixel is sampled in any case.
+    ///   - gridPriorInterval: every how many rows and columns a pixel is sampled in any case,
+    ///     1...2²⁰.
     ///   - seed: of the initial values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
@@ -49,11 +50,8 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
         dilation: Int = 1, gaussianKernel: Int = 7, gridPriorInterval: Int = 11, seed: UInt64 = 0
     ) throws(ProteanError) {
         let name = "SpatiallyAdaptiveBottleneck"
-        guard gridPriorInterval >= 1 else {
-            throw .invalidOption(
-                layer: name, option: "gridPriorInterval", expected: "at least 1",
-                found: "\(gridPriorInterval)")
-        }
+        try checkOption(
+            gridPriorInterval, "gridPriorInterval", in: 1...OptionLimits.length, layer: name)
         self.gridPriorInterval = gridPriorInterval
         let residual = try MaskedResidual.bottleneck(
             name, inputChannels: inputChannels, planes: planes, stride: stride,
@@ -75,9 +73,13 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
     }
 
     private static func mask(_ channels: Int, _ stride: Int) throws(ProteanError) -> Conv2d {
-        try Conv2d(
-            weight: Tensor(zeros: [1, channels, 3, 3]), bias: Tensor([3], shape: [1]),
-            stride: Size2d(stride), padding: 1, algorithm: .direct)
+        let geometry = try Conv2dGeometry(
+            inputChannels: channels, outputChannels: 1, kernelSize: 3, stride: Size2d(stride),
+            padding: 1, algorithm: .direct)
+        return Conv2d(
+            geometry: geometry,
+            weight: try Parameter(repeating: 0, shape: geometry.weightShape, layer: "Conv2d"),
+            bias: try Parameter(repeating: 3, shape: [1], layer: "Conv2d"))
     }
 
     /// `conv1_sigma` and `conv2_sigma`.
@@ -101,6 +103,7 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
         let logits = try mask(x)
         let size = Size2d(height: logits.shape[1], width: logits.shape[2])
         let lattice = try lattices.value(for: size) { () throws(ProteanError) in
+            try Memory.check(size.height * size.width, of: Float.self, layer: place)
             var values = [Float](repeating: 0, count: size.height * size.width)
             for y in Swift.stride(from: 0, to: size.height, by: gridPriorInterval) {
                 for x in Swift.stride(from: 0, to: size.width, by: gridPriorInterval) {

@@ -50,7 +50,7 @@ public final class SpatiallyAdaptiveComputationTime: Module {
     /// - Parameters:
     ///   - inputChannels: channels of the input.
     ///   - planes: width of the units.
-    ///   - units: number of units, at least 1.
+    ///   - units: number of units, 1...1024.
     ///   - unit: form of the units.
     ///   - stride: of the first unit.
     ///   - downsample: whether the first unit's shortcut has a convolution and a norm; needed where
@@ -63,10 +63,7 @@ public final class SpatiallyAdaptiveComputationTime: Module {
         downsample: Bool = false, epsilon: Float = 0.01, seed: UInt64 = 0
     ) throws(ProteanError) {
         let name = "SpatiallyAdaptiveComputationTime"
-        guard units >= 1 else {
-            throw .invalidOption(
-                layer: name, option: "units", expected: "at least 1", found: "\(units)")
-        }
+        try checkOption(units, "units", in: 1...OptionLimits.depth, layer: name)
         guard epsilon >= 0, epsilon < 1 else {
             throw .invalidOption(
                 layer: name, option: "epsilon", expected: "at least 0 and below 1",

@@ -1,15 +1,17 @@
 import Protean
 
 /// The tensors of the input file, checked against a layer's description.
-final class LayerInputs {
+package final class LayerInputs {
     private let adapter: LayerAdapter
     private let path: String
-    private let layout: MapLayout
-    private let tensors: [String: Tensor]
+    package let layout: MapLayout
+    package let tensors: [String: Tensor]
     private var used: Set<String> = []
 
     /// Reads the file; refuses missing and unknown tensors and other types than Float32.
-    init(_ adapter: LayerAdapter, path: String, layout: MapLayout) throws {
+    package convenience init(
+        _ adapter: LayerAdapter, path: String, layout: MapLayout
+    ) throws {
         let checkpoint = try Checkpoint.open(path)
         let known = adapter.inputs.map(\.name)
         if let unknown = checkpoint.names.first(where: { !known.contains($0) }) {
@@ -28,8 +30,15 @@ final class LayerInputs {
             }
             tensors[input.name] = try stored.float32()
         }
+        try self.init(adapter, tensors: tensors, layout: layout, source: path)
+    }
+
+    /// Tensors from memory; `source` says in errors where they come from.
+    package init(
+        _ adapter: LayerAdapter, tensors: [String: Tensor], layout: MapLayout, source: String
+    ) throws {
         self.adapter = adapter
-        self.path = path
+        path = source
         self.layout = layout
         self.tensors = tensors
         for input in adapter.inputs where !input.isOptional && tensors[input.name] == nil {
@@ -52,7 +61,7 @@ final class LayerInputs {
     }
 
     /// Refuses optional tensors that this configuration did not use.
-    func requireAllUsed() throws {
+    package func requireAllUsed() throws {
         guard let name = tensors.keys.filter({ !used.contains($0) }).min() else { return }
         throw ProteanError.invalidOption(
             layer: adapter.name, option: "--input",
@@ -79,15 +88,5 @@ final class LayerInputs {
     /// A map that need not be there.
     func optionalMap(_ name: String) throws -> Tensor? {
         tensors[name] == nil ? nil : try map(name)
-    }
-
-    /// Shapes in a layer's error are in the library's order; this says them in the file's.
-    func explained(_ error: ProteanError) -> any Error {
-        guard case .shapeMismatch(_, let name, _, let found) = error, layout == .nchw,
-            let stored = tensors[name], stored.rank >= 4, stored.shape != found,
-            layout.fromLibrary(shape: found) == stored.shape
-        else { return error }
-        let axes = stored.rank == 4 ? "[B, H, W, C]" : "[B, D, H, W, C]"
-        return Failure("\(error.description) (axes \(axes); in the file \(stored.shape))")
     }
 }

@@ -1,17 +1,16 @@
-import ArgumentParser
 import Protean
 
 /// The axis order of maps in the files of `protean apply`. Volumes have their depth before the height.
-enum MapLayout: String, ExpressibleByArgument, CaseIterable {
+package enum MapLayout: String, CaseIterable, Sendable {
     /// `[batch, channels, height, width]`, PyTorch's.
     case nchw
     /// `[batch, height, width, channels]`, the library's own.
     case nhwc
 
-    var axes: String { self == .nchw ? "[B, C, H, W]" : "[B, H, W, C]" }
+    package var axes: String { self == .nchw ? "[B, C, H, W]" : "[B, H, W, C]" }
 
     /// A map of a file in the library's order.
-    func toLibrary(_ map: Tensor) throws -> Tensor {
+    package func toLibrary(_ map: Tensor) throws -> Tensor {
         guard self == .nchw else { return map }
         let shape = map.shape
         return try Self.transposed(
@@ -20,7 +19,7 @@ enum MapLayout: String, ExpressibleByArgument, CaseIterable {
     }
 
     /// A map of the library in the file's order.
-    func fromLibrary(_ map: Tensor) throws -> Tensor {
+    package func fromLibrary(_ map: Tensor) throws -> Tensor {
         guard self == .nchw else { return map }
         let shape = map.shape
         return try Self.transposed(
@@ -29,7 +28,7 @@ enum MapLayout: String, ExpressibleByArgument, CaseIterable {
     }
 
     /// A shape of the library in the file's order.
-    func fromLibrary(shape: [Int]) -> [Int] {
+    package func fromLibrary(shape: [Int]) -> [Int] {
         guard self == .nchw, shape.count >= 4 else { return shape }
         return [shape[0], shape[shape.count - 1]] + shape.dropFirst().dropLast()
     }

@@ -67,7 +67,9 @@ enum SparseAdapters {
             .required("planes", "width P; 4 P output channels"),
             .optional("stride", 1, "s"),
             .optional(
-                "downsample", .null, "true: 1 x 1 convolution and batch norm; null or false: none"),
+                "downsample", .null,
+                "true: 1 x 1 convolution and batch norm, needed where stride is not 1 or C is not 4 P; null or false: none"
+            ),
             .optional("groups", 1, "groups g of the 3 x 3 convolution"),
             .optional("base_width", 64, "inner width D is P * base_width / 64 * g"),
             .optional("dilation", 1, "d"),

@@ -8,7 +8,9 @@ enum SparseBlockAdapters {
     ]
 
     private static let downsample = ConfigurationKey.optional(
-        "downsample", .null, "true: 1 x 1 convolution and batch norm; null or false: none")
+        "downsample", .null,
+        "true: 1 x 1 convolution and batch norm, needed where stride is not 1 or channels change; null or false: none"
+    )
 
     private static func downsample(_ configuration: LayerConfiguration) throws -> Bool {
         configuration.isNull("downsample") ? false : try configuration.bool("downsample")
@@ -127,13 +129,14 @@ enum SparseBlockAdapters {
             .optional("stride", 1, "s"),
             .optional("dilation", 1, "d"), downsample,
             .optional("style", "pytorch", "\"pytorch\": the 3 x 3 convolution strides"),
-            .required("gaussian_kernel", "size of the neighbourhood, odd"),
-            .required("grid_prior_interval", "distance of the lattice's rows and columns"),
+            .optional("gaussian_kernel", 7, "size of the neighbourhood, odd, at most 255"),
+            .optional(
+                "grid_prior_interval", 11, "distance of the lattice's rows and columns, at least 1"),
         ],
         weights: [
             .init("conv1.weight, conv2.weight", "[P, C, 1, 1], [P, P, 3, 3]"),
             .init("conv3.weight", "[4 P, P, 1, 1]"),
-            .init("bn1.*, bn2.*, bn3.*", "[P], [P], [4 P]"),
+            .init("bn1.*, bn2.*, bn3.*", "[P], [P], [4 P]: as of BatchNorm2d"),
             .init("downsample.0.weight, downsample.1.*", "[4 P, C, 1, 1], [4 P]", optional: true),
             .init("conv1_mask.*, conv2_mask.*", "[1, C, 3, 3], [1]"),
             .init("conv1_sigma, conv2_sigma", "[]"),

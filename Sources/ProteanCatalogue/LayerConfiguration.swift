@@ -1,12 +1,12 @@
 import Protean
 
 /// One configuration key of a layer, under the reference constructor's argument name.
-struct ConfigurationKey: Sendable {
-    let name: String
+package struct ConfigurationKey: Sendable {
+    package let name: String
     /// The value when the key is absent; nil for a key that must be given.
-    let fallback: ModelConfiguration.Value?
+    package let fallback: ModelConfiguration.Value?
     /// What it means, for the help text.
-    let meaning: String
+    package let meaning: String
 
     /// A key that must be given.
     static func required(_ name: String, _ meaning: String) -> ConfigurationKey {
@@ -23,18 +23,18 @@ struct ConfigurationKey: Sendable {
 
 /// The values of a layer's configuration keys, with defaults filled in. Every accessor refuses a
 /// value of another kind and names the layer and the key.
-struct LayerConfiguration {
+package struct LayerConfiguration {
     private let layer: String
     private let values: [String: ModelConfiguration.Value]
 
     /// Reads the JSON text of `--config`; refuses keys that the layer, in the variant that the text
     /// asks for, does not have, and missing ones.
-    init(_ adapter: LayerAdapter, json: String) throws {
+    package init(_ adapter: LayerAdapter, json: String) throws {
         try self.init(adapter, given: ModelConfiguration(json: json, source: "--config").values)
     }
 
     /// As above, from values.
-    init(_ adapter: LayerAdapter, given: [String: ModelConfiguration.Value]) throws {
+    package init(_ adapter: LayerAdapter, given: [String: ModelConfiguration.Value]) throws {
         var keys = adapter.keys
         if let first = adapter.variants.first {
             let names = adapter.variants.map(\.name)
@@ -78,7 +78,7 @@ struct LayerConfiguration {
     func isNull(_ key: String) -> Bool { value(key) == .null }
 
     /// A whole number.
-    func int(_ key: String) throws -> Int {
+    package func int(_ key: String) throws -> Int {
         guard let number = Self.whole(value(key)) else { throw refusal(key, "a whole number") }
         return number
     }
@@ -175,7 +175,7 @@ struct LayerConfiguration {
 
     /// The same error with the layer's and the key's name as users wrote them: layers speak of
     /// `kernelSize`, configurations of `kernel_size`.
-    func renamed(_ error: ProteanError) -> ProteanError {
+    package func renamed(_ error: ProteanError) -> ProteanError {
         guard case .invalidOption(_, let option, let expected, let found) = error else {
             return error
         }

@@ -2,13 +2,13 @@ import Protean
 
 /// How `protean apply` builds and runs one layer: what it takes, by the reference's names, and the
 /// closure that builds it.
-struct LayerAdapter: Sendable {
+package struct LayerAdapter: Sendable {
     /// A tensor that goes in or comes out.
-    struct TensorDescription: Sendable {
-        let name: String
+    package struct TensorDescription: Sendable {
+        package let name: String
         /// The axes as in PyTorch, such as `[B, C, H, W]`.
-        let shape: String
-        let isOptional: Bool
+        package let shape: String
+        package let isOptional: Bool
 
         init(_ name: String, _ shape: String, optional: Bool = false) {
             self.name = name
@@ -18,27 +18,27 @@ struct LayerAdapter: Sendable {
     }
 
     /// One of several references that the layer can stand for, chosen by the key `variant`.
-    struct Variant: Sendable {
-        let name: String
-        let keys: [ConfigurationKey]
+    package struct Variant: Sendable {
+        package let name: String
+        package let keys: [ConfigurationKey]
     }
 
     /// The Swift type's name, which is what users ask for.
-    let name: String
+    package let name: String
     /// What the layer is compared with.
-    let reference: String
+    package let reference: String
     /// Configuration keys in the reference constructor's order.
-    let keys: [ConfigurationKey]
+    package let keys: [ConfigurationKey]
     /// Variants with the keys that only they have, the default first; empty for most layers.
-    let variants: [Variant]
+    package let variants: [Variant]
     /// Tensors of the input file, `x` first.
-    let inputs: [TensorDescription]
+    package let inputs: [TensorDescription]
     /// Tensors of the weight file, for the help text; the layer itself checks them.
-    let weights: [TensorDescription]
+    package let weights: [TensorDescription]
     /// Tensors of the output file, `y` first.
-    let outputs: [TensorDescription]
+    package let outputs: [TensorDescription]
     /// Builds the layer.
-    let build: @Sendable (LayerConfiguration) throws -> BuiltLayer
+    package let build: @Sendable (LayerConfiguration) throws -> BuiltLayer
 
     init(
         _ name: String, reference: String, keys: [ConfigurationKey], variants: [Variant] = [],
@@ -59,13 +59,13 @@ struct LayerAdapter: Sendable {
 }
 
 /// A layer ready for its weights, and how it is run.
-struct BuiltLayer {
+package struct BuiltLayer {
     /// Holds the parameters.
-    let module: any Module
+    package let module: any Module
     /// How names of the weight file become parameter paths.
-    let keyMap: KeyMap
+    package let keyMap: KeyMap
     /// Runs the layer; returns the outputs by name.
-    let run: (LayerInputs) throws -> [LayerOutput]
+    package let run: (LayerInputs) throws -> [LayerOutput]
 
     init(
         _ module: any Module, keyMap: KeyMap = .identity,
@@ -83,18 +83,18 @@ struct BuiltLayer {
 }
 
 /// One output: a map, which follows the layout, or a tensor as it is.
-struct LayerOutput {
-    let name: String
-    let tensor: Tensor
-    let isMap: Bool
+package struct LayerOutput {
+    package let name: String
+    package let tensor: Tensor
+    package let isMap: Bool
 
     /// A map `[B, H, W, C]`.
-    static func map(_ name: String, _ tensor: Tensor) -> LayerOutput {
+    package static func map(_ name: String, _ tensor: Tensor) -> LayerOutput {
         LayerOutput(name: name, tensor: tensor, isMap: true)
     }
 
     /// A tensor whose axes do not depend on the layout.
-    static func plain(_ name: String, _ tensor: Tensor) -> LayerOutput {
+    package static func plain(_ name: String, _ tensor: Tensor) -> LayerOutput {
         LayerOutput(name: name, tensor: tensor, isMap: false)
     }
 }

@@ -1,0 +1,5 @@
+import ArgumentParser
+import ProteanCatalogue
+
+/// `nchw` or `nhwc` on the command line.
+extension MapLayout: ExpressibleByArgument {}

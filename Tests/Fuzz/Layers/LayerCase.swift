@@ -1,0 +1,128 @@
+import Protean
+import ProteanCatalogue
+
+/// One random layer, its inputs and how its weights are made.
+struct LayerCase {
+    /// What is out of the ordinary.
+    enum Kind: String, CaseIterable {
+        /// Nothing: the layer should run.
+        case plausible
+        /// Values of the inputs or weights that are not numbers, infinite, huge or tiny.
+        case values
+        /// One or two keys have absurd values.
+        case options
+        /// A tensor has another shape, or is missing.
+        case shapes
+        /// A parameter is given a tensor of another shape.
+        case weights
+    }
+
+    let number: Int
+    let kind: Kind
+    let adapter: LayerAdapter
+    let values: LayerValues
+    let layout: MapLayout
+    let inputs: [String: Tensor]
+    /// Seeds the parameters' values.
+    let weightSeed: UInt64
+
+    /// The case of this number; `only` keeps to one layer.
+    init(seed: UInt64, number: Int, only: LayerAdapter?) throws {
+        var random = CaseRandom(seed: seed, number: number)
+        self.number = number
+        let all = LayerCatalogue.adapters
+        let adapter = only ?? all[number % all.count]
+        self.adapter = adapter
+        guard let recipe = LayerRecipe.named(adapter.name) else {
+            throw ProteanError.unknownName(
+                kind: "recipe", name: adapter.name, known: ["see Tests/Fuzz/Layers/LayerRecipe.swift"])
+        }
+        kind = random.pick([
+            .plausible, .plausible, .plausible, .values, .options, .options, .options, .shapes,
+            .weights,
+        ])
+        let scene = LayerScene(&random)
+        let plain = recipe.configure(&random, scene)
+        var shapes = recipe.inputs(&random, scene, plain)
+        values = kind == .options ? Self.absurd(plain, adapter, &random) : plain
+        layout = random.percent(50) ? .nchw : .nhwc
+        if kind == .shapes { Self.distort(&shapes, &random) }
+        let special = kind == .values
+        var tensors: [String: Tensor] = [:]
+        for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
+            tensors[name] = try Self.tensor(
+                name, shape, layout, scene, special: special, &random)
+        }
+        inputs = tensors
+        weightSeed = UInt64(random.int(0...Int(UInt32.max)))
+    }
+
+    /// Other axis orders are for maps only.
+    private static func tensor(
+        _ name: String, _ shape: [Int], _ layout: MapLayout, _ scene: LayerScene, special: Bool,
+        _ random: inout CaseRandom
+    ) throws -> Tensor {
+        var shape = shape
+        if layout == .nhwc, shape.count >= 4, !["grid", "w"].contains(name) {
+            shape = [shape[0]] + shape[2...] + [shape[1]]
+        }
+        var elements = random.elements(shape.reduce(1, *), special: special)
+        if name == "mask" { elements = elements.map { $0 < 0 ? 0 : $0 } }
+        if ["boxes", "rois"].contains(name), shape.last == 5 {
+            for box in stride(from: 0, to: elements.count, by: 5) {
+                elements[box] = Float(random.int(0...max(0, scene.batch - 1)))
+                for corner in 1...4 { elements[box + corner] *= 12 }
+                if random.percent(5) { elements[box + 3] = 1e5 }
+                if special, random.percent(30) { elements[box + random.int(1...4)] = 3e7 }
+            }
+        }
+        return try Tensor(elements, shape: shape)
+    }
+
+    /// Values that no network has.
+    private static let oddities: [Value] = [
+        0, -1, 1, .number(0x1p31), .number(0x1p31 - 1), .number(0x1p63), .number(-0x1p63),
+        .number(0x1p53), .number(0x1p20), .number(0x1p20 + 1), .number(0x1p16), 20_000, 1024, 257,
+        .number(.nan), .number(.infinity), .number(0.5), .number(-1e300), "text", "same", "valid",
+        .null, true, false, [], [1, -1], [3], [.number(0x1p31), 1], [1, 20_000], [0, 1], .object([:]),
+        ["a", "b"], [1, 2, 3, 4], [1, 1, .number(0x1p31), 2],
+    ]
+
+    private static func absurd(
+        _ plain: LayerValues, _ adapter: LayerAdapter, _ random: inout CaseRandom
+    ) -> LayerValues {
+        var values = plain
+        var keys = adapter.keys.map(\.name)
+        if case .string(let variant)? = plain["variant"] {
+            keys += adapter.variants.first { $0.name == variant }?.keys.map(\.name) ?? []
+        }
+        if random.percent(4) { values["surplus"] = 1 }
+        guard !keys.isEmpty else { return values }
+        for _ in 0...random.int(0...1) {
+            let key = random.pick(keys)
+            values[key] = random.percent(6) ? nil : random.pick(oddities)
+        }
+        return values
+    }
+
+    private static func distort(_ shapes: inout [String: [Int]], _ random: inout CaseRandom) {
+        let name = random.pick(shapes.keys.sorted())
+        var shape = shapes[name] ?? []
+        switch random.int(0...5) {
+        case 0: shapes[name] = nil; return
+        case 1: shape = Array(shape.dropLast())
+        case 2: shape.append(2)
+        case 3: shape = []
+        default:
+            if !shape.isEmpty {
+                shape[random.int(0...shape.count - 1)] = random.pick([0, 1, 2, 7, 33, 64])
+            }
+        }
+        // A distorted shape must stay tiny.
+        while shape.reduce(1, *) > 1 << 16 { shape.removeLast() }
+        shapes[name] = shape
+    }
+
+    /// The configuration as text for `--config`.
+    var configuration: String { Value.object(values).description }
+}

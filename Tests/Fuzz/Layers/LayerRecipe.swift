@@ -1,0 +1,69 @@
+import Protean
+import ProteanCatalogue
+
+/// How plausible configurations and inputs of one layer are drawn.
+struct LayerRecipe: Sendable {
+    /// Values of the layer's keys.
+    let configure: @Sendable (inout CaseRandom, LayerScene) -> LayerValues
+    /// Shapes of the input tensors, maps in PyTorch's order.
+    let inputs: @Sendable (inout CaseRandom, LayerScene, LayerValues) -> [String: [Int]]
+
+    init(
+        _ configure: @escaping @Sendable (inout CaseRandom, LayerScene) -> LayerValues,
+        inputs: @escaping @Sendable (inout CaseRandom, LayerScene, LayerValues) -> [String: [Int]] = {
+            _, scene, _ in ["x": scene.map]
+        }
+    ) {
+        self.configure = configure
+        self.inputs = inputs
+    }
+
+    /// The recipe of a layer; nil for a layer of the catalogue that nobody wrote one for.
+    static func named(_ name: String) -> LayerRecipe? { all[name] }
+
+    private static let all: [String: LayerRecipe] =
+        convolutions.merging(sampling) { $1 }.merging(sparse) { $1 }.merging(blocks) { $1 }
+}
+
+/// Values that several recipes draw.
+extension CaseRandom {
+    /// A number for both axes, or one for each.
+    mutating func pair(_ range: ClosedRange<Int>) -> Value {
+        let first = int(range)
+        return percent(60)
+            ? .number(Double(first))
+            : .array([.number(Double(first)), .number(Double(int(range)))])
+    }
+
+    mutating func flag() -> Value { .bool(percent(50)) }
+
+    mutating func whole(_ range: ClosedRange<Int>) -> Value { .number(Double(int(range))) }
+
+    mutating func activation() -> Value {
+        .string(pick(["relu", "sigmoid", "hard_sigmoid", "silu", "gelu", "tanh", "relu6"]))
+    }
+
+    /// Arguments of `torch.nn.Conv2d`.
+    mutating func convolution(
+        _ scene: LayerScene, bias: Bool = true, named: Bool = false
+    ) -> LayerValues {
+        let groups = percent(60) ? 1 : divisor(of: scene.channels)
+        var values: LayerValues = [
+            "in_channels": .number(Double(scene.channels)),
+            "out_channels": .number(Double(groups * int(1...(groups > 4 ? 2 : 9)))),
+            "kernel_size": pair(1...3), "stride": percent(60) ? 1 : pair(1...3),
+            "padding": pair(0...2), "dilation": percent(75) ? 1 : pair(1...2),
+            "groups": .number(Double(groups)),
+        ]
+        if percent(5) { values["kernel_size"] = pair(4...7) }
+        if bias { values["bias"] = flag() }
+        if named, percent(20) {
+            values["padding"] = values["stride"] == 1 ? pick(["same", "valid"]) : "valid"
+        }
+        return values
+    }
+}
+
+extension Value {
+    init(_ number: Int) { self = .number(Double(number)) }
+}

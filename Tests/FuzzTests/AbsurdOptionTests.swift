@@ -1,0 +1,50 @@
+import CProteanKernels
+import Protean
+import Testing
+
+@testable import ProteanCatalogue
+@testable import protean_fuzz
+
+/// Every layer of the catalogue with one option that no network has, the others plausible.
+struct AbsurdOptionTests {
+    /// Numbers for which any value is as good as another: they divide, or say a sign.
+    private static let unbounded: Set<String> = [
+        "divisor_override", "divisor", "bias", "eps", "momentum", "delta_threshold", "offset_scale",
+        "spatial_scale", "tol", "gamma", "rate", "rd_ratio", "expand_ratio", "rd_divisor",
+        "pool_size", "pool_stride", "pool_padding",
+    ]
+
+    @Test(arguments: LayerCatalogue.adapters.map(\.name))
+    func wholeNumbersBeyondTheirRangesAreRefusedWithoutWork(name: String) throws {
+        let adapter = try LayerCatalogue.adapter(named: name)
+        let recipe = try #require(LayerRecipe.named(name), "a layer without a recipe")
+        var checked = 0
+        for number in 0..<12 {
+            var random = CaseRandom(seed: 5, number: number)
+            let plain = recipe.configure(&random, LayerScene(&random))
+            for (key, value) in plain where isWhole(value) && !Self.unbounded.contains(key) {
+                for absurd in [0x1p31, 0x1p53] {
+                    var values = plain
+                    values[key] = .number(absurd)
+                    let before = ptn_memory_acquisitions()
+                    #expect(throws: ProteanError.self, "\(key) of \(absurd)") {
+                        let configuration = try LayerConfiguration(adapter, given: values)
+                        _ = try adapter.build(configuration)
+                    }
+                    // The parts that were made before the option was looked at.
+                    #expect(ptn_memory_acquisitions() - before < 100, "\(key) of \(absurd)")
+                    checked += 1
+                }
+            }
+        }
+        #expect(checked > 0 || Self.withoutNumbers.contains(name))
+    }
+
+    private static let withoutNumbers: Set<String> = [
+        "GridSample", "SpatialTransformer", "AffineGrid", "DeltaSequential",
+    ]
+
+    private func isWhole(_ value: Value) -> Bool {
+        if case .number(let number) = value { number == number.rounded() } else { false }
+    }
+}

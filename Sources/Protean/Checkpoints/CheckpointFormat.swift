@@ -51,6 +51,16 @@ extension Checkpoint {
         self = try Self.read(CheckpointBytes(copying: bytes), source: source, formats: formats)
     }
 
+    /// Reads a weight file's content where it lies, without a copy; tensors keep `storage` alive.
+    ///
+    /// - Throws: ``ProteanError/weightFile(file:problem:)`` with `source` as the file.
+    public init(
+        viewing storage: CheckpointBytes, source: String,
+        formats: [any CheckpointFormat] = CheckpointFormats.standard
+    ) throws(ProteanError) {
+        self = try Self.read(storage, source: source, formats: formats)
+    }
+
     private static func read(
         _ storage: CheckpointBytes, source: String, formats: [any CheckpointFormat]
     ) throws(ProteanError) -> Checkpoint {

@@ -37,7 +37,7 @@ public struct ModelLoader: Sendable {
     ) throws(ProteanError) -> Model {
         let file = CheckpointBytes.isDirectory(path) ? path + "/" + Self.weightsName : path
         return try build(
-            registry.plugin(named: name), configuration: configuration, weights: file,
+            registry.plugin(named: name), configuration: configuration, weights: .file(file),
             source: path)
     }
 
@@ -72,7 +72,7 @@ public struct ModelLoader: Sendable {
         return try build(
             registry.plugin(named: name),
             configuration: try description.object("model_args") ?? ModelConfiguration(),
-            weights: path + "/" + Self.weightsName, source: path)
+            weights: .file(path + "/" + Self.weightsName), source: path)
     }
 
     /// The model `name` with the weights that its plug-in brings along, else with seeded initial
@@ -99,12 +99,12 @@ public struct ModelLoader: Sendable {
     private static let weightsName = "model.safetensors"
 
     private func build(
-        _ plugin: any ModelPlugin, configuration: ModelConfiguration, weights: String,
+        _ plugin: any ModelPlugin, configuration: ModelConfiguration, weights: WeightSource,
         source: String
     ) throws(ProteanError) -> Model {
         let module = try plugin.makeModel(configuration: configuration)
         module.assignLabels()
-        let checkpoint = try Checkpoint.open(weights, mapping: mapping, formats: formats)
+        let checkpoint = try weights.open(mapping: mapping, formats: formats)
         try module.load(checkpoint, keyMap: plugin.keyMap(for: checkpoint))
         return Model(plugin: plugin, module: module, source: source)
     }

@@ -13,8 +13,8 @@ public protocol ModelPlugin: Sendable {
     var enlargement: Int? { get }
     /// The classes' names in order of the output; empty when they are not known.
     var classNames: [String] { get }
-    /// A weight file shipped with the plug-in, or nil.
-    var embeddedWeights: String? { get }
+    /// Weights shipped with the plug-in, or nil.
+    var embeddedWeights: WeightSource? { get }
 
     /// The model with seeded initial weights.
     ///
@@ -34,7 +34,7 @@ extension ModelPlugin {
     /// Names are not known.
     public var classNames: [String] { [] }
     /// No embedded weights.
-    public var embeddedWeights: String? { nil }
+    public var embeddedWeights: WeightSource? { nil }
     /// Keys are paths already.
     public func keyMap(for checkpoint: Checkpoint) -> KeyMap { .identity }
 }

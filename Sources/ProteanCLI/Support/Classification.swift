@@ -49,7 +49,12 @@ struct Classifier {
     /// Runs the network once and throws the result away, so that weights are packed and plans made
     /// before anything is timed.
     func warmUp(_ path: String) throws {
-        _ = try model(input(path))
+        try warmUp(Image.decode(path))
+    }
+
+    /// ``warmUp(_:)`` with an image that is decoded already.
+    func warmUp(_ image: Image) throws {
+        _ = try model(preprocessing.tensor(from: image))
     }
 
     /// What the network gets for an image.
@@ -59,7 +64,12 @@ struct Classifier {
 
     /// The `top` most probable classes of an image.
     func classify(_ path: String, top: Int) throws -> Classification {
-        let input = try input(path)
+        try classify(Image.decode(path), file: path, top: top)
+    }
+
+    /// The `top` most probable classes of a decoded image; `path` stands for it in the result.
+    func classify(_ image: Image, file path: String, top: Int) throws -> Classification {
+        let input = try preprocessing.tensor(from: image)
         let trace = Trace()
         let start = ContinuousClock.now
         let output = try trace.recording { try model(input) }

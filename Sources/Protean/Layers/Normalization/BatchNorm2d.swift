@@ -49,8 +49,8 @@ public final class BatchNorm2d: Layer {
         let zeros = try Tensor(zeros: [channels])
         weight = affine ? Parameter(ones) : nil
         bias = affine ? Parameter(zeros) : nil
-        runningMean = Parameter(zeros)
-        runningVar = Parameter(ones)
+        runningMean = Parameter(buffer: zeros)
+        runningVar = Parameter(buffer: ones)
     }
 
     /// `weight`, `bias`, `running_mean`, `running_var`.
@@ -61,6 +61,13 @@ public final class BatchNorm2d: Layer {
         named.append(NamedParameter("running_mean", runningMean))
         named.append(NamedParameter("running_var", runningVar))
         return named
+    }
+
+    /// Whether a key of a weight file names one of the buffers of a batch norm in PyTorch.
+    package static func isBuffer(_ key: String) -> Bool {
+        ["running_mean", "running_var", "num_batches_tracked"].contains {
+            key == $0 || key.hasSuffix("." + $0)
+        }
     }
 
     /// Grows whenever a parameter changes: what was derived at another version is stale.
@@ -99,14 +106,14 @@ public final class BatchNorm2d: Layer {
         _ x: Tensor, activation: Activation
     ) throws(ProteanError) -> Tensor {
         guard x.rank == 4 || x.rank == 2, x.shape.last == channels else {
-            throw .shapeMismatch(
-                layer: place, tensor: "x",
+            throw Shape.mismatch(
+                x.shape, channels: channels,
                 expected: "[batch, height, width, \(channels)] or [batch, \(channels)]",
-                found: x.shape)
+                layer: place)
         }
         return try traced(
             "BatchNorm2d", path: label, input: x,
-            cost: { .moving(x, $0, parameters: parameters.reduce(0) { $0 + $1.parameter.count }) }
+            cost: { .moving(x, $0, parameters: parameterCount, buffers: bufferCount) }
         ) { () throws(ProteanError) in
             let affine = try scaleAndShift()
             return try Operations.scaleShift(

@@ -18,11 +18,11 @@ func protean(_ arguments: String..., environment: [String: String] = [:]) throws
 
 /// ``protean(_:environment:)`` with a list.
 func protean(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
-    try run(try executable("protean"), arguments, environment: environment)
+    try execute(try executable("protean"), arguments, environment: environment)
 }
 
 /// Any executable, run to its end.
-func run(
+func execute(
     _ executable: URL, _ arguments: [String], environment: [String: String]
 ) throws -> CommandResult {
     let process = Process()

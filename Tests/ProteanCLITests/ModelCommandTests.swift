@@ -166,13 +166,13 @@ import Testing
         let folder = try TemporaryFolder()
         let copy = folder.url.appendingPathComponent("alone")
         try FileManager.default.copyItem(at: executable("protean"), to: copy)
-        let demo = try run(copy, ["demo", "--skip-kernels"], environment: [:])
+        let demo = try execute(copy, ["demo", "--skip-kernels"], environment: [:])
         #expect(demo.status == 0, "\(demo.errors)")
         #expect(demo.output.contains("of \(ProteanTiny.demoImages.count) correct"))
         let boot = try #require(ProteanTiny.demoImages.last)
         let path = try folder.write(boot.png, to: "boot.png")
         for model in ["protean_tiny", "protean_deformable"] {
-            let result = try run(
+            let result = try execute(
                 copy, ["run", model, "--image", path, "--top", "1"], environment: [:])
             #expect(result.status == 0, "\(result.errors)")
             #expect(result.output.contains("ankle boot"))
@@ -180,7 +180,7 @@ import Testing
         // Names of ImageNet's classes, which come with the program too.
         let weights = folder.path("m.safetensors")
         try ModelLoader.standard.makeModel("mobilenet_v2").save(to: weights)
-        let other = try run(
+        let other = try execute(
             copy, ["run", "mobilenet_v2", "--weights", weights, "--image", path, "--json"],
             environment: [:])
         #expect(other.status == 0, "\(other.errors)")

@@ -85,7 +85,7 @@ import Testing
         // Through layers that change nothing, and through a container.
         let error = #expect(throws: ProteanError.self) {
             try Sequential(named: [
-                ("stem", try Sequential([first, ReLU()])), ("pool", MaxPool2d(kernelSize: 2)),
+                ("stem", try Sequential([first, ReLU()])), ("pool", try MaxPool2d(kernelSize: 2)),
                 ("act", ReLU()), ("fc", try Linear(inputFeatures: 12, outputFeatures: 5)),
             ])
         }
@@ -124,12 +124,12 @@ import Testing
                 inputChannels: 4, outputChannels: 6, kernelSize: 3, padding: 1),
             try ModulatedDeformableConv2d(
                 inputChannels: 4, outputChannels: 6, kernelSize: 3, padding: 1),
-            try DynamicReLU(channels: 4), try SqueezeExcitation(channels: 4),
+            try DynamicReLU(channels: 4), try SqueezeExcitation(channels: 4, reduction: 2),
             try BatchNorm2d(channels: 4), try LayerNorm(channels: 4),
             try Linear(inputFeatures: 4, outputFeatures: 6), try PReLU(channels: 4),
             try PReLU(channels: 1), ReLU(), try MaxPool2d(kernelSize: 2),
             try AvgPool2d(kernelSize: 2), try AdaptiveAvgPool2d(outputSize: 2),
-            GlobalAveragePool2d(), Dropout(), Softmax(),
+            GlobalAveragePool2d(), try Dropout(), Softmax(),
         ]
         for layer in layers {
             let flow = layer.channelFlow

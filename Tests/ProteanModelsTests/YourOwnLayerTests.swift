@@ -67,7 +67,8 @@ import TinyConvNeXt
         try network.initializeWeights(seed: 3)
         // Names as the reference would have them.
         let published = network.allParameters().map { named in
-            let name = named.name.hasPrefix("head.")
+            let name =
+                named.name.hasPrefix("head.")
                 ? "fc." + named.name.dropFirst("head.".count) : "backbone." + named.name
             return (name, named.parameter.value)
         }

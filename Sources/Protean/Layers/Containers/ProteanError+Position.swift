@@ -40,7 +40,9 @@ extension ProteanError {
 
     /// `layer 3 (Conv2d)`, in nested containers `layer 0.3 (Conv2d)`; a full path stays as it is.
     private static func place(_ layer: String, _ name: String, _ part: any Module) -> String {
-        if layer.hasPrefix(relative) { return relative + name + "." + layer.dropFirst(relative.count) }
+        if layer.hasPrefix(relative) {
+            return relative + name + "." + layer.dropFirst(relative.count)
+        }
         return part.isLabelled ? layer : "\(relative)\(name) (\(layer))"
     }
 }

@@ -52,13 +52,15 @@ let package = Package(
             name: "Protean",
             dependencies: ["CProteanKernels"],
             swiftSettings: strict),
-        // Reference architectures as model plug-ins, and the embedded network's weights.
+        // Reference architectures as model plug-ins.
         .target(
             name: "ProteanModels",
-            dependencies: ["Protean"],
-            exclude: ["Training"],
-            resources: [.process("Resources")],
+            dependencies: ["Protean", "CProteanResources"],
+            exclude: ["Training", "Resources"],
             swiftSettings: strict),
+        // The embedded networks' weights, images and class names as constants of the program: no
+        // resource bundle has to lie beside an executable.
+        .target(name: "CProteanResources"),
         // PNG and JPEG decoding through the system's libpng and libjpeg-turbo.
         .target(
             name: "CProteanImage",
@@ -115,10 +117,18 @@ let package = Package(
             name: "ProteanTests",
             dependencies: ["Protean", "ProteanModels", "CProteanKernels", "CReference"],
             swiftSettings: strict),
+        // A package of its own as well, see Docs/YourOwnLayer.md: what it uses is public.
+        .target(
+            name: "TinyConvNeXt",
+            dependencies: ["Protean", "ProteanModels", "ProteanImage"],
+            path: "Tests/OutsidePackage/Sources/TinyConvNeXt",
+            swiftSettings: strict),
         // Whole networks with published and embedded weights.
         .testTarget(
             name: "ProteanModelsTests",
-            dependencies: ["Protean", "ProteanModels", "ProteanImage", "CReference"],
+            dependencies: [
+                "Protean", "ProteanModels", "ProteanImage", "CReference", "TinyConvNeXt",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "ProteanImageTests",

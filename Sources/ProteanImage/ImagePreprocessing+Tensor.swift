@@ -50,15 +50,9 @@ extension ImagePreprocessing {
     ) throws(ProteanError) -> Tensor {
         let shape = [1, image.height, image.width, image.channels]
         var tensor = try Tensor(zeros: shape)
-        do {
-            try tensor.withUnsafeMutableBufferPointer { to in
-                ptn_image_look_up(
-                    image.pixels, image.width * image.height, image.channels, table, to.baseAddress)
-            }
-        } catch let error as ProteanError {
-            throw error
-        } catch {
-            throw .kernel(layer: "ImagePreprocessing", reason: "\(error)")
+        try tensor.withUnsafeMutableBufferPointer { to in
+            ptn_image_look_up(
+                image.pixels, image.width * image.height, image.channels, table, to.baseAddress)
         }
         return tensor
     }

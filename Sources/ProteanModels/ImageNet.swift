@@ -1,16 +1,10 @@
-import Foundation
+import CProteanResources
 import Protean
 
 /// The thousand classes of ImageNet's 2012 challenge.
 enum ImageNet {
-    /// English names in order of the classes' indices, as torchvision spells them; empty when the
-    /// resource cannot be read.
-    static let classNames: [String] = {
-        guard let url = Bundle.module.url(forResource: "imagenet_classes", withExtension: "txt"),
-            let text = try? String(contentsOf: url, encoding: .utf8)
-        else { return [] }
-        return text.split(separator: "\n").map(String.init)
-    }()
+    /// English names in order of the classes' indices, as torchvision spells them.
+    static let classNames = Resources.lines(ptn_resource_imagenet_classes())
 
     /// How torchvision prepares images for its first generation of weights (`IMAGENET1K_V1`).
     static let torchvisionPreprocessing = ImagePreprocessing(

@@ -1,4 +1,4 @@
-import Foundation
+import CProteanResources
 import Protean
 
 /// The small deformable network that ships with the package: it tells clothes apart whatever their
@@ -81,10 +81,7 @@ struct ProteanDeformablePlugin: ModelPlugin {
     let inputShape = [1, 28, 28, 1]
     let classNames = ProteanTinyPlugin().classNames
 
-    var embeddedWeights: String? {
-        // A path even when the resource is missing: the loader then names it.
-        Bundle.module.bundlePath + "/protean_deformable.safetensors"
-    }
+    var embeddedWeights: WeightSource? { Resources.weights(ptn_resource_protean_deformable()) }
 
     var preprocessing: ImagePreprocessing? { ProteanTinyPlugin().preprocessing }
 

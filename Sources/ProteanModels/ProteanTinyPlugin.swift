@@ -1,4 +1,4 @@
-import Foundation
+import CProteanResources
 import Protean
 
 /// `protean_tiny` with its embedded weights.
@@ -13,11 +13,7 @@ struct ProteanTinyPlugin: ModelPlugin {
         "bag", "ankle boot",
     ]
 
-    var embeddedWeights: String? {
-        // A path even when the resource is missing: the loader then names it, instead of making a
-        // network with random weights.
-        Bundle.module.bundlePath + "/protean_tiny.safetensors"
-    }
+    var embeddedWeights: WeightSource? { Resources.weights(ptn_resource_protean_tiny()) }
 
     var preprocessing: ImagePreprocessing? {
         ImagePreprocessing(
@@ -38,8 +34,8 @@ extension ProteanTiny {
     public struct DemoImage: Sendable {
         /// The file's name without its extension, such as `07_sneaker_0009`.
         public let name: String
-        /// The PNG file.
-        public let path: String
+        /// The content of the PNG file.
+        public let png: [UInt8]
         /// The true class.
         public let label: Int
     }
@@ -48,12 +44,11 @@ extension ProteanTiny {
     ///
     /// A file's name is its class, the class's name and its number in the test set.
     public static var demoImages: [DemoImage] {
-        let paths = Bundle.module.paths(forResourcesOfType: "png", inDirectory: nil)
-        return paths.compactMap { path in
-            let file = URL(fileURLWithPath: path)
-            let name = file.deletingPathExtension().lastPathComponent
+        (0..<ptn_resource_image_count()).compactMap { index in
+            let resource = ptn_resource_image(index)
+            let name = String(Resources.name(resource).dropLast(".png".count))
             guard let label = Int(name.prefix(2)) else { return nil }
-            return DemoImage(name: name, path: path, label: label)
-        }.sorted { $0.name < $1.name }
+            return DemoImage(name: name, png: Array(Resources.bytes(resource)), label: label)
+        }
     }
 }

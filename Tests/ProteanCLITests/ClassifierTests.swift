@@ -49,7 +49,9 @@ import Testing
         plugin.preprocessing = nil
         let made = try model(plugin)
         #expect(throws: Failure.self) { try Classifier(made) }
-        let path = try #require(ProteanTiny.demoImages.first?.path)
-        #expect(throws: Failure.self) { try made.input(from: try Image.decode(path)) }
+        let png = try #require(ProteanTiny.demoImages.first?.png)
+        #expect(throws: Failure.self) {
+            try made.input(from: try Image.decode(png, name: "image"))
+        }
     }
 }

@@ -18,8 +18,15 @@ func protean(_ arguments: String..., environment: [String: String] = [:]) throws
 
 /// ``protean(_:environment:)`` with a list.
 func protean(_ arguments: [String], environment: [String: String] = [:]) throws -> CommandResult {
+    try execute(try executable("protean"), arguments, environment: environment)
+}
+
+/// Any executable, run to its end.
+func execute(
+    _ executable: URL, _ arguments: [String], environment: [String: String]
+) throws -> CommandResult {
     let process = Process()
-    process.executableURL = try executable("protean")
+    process.executableURL = executable
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let folder = try TemporaryFolder()
@@ -37,7 +44,7 @@ func protean(_ arguments: [String], environment: [String: String] = [:]) throws 
 }
 
 /// An executable of this package, searched upwards from the test bundle and the test runner.
-private func executable(_ name: String) throws -> URL {
+func executable(_ name: String) throws -> URL {
     var starts = Bundle.allBundles.map(\.bundleURL)
     starts += CommandLine.arguments.filter { $0.contains(".xctest") }.map(
         URL.init(fileURLWithPath:))

@@ -71,10 +71,10 @@ import Testing
         #expect(table.output.contains("whole model:") && table.output.contains("GFLOP/s"))
     }
 
-    @Test(.enabled(if: !ProteanTiny.demoImages.isEmpty))
-    func benchRunsOnAnImage() throws {
+    @Test func benchRunsOnAnImage() throws {
         let folder = try TemporaryFolder()
-        let path = try #require(ProteanTiny.demoImages.first?.path)
+        let image = try #require(ProteanTiny.demoImages.first)
+        let path = try folder.write(image.png, to: "\(image.name).png")
         let arguments = ["bench", "protean_tiny", "--repeat", "1", "--image", path]
         let result = try protean(arguments + ["--save", folder.path("saved")])
         try #require(result.status == 0, "\(result.errors)")
@@ -153,12 +153,57 @@ import Testing
             ["bench", Self.name, "--config", #"{"no_such_option": 1}"#], "no_such_option")
     }
 
-    /// Skipped in a build without the embedded network.
-    @Test(.enabled(if: !ProteanTiny.demoImages.isEmpty))
-    func demoClassifiesItsImages() throws {
+    @Test func demoClassifiesItsImages() throws {
         let result = try protean("demo", "--skip-kernels")
         #expect(result.status == 0, "\(result.errors)")
         for image in ProteanTiny.demoImages { #expect(result.output.contains(image.name)) }
         #expect(result.output.contains("of \(ProteanTiny.demoImages.count) correct"))
+    }
+
+    /// Weights, images and class names are part of the executable: nothing has to lie beside it.
+    @Test func theExecutableAloneIsEnough() throws {
+        let folder = try TemporaryFolder()
+        let copy = folder.url.appendingPathComponent("alone")
+        try FileManager.default.copyItem(at: executable("protean"), to: copy)
+        let demo = try execute(copy, ["demo", "--skip-kernels"], environment: [:])
+        #expect(demo.status == 0, "\(demo.errors)")
+        #expect(demo.output.contains("of \(ProteanTiny.demoImages.count) correct"))
+        let boot = try #require(ProteanTiny.demoImages.last)
+        let path = try folder.write(boot.png, to: "boot.png")
+        for model in ["protean_tiny", "protean_deformable"] {
+            let result = try execute(
+                copy, ["run", model, "--image", path, "--top", "1"], environment: [:])
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output.contains("ankle boot"))
+        }
+        // Names of ImageNet's classes, which come with the program too.
+        let weights = folder.path("m.safetensors")
+        try ModelLoader.standard.makeModel("mobilenet_v2").save(to: weights)
+        let other = try execute(
+            copy, ["run", "mobilenet_v2", "--weights", weights, "--image", path, "--json"],
+            environment: [:])
+        #expect(other.status == 0, "\(other.errors)")
+        #expect(!other.output.contains("\"label\" : null") && other.output.contains("label"))
+    }
+
+    @Test func infoCountsParametersAsPyTorch() throws {
+        let result = try protean("info", "resnet18")
+        #expect(
+            result.output.contains("11,689,512 parameters and 9,600 numbers in buffers"))
+        let report = try #require(
+            JSONSerialization.jsonObject(
+                with: Data(try protean("info", "resnet18", "--json").output.utf8))
+                as? [String: Any])
+        #expect(report["parameters"] as? Int == 11_689_512)
+        #expect(report["buffers"] as? Int == 9_600)
+        let layers = try #require(report["layers"] as? [[String: Any]])
+        let sum = layers.reduce(0) { $0 + ($1["parameters"] as? Int ?? 0) }
+        #expect(sum == 11_689_512)
+        // The same of a file that holds them.
+        let folder = try TemporaryFolder()
+        let path = folder.path("r.safetensors")
+        try ModelLoader.standard.makeModel("resnet18").save(to: path)
+        let file = try protean("info", path)
+        #expect(file.output.contains("11,689,512 parameters and 9,600 numbers in buffers"))
     }
 }

@@ -48,6 +48,6 @@ import Testing
         // 40.55 million multiply-adds and 0.27 million parameters, as the paper's table counts.
         let cost = try model.cost(for: [1, 32, 32, 3])
         #expect(cost.multiplyAdds == 40_551_040)
-        #expect(model.parameterCount == 271_098)
+        #expect(model.parameterCount == 269_722)
     }
 }

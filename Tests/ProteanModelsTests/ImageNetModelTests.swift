@@ -38,10 +38,13 @@ import Testing
         let model = try ModelLoader.standard.makeModel(name)
         #expect(try model.outputShape(for: [2, 224, 224, 3]) == [2, 1000])
         let cost = try model.cost(for: [1, 224, 224, 3])
-        // Batch norm's stored statistics are parameters here and buffers in PyTorch.
+        // PyTorch's count; batch norm's stored statistics are buffers.
         let statistics = model.allParameters().filter { $0.name.contains("running_") }
             .reduce(0) { $0 + $1.parameter.count }
-        #expect(model.parameterCount - statistics == parameters)
+        #expect((model.parameterCount, model.bufferCount) == (parameters, statistics))
+        #expect((cost.parameters, cost.buffers) == (parameters, statistics))
+        let sum = try model.trace(for: [1, 224, 224, 3]).totalCost
+        #expect((sum.parameters, sum.buffers) == (parameters, statistics))
         #expect(abs(Double(cost.multiplyAdds) / Double(multiplyAdds) - 1) < 0.02)
     }
 }

@@ -20,7 +20,7 @@ import Testing
         #expect(Set(images.map(\.label)) == Set(0..<10))
         var logits: [Float] = []
         for image in images {
-            let x = try preprocessing.tensor(from: Image.decode(image.path))
+            let x = try preprocessing.tensor(from: Image.decode(image.png, name: image.name))
             logits += try model(x).elements
         }
         let largest = expected.elements.map(abs).max() ?? 0

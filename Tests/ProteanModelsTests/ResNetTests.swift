@@ -64,10 +64,16 @@ import Testing
     func costsArePublishedOnes(name: String, multiplyAdds: Int, parameters: Int) throws {
         let model = try ModelLoader.standard.makeModel(name)
         #expect(try model.outputShape(for: [2, 224, 224, 3]) == [2, 1000])
-        #expect(try model.cost(for: [1, 224, 224, 3]).multiplyAdds == multiplyAdds)
+        let cost = try model.cost(for: [1, 224, 224, 3])
+        #expect(cost.multiplyAdds == multiplyAdds)
+        // PyTorch's count; batch norm's stored statistics are buffers.
         let statistics = model.allParameters().filter { $0.name.contains("running_") }
             .reduce(0) { $0 + $1.parameter.count }
-        #expect(model.parameterCount - statistics == parameters)
+        #expect((model.parameterCount, model.bufferCount) == (parameters, statistics))
+        #expect((cost.parameters, cost.buffers) == (parameters, statistics))
+        // A fused batch norm is counted with its convolution.
+        let sum = try model.trace(for: [1, 224, 224, 3]).totalCost
+        #expect((sum.parameters, sum.buffers) == (parameters, statistics))
     }
 
     @Test func configurationSetsTheClasses() throws {

@@ -83,6 +83,18 @@ extension Checkpoint {
             selection: selection)
     }
 
+    /// Reads a weight file's content where it lies, without a copy; tensors keep `storage` alive.
+    ///
+    /// - Throws: ``ProteanError/weightFile(file:problem:)`` with `source` as the file.
+    public init(
+        viewing storage: CheckpointBytes, source: String,
+        formats: [any CheckpointFormat] = CheckpointFormats.standard,
+        selection: CheckpointSelection = CheckpointSelection()
+    ) throws(ProteanError) {
+        self = try Self.read(
+            storage, source: source, formats: formats, selection: selection)
+    }
+
     private static func read(
         _ storage: CheckpointBytes, source: String, formats: [any CheckpointFormat],
         selection: CheckpointSelection

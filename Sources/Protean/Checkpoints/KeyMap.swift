@@ -1,4 +1,13 @@
 /// How keys of a weight file become parameter paths.
+///
+/// Maps are put together from small ones, applied from left to right:
+///
+/// ```swift
+/// KeyMap.removingPrefix("backbone.")
+///     .then(.replacing(".downsample.", with: ".shortcut."))
+///     .then(.dropping(prefix: "head."))
+/// ```
+/// Texts are compared byte by byte.
 public struct KeyMap: Sendable {
     /// The path for a key, or nil for a key that the model does not use on purpose.
     let path: @Sendable (String) -> String?
@@ -8,4 +17,56 @@ public struct KeyMap: Sendable {
 
     /// Every key is a path already.
     public static let identity = KeyMap { $0 }
+
+    /// The path for a key; nil for a key that is dropped.
+    public func callAsFunction(_ key: String) -> String? { path(key) }
+
+    /// This map, then `next` on what it gives; what one of them drops is dropped.
+    public func then(_ next: KeyMap) -> KeyMap {
+        let first = path, second = next.path
+        return KeyMap { first($0).flatMap(second) }
+    }
+}
+
+extension KeyMap {
+    /// Takes `prefix`, with its dot, off the keys that begin with it; others stay as they are.
+    public static func removingPrefix(_ prefix: String) -> KeyMap {
+        replacingPrefix(prefix, with: "")
+    }
+
+    /// Puts `prefix`, with its dot, in front of every key.
+    public static func addingPrefix(_ prefix: String) -> KeyMap { KeyMap { prefix + $0 } }
+
+    /// Begins with `other` what began with `prefix`; other keys stay as they are.
+    public static func replacingPrefix(_ prefix: String, with other: String) -> KeyMap {
+        KeyMap { key in
+            guard key.utf8.starts(with: prefix.utf8) else { return key }
+            return other + String(decoding: key.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+        }
+    }
+
+    /// Replaces every occurrence of `text`, from left to right; nothing for an empty one.
+    public static func replacing(_ text: String, with other: String) -> KeyMap {
+        let pattern = Array(text.utf8), replacement = Array(other.utf8)
+        return KeyMap { key in
+            guard !pattern.isEmpty else { return key }
+            var result: [UInt8] = []
+            var rest = Array(key.utf8)[...]
+            while let next = rest.first {
+                if rest.starts(with: pattern) {
+                    result += replacement
+                    rest = rest.dropFirst(pattern.count)
+                } else {
+                    result.append(next)
+                    rest = rest.dropFirst()
+                }
+            }
+            return String(decoding: result, as: UTF8.self)
+        }
+    }
+
+    /// Drops keys that begin with `prefix`, such as those of a head that the model does not have.
+    public static func dropping(prefix: String) -> KeyMap {
+        KeyMap { $0.utf8.starts(with: prefix.utf8) ? nil : $0 }
+    }
 }

@@ -97,6 +97,9 @@ public struct Model: Layer {
     /// The network's label.
     public var label: Label? { module.label }
 
+    /// The network's channels.
+    public var channelFlow: ChannelFlow { module.channelFlow }
+
     /// Applies the network. Throws as the network does.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor { try module(x) }
 }

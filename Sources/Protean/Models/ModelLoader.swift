@@ -52,7 +52,7 @@ public struct ModelLoader: Sendable {
         let architecture = try Architecture(registry, name)
         guard CheckpointBytes.isDirectory(path) else {
             return try build(
-                architecture, configuration: configuration, weights: path, source: path,
+                architecture, configuration: configuration, weights: .file(path), source: path,
                 choice: KeyChoice(prefix: prefix, container: container))
         }
         let folder = try ModelFolder(path)
@@ -62,7 +62,7 @@ public struct ModelLoader: Sendable {
             own.plugin.name == architecture.plugin.name
         else {
             return try build(
-                architecture, configuration: configuration, weights: weights, source: path,
+                architecture, configuration: configuration, weights: .file(weights), source: path,
                 choice: KeyChoice(prefix: prefix, container: container))
         }
         return try build(
@@ -213,12 +213,12 @@ extension ModelLoader {
     }
 
     private func build(
-        _ architecture: Architecture, configuration: ModelConfiguration, weights: String,
+        _ architecture: Architecture, configuration: ModelConfiguration, weights: WeightSource,
         source: String, choice: KeyChoice
     ) throws(ProteanError) -> Model {
         let plugin = architecture.plugin
-        let checkpoint = try Checkpoint.open(
-            weights, mapping: mapping, formats: formats,
+        let checkpoint = try weights.open(
+            mapping: mapping, formats: formats,
             selection: CheckpointSelection(container: choice.container))
         var complete = architecture.options(under: configuration)
         let notes = plugin.adapt(&complete, to: checkpoint)

@@ -14,8 +14,8 @@ public protocol ModelPlugin: Sendable {
     /// The names of the classes that the published weights tell apart, in order of the output; empty
     /// when they are not known. What a loaded model has is ``Model/classNames``.
     var classNames: [String] { get }
-    /// A weight file shipped with the plug-in, or nil.
-    var embeddedWeights: String? { get }
+    /// Weights shipped with the plug-in, or nil.
+    var embeddedWeights: WeightSource? { get }
 
     /// The model with seeded initial weights.
     ///
@@ -50,7 +50,7 @@ extension ModelPlugin {
     /// Names are not known.
     public var classNames: [String] { [] }
     /// No embedded weights.
-    public var embeddedWeights: String? { nil }
+    public var embeddedWeights: WeightSource? { nil }
     /// None.
     public var timmArchitectures: [String: [String: ModelConfiguration.Value]] { [:] }
     /// None.

@@ -4,19 +4,22 @@ public struct Cost: Equatable, Sendable {
     public var multiplyAdds: Int
     /// Multiply-adds that were really executed; equal to ``multiplyAdds`` unless the layer skips.
     public var executedMultiplyAdds: Int
-    /// Trainable and stored numbers.
+    /// Numbers that training adjusts: what PyTorch counts as parameters.
     public var parameters: Int
+    /// Stored numbers beside them, such as batch norms' means and variances: PyTorch's buffers.
+    public var buffers: Int
     /// Bytes that must move at least once: inputs, parameters and outputs.
     public var bytes: Int
 
     /// A cost; `executedMultiplyAdds` defaults to all of them.
     public init(
         multiplyAdds: Int = 0, executedMultiplyAdds: Int? = nil, parameters: Int = 0,
-        bytes: Int = 0
+        buffers: Int = 0, bytes: Int = 0
     ) {
         self.multiplyAdds = multiplyAdds
         self.executedMultiplyAdds = executedMultiplyAdds ?? multiplyAdds
         self.parameters = parameters
+        self.buffers = buffers
         self.bytes = bytes
     }
 
@@ -30,9 +33,16 @@ public struct Cost: Equatable, Sendable {
         Cost(
             multiplyAdds: a.multiplyAdds + b.multiplyAdds,
             executedMultiplyAdds: a.executedMultiplyAdds + b.executedMultiplyAdds,
-            parameters: a.parameters + b.parameters, bytes: a.bytes + b.bytes)
+            parameters: a.parameters + b.parameters, buffers: a.buffers + b.buffers,
+            bytes: a.bytes + b.bytes)
     }
 
     /// Adds a cost.
     public static func += (a: inout Cost, b: Cost) { a = a + b }
+
+    /// This cost with the numbers of a batch norm that is folded in. It moves no bytes of its own.
+    func folding(_ norm: BatchNorm2d?) -> Cost {
+        guard let norm else { return self }
+        return self + Cost(parameters: norm.parameterCount, buffers: norm.bufferCount)
+    }
 }

@@ -46,9 +46,9 @@ extension Parameter {
 
     /// Equal values, written when they are first read.
     convenience init(
-        repeating value: Float, shape: [Int], layer: String
+        repeating value: Float, shape: [Int], isBuffer: Bool = false, layer: String
     ) throws(ProteanError) {
-        try self.init(shape: shape, layer: layer) { $0.initialize(repeating: value) }
+        try self.init(shape: shape, isBuffer: isBuffer, layer: layer) { $0.initialize(repeating: value) }
     }
 }
 

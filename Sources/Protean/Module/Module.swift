@@ -23,10 +23,10 @@ extension Module {
     public var label: Label? { nil }
 
     /// The type's name, as in error messages and traces.
-    var typeName: String { TypeNames.name(of: type(of: self)) }
+    public var typeName: String { TypeNames.name(of: type(of: self)) }
 
-    /// The path if the module has one, else its type.
-    var place: String { label?.place(of: self) ?? typeName }
+    /// The path if the module has one, else its type: where a layer's errors say they happened.
+    public var place: String { label?.place(of: self) ?? typeName }
 }
 
 /// Names of types, kept: describing one takes longer than a small layer's whole call.
@@ -90,6 +90,10 @@ public protocol Layer: Module {
     /// Given a tensor that carries a shape only, returns the output's shape without computing.
     /// - Throws: ``ProteanError`` when the input does not fit.
     func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor
+
+    /// How the layer changes the number of channels, as far as it knows; ``ChannelFlow/unknown``
+    /// unless a layer says more.
+    var channelFlow: ChannelFlow { get }
 }
 
 extension Layer {
@@ -102,9 +106,13 @@ extension Layer {
 
     /// The layer's cost for an input of shape `input`. Computes no values.
     ///
+    /// Parameters and buffers are all that the layer has (``Module/parameterCount``), each counted
+    /// once, whatever a trace says of its parts.
     /// - Throws: ``ProteanError`` when the input does not fit.
     public func cost(for input: [Int]) throws(ProteanError) -> Cost {
-        try trace(for: input).totalCost
+        var cost = try trace(for: input).totalCost
+        (cost.parameters, cost.buffers) = (parameterCount, bufferCount)
+        return cost
     }
 
     /// Shapes and costs of every leaf layer for an input of shape `input`. Computes no values.
@@ -113,8 +121,7 @@ extension Layer {
     public func trace(for input: [Int]) throws(ProteanError) -> Trace {
         let trace = Trace()
         let x = try Tensor(shapeOnly: input)
-        let outcome = trace.recording { Result { () throws(ProteanError) in try self(x) } }
-        _ = try outcome.get()
+        _ = try trace.recording { () throws(ProteanError) in try self(x) }
         return trace
     }
 }
@@ -148,8 +155,15 @@ extension Module {
         return nil
     }
 
-    /// Number of stored numbers in all parameters.
-    public var parameterCount: Int { allParameters().reduce(0) { $0 + $1.parameter.count } }
+    /// How many numbers training adjusts, as PyTorch counts parameters: buffers are not among them.
+    public var parameterCount: Int { count { !$0.isBuffer } }
+
+    /// How many numbers are stored beside the parameters, such as batch norms' means and variances.
+    public var bufferCount: Int { count { $0.isBuffer } }
+
+    private func count(where counts: (Parameter) -> Bool) -> Int {
+        allParameters().reduce(0) { $0 + (counts($1.parameter) ? $1.parameter.count : 0) }
+    }
 
     /// Tells every module below this one its path, for error messages and traces.
     public func assignLabels(prefix: String = "") {

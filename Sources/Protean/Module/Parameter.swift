@@ -9,6 +9,10 @@ public final class Parameter: Sendable {
     /// The declared shape.
     public let shape: [Int]
 
+    /// Whether the value is a stored statistic or constant, which PyTorch keeps as a buffer, and not
+    /// something that training adjusts: it is loaded and saved alike, but counted apart.
+    public let isBuffer: Bool
+
     /// A value, and how its elements are made if nobody has read it yet.
     private struct State: Sendable {
         var value: Tensor
@@ -22,6 +26,15 @@ public final class Parameter: Sendable {
     public init(_ value: Tensor) {
         shape = value.shape
         count = value.count
+        isBuffer = false
+        state = Mutex(State(value: value))
+    }
+
+    /// A buffer, such as a running mean, with an initial value.
+    public init(buffer value: Tensor) {
+        shape = value.shape
+        count = value.count
+        isBuffer = true
         state = Mutex(State(value: value))
     }
 
@@ -30,11 +43,12 @@ public final class Parameter: Sendable {
     /// Until then its memory is reserved but not touched: a model that is loaded from a file, or whose
     /// weights turn out not to fit, never makes values for nothing.
     init(
-        shape: [Int], layer: String,
+        shape: [Int], isBuffer: Bool = false, layer: String,
         fill: @escaping @Sendable (UnsafeMutableBufferPointer<Float>) -> Void
     ) throws(ProteanError) {
         let value = try Tensor(uninitialized: shape, for: layer)
         self.shape = shape
+        self.isBuffer = isBuffer
         count = value.count
         state = Mutex(State(value: value, fill: fill))
     }
@@ -54,8 +68,8 @@ public final class Parameter: Sendable {
     var isMade: Bool { state.withLock { $0.fill == nil } }
 
     /// Counts replacements: derived data made at another version is stale. Read before ``value``:
-    /// it grows after the value has changed.
-    var version: Int { replacements.load(ordering: .acquiring) }
+    /// it grows after the value has changed. See ``Derived``.
+    public var version: Int { replacements.load(ordering: .acquiring) }
 
     /// Number of elements.
     public let count: Int
@@ -91,15 +105,26 @@ public struct NamedParameter: Sendable {
 
 /// Something derived from parameters, made on first use and remade when one of them changes.
 ///
-/// Thread-safe. Two tasks that ask at the same time may both make it; one result is kept.
-final class Derived<Key: Equatable & Sendable, Value: Sendable>: Sendable {
+/// ```swift
+/// private let doubled = Derived<Int, Tensor>()
+/// …
+/// let value = try doubled.value(for: weight.version) { () throws(ProteanError) in
+///     try Operations.add(weight.value, weight.value)
+/// }
+/// ```
+/// With several parameters the sum of their versions is a key: each only grows. Thread-safe. Two
+/// tasks that ask at the same time may both make it; one result is kept.
+public final class Derived<Key: Equatable & Sendable, Value: Sendable>: Sendable {
     private let entries = Mutex<[(key: Key, value: Value)]>([])
     private let capacity: Int
 
-    /// Keeps the `capacity` most recently made values.
-    init(capacity: Int = 1) { self.capacity = capacity }
+    /// Keeps the `capacity` most recently made values, at least one.
+    public init(capacity: Int = 1) { self.capacity = max(1, capacity) }
 
-    func value(
+    /// The value for `key`, made by `make` when it is not kept.
+    ///
+    /// - Throws: what `make` throws; nothing is kept then.
+    public func value(
         for key: Key, make: () throws(ProteanError) -> Value
     ) throws(ProteanError) -> Value {
         if let hit = entries.withLock({ $0.first { $0.key == key }?.value }) { return hit }

@@ -48,9 +48,10 @@ public final class SamplingRecord: Sendable {
     /// What was recorded so far, in the order in which layers finished.
     public var entries: [Entry] { recorded.withLock { $0 } }
 
-    /// Runs `body` while layers applied in it are recorded here.
-    public func recording<R>(_ body: () throws -> R) rethrows -> R {
-        try Self.$current.withValue(self, operation: body)
+    /// Runs `body` while layers applied in it are recorded here. Throws what `body` throws, as
+    /// ``Trace/recording(_:)``.
+    public func recording<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+        try Self.$current.withValue(self) { Result { () throws(E) in try body() } }.get()
     }
 
     func append(path: String, input: Tensor, output: Tensor, _ places: any SampledPlaces) {

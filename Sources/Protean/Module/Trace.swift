@@ -41,9 +41,11 @@ public final class Trace: Sendable {
     /// The sum of all recorded costs.
     public var totalCost: Cost { events.reduce(Cost()) { $0 + $1.cost } }
 
-    /// Runs `body` while layers applied in it are recorded here.
-    public func recording<R>(_ body: () throws -> R) rethrows -> R {
-        try Self.$current.withValue(self, operation: body)
+    /// Runs `body` while layers applied in it are recorded here. Throws what `body` throws; a
+    /// closure that throws says so, `{ () throws(ProteanError) in … }`, to keep the error's type.
+    public func recording<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
+        // A task-local value's scope hides the error's type.
+        try Self.$current.withValue(self) { Result { () throws(E) in try body() } }.get()
     }
 
     func append(_ event: Event) { recorded.withLock { $0.append(event) } }
@@ -64,8 +66,19 @@ extension Trace {
 
 /// Runs one layer and records it when somebody listens. Every leaf layer's call goes through here.
 ///
-/// `cost` is evaluated only when a trace is active; `shape` is the input's where that is not one tensor.
-func traced(
+/// A layer made of layers that are traced themselves does not need it. See ``Trace``.
+/// - Parameters:
+///   - layer: the layer's type, as a trace names it; ``Module/typeName``.
+///   - path: the layer's label.
+///   - input: the main input; a trace keeps its shape.
+///   - shape: the input's where that is not one tensor.
+///   - mask: the outputs that were asked for, when the layer computes by a mask.
+///   - cost: what the call took; evaluated only when a trace is active.
+///   - body: the layer's work, `{ () throws(ProteanError) in … }`. Given an input that carries a
+///     shape only (``Tensor/isShapeOnly``), it returns such a tensor and computes nothing.
+/// - Returns: what `body` returns.
+/// - Throws: what `body` throws.
+public func traced(
     _ layer: String, path: Label?, input: Tensor, shape: [Int]? = nil, mask: MaskPlan? = nil,
     cost: (_ output: Tensor) -> Cost, _ body: () throws(ProteanError) -> Tensor
 ) throws(ProteanError) -> Tensor {

@@ -7,6 +7,10 @@ public enum ProteanError: Error, Equatable, Sendable {
     case shapeMismatch(layer: String, tensor: String, expected: String, found: [Int])
     /// A layer option, configuration key or argument has a value that is not supported.
     case invalidOption(layer: String, option: String, expected: String, found: String)
+    /// Neighbours in a container cannot fit: `layer` takes `expected` channels, `previous` before it
+    /// gives `found`.
+    case channelMismatch(
+        container: String, layer: String, expected: Int, previous: String, found: Int)
     /// A byte count does not fit the address space.
     case sizeOverflow(layer: String, what: String)
     /// Memory for a tensor, packed weights or scratch could not be had.
@@ -58,6 +62,8 @@ extension ProteanError: CustomStringConvertible {
             "\(layer): tensor '\(tensor)' has shape \(found), expected \(expected)"
         case .invalidOption(let layer, let option, let expected, let found):
             "\(layer): option '\(option)' is \(found), expected \(expected)"
+        case .channelMismatch(let container, let layer, let expected, let previous, let found):
+            "\(container): \(layer) expects \(expected) channels, \(previous) gives \(found)"
         case .sizeOverflow(let layer, let what):
             "\(layer): the size of \(what) does not fit the address space"
         case .outOfMemory(let layer, let bytes):

@@ -160,7 +160,19 @@ public enum Runtime {
     /// Runs `body` with other settings, for this task and the tasks it starts; nil leaves a setting
     /// as it is.
     ///
+    /// A closure that throws says so, `{ () throws(ProteanError) in … }`, to keep the error's type.
     /// - Throws: ``ProteanError`` when a setting is not possible here, and what `body` throws.
+    public static func with<R>(
+        isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,
+        _ body: () throws(ProteanError) -> R
+    ) throws(ProteanError) -> R {
+        try $scoped.withValue(try merged(isa, threads, exactness)) {
+            Result { () throws(ProteanError) in try body() }
+        }.get()
+    }
+
+    /// ``with(isa:threads:exactness:_:)`` for a body that throws other errors.
+    @_disfavoredOverload
     public static func with<R>(
         isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,
         _ body: () throws -> R
@@ -169,6 +181,24 @@ public enum Runtime {
     }
 
     /// The asynchronous form of ``with(isa:threads:exactness:_:)``.
+    public static func with<R: Sendable>(
+        isolation: isolated (any Actor)? = #isolation,
+        isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,
+        _ body: () async throws(ProteanError) -> R
+    ) async throws(ProteanError) -> R {
+        let settings = try merged(isa, threads, exactness)
+        let outcome: Result<R, ProteanError> = await $scoped.withValue(settings) {
+            do throws(ProteanError) {
+                return .success(try await body())
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try outcome.get()
+    }
+
+    /// The asynchronous form of ``with(isa:threads:exactness:_:)`` for a body that throws other errors.
+    @_disfavoredOverload
     public static func with<R: Sendable>(
         isolation: isolated (any Actor)? = #isolation,
         isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,

@@ -14,11 +14,7 @@ enum CoarseMask {
     }
 
     static func checkMap(_ x: Tensor, _ channels: Int, layer: String) throws(ProteanError) {
-        guard x.rank == 4, x.shape[3] == channels, x.shape[1] > 0, x.shape[2] > 0 else {
-            throw .shapeMismatch(
-                layer: layer, tensor: "x", expected: "[batch, height, width, \(channels)]",
-                found: x.shape)
-        }
+        try Shape.checkMap(x.shape, channels: channels, pixels: true, layer: layer)
         guard !x.isShapeOnly else { throw .noValues(layer: layer) }
     }
 

@@ -19,4 +19,29 @@ enum Shape {
         }
         return hasZero ? 0 : count
     }
+
+    /// Throws unless `shape` is a map of `channels`, with at least one pixel where `pixels` asks for
+    /// it.
+    static func checkMap(
+        _ shape: [Int], channels: Int, pixels: Bool = false, layer: String
+    ) throws(ProteanError) {
+        guard shape.count == 4, shape[3] == channels, !pixels || (shape[1] > 0 && shape[2] > 0)
+        else {
+            throw mismatch(
+                shape, channels: channels, expected: "[batch, height, width, \(channels)]",
+                layer: layer)
+        }
+    }
+
+    /// The error for an input that is no map of `channels`. Where the channels are the second axis it
+    /// says what most likely is wrong: PyTorch's maps are NCHW.
+    static func mismatch(
+        _ shape: [Int], channels: Int, expected: String, layer: String
+    ) -> ProteanError {
+        let isNCHW = shape.count == 4 && shape[1] == channels && shape[3] != channels
+        let hint =
+            "; this looks like NCHW, maps are NHWC here: convert it by `nchwToNHWC()`"
+        return .shapeMismatch(
+            layer: layer, tensor: "x", expected: expected + (isNCHW ? hint : ""), found: shape)
+    }
 }

@@ -63,8 +63,8 @@ public struct Tensor: Sendable {
         let count = try Shape.elementCount(shape, layer: "Tensor")
         guard elements.count == count else {
             throw .shapeMismatch(
-                layer: "Tensor", tensor: "elements", expected: "\(elements.count) elements",
-                found: shape)
+                layer: "Tensor", tensor: "elements",
+                expected: "\(count) elements for the shape \(shape)", found: [elements.count])
         }
         try self.init(uninitialized: shape)
         let buffer = UnsafeMutableBufferPointer(start: storage!.base, count: count)
@@ -89,21 +89,42 @@ extension Tensor {
 
     /// Calls `body` with the elements in row-major order.
     ///
+    /// A closure that throws says so, `{ elements throws(ProteanError) in … }`: without it Swift takes
+    /// the error's type to be unknown.
     /// - Throws: ``ProteanError/noValues(layer:)`` for a tensor that carries a shape only, and
     ///   whatever `body` throws.
+    public func withUnsafeBufferPointer<R>(
+        _ body: (UnsafeBufferPointer<Float>) throws(ProteanError) -> R
+    ) throws(ProteanError) -> R {
+        guard let storage else { throw .noValues(layer: "Tensor") }
+        defer { withExtendedLifetime(storage) {} }
+        return try body(UnsafeBufferPointer(start: storage.base, count: count))
+    }
+
+    /// ``withUnsafeBufferPointer(_:)`` for a body that throws other errors.
+    @_disfavoredOverload
     public func withUnsafeBufferPointer<R>(
         _ body: (UnsafeBufferPointer<Float>) throws -> R
     ) throws -> R {
         guard let storage else { throw ProteanError.noValues(layer: "Tensor") }
-        return try withExtendedLifetime(storage) {
-            try body(UnsafeBufferPointer(start: storage.base, count: count))
-        }
+        defer { withExtendedLifetime(storage) {} }
+        return try body(UnsafeBufferPointer(start: storage.base, count: count))
     }
 
     /// Calls `body` with the elements for writing; copies them first when they are shared.
     ///
+    /// A closure that throws says so, as for ``withUnsafeBufferPointer(_:)``.
     /// - Throws: ``ProteanError/noValues(layer:)`` for a tensor that carries a shape only,
     ///   ``ProteanError/outOfMemory(layer:bytes:)``, and whatever `body` throws.
+    public mutating func withUnsafeMutableBufferPointer<R>(
+        _ body: (UnsafeMutableBufferPointer<Float>) throws(ProteanError) -> R
+    ) throws(ProteanError) -> R {
+        try makeUnique()
+        return try body(UnsafeMutableBufferPointer(start: storage!.base, count: count))
+    }
+
+    /// ``withUnsafeMutableBufferPointer(_:)`` for a body that throws other errors.
+    @_disfavoredOverload
     public mutating func withUnsafeMutableBufferPointer<R>(
         _ body: (UnsafeMutableBufferPointer<Float>) throws -> R
     ) throws -> R {
@@ -130,17 +151,26 @@ extension Tensor {
         var sizes = newShape
         if let free = newShape.firstIndex(of: -1) {
             sizes[free] = 1
+            guard !sizes.contains(-1) else {
+                throw .invalidOption(
+                    layer: "reshape", option: "shape", expected: "-1 at most once",
+                    found: "\(newShape)")
+            }
             let rest = try Shape.elementCount(sizes, layer: "reshape")
-            sizes[free] = rest > 0 && count % rest == 0 ? count / rest : (count == 0 ? 0 : -1)
+            guard rest > 0 ? count % rest == 0 : count == 0 else {
+                throw unsuited(newShape, "a multiple of \(rest)")
+            }
+            sizes[free] = rest > 0 ? count / rest : 0
         }
-        guard !sizes.contains(where: { $0 < 0 }),
-            try Shape.elementCount(sizes, layer: "reshape") == count
-        else {
-            throw .shapeMismatch(
-                layer: "reshape", tensor: "x", expected: "\(newShape), that is, another count",
-                found: shape)
-        }
+        let needed = try Shape.elementCount(sizes, layer: "reshape")
+        guard needed == count else { throw unsuited(newShape, "\(needed)") }
         return Tensor(shape: sizes, count: count, storage: storage)
+    }
+
+    private func unsuited(_ newShape: [Int], _ needed: String) -> ProteanError {
+        .shapeMismatch(
+            layer: "reshape", tensor: "x", expected: "\(needed) elements for \(newShape)",
+            found: shape)
     }
 
     init(shape: [Int], count: Int, storage: TensorStorage?) {

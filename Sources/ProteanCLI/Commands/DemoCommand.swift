@@ -32,14 +32,14 @@ struct DemoCommand: ParsableCommand {
         let model = try ModelLoader.standard.makeModel(DemoImage.model)
         let classifier = try Classifier(model)
         print("\(model.plugin.name): \(model.plugin.summary)")
-        if let first = images.first { try classifier.warmUp(first.path) }
+        if let first = images.first { try classifier.warmUp(first.image) }
         var table = Table([
             ("image", .left), ("label", .left), ("prediction", .left), ("probability", .right),
             ("", .left), ("ms", .right), ("multiply-adds", .right), ("executed", .right),
         ])
         var (correct, times) = (0, [Double]())
         for image in images {
-            let result = try classifier.classify(image.path, top: 1)
+            let result = try classifier.classify(image.image, file: image.name, top: 1)
             let best = result.predictions[0]
             if best.index == image.label { correct += 1 }
             times.append(result.milliseconds)

@@ -69,7 +69,10 @@ private struct FileReport: Encodable {
     let file: String
     let format: String
     let tensors: [Entry]
+    /// Numbers of all tensors but batch norms' statistics and counters.
     let parameters: Int
+    /// Numbers of batch norms' statistics and counters; other buffers a file does not tell apart.
+    let buffers: Int
     let bytes: Int
     let metadata: [String: String]
     /// What stands in front of every name, with its dots; empty for nothing.
@@ -90,7 +93,9 @@ private struct FileReport: Encodable {
                 name: name, type: tensor.type.rawValue, shape: tensor.shape,
                 parameters: tensor.count)
         }
-        parameters = found.reduce(0) { $0 + $1.1.count }
+        let all = found.reduce(0) { $0 + $1.1.count }
+        buffers = found.reduce(0) { $0 + (BatchNorm2d.isBuffer($1.0) ? $1.1.count : 0) }
+        parameters = all - buffers
         bytes = found.reduce(0) { $0 + $1.1.byteCount }
         metadata = checkpoint.metadata
         prefix = checkpoint.commonPrefix
@@ -99,7 +104,7 @@ private struct FileReport: Encodable {
     func print() {
         Swift.print(
             "\(file): \(format), \(tensors.count) tensors, "
-                + "\(Text.grouped(parameters)) parameters, \(Text.grouped(bytes)) bytes")
+                + "\(Text.counts(parameters, buffers)), \(Text.grouped(bytes)) bytes")
         for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
             Swift.print("  \(name): \(text)")
         }
@@ -108,7 +113,7 @@ private struct FileReport: Encodable {
         }
         guard !tensors.isEmpty else { return }
         var table = Table([
-            ("tensor", .left), ("type", .left), ("shape", .left), ("parameters", .right),
+            ("tensor", .left), ("type", .left), ("shape", .left), ("numbers", .right),
         ])
         for tensor in tensors {
             table.add(
@@ -126,6 +131,7 @@ private struct ModelReport: Encodable {
         let input: [Int]
         let output: [Int]
         let parameters: Int
+        let buffers: Int
         let multiplyAdds: Int
     }
 
@@ -136,6 +142,7 @@ private struct ModelReport: Encodable {
     let output: [Int]
     let layers: [Entry]
     let parameters: Int
+    let buffers: Int
     let multiplyAdds: Int
 
     init(_ made: Model) throws {
@@ -147,10 +154,12 @@ private struct ModelReport: Encodable {
         layers = trace.events.map {
             Entry(
                 path: $0.path, layer: $0.layer, input: $0.inputShape, output: $0.outputShape,
-                parameters: $0.cost.parameters, multiplyAdds: $0.cost.multiplyAdds)
+                parameters: $0.cost.parameters, buffers: $0.cost.buffers,
+                multiplyAdds: $0.cost.multiplyAdds)
         }
         output = try made.outputShape(for: input)
         parameters = made.parameterCount
+        buffers = made.bufferCount
         multiplyAdds = trace.totalCost.multiplyAdds
     }
 
@@ -158,7 +167,7 @@ private struct ModelReport: Encodable {
         Swift.print("\(model): \(summary)")
         Swift.print(
             "  input \(Text.shape(input)), output \(Text.shape(output)), "
-                + "\(Text.grouped(parameters)) parameters, "
+                + "\(Text.counts(parameters, buffers)), "
                 + "\(Text.grouped(multiplyAdds)) multiply-adds")
         Swift.print("  weights: \(weights)")
         var table = Table([

@@ -51,18 +51,23 @@ struct Classifier {
     /// Runs the network once and throws the result away, so that weights are packed and plans made
     /// before anything is timed.
     func warmUp(_ path: String) throws {
-        _ = try model(input(path) { _ in })
+        try warmUp(Image.decode(path, orientation: orientation))
     }
 
-    /// What the network gets for an image.
-    private func input(_ path: String, onNote: (ImageNote) -> Void) throws -> Tensor {
-        try preprocessing.tensor(
-            from: Image.decode(path, orientation: orientation, onNote: onNote))
+    /// ``warmUp(_:)`` with an image that is decoded already.
+    func warmUp(_ image: Image) throws {
+        _ = try model(preprocessing.tensor(from: image))
     }
 
     /// The `top` most probable classes of an image.
     func classify(_ path: String, top: Int) throws -> Classification {
-        let input = try input(path, onNote: Standard.note)
+        let image = try Image.decode(path, orientation: orientation, onNote: Standard.note)
+        return try classify(image, file: path, top: top)
+    }
+
+    /// The `top` most probable classes of a decoded image; `path` stands for it in the result.
+    func classify(_ image: Image, file path: String, top: Int) throws -> Classification {
+        let input = try preprocessing.tensor(from: image)
         let trace = Trace()
         let start = ContinuousClock.now
         let output = try trace.recording { try model(input) }

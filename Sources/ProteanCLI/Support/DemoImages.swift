@@ -1,10 +1,11 @@
 import Protean
+import ProteanImage
 import ProteanModels
 
 /// A labelled image that comes with the embedded network.
 struct DemoImage: Sendable {
     let name: String
-    let path: String
+    let image: Image
     /// The true class.
     let label: Int
 
@@ -13,10 +14,9 @@ struct DemoImage: Sendable {
 
     /// The images shipped with the embedded network.
     static func shipped() throws -> [DemoImage] {
-        let images = ProteanTiny.demoImages.map {
-            DemoImage(name: $0.name, path: $0.path, label: $0.label)
+        try ProteanTiny.demoImages.map {
+            DemoImage(
+                name: $0.name, image: try Image.decode($0.png, name: $0.name), label: $0.label)
         }
-        guard !images.isEmpty else { throw Failure("the images of '\(model)' are missing") }
-        return images
     }
 }

@@ -44,6 +44,12 @@ enum Text {
         let middle = sorted.count / 2
         return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
     }
+
+    /// Such as `1,024 parameters` or `1,024 parameters and 64 numbers in buffers`.
+    static func counts(_ parameters: Int, _ buffers: Int) -> String {
+        let trained = "\(grouped(parameters)) parameters"
+        return buffers == 0 ? trained : "\(trained) and \(grouped(buffers)) numbers in buffers"
+    }
 }
 
 extension Duration {

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import Protean
@@ -153,7 +154,7 @@ private struct PairPlugin: ModelPlugin {
     var weights: String?
     let summary = "two scales"
     let inputShape = [1, 1, 1, 2]
-    var embeddedWeights: String? { weights }
+    var embeddedWeights: WeightSource? { weights.map { .file($0) } }
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
         try configuration.requireOnly(known: ["width"])
@@ -247,6 +248,47 @@ private struct PairPlugin: ModelPlugin {
             #expect(trained.source == "embedded")
             #expect(trained.parameter(at: "first.weight")?.value.elements == [5, 5])
         }
+    }
+
+    @Test func missingEmbeddedWeightsAreNamed() throws {
+        let loader = ModelLoader(registry: ModelRegistry([PairPlugin(weights: "/no/such.file")]))
+        let error = #expect(throws: ProteanError.self) { try loader.makeModel("pair") }
+        guard case .fileAccess(file: "/no/such.file", _) = try #require(error) else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test func weightsInMemoryAreViewedNotCopied() throws {
+        try WeightFiles.withFolder { folder in
+            let path = folder + "/embedded.safetensors"
+            try save(path)
+            let content = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+            let memory = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: content.count, alignment: 64)
+            memory.copyBytes(from: content)
+            let released = Atomic(0)
+            do {
+                let bytes = CheckpointBytes(UnsafeRawBufferPointer(memory)) { _ in
+                    released.add(1, ordering: .relaxed)
+                }
+                let source = WeightSource.memory(bytes, name: "the program")
+                let tensor = try source.open().tensor("first.weight")
+                #expect(tensor.elements == [5, 5])
+                let base = UnsafeRawPointer(try #require(tensor.storage).base)
+                let start = UnsafeRawPointer(try #require(memory.baseAddress))
+                #expect(base >= start && base < start + memory.count)
+                #expect(released.load(ordering: .relaxed) == 0)
+            }
+            #expect(released.load(ordering: .relaxed) == 1)
+            memory.deallocate()
+        }
+        let nothing = CheckpointBytes(copying: [1, 2, 3])
+        #expect(
+            throws: ProteanError.weightFile(
+                file: "the program",
+                problem: .unknownFormat(known: CheckpointFormats.standard.map(\.name)))
+        ) { try WeightSource.memory(nothing, name: "the program").open() }
     }
 
     @Test func namesAreRegisteredOnce() throws {

@@ -64,28 +64,128 @@ import Testing
         #expect(try block(x).elements == [3, 4, 3, 4, 3, 4, 3, 4, 3, 4, 3, 4])
     }
 
-    @Test func neighboursThatDoNotFitAreRefusedWhenBuilt() {
+    @Test func namesOccurOnce() {
         #expect(throws: ProteanError.self) {
+            try Sequential(named: [("a", ReLU()), ("a", ReLU())])
+        }
+    }
+
+    @Test func neighboursThatDoNotFitAreRefusedWhenBuilt() throws {
+        let first = try Conv2d(inputChannels: 2, outputChannels: 3, kernelSize: 1)
+        #expect(
+            throws: ProteanError.channelMismatch(
+                container: "Sequential", layer: "layer 1 (BatchNorm2d)", expected: 4,
+                previous: "layer 0 (Conv2d)", found: 3)
+        ) {
             try Sequential {
-                try Conv2d(inputChannels: 2, outputChannels: 3, kernelSize: 1)
+                first
                 try BatchNorm2d(channels: 4)
             }
         }
+        // Through layers that change nothing, and through a container.
+        let error = #expect(throws: ProteanError.self) {
+            try Sequential(named: [
+                ("stem", try Sequential([first, ReLU()])), ("pool", try MaxPool2d(kernelSize: 2)),
+                ("act", ReLU()), ("fc", try Linear(inputFeatures: 12, outputFeatures: 5)),
+            ])
+        }
+        #expect(
+            error?.description
+                == "Sequential: layer fc (Linear) expects 12 channels, layer stem (Sequential) "
+                + "gives 3")
+        // What may fit is not refused: a flattened map, and layers that say nothing.
+        _ = try Sequential([first, Flatten(), try Linear(inputFeatures: 12, outputFeatures: 5)])
+        _ = try Sequential([first, PassThrough(), try BatchNorm2d(channels: 4)])
+    }
+
+    @Test func channelsFollowFromTheLayers() throws {
+        let first = try Conv2d(inputChannels: 2, outputChannels: 3, kernelSize: 1)
+        #expect(try Sequential([]).channelFlow == .unchanged)
+        #expect(try Sequential([ReLU()]).channelFlow == .unchanged)
+        #expect(try Sequential([PassThrough()]).channelFlow == .unknown)
+        #expect(try Sequential([ReLU(), first]).channelFlow == .fixed(input: 2, output: 3))
+        let open = try Sequential([first, PassThrough()]).channelFlow
+        #expect(open == .fixed(input: 2, output: nil))
+        let whole = try Branches(.concatenation, named: [("a", first), ("b", first)])
+        #expect(whole.channelFlow == .fixed(input: 2, output: 6))
         #expect(throws: ProteanError.self) {
-            try Sequential(named: [("a", ReLU()), ("a", ReLU())])
+            try Branches(.sum) {
+                first
+                try Conv2d(inputChannels: 5, outputChannels: 3, kernelSize: 1)
+            }
+        }
+    }
+
+    /// Every layer that states its channels is refused and accepted by calls as it says.
+    @Test func statedChannelsAreThoseOfCalls() throws {
+        let layers: [any Layer] = [
+            try Conv2d(inputChannels: 4, outputChannels: 6, kernelSize: 1),
+            try DeformableConv2dPack(
+                inputChannels: 4, outputChannels: 6, kernelSize: 3, padding: 1),
+            try ModulatedDeformableConv2d(
+                inputChannels: 4, outputChannels: 6, kernelSize: 3, padding: 1),
+            try DynamicReLU(channels: 4), try SqueezeExcitation(channels: 4, reduction: 2),
+            try BatchNorm2d(channels: 4), try LayerNorm(channels: 4),
+            try Linear(inputFeatures: 4, outputFeatures: 6), try PReLU(channels: 4),
+            try PReLU(channels: 1), ReLU(), try MaxPool2d(kernelSize: 2),
+            try AvgPool2d(kernelSize: 2), try AdaptiveAvgPool2d(outputSize: 2),
+            GlobalAveragePool2d(), try Dropout(), Softmax(),
+        ]
+        for layer in layers {
+            let flow = layer.channelFlow
+            #expect(flow != .unknown, "\(layer.typeName)")
+            let given = flow.input ?? 4
+            let output = try layer.outputShape(for: [1, 8, 8, given])
+            #expect(output.last == flow.output ?? given, "\(layer.typeName)")
+            if flow.input != nil {
+                #expect(throws: ProteanError.self, "\(layer.typeName)") {
+                    try layer.outputShape(for: [1, 8, 8, given + 1])
+                }
+            }
         }
     }
 
     @Test func errorsNameTheLayersPath() throws {
         let block = try Sequential {
             try Conv2d(inputChannels: 2, outputChannels: 3, kernelSize: 1)
-            try Conv2d(inputChannels: 4, outputChannels: 3, kernelSize: 1)
+            try Conv2d(inputChannels: 3, outputChannels: 3, kernelSize: 1)
         }
+        let x = try Tensor(zeros: [1, 5, 5, 7])
+        #expect(
+            throws: ProteanError.shapeMismatch(
+                layer: "layer 0 (Conv2d)", tensor: "x", expected: "[batch, height, width, 2]",
+                found: [1, 5, 5, 7])
+        ) { try block(x) }
         block.assignLabels(prefix: "features")
         #expect(
             throws: ProteanError.shapeMismatch(
-                layer: "features.1", tensor: "x", expected: "[batch, height, width, 4]",
-                found: [1, 5, 5, 3])
-        ) { try block(Tensor(zeros: [1, 5, 5, 2])) }
+                layer: "features.0", tensor: "x", expected: "[batch, height, width, 2]",
+                found: [1, 5, 5, 7])
+        ) { try block(x) }
+    }
+
+    @Test func errorsOfNestedContainersNameThePosition() throws {
+        let conv = try Conv2d(inputChannels: 3, outputChannels: 3, kernelSize: 5)
+        let block = try Sequential {
+            try MaxPool2d(kernelSize: 2)
+            Residual(main: try Branches(.sum, named: [("a", try Sequential([ReLU(), conv]))]))
+        }
+        let error = #expect(throws: ProteanError.self) { try block(Tensor(zeros: [1, 8, 8, 3])) }
+        guard case .shapeMismatch(let layer, _, _, let found) = try #require(error) else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(layer == "layer 1.main.a.1 (Conv2d)")
+        #expect(found == [1, 4, 4, 3])
+    }
+
+    @Test func otherErrorsOfTheListBecomeOurs() {
+        struct Other: Error {}
+        func fail() throws -> any Layer { throw Other() }
+        #expect(
+            throws: ProteanError.invalidOption(
+                layer: "Sequential", option: "layers", expected: "layers",
+                found: "the error Other()")
+        ) { try Sequential { try fail() } }
     }
 }

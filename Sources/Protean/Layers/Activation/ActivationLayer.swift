@@ -19,9 +19,11 @@ extension ActivationLayer {
 
 extension Cost {
     /// The cost of a layer that moves numbers and multiplies nothing that counts.
-    static func moving(_ input: Tensor, _ output: Tensor, parameters: Int = 0) -> Cost {
-        Cost(
-            parameters: parameters,
-            bytes: (input.count + output.count + parameters) * MemoryLayout<Float>.stride)
+    static func moving(
+        _ input: Tensor, _ output: Tensor, parameters: Int = 0, buffers: Int = 0
+    ) -> Cost {
+        let numbers = input.count + output.count + parameters + buffers
+        return Cost(
+            parameters: parameters, buffers: buffers, bytes: numbers * MemoryLayout<Float>.stride)
     }
 }

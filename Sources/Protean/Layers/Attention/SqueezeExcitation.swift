@@ -125,11 +125,7 @@ public final class SqueezeExcitation: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func gates(of x: Tensor) throws(ProteanError) -> Tensor {
-        guard x.rank == 4, x.shape[3] == channels else {
-            throw .shapeMismatch(
-                layer: place, tensor: "x", expected: "[batch, height, width, \(channels)]",
-                found: x.shape)
-        }
+        try Shape.checkMap(x.shape, channels: channels, layer: place)
         var pooled = try Operations.globalAveragePool(x)
         if addMaximum {
             let both = try Operations.add(pooled, try Operations.globalMaxPool(x))

@@ -16,6 +16,9 @@ public final class Residual: Layer {
         self.activation = activation
     }
 
+    /// The channels of ``main``, which the shortcut shares.
+    public var channelFlow: ChannelFlow { main.channelFlow }
+
     /// `main` and, if there is one, `shortcut`.
     public var submodules: [NamedModule] {
         [NamedModule("main", main)] + (shortcut.map { [NamedModule("shortcut", $0)] } ?? [])
@@ -25,8 +28,8 @@ public final class Residual: Layer {
     ///
     /// - Throws: ``ProteanError`` when the two shapes differ or a layer's input does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        let side = try shortcut?(x) ?? x
-        let y = try main(x)
+        let side = try shortcut?.applied(to: x, as: "shortcut") ?? x
+        let y = try main.applied(to: x, as: "main")
         guard y.shape == side.shape else {
             throw .shapeMismatch(
                 layer: "Residual", tensor: "shortcut", expected: "\(y.shape)", found: side.shape)

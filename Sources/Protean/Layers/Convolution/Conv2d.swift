@@ -69,7 +69,7 @@ public final class Conv2d: Layer {
                 found: bias.shape)
         }
         self.weight = Parameter(weight)
-        self.bias = bias.map(Parameter.init)
+        self.bias = bias.map { Parameter($0) }
         calls = Conv2dCalls(weight: self.weight, bias: self.bias, geometry: geometry)
     }
 
@@ -112,8 +112,10 @@ public final class Conv2d: Layer {
     func run(
         _ x: Tensor, calls: Conv2dCalls, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
-        try traced("Conv2d", path: label, input: x, cost: { cost(input: x, output: $0) }) {
-            () throws(ProteanError) in
+        try traced(
+            "Conv2d", path: label, input: x,
+            cost: { cost(input: x, output: $0).folding(calls.norm) }
+        ) { () throws(ProteanError) in
             try Operations.conv2d(x, calls, epilogue: epilogue, layer: place)
         }
     }
@@ -129,7 +131,7 @@ public final class Conv2d: Layer {
         let joined = try Tensor(shapeOnly: try Operations.concatenatedShape(maps, 3))
         return try traced(
             "Conv2d", path: label, input: maps[0], shape: joined.shape,
-            cost: { cost(input: joined, output: $0) }
+            cost: { cost(input: joined, output: $0).folding(calls.norm) }
         ) { () throws(ProteanError) in
             let y = try Operations.conv2d(
                 concatenating: maps, calls, epilogue: epilogue, layer: place)

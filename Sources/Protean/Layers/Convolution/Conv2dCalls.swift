@@ -19,6 +19,7 @@ final class Conv2dCalls: Sendable {
     }
 
     var geometry: Conv2dGeometry { parameters.geometry }
+    var norm: BatchNorm2d? { parameters.norm }
 
     /// Grows whenever a parameter changes.
     var version: Int { parameters.version }

@@ -80,11 +80,7 @@ public struct Conv2dGeometry: Sendable, Hashable {
     func kernelShape(
         for input: [Int], exactness: Exactness? = nil, layer: String
     ) throws(ProteanError) -> ptn_conv2d_shape {
-        guard input.count == 4, input[3] == inputChannels, input[1] > 0, input[2] > 0 else {
-            throw .shapeMismatch(
-                layer: layer, tensor: "x",
-                expected: "[batch, height, width, \(inputChannels)]", found: input)
-        }
+        try Shape.checkMap(input, channels: inputChannels, pixels: true, layer: layer)
         let pads = margins(for: input)
         var shape = ptn_conv2d_shape()
         shape.n = input[0]

@@ -4,7 +4,7 @@ final class Conv2dParameters: Sendable {
     let geometry: Conv2dGeometry
     private let weight: Parameter
     private let bias: Parameter?
-    private let norm: BatchNorm2d?
+    let norm: BatchNorm2d?
     private let experts: Int?
     private let folded = FoldedWeights()
 

@@ -110,8 +110,9 @@ public final class FusedConv2dChain: Sendable {
         let trace = Trace()
         let ran = try? trace.recording { try oneByOne(Tensor(shapeOnly: input.shape), nil) }
         var cost = ran == nil ? Cost() : trace.totalCost
-        cost.bytes =
-            (input.count + output.count + cost.parameters) * MemoryLayout<Float>.stride
+        // Norms are folded into the weights.
+        let weights = stages.reduce(0) { $0 + $1.conv.parameterCount }
+        cost.bytes = (input.count + output.count + weights) * MemoryLayout<Float>.stride
         return cost
     }
 }

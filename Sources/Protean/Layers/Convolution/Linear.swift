@@ -67,7 +67,7 @@ public final class Linear: Layer {
         inputFeatures = weight.shape[1]
         outputFeatures = weight.shape[0]
         self.weight = Parameter(weight)
-        self.bias = bias.map(Parameter.init)
+        self.bias = bias.map { Parameter($0) }
         calls = Conv2dCalls(
             weight: self.weight, bias: self.bias,
             geometry: try Self.geometry(inputFeatures, outputFeatures))

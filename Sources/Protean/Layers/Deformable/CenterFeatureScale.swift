@@ -44,9 +44,5 @@ func checkChannels(_ channels: Int, groups: Int, layer: String) throws(ProteanEr
 
 /// Throws unless `x` is a map of `channels`.
 func checkMap(_ x: Tensor, channels: Int, place: String) throws(ProteanError) {
-    guard x.rank == 4, x.shape[3] == channels else {
-        throw .shapeMismatch(
-            layer: place, tensor: "x", expected: "[batch, height, width, \(channels)]",
-            found: x.shape)
-    }
+    try Shape.checkMap(x.shape, channels: channels, layer: place)
 }

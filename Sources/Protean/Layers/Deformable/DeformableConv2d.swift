@@ -79,7 +79,7 @@ public final class DeformableConv2d: Module {
     ) throws(ProteanError) -> Tensor {
         try traced(
             "DeformableConv2d", path: label, input: x,
-            cost: { cost(input: x, displacements, output: $0) }
+            cost: { cost(input: x, displacements, output: $0).folding(norm) }
         ) { () throws(ProteanError) in
             let weights = try folded.packed(
                 weight: weight, bias: bias, norm: norm, geometry: geometry, layer: place)

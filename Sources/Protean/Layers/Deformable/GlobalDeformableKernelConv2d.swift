@@ -63,11 +63,7 @@ public final class GlobalDeformableKernelConv2d: Layer, PredictsPositions {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit or memory is short.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        guard x.rank == 4, x.shape[3] == geometry.inputChannels else {
-            throw .shapeMismatch(
-                layer: place, tensor: "x",
-                expected: "[batch, height, width, \(geometry.inputChannels)]", found: x.shape)
-        }
+        try Shape.checkMap(x.shape, channels: geometry.inputChannels, layer: place)
         let moved = try displacement(Operations.globalAveragePool(x))
         return try traced(
             "GlobalDeformableKernelConv2d", path: label, input: x, cost: { cost(x, $0) }

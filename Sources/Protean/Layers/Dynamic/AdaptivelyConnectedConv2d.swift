@@ -71,11 +71,7 @@ public final class AdaptivelyConnectedConv2d: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        guard x.rank == 4, x.shape[3] == connections.inputChannels else {
-            throw .shapeMismatch(
-                layer: place, tensor: "x",
-                expected: "[batch, height, width, \(connections.inputChannels)]", found: x.shape)
-        }
+        try Shape.checkMap(x.shape, channels: connections.inputChannels, layer: place)
         return try connections(x, place: place, label: label)
     }
 }

@@ -80,7 +80,8 @@ public final class CondConv2d: Module {
                 expected: "[\(x.shape.first ?? 0), \(experts)]", found: routing.shape)
         }
         return try traced(
-            "CondConv2d", path: label, input: x, cost: { cost(input: x, output: $0) }
+            "CondConv2d", path: label, input: x,
+            cost: { cost(input: x, output: $0).folding(calls.norm) }
         ) { () throws(ProteanError) in
             try Operations.conv2d(
                 x, calls, routing: routing, epilogue: epilogue, layer: place)

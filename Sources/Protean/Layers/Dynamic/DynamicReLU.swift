@@ -77,8 +77,8 @@ public final class DynamicReLU: Layer {
         let outputs = 2 * Self.pieces * (kind == .a ? 1 : channels)
         first = try Linear(inputFeatures: channels, outputFeatures: hidden, seed: seed)
         second = try Linear(inputFeatures: hidden, outputFeatures: outputs, seed: seed &+ 1)
-        lambdas = Parameter(try Tensor([1, 1, 0.5, 0.5], shape: [4]))
-        initial = Parameter(try Tensor([1, 0, 0, 0], shape: [4]))
+        lambdas = Parameter(buffer: try Tensor([1, 1, 0.5, 0.5], shape: [4]))
+        initial = Parameter(buffer: try Tensor([1, 0, 0, 0], shape: [4]))
         spatial = kind == .c ? try SpatialFactor(channels: channels, seed: seed &+ 2) : nil
     }
 
@@ -104,11 +104,7 @@ public final class DynamicReLU: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        guard x.rank == 4, x.shape[3] == channels else {
-            throw .shapeMismatch(
-                layer: place, tensor: "x", expected: "[batch, height, width, \(channels)]",
-                found: x.shape)
-        }
+        try Shape.checkMap(x.shape, channels: channels, layer: place)
         let coefficients = try coefficients(of: x)
         let factor = try spatial?.callAsFunction(x)
         return try traced(

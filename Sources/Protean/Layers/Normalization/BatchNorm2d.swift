@@ -41,13 +41,16 @@ public final class BatchNorm2d: Layer {
         }
         self.channels = channels
         self.eps = eps
-        func parameter(_ value: Float) throws(ProteanError) -> Parameter {
-            try Parameter(repeating: value, shape: [channels], layer: "BatchNorm2d")
+        func parameter(
+            _ value: Float, isBuffer: Bool = false
+        ) throws(ProteanError) -> Parameter {
+            try Parameter(
+                repeating: value, shape: [channels], isBuffer: isBuffer, layer: "BatchNorm2d")
         }
         weight = affine ? try parameter(1) : nil
         bias = affine ? try parameter(0) : nil
-        runningMean = try parameter(0)
-        runningVar = try parameter(1)
+        runningMean = try parameter(0, isBuffer: true)
+        runningVar = try parameter(1, isBuffer: true)
     }
 
     /// `weight`, `bias`, `running_mean`, `running_var`.
@@ -58,6 +61,13 @@ public final class BatchNorm2d: Layer {
         named.append(NamedParameter("running_mean", runningMean))
         named.append(NamedParameter("running_var", runningVar))
         return named
+    }
+
+    /// Whether a key of a weight file names one of the buffers of a batch norm in PyTorch.
+    package static func isBuffer(_ key: String) -> Bool {
+        ["running_mean", "running_var", "num_batches_tracked"].contains {
+            key == $0 || key.hasSuffix("." + $0)
+        }
     }
 
     /// Grows whenever a parameter changes: what was derived at another version is stale.
@@ -96,14 +106,14 @@ public final class BatchNorm2d: Layer {
         _ x: Tensor, activation: Activation
     ) throws(ProteanError) -> Tensor {
         guard x.rank == 4 || x.rank == 2, x.shape.last == channels else {
-            throw .shapeMismatch(
-                layer: place, tensor: "x",
+            throw Shape.mismatch(
+                x.shape, channels: channels,
                 expected: "[batch, height, width, \(channels)] or [batch, \(channels)]",
-                found: x.shape)
+                layer: place)
         }
         return try traced(
             "BatchNorm2d", path: label, input: x,
-            cost: { .moving(x, $0, parameters: parameters.reduce(0) { $0 + $1.parameter.count }) }
+            cost: { .moving(x, $0, parameters: parameterCount, buffers: bufferCount) }
         ) { () throws(ProteanError) in
             let affine = try scaleAndShift()
             return try Operations.scaleShift(

@@ -52,8 +52,8 @@ public final class LayerNorm: Layer {
         _ x: Tensor, activation: Activation
     ) throws(ProteanError) -> Tensor {
         guard x.shape.last == channels else {
-            throw .shapeMismatch(
-                layer: place, tensor: "x", expected: "[…, \(channels)]", found: x.shape)
+            throw Shape.mismatch(
+                x.shape, channels: channels, expected: "[…, \(channels)]", layer: place)
         }
         return try traced("LayerNorm", path: label, input: x, cost: { cost($0) }) {
             () throws(ProteanError) in

@@ -264,7 +264,8 @@ public final class FusedMaskedConv2d: Sendable {
         return Cost(
             multiplyAdds: mask.pixelCount * perPixel, executedMultiplyAdds: executed * perPixel,
             parameters: parameters,
-            bytes: (x.count + outputs + parameters) * MemoryLayout<Float>.stride)
+            bytes: (x.count + outputs + parameters) * MemoryLayout<Float>.stride
+        ).folding(norm)
     }
 }
 

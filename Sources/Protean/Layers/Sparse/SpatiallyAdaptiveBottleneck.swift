@@ -158,7 +158,7 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
 private final class GumbelTemperature: Module {
     private let temperature: Parameter
 
-    init() throws(ProteanError) { temperature = Parameter(try Tensor([1], shape: [])) }
+    init() throws(ProteanError) { temperature = Parameter(buffer: try Tensor([1], shape: [])) }
 
     var parameters: [NamedParameter] { [NamedParameter("cur_T", temperature)] }
 }

@@ -1,0 +1,75 @@
+import Protean
+
+/// Global response normalisation: channels that respond strongly are enhanced, others held down.
+///
+/// `y = x · (1 + weight[c] · n[c]) + bias[c]`, where n is the L2 norm of the channel's map divided by
+/// the mean of all channels' norms. Woo et al., arXiv 2301.00808. Input and output
+/// `[batch, height, width, channels]`.
+public final class GlobalResponseNorm: Layer {
+    public let channels: Int
+    public let weight: Parameter
+    public let bias: Parameter
+    /// Where the layer stands in a model; errors and traces name it by that.
+    public let label: Label? = Label()
+
+    public init(channels: Int) throws(ProteanError) {
+        guard channels >= 1 else {
+            throw .invalidOption(
+                layer: "GlobalResponseNorm", option: "channels", expected: "at least 1",
+                found: "\(channels)")
+        }
+        self.channels = channels
+        weight = Parameter(try Tensor(zeros: [1, 1, 1, channels]))
+        bias = Parameter(try Tensor(zeros: [1, 1, 1, channels]))
+    }
+
+    /// Names and shapes are those of the reference's `state_dict`.
+    public var parameters: [NamedParameter] {
+        [NamedParameter("weight", weight), NamedParameter("bias", bias)]
+    }
+
+    /// With this, containers refuse neighbours that cannot fit.
+    public var channelFlow: ChannelFlow { .fixed(input: channels, output: channels) }
+
+    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        guard x.rank == 4, x.shape[3] == channels else {
+            throw .shapeMismatch(
+                layer: place, tensor: "x", expected: "[batch, height, width, \(channels)]",
+                found: x.shape)
+        }
+        return try traced(typeName, path: label, input: x, cost: cost) { () throws(ProteanError) in
+            // Shapes and costs are asked for without values.
+            if x.isShapeOnly { return x }
+            return try Operations.add(
+                Operations.scaleChannels(x, by: gates(of: x)), bias.value)
+        }
+    }
+
+    private func cost(_ y: Tensor) -> Cost {
+        let numbers = 2 * y.count + parameterCount
+        return Cost(
+            multiplyAdds: 2 * y.count, parameters: parameterCount,
+            bytes: numbers * MemoryLayout<Float>.stride)
+    }
+
+    /// 1 + weight · n, `[batch, channels]`.
+    private func gates(of x: Tensor) throws(ProteanError) -> Tensor {
+        let (batch, pixels) = (x.shape[0], x.shape[1] * x.shape[2])
+        let weights = weight.value.elements
+        let gates = try x.withUnsafeBufferPointer { elements in
+            (0..<batch).flatMap { sample in
+                var squares = [Float](repeating: 0, count: channels)
+                for pixel in sample * pixels..<(sample + 1) * pixels {
+                    for c in 0..<channels {
+                        let value = elements[pixel * channels + c]
+                        squares[c] += value * value
+                    }
+                }
+                let norms = squares.map { $0.squareRoot() }
+                let mean = norms.reduce(0, +) / Float(channels) + 1e-6
+                return zip(weights, norms).map { 1 + $0 * $1 / mean }
+            }
+        }
+        return try Tensor(gates, shape: [batch, channels])
+    }
+}

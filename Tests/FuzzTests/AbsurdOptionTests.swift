@@ -20,7 +20,7 @@ struct AbsurdOptionTests {
         let recipe = try #require(LayerRecipe.named(name), "a layer without a recipe")
         var checked = 0
         for number in 0..<12 {
-            var random = CaseRandom(seed: 5, number: number)
+            var random = LayerCaseRandom(seed: 5, number: number)
             let plain = recipe.configure(&random, LayerScene(&random))
             for (key, value) in plain where isWhole(value) && !Self.unbounded.contains(key) {
                 for absurd in [0x1p31, 0x1p53] {

@@ -23,7 +23,7 @@ struct LayerCaseTests {
     @Test(arguments: LayerCatalogue.adapters.map(\.name))
     func plausibleCasesRunAndPassAllChecks(name: String) throws {
         let adapter = try LayerCatalogue.adapter(named: name)
-        var runner = CaseRunner(sets: KernelISA.supported.reversed())
+        var runner = LayerCaseRunner(sets: KernelISA.supported.reversed())
         var ran = 0
         for number in 0..<40 {
             let one = try LayerCase(seed: 11, number: number, only: adapter)
@@ -38,11 +38,11 @@ struct LayerCaseTests {
     @Test func aResultThatTookTooMuchIsAFinding() {
         var outcome = CaseOutcome(
             number: 1, layer: "Conv2d", kind: "plausible", result: .ran, note: "", seconds: 3)
-        CaseLimits(seconds: 2, mebibytes: 10).check(&outcome)
+        LayerCaseLimits(seconds: 2, mebibytes: 10).check(&outcome)
         #expect(outcome.result == .failed)
         outcome = CaseOutcome(
             number: 1, layer: "Conv2d", kind: "plausible", result: .refused, note: "", mebibytes: 11)
-        CaseLimits(seconds: 2, mebibytes: 10).check(&outcome)
+        LayerCaseLimits(seconds: 2, mebibytes: 10).check(&outcome)
         #expect(outcome.result == .failed)
     }
 

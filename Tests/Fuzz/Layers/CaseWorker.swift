@@ -8,11 +8,11 @@ struct CaseWorker {
     let seed: UInt64
     let layer: LayerAdapter?
     let sets: [KernelISA]
-    let limits: CaseLimits
+    let limits: LayerCaseLimits
 
     func run(_ numbers: Range<Int>) throws {
         try Memory.setLimit((limits.mebibytes / 2) << 20)
-        var runner = CaseRunner(sets: sets)
+        var runner = LayerCaseRunner(sets: sets)
         for number in numbers {
             say("begin \(number)")
             limits.arm()
@@ -35,7 +35,7 @@ struct CaseWorker {
 }
 
 /// What a case may take.
-struct CaseLimits {
+struct LayerCaseLimits {
     let seconds: Double
     let mebibytes: Int
 

@@ -28,7 +28,7 @@ struct LayerCase {
 
     /// The case of this number; `only` keeps to one layer.
     init(seed: UInt64, number: Int, only: LayerAdapter?) throws {
-        var random = CaseRandom(seed: seed, number: number)
+        var random = LayerCaseRandom(seed: seed, number: number)
         self.number = number
         let all = LayerCatalogue.adapters
         let adapter = only ?? all[number % all.count]
@@ -60,7 +60,7 @@ struct LayerCase {
     /// Other axis orders are for maps only.
     private static func tensor(
         _ name: String, _ shape: [Int], _ layout: MapLayout, _ scene: LayerScene, special: Bool,
-        _ random: inout CaseRandom
+        _ random: inout LayerCaseRandom
     ) throws -> Tensor {
         var shape = shape
         if layout == .nhwc, shape.count >= 4, !["grid", "w"].contains(name) {
@@ -89,7 +89,7 @@ struct LayerCase {
     ]
 
     private static func absurd(
-        _ plain: LayerValues, _ adapter: LayerAdapter, _ random: inout CaseRandom
+        _ plain: LayerValues, _ adapter: LayerAdapter, _ random: inout LayerCaseRandom
     ) -> LayerValues {
         var values = plain
         var keys = adapter.keys.map(\.name)
@@ -105,7 +105,7 @@ struct LayerCase {
         return values
     }
 
-    private static func distort(_ shapes: inout [String: [Int]], _ random: inout CaseRandom) {
+    private static func distort(_ shapes: inout [String: [Int]], _ random: inout LayerCaseRandom) {
         let name = random.pick(shapes.keys.sorted())
         var shape = shapes[name] ?? []
         switch random.int(0...5) {

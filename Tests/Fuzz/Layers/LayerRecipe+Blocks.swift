@@ -59,7 +59,7 @@ extension LayerRecipe {
 
     /// A shortcut that changes nothing only where the channels fit.
     private static func residual(
-        _ random: inout CaseRandom, _ scene: LayerScene, expansion: Int
+        _ random: inout LayerCaseRandom, _ scene: LayerScene, expansion: Int
     ) -> LayerValues {
         let fits = scene.channels % expansion == 0 && random.percent(50)
         let stride = fits ? 1 : random.int(1...2)

@@ -96,19 +96,19 @@ extension LayerRecipe {
     ]
 
     /// An empty batch has no sample for a box.
-    private static func boxes(_ random: inout CaseRandom, _ scene: LayerScene) -> Int {
+    private static func boxes(_ random: inout LayerCaseRandom, _ scene: LayerScene) -> Int {
         scene.batch == 0 ? 0 : random.int(0...4)
     }
 
     private static func deformablePack(
-        _ random: inout CaseRandom, _ scene: LayerScene
+        _ random: inout LayerCaseRandom, _ scene: LayerScene
     ) -> LayerValues {
         var values = random.convolution(scene)
         values["deform_groups"] = Value(random.divisor(of: scene.channels))
         return values
     }
 
-    private static func aggregation(_ random: inout CaseRandom) -> LayerValues {
+    private static func aggregation(_ random: inout LayerCaseRandom) -> LayerValues {
         let groups = random.int(1...4), k = random.pick([1, 3, 3, 5])
         return [
             "channels": Value(groups * random.pick([1, 3, 4, 8, 16])), "kernel_size": Value(k),
@@ -123,7 +123,7 @@ extension LayerRecipe {
     }
 
     private static func sampledKernel(
-        _ random: inout CaseRandom, _ scene: LayerScene
+        _ random: inout LayerCaseRandom, _ scene: LayerScene
     ) -> LayerValues {
         let channels = Value(scene.channels)
         return [
@@ -134,7 +134,7 @@ extension LayerRecipe {
         ]
     }
 
-    private static func sampler(_ random: inout CaseRandom) -> LayerValues {
+    private static func sampler(_ random: inout LayerCaseRandom) -> LayerValues {
         [
             "mode": random.pick(["bilinear", "nearest", "bicubic"]),
             "padding_mode": random.pick(["zeros", "border", "reflection"]),

@@ -143,7 +143,7 @@ extension LayerRecipe {
         ["x": scene.map, "mask": [scene.batch, 1, scene.height, scene.width]]
     }
 
-    private static func changes(_ random: inout CaseRandom) -> LayerValues {
+    private static func changes(_ random: inout LayerCaseRandom) -> LayerValues {
         [
             "delta_threshold": random.pick([0, .number(0.5)]),
             "norm": random.pick(["max", "l1", "l2"]),

@@ -4,13 +4,13 @@ import ProteanCatalogue
 /// How plausible configurations and inputs of one layer are drawn.
 struct LayerRecipe: Sendable {
     /// Values of the layer's keys.
-    let configure: @Sendable (inout CaseRandom, LayerScene) -> LayerValues
+    let configure: @Sendable (inout LayerCaseRandom, LayerScene) -> LayerValues
     /// Shapes of the input tensors, maps in PyTorch's order.
-    let inputs: @Sendable (inout CaseRandom, LayerScene, LayerValues) -> [String: [Int]]
+    let inputs: @Sendable (inout LayerCaseRandom, LayerScene, LayerValues) -> [String: [Int]]
 
     init(
-        _ configure: @escaping @Sendable (inout CaseRandom, LayerScene) -> LayerValues,
-        inputs: @escaping @Sendable (inout CaseRandom, LayerScene, LayerValues) -> [String: [Int]] = {
+        _ configure: @escaping @Sendable (inout LayerCaseRandom, LayerScene) -> LayerValues,
+        inputs: @escaping @Sendable (inout LayerCaseRandom, LayerScene, LayerValues) -> [String: [Int]] = {
             _, scene, _ in ["x": scene.map]
         }
     ) {
@@ -26,7 +26,7 @@ struct LayerRecipe: Sendable {
 }
 
 /// Values that several recipes draw.
-extension CaseRandom {
+extension LayerCaseRandom {
     /// A number for both axes, or one for each.
     mutating func pair(_ range: ClosedRange<Int>) -> Value {
         let first = int(range)

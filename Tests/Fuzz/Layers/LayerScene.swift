@@ -7,7 +7,7 @@ typealias Value = ModelConfiguration.Value
 struct LayerScene {
     let batch, channels, height, width: Int
 
-    init(_ random: inout CaseRandom) {
+    init(_ random: inout LayerCaseRandom) {
         batch = random.pick([1, 1, 2, 3, 3, 0])
         channels = random.pick([1, 2, 3, 4, 5, 8, 8, 12, 16, 17])
         height = random.int(3...11)

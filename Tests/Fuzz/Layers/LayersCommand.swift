@@ -60,7 +60,7 @@ struct LayersCommand: ParsableCommand {
 
     func run() throws {
         let adapter = try layer.map { try LayerCatalogue.adapter(named: $0) }
-        let limits = CaseLimits(seconds: seconds, mebibytes: mebibytes)
+        let limits = LayerCaseLimits(seconds: seconds, mebibytes: mebibytes)
         if let worker, let workerEnd {
             return try CaseWorker(seed: seed, layer: adapter, sets: sets, limits: limits)
                 .run(worker..<workerEnd)

@@ -3,7 +3,7 @@ import Protean
 import ProteanCatalogue
 
 /// Runs one case on every instruction set and checks what is promised of all layers.
-struct CaseRunner {
+struct LayerCaseRunner {
     /// Instruction sets, the first of which is checked most.
     let sets: [KernelISA]
 
@@ -59,7 +59,7 @@ struct CaseRunner {
         let configuration = try LayerConfiguration(one.adapter, given: one.values)
         let built = try one.adapter.build(configuration)
         let parameters = built.module.allParameters()
-        var random = CaseRandom(seed: one.weightSeed, number: one.number)
+        var random = LayerCaseRandom(seed: one.weightSeed, number: one.number)
         if one.kind == .weights, let wrong = parameters.randomElement(using: &random) {
             try wrong.parameter.set(Tensor(repeating: 0, shape: wrong.parameter.shape + [2]))
             throw Finding(text: "\(wrong.name) took a tensor of another shape")
@@ -201,7 +201,7 @@ struct CaseRunner {
     }
 }
 
-extension CaseRandom: RandomNumberGenerator {
+extension LayerCaseRandom: RandomNumberGenerator {
     mutating func next() -> UInt64 { UInt64(int(0...Int(UInt32.max))) << 32 | UInt64(int(0...Int(UInt32.max))) }
 }
 

@@ -1,7 +1,7 @@
 import Protean
 
 /// What one case draws from: the same seed and number give the same case on every machine.
-struct CaseRandom {
+struct LayerCaseRandom {
     private var generator: SplitMix64
 
     init(seed: UInt64, number: Int) {

@@ -5,11 +5,11 @@ import Testing
 
 /// Values are read from the open file when they are asked for.
 @Suite struct CheckpointBytesTests {
-    private func withFile<R>(_ bytes: [UInt8], _ body: (String) throws -> R) throws -> R {
+    private func withFile(_ bytes: [UInt8], _ body: (String) throws -> Void) throws {
         try WeightFiles.withFolder { folder in
             let path = folder + "/f"
             try Data(bytes).write(to: URL(filePath: path))
-            return try body(path)
+            try body(path)
         }
     }
 
@@ -75,7 +75,8 @@ import Testing
         file += Pickle.start + Pickle.code("]") + Pickle.text("k") + Pickle.code("a.")
         file += WeightFiles.littleEndian(UInt64(1)) + [0, 0, 0x80, 0x3f]
         try withFile(file) { path in
-            #expect(try Checkpoint.open(path).tensor("w").elements == [1])
+            let found = try Checkpoint.open(path).tensor("w").elements
+            #expect(found == [1])
         }
         try withFile(Array(file.dropLast())) { path in
             #expect(

@@ -104,8 +104,9 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
         let unit = described.element.size
         let (size, overflow) = count.multipliedReportingOverflow(by: unit)
         guard !overflow, count == described.count else {
+            let (expected, tooLarge) = described.count.multipliedReportingOverflow(by: unit)
             throw .sizeMismatch(
-                tensor: name, expected: described.count.multipliedReportingOverflow(by: unit).0,
+                tensor: name, expected: tooLarge ? Int.max : expected,
                 found: overflow ? Int.max : size)
         }
         guard size <= storage.count - position - 8 else {

@@ -244,6 +244,7 @@ extension RestrictedUnpickler {
         guard let node = tuple.index(of: .node), object.nodes.kind(node) == .tuple else {
             throw malformed("a storage not given as a tuple")
         }
+        if let known = storageOfTuple[UInt32(node)] { return known }
         let values = Array(object.nodes.elements(node).prefix(7))
         // A class of a module that was saved as a whole, with its source text.
         if values.count == 4, object.isText(values[0], "module") { return values[1] }
@@ -262,6 +263,8 @@ extension RestrictedUnpickler {
         }
         object.storages.append(
             PickledStorage(key: key, element: element, count: count, part: part))
-        return try PickleValue(.storage, index: object.storages.count - 1)
+        let value = try PickleValue(.storage, index: object.storages.count - 1)
+        storageOfTuple[UInt32(node)] = value
+        return value
     }
 }

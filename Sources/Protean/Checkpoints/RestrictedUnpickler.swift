@@ -16,6 +16,8 @@ struct RestrictedUnpickler {
     var stack: [PickleValue] = []
     /// Elements that may still be copied from one container to another.
     var copies: Int
+    /// Tuples never change: the storage that one describes is made once.
+    var storageOfTuple: [UInt32: PickleValue] = [:]
     private var marks: [UInt32] = []
     private var memo = PickleMemo()
     /// Every empty tuple is this one.

@@ -2,6 +2,8 @@
 enum SafetensorsHeader {
     /// Bytes of a name; longer ones are nobody's.
     static let maximumNameLength = 1024
+    /// The most texts beside the tensors.
+    static let maximumTexts = 1 << 16
 
     /// The entries in the header's order, and the text beside them.
     static func read(
@@ -46,6 +48,11 @@ enum SafetensorsHeader {
             }
             guard texts.updateValue(try parser.string(), forKey: name) == nil else {
                 throw .duplicateName(name)
+            }
+            guard texts.count <= maximumTexts else {
+                throw .limitExceeded(
+                    what: "the number of texts in \(what)", limit: maximumTexts,
+                    found: texts.count)
             }
         }
         return texts

@@ -23,8 +23,8 @@ import Testing
             .truncated(what: "safetensors header", expected: 3, found: 2)
         ),
         (
-            "header is JSON", WeightFiles.safetensors("{\"a\":}"),
-            .malformed(what: "safetensors header", reason: "expected a value at byte 5")
+            "header is JSON", WeightFiles.safetensors("{\"a\" 1}"),
+            .malformed(what: "safetensors header", reason: "expected ':' at byte 5")
         ),
         (
             "nothing after the header's object", WeightFiles.safetensors("{} {"),

@@ -99,7 +99,7 @@ import Testing
         let limit = PickleNodes.freeCount + (3 << 20) / 8
         let object = [UInt8](repeating: UInt8(ascii: "]"), count: 1 << 19)
         let nodes = try RestrictedUnpickler.read(
-            CheckpointBytes(copying: object + [UInt8](repeating: UInt8(ascii: "a"), count: 1 << 19)
+            CheckpointBytes(copying: object + [UInt8](repeating: UInt8(ascii: "a"), count: 1 << 19 - 1)
                 + Pickle.code("0N."))
         ).nodes
         #expect(nodes.count == 1 << 19)
@@ -116,7 +116,7 @@ import Testing
     @Test func repeatedValuesAreSmall() throws {
         #expect(MemoryLayout<PickleValue>.stride == 4)
         let text = String(repeating: "t", count: 10_000)
-        var pickle = Pickle.start + Pickle.text(text) + Pickle.code("q\u{1}0]q\u{2}(")
+        var pickle = Pickle.start + Pickle.text(text) + Pickle.code("q\u{1}0]q\u{2}0(")
         for _ in 0..<10_000 { pickle += Pickle.code("h\u{1}h\u{2})") }
         let object = try RestrictedUnpickler.read(
             CheckpointBytes(copying: pickle + Pickle.code("t.")))

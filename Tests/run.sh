@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # run.sh [SWIFT [RUN...]]: builds once, then runs all tests under each of the given conditions.
 #
-# RUN is the name of an instruction set, which is forced on the whole suite, or `one-cpu`: one CPU in
-# the affinity mask and nothing forced. Without any, every instruction set that the built command
+# RUN is the name of an instruction set, which is forced on the whole suite, or `one-cpu`: one CPU
+# in the affinity mask and nothing forced. Without any: every instruction set that the built command
 # finds on this machine, then one-cpu.
 #
 # Fails unless every run ran tests, under the conditions that it claims, and no test failed. The
@@ -13,7 +13,7 @@ swift=${1:-swift}
 [ $# -eq 0 ] || shift
 
 # What is set where this is started must not decide what tests find.
-unset PROTEAN_ISA PROTEAN_NUM_THREADS PROTEAN_EXACTNESS "${!OMP_@}" "${!KMP_@}"
+unset PROTEAN_ISA PROTEAN_NUM_THREADS PROTEAN_EXACTNESS COLUMNS "${!OMP_@}" "${!KMP_@}"
 
 least_tests=100
 work=$(mktemp -d)

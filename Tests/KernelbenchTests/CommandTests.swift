@@ -29,6 +29,9 @@ struct CommandTests {
         let process = Process()
         process.executableURL = try executable()
         process.arguments = arguments
+        // Help is wrapped to the width of the terminal, whatever it is.
+        process.environment = ProcessInfo.processInfo.environment
+            .merging(["COLUMNS": "80"]) { $1 }
         process.currentDirectoryURL = folder
         let output = Pipe()
         // Errors go to a file: two pipes read one after the other could block each other.

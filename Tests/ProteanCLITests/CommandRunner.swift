@@ -28,7 +28,9 @@ func execute(
     let process = Process()
     process.executableURL = executable
     process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    // Help is wrapped to the width of the terminal, whatever it is.
+    process.environment = ProcessInfo.processInfo.environment
+        .merging(["COLUMNS": "80"]) { $1 }.merging(environment) { $1 }
     let folder = try TemporaryFolder()
     // Files, not pipes: a full pipe would stop the command.
     let (output, errors) = (try folder.write([], to: "stdout"), try folder.write([], to: "stderr"))

@@ -4,6 +4,7 @@ import ProteanModels
 
 /// Names images by a network with weights from a file.
 public struct Classifier: Sendable {
+    /// The network with its weights.
     public let model: Model
 
     /// Loading is strict: every parameter is set, every key is used, every shape fits.

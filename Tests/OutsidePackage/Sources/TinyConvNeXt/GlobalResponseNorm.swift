@@ -6,12 +6,16 @@ import Protean
 /// the mean of all channels' norms. Woo et al., arXiv 2301.00808. Input and output
 /// `[batch, height, width, channels]`.
 public final class GlobalResponseNorm: Layer {
+    /// Channels of the map.
     public let channels: Int
+    /// `[1, 1, 1, channels]`, zeros at first.
     public let weight: Parameter
+    /// `[1, 1, 1, channels]`, zeros at first.
     public let bias: Parameter
     /// Where the layer stands in a model; errors and traces name it by that.
     public let label: Label? = Label()
 
+    /// A layer that changes nothing until it is loaded.
     public init(channels: Int) throws(ProteanError) {
         guard channels >= 1 else {
             throw .invalidOption(
@@ -31,6 +35,7 @@ public final class GlobalResponseNorm: Layer {
     /// With this, containers refuse neighbours that cannot fit.
     public var channelFlow: ChannelFlow { .fixed(input: channels, output: channels) }
 
+    /// The normalised map, of the input's shape.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         guard x.rank == 4, x.shape[3] == channels else {
             throw .shapeMismatch(

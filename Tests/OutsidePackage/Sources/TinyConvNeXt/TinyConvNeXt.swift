@@ -6,6 +6,7 @@ public final class TinyConvNeXt: Layer {
     private let blocks: Sequential
     private let head: Linear
 
+    /// A network with initial values.
     public init(width: Int = 24, depth: Int = 2, classes: Int = 10) throws(ProteanError) {
         guard (1...64).contains(depth) else {
             throw .invalidOption(

@@ -2,13 +2,18 @@ import Protean
 
 /// Makes the network known by a name, and fits it to the files that hold its weights.
 public struct TinyConvNeXtPlugin: ModelPlugin {
+    /// What users call it.
     public let name = "tiny_convnext"
+    /// One line for lists.
     public let summary = "small ConvNeXt V2 for 32x32 images"
+    /// For one image, NHWC.
     public let inputShape = [1, 32, 32, 3]
+    /// In order of the outputs.
     public let classNames = [
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     ]
 
+    /// The plug-in.
     public init() {}
 
     /// Resize the shorter side, cut the middle, then (value / 255 - mean) / deviation per channel.

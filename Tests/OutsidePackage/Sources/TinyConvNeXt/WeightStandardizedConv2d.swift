@@ -2,14 +2,18 @@ import Protean
 
 /// A convolution whose filters have mean 0 and variance 1. Qiao et al., arXiv 1903.10520.
 public final class WeightStandardizedConv2d: Layer {
+    /// `[out, in, height, width]`, PyTorch's order.
     public let weight: Parameter
+    /// `[out]`.
     public let bias: Parameter
+    /// Where the layer stands in a model.
     public let label: Label? = Label()
     private let stride: Size2d
     private let padding: Padding2d
     /// Made on the first call, and again after a parameter has changed.
     private let standardized = Derived<Int, Conv2d>()
 
+    /// A convolution with PyTorch's initial values.
     public init(
         inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d = 1,
         padding: Padding2d = 0
@@ -24,10 +28,12 @@ public final class WeightStandardizedConv2d: Layer {
         self.padding = padding
     }
 
+    /// `weight` and `bias`.
     public var parameters: [NamedParameter] {
         [NamedParameter("weight", weight), NamedParameter("bias", bias)]
     }
 
+    /// Those of the weights.
     public var channelFlow: ChannelFlow {
         .fixed(input: weight.shape[1], output: weight.shape[0])
     }

@@ -69,10 +69,17 @@ let package = Package(
             name: "ProteanImage",
             dependencies: ["CProteanImage", "Protean"],
             swiftSettings: strict),
+        // What both commands share: arguments, standard output, progress, exit status.
+        .target(
+            name: "CommandSupport",
+            dependencies: [
+                "Protean", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "ProteanCLI",
             dependencies: [
-                "Protean", "ProteanModels", "ProteanImage",
+                "Protean", "ProteanModels", "ProteanImage", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -85,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "kernelbench",
             dependencies: [
-                "Protean", "KernelbenchSupport",
+                "Protean", "KernelbenchSupport", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/kernelbench",
@@ -112,7 +119,8 @@ let package = Package(
         .testTarget(
             name: "ProteanCLITests",
             dependencies: [
-                "Protean", "ProteanImage", "ProteanModels", "ProteanCLI", "kernelbench",
+                "Protean", "ProteanImage", "ProteanModels", "ProteanCLI", "CommandSupport",
+                "kernelbench",
             ],
             swiftSettings: strict),
         .testTarget(

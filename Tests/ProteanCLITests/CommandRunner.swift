@@ -37,7 +37,7 @@ func protean(_ arguments: [String], environment: [String: String] = [:]) throws 
 }
 
 /// An executable of this package, searched upwards from the test bundle and the test runner.
-private func executable(_ name: String) throws -> URL {
+func executable(_ name: String) throws -> URL {
     var starts = Bundle.allBundles.map(\.bundleURL)
     starts += CommandLine.arguments.filter { $0.contains(".xctest") }.map(
         URL.init(fileURLWithPath:))

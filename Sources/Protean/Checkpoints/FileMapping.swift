@@ -29,7 +29,9 @@ extension CheckpointBytes {
         _ path: String, mapping: FileMapping
     ) throws(ProteanError) -> CheckpointBytes {
         // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = PathBytes.withCString(path) {
+            open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        }
         guard descriptor >= 0 else { throw .systemCall("open", file: path) }
         defer { close(descriptor) }
         let size = try regularFileSize(descriptor, path)
@@ -45,8 +47,7 @@ extension CheckpointBytes {
 
     /// Whether `path` names a directory. A guess only: opening the file decides.
     static func isDirectory(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        PathBytes.kind(of: path) == .directory
     }
 
     private static func regularFileSize(

@@ -11,6 +11,7 @@ struct LayerRun {
 
     /// Nothing is written unless everything succeeded.
     func callAsFunction() throws {
+        try OutputFile.check(output)
         let configuration = try LayerConfiguration(adapter, json: config)
         let built: BuiltLayer
         do {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import CommandSupport
 import Protean
 import ProteanModels
 
@@ -18,19 +18,21 @@ struct InfoCommand: ParsableCommand {
               protean info mobilenet_v2 --json
             """)
 
-    @Argument(help: "A weight file, a directory with config.json, or a model's name.")
+    @Argument(
+        help: "A weight file, a directory with config.json, or a model's name.",
+        transform: OptionValue.path)
     var subject: String
 
     @Flag(help: "Print JSON.")
     var json = false
 
     func run() throws {
-        var isDirectory: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: subject, isDirectory: &isDirectory)
-        if exists, !isDirectory.boolValue {
+        let kind = PathBytes.kind(of: subject)
+        let exists = kind != nil
+        if exists, kind != .directory {
             let report = FileReport(
                 try Checkpoint.open(subject, formats: ModelLoader.standard.formats))
-            return json ? try Standard.json(report) : report.print()
+            return json ? try Standard.json(report) : try report.print()
         }
         let loader = ModelLoader.standard
         let isPath = subject.contains("/") || subject.contains(".")
@@ -39,7 +41,7 @@ struct InfoCommand: ParsableCommand {
         }
         let report = try ModelReport(
             exists ? loader.load(subject) : loader.makeModel(subject))
-        json ? try Standard.json(report) : report.print()
+        json ? try Standard.json(report) : try report.print()
     }
 }
 
@@ -73,12 +75,12 @@ private struct FileReport: Encodable {
         metadata = checkpoint.metadata
     }
 
-    func print() {
-        Swift.print(
+    func print() throws {
+        try Standard.print(
             "\(file): \(format), \(tensors.count) tensors, "
                 + "\(Text.grouped(parameters)) parameters, \(Text.grouped(bytes)) bytes")
         for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
-            Swift.print("  \(name): \(text)")
+            try Standard.print("  \(name): \(text)")
         }
         guard !tensors.isEmpty else { return }
         var table = Table([
@@ -88,7 +90,7 @@ private struct FileReport: Encodable {
             table.add(
                 tensor.name, tensor.type, Text.shape(tensor.shape), Text.grouped(tensor.parameters))
         }
-        table.print(indent: "  ")
+        try table.print(indent: "  ")
     }
 }
 
@@ -128,13 +130,13 @@ private struct ModelReport: Encodable {
         multiplyAdds = trace.totalCost.multiplyAdds
     }
 
-    func print() {
-        Swift.print("\(model): \(summary)")
-        Swift.print(
+    func print() throws {
+        try Standard.print("\(model): \(summary)")
+        try Standard.print(
             "  input \(Text.shape(input)), output \(Text.shape(output)), "
                 + "\(Text.grouped(parameters)) parameters, "
                 + "\(Text.grouped(multiplyAdds)) multiply-adds")
-        Swift.print("  weights: \(weights)")
+        try Standard.print("  weights: \(weights)")
         var table = Table([
             ("path", .left), ("layer", .left), ("output", .left), ("parameters", .right),
             ("multiply-adds", .right),
@@ -144,6 +146,6 @@ private struct ModelReport: Encodable {
                 layer.path, layer.layer, Text.shape(layer.output), Text.grouped(layer.parameters),
                 Text.grouped(layer.multiplyAdds))
         }
-        table.print(indent: "  ")
+        try table.print(indent: "  ")
     }
 }

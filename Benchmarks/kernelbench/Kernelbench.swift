@@ -205,7 +205,8 @@ struct Kernelbench: ParsableCommand {
                 try Runtime.with(isa: configuration.isa, threads: configuration.threads) {
                     let call = try KernelRegistry.standard.prepare(one).load()
                     let bytes = try PeakMemory.growth { _ = try call() }
-                    try Standard.print("\(one.name)  threads \(configuration.threads)  \(bytes) bytes")
+                    try Standard.print(
+                        "\(one.name)  threads \(configuration.threads)  \(bytes) bytes")
                 }
             }
         }

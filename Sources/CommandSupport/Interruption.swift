@@ -21,6 +21,8 @@ enum Interruption {
             var number: Int32 = 0
             while sigwait(&signals, &number) != 0 {}
             OutputFile.removingTemporaries {
+                // The shell goes on below the line of progress.
+                if ProgressLine.isOnScreen.load(ordering: .relaxed) { Standard.error("") }
                 signal(number, SIG_DFL)
                 pthread_sigmask(SIG_UNBLOCK, &signals, nil)
                 kill(getpid(), number)

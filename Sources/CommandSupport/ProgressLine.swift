@@ -18,6 +18,10 @@ package final class ProgressLine: Sendable {
     private let sink: (@Sendable (String) -> Void)?
     private let ticks: Mutex<Task<Void, Never>?> = .init(nil)
 
+    /// Whether the terminal's last line is one of these now.
+    static let isOnScreen = Atomic(false)
+    private static let erasure = "\r\u{1B}[K"
+
     /// Work that takes less is not shown.
     package static let delay = Duration.seconds(1)
     /// A line is not painted more often: whoever measures must not be disturbed.
@@ -28,6 +32,7 @@ package final class ProgressLine: Sendable {
         let isTerminal =
             isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
         let sink: @Sendable (String) -> Void = { text in
+            ProgressLine.isOnScreen.store(text != ProgressLine.erasure, ordering: .relaxed)
             _ = RawOutput.write(text, to: STDERR_FILENO)
         }
         self.init(
@@ -76,7 +81,7 @@ package final class ProgressLine: Sendable {
             state.text = nil
             guard state.painted != nil else { return }
             state.painted = nil
-            sink?("\r\u{1B}[K")
+            sink?(Self.erasure)
         }
     }
 
@@ -86,7 +91,7 @@ package final class ProgressLine: Sendable {
         let seconds = Int((now - start) / .seconds(1))
         // A line that wraps could not be erased.
         let line = "\(text.escaped), \(seconds) s".prefix(max(1, columns() - 1))
-        sink("\r\u{1B}[K\(line)")
+        sink("\(Self.erasure)\(line)")
     }
 
     private static func terminalColumns() -> Int {

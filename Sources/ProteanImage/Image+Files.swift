@@ -84,7 +84,9 @@ extension Image {
 
     /// A whole file, through C: Foundation's messages are long and differ by platform.
     private static func readFile(_ path: String) -> Result<[UInt8], ImageError> {
-        guard let file = PathBytes.withCString(path, { fopen($0, "rb") }) else { return .failure(accessError(path)) }
+        guard let file = PathBytes.withCString(path, { fopen($0, "rb") }) else {
+            return .failure(accessError(path))
+        }
         defer { fclose(file) }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 20)

@@ -31,7 +31,10 @@ import Testing
             ["--json", "--output -"]
         ),
         (["apply", "ReLU", "--input", "", "--output", "a"], ["--input", "expected a path"]),
-        (["draw", "offsets", "x", "--image", "a", "--list", "--group", "-1"], ["'-1'", "--group"]),
+        (
+            ["draw", "offsets", "x", "--image", "a", "--list", "--group", "-1"],
+            ["'-1'", "--group"]
+        ),
         (["draw", "offsets", "x", "--image", "a", "--list", "--scale", "0"], ["'0'", "--scale"]),
         (["draw", "offsets", "x", "--image", "a", "--list", "--at", "-1"], ["'-1'", "--at"]),
     ])

@@ -76,7 +76,9 @@ import Testing
     }
 
     /// Copies of device nodes, where the process may make them: never the real ones.
-    @Test(arguments: ["c 1 5", "c 1 7", "b 240 0"]) func otherDevicesAreRefused(_ node: String) throws {
+    @Test(arguments: ["c 1 5", "c 1 7", "b 240 0"]) func otherDevicesAreRefused(_ node: String)
+        throws
+    {
         guard try shell("mknod node \(node)", in: folder).status == 0 else { return }
         let type = try folder.type("node")
         try expectFailure(Self.apply + "node", "node: is a", "device")
@@ -92,7 +94,8 @@ import Testing
 
     @Test func aFullDiskLeavesTheOldFile() throws {
         try expectFailure(
-            "printf old > y; ulimit -f 1; " + Self.apply.replacing("MaxPool2d", with: "Identity")
+            "printf old > y; ulimit -f 1; "
+                + Self.apply.replacing("MaxPool2d", with: "Identity")
                 .replacing(" --config '{\"kernel_size\": 2}'", with: "") + "y", "y: write: ")
         #expect(try Data(contentsOf: folder.url("y")) == Data("old".utf8))
         try expectFailure(Self.apply + "- > /dev/full", "/dev/stdout: write: No space left")

@@ -59,9 +59,12 @@ import Testing
 
     /// As with other commands, a reader that has seen enough ends the writer without a word.
     @Test func aReaderThatGoesAwayIsNoNews() throws {
-        let result = try shell(#"{ sleep 1; "$P" apply --list; echo $? > status; } | true"#, in: folder)
+        let result = try shell(
+            #"{ while [ ! -e gone ]; do sleep 0.01; done; "$P" apply --list; echo $? > status; } "#
+                + "| { exec <&-; touch gone; }", in: folder)
         #expect(result.errors.isEmpty, "\(result.errors)")
-        let status = try String(contentsOf: folder.url.appendingPathComponent("status"), encoding: .utf8)
+        let status = try String(
+            contentsOf: folder.url.appendingPathComponent("status"), encoding: .utf8)
         #expect(status == "\(128 + SIGPIPE)\n")
     }
 

@@ -108,7 +108,9 @@ enum OutputDestination: Equatable {
         case "/dev/stderr": return 2
         default: break
         }
-        for prefix in ["/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/", "/proc/\(getpid())/fd/"]
+        for prefix in [
+            "/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/", "/proc/\(getpid())/fd/",
+        ]
         where path.hasPrefix(prefix) {
             let digits = path.dropFirst(prefix.count)
             guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }

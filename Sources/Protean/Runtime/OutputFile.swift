@@ -272,8 +272,9 @@ extension OutputFile {
         }
         guard opened >= 0 else { throw .systemCall("open", file: path) }
         var status = stat()
-        guard isatty(opened) == 1
-            || fstat(opened, &status) == 0 && OutputDestination.isNull(status.st_rdev)
+        guard
+            isatty(opened) == 1
+                || fstat(opened, &status) == 0 && OutputDestination.isNull(status.st_rdev)
         else {
             close(opened)
             throw OutputDestination.refusal(path, "a device")

@@ -1,3 +1,4 @@
+import CommandSupport
 import Protean
 
 /// One run of `protean apply`: build, load, apply, write.
@@ -22,12 +23,15 @@ struct LayerRun {
         try load(built)
         let inputs = try LayerInputs(adapter, path: input, layout: layout)
         let outputs: [LayerOutput]
+        let progress = ProgressLine()
+        progress.show("\(adapter.name) runs")
         do {
             outputs = try built.run(inputs)
             try inputs.requireAllUsed()
         } catch let error as ProteanError {
             throw inputs.explained(error)
         }
+        progress.clear()
         try Checkpoint.writeSafetensors(
             to: output,
             tensors: outputs.map { output in

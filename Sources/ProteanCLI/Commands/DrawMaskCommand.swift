@@ -51,7 +51,10 @@ struct DrawMaskCommand: ParsableCommand {
             let model = try model.load(untrained: false)
             let picture = try Image.decode(image)
             let trace = Trace()
+            let progress = ProgressLine()
+            progress.show("\(model.plugin.name) runs")
             _ = try trace.recording { try model(try model.input(from: picture)) }
+            progress.clear()
             let masks = Self.masks(of: trace)
             guard let first = masks.first else {
                 throw Failure("model '\(model.plugin.name)' has no layer with a mask")

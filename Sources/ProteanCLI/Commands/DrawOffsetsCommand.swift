@@ -69,7 +69,10 @@ struct DrawOffsetsCommand: ParsableCommand {
             let source = try OffsetSource.named(by: model)
             let (window, input) = try source.prepare(Image.decode(image))
             let record = SamplingRecord()
+            let progress = ProgressLine()
+            progress.show("\(model.model) runs")
             _ = try record.recording { try source.network(input) }
+            progress.clear()
             guard !record.entries.isEmpty else {
                 throw Failure("'\(model.model)' has no layer with displacements that ran")
             }

@@ -153,10 +153,10 @@ struct UpscaleCommand: ParsableCommand {
         let share = Double(result.executedMultiplyAdds) / Double(max(1, result.multiplyAdds))
         let line =
             "\(result.file)  \(result.width) x \(result.height)  "
-                + "\(Text.fixed(result.milliseconds, 1)) ms, \(Text.short(result.multiplyAdds)) "
-                + "multiply-adds, \(Text.percent(share)) executed"
-                + (result.psnr.map { ", PSNR \(Text.fixed($0, 3)) dB" } ?? "")
-                + Self.comparison(result)
+            + "\(Text.fixed(result.milliseconds, 1)) ms, \(Text.short(result.multiplyAdds)) "
+            + "multiply-adds, \(Text.percent(share)) executed"
+            + (result.psnr.map { ", PSNR \(Text.fixed($0, 3)) dB" } ?? "")
+            + Self.comparison(result)
         // The picture has standard output for itself.
         if output == OptionValue.standardOutput { return Standard.error(line) }
         try Standard.print(line)

@@ -21,7 +21,16 @@ import Testing
         }
     }
 
-    private static func input() throws -> Tensor { try Tensor([-1, 2, -3, 4], shape: [1, 2, 2, 1]) }
+    /// What a progress closure was told.
+    private final class Told: Sendable {
+        private let numbers = Mutex<[Int]>([])
+        var all: [Int] { numbers.withLock { $0 } }
+        func add(_ number: Int) { numbers.withLock { $0.append(number) } }
+    }
+
+    private static func input() throws -> Tensor {
+        try Tensor([-1, 2, -3, 4], shape: [1, 2, 2, 1])
+    }
 
     @Test func aModelStopsBetweenKernels() async throws {
         let before = Counter(cancelsAt: 1), after = Counter()
@@ -37,16 +46,16 @@ import Testing
         // Nothing but the counter: no kernel looks.
         let counter = Counter(cancelsAt: 3)
         let x = try Self.input()
-        let told = Mutex<[Int]>([])
+        let told = Told()
         await #expect(throws: CancellationError.self) {
             try await Task {
                 try await counter.outputs(for: Array(repeating: x, count: 100)) { done in
-                    told.withLock { $0.append(done) }
+                    told.add(done)
                 }
             }.value
         }
         #expect(counter.calls == 3)
-        #expect(told.withLock { $0 } == [1, 2, 3])
+        #expect(told.all == [1, 2, 3])
     }
 
     @Test func withoutACancellationNothingChanges() async throws {

@@ -1,5 +1,6 @@
 import Foundation
 import Protean
+import Synchronization
 
 /// What happens when a command is told to end.
 enum Interruption {

@@ -24,10 +24,11 @@ import Testing
         #expect(info.status == 0, "\(info.errors)")
         #expect(info.output.contains(#"in\xFF: safetensors, 1 tensors"#), "\(info.output)")
         let apply = try shell(
-            #""$P" apply ReLU --input "$(printf 'in\377')" --output "$(printf 'y\200\377')" "#
+            #""$P" apply MaxPool2d --config '{"kernel_size": 1}' --input "$(printf 'in\377')" "#
+                + #"--output "$(printf 'y\200\377')" "#
                 + #"&& mv "$(printf 'y\200\377')" y"#, in: folder)
         #expect(apply.status == 0, "\(apply.errors)")
-        #expect(try Checkpoint.open(folder.path("y")).tensor("y").elements == [0, 2, 0, 4])
+        #expect(try Checkpoint.open(folder.path("y")).tensor("y").elements == [-1, 2, -3, 4])
         let run = try shell(
             #""$P" run protean_tiny --image "$(printf '\376.png')""#, in: folder)
         #expect(run.status == 0 && run.output.contains(#"\xFE.png"#), "\(run.errors)")

@@ -30,7 +30,7 @@ import Testing
             ["upscale", "x", "--image", "a", "--output", "-", "--json"],
             ["--json", "--output -"]
         ),
-        (["apply", "ReLU", "--input", "", "--output", "a"], ["--input", "expected a path"]),
+        (["apply", "MaxPool2d", "--input", "", "--output", "a"], ["--input", "expected a path"]),
         (
             ["draw", "offsets", "x", "--image", "a", "--list", "--group", "-1"],
             ["'-1'", "--group"]

@@ -115,7 +115,7 @@ import Testing
 
     /// The place of the result is looked at before anything else is.
     @Test(arguments: [
-        #""$P" apply ReLU --input missing --output /nowhere/y"#,
+        #""$P" apply MaxPool2d --input missing --output /nowhere/y"#,
         #""$P" upscale smsr_x2 --weights missing --image missing --output /nowhere/y"#,
         #""$P" draw mask smsr_x2 --weights missing --image missing --output /nowhere/y"#,
         #""$P" draw offsets protean_deformable --image missing --output /nowhere/y"#,

@@ -20,7 +20,8 @@ struct ApplyCommand: ParsableCommand {
                 --input in.safetensors --output out.safetensors
               protean apply Linear --config '{"in_features": 8, "out_features": 2}' \
                 --weights w.safetensors --input in.safetensors --output y.safetensors
-              protean apply ReLU --input in.safetensors --output - | sha256sum
+              protean apply MaxPool2d --config '{"kernel_size": 2}' --input in.safetensors \
+                --output - | sha256sum
             """#)
 
     @Argument(help: "The layer's type, such as Conv2d; see --list.")

@@ -76,10 +76,17 @@ let package = Package(
             name: "ProteanCatalogue",
             dependencies: ["Protean"],
             swiftSettings: strict),
+        // What both commands share: arguments, standard output, progress, exit status.
+        .target(
+            name: "CommandSupport",
+            dependencies: [
+                "Protean", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
         .executableTarget(
             name: "ProteanCLI",
             dependencies: [
-                "Protean", "ProteanCatalogue", "ProteanModels", "ProteanImage",
+                "Protean", "ProteanCatalogue", "ProteanModels", "ProteanImage", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -92,7 +99,7 @@ let package = Package(
         .executableTarget(
             name: "kernelbench",
             dependencies: [
-                "Protean", "KernelbenchSupport",
+                "Protean", "KernelbenchSupport", "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Benchmarks/kernelbench",
@@ -138,7 +145,7 @@ let package = Package(
             name: "ProteanCLITests",
             dependencies: [
                 "Protean", "ProteanCatalogue", "ProteanImage", "ProteanModels", "ProteanCLI",
-                "kernelbench",
+                "CommandSupport", "kernelbench",
             ],
             swiftSettings: strict),
         // What the harness makes is what it claims to make, and what it should notice it notices.

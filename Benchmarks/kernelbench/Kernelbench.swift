@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import KernelbenchSupport
 import Protean
@@ -6,7 +7,8 @@ import Protean
 @main
 enum Main {
     static func main() {
-        Kernelbench.main(CommandArguments.normalized(Array(CommandLine.arguments.dropFirst())))
+        CommandProcess.run(
+            Kernelbench.self, name: "kernelbench", arguments: CommandArguments.normalized)
     }
 }
 
@@ -50,7 +52,9 @@ struct Kernelbench: ParsableCommand {
             valueName: "regex-or-text"))
     var filter: String?
 
-    @Option(help: "Numbers of threads, alternating, such as 1,2. Default: as the library decides.")
+    @Option(
+        parsing: .unconditional,
+        help: "Numbers of threads, alternating, such as 1,2. Default: as the library decides.")
     var threads: String?
 
     @Option(help: "Instruction sets, alternating, such as avx2,avx512. Default: the widest.")
@@ -71,6 +75,7 @@ struct Kernelbench: ParsableCommand {
     var lines: [String] = []
 
     @Option(
+        parsing: .unconditional,
         help: """
             Seconds of timed calls per case and configuration; with --break-even and --against-direct \
             the longest that a case is measured.
@@ -80,10 +85,15 @@ struct Kernelbench: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Write JSON to this file; without a file, JSON only to standard output.",
-            valueName: "file"))
+            valueName: "file"),
+        transform: OptionValue.path)
     var json: String?
 
-    @Option(help: ArgumentHelp("Write an HTML report to this file.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Write an HTML report to this file; - for standard output, without the table.",
+            valueName: "file"),
+        transform: OptionValue.path)
     var report: String?
 
     @Flag(help: "Print the cases, as lines of a shape file, and measure nothing.")
@@ -122,10 +132,14 @@ struct Kernelbench: ParsableCommand {
 
     func validate() throws {
         guard minTime > 0, minTime <= 3600 else {
-            throw ValidationError("--min-time: expected seconds above 0, at most 3600")
+            throw ValidationError(
+                "--min-time: expected seconds above 0, at most 3600, found \(minTime)")
         }
         guard !(breakEven && againstDirect) else {
             throw ValidationError("--against-direct: expected without --break-even, found both")
+        }
+        guard json == nil || json != report else {
+            throw ValidationError("--json and --report: expected two places, found '\(json ?? "")'")
         }
         do {
             _ = try configurations()
@@ -138,20 +152,20 @@ struct Kernelbench: ParsableCommand {
         let selected = try selectedCases()
         let cases = breakEven ? try BreakEven.cases(for: selected) : selected
         if list {
-            for one in cases { print(one.line) }
-            return
+            return try Standard.print(cases.map(\.line).joined(separator: "\n"))
         }
         if explain { return try explainAll(cases) }
         if memory { return try printMemory(cases) }
-        for file in [json, report] { try checkWritable(file) }
+        for file in [json, report].compactMap({ Self.place($0) }) { try OutputFile.check(file) }
         warnAboutDebugBuild()
         let progress = ProgressLine()
         let configurations = try configurations()
         let session = BenchmarkSession(
-            configurations: configurations, minimumTime: minTime, progress: progress.show)
+            configurations: configurations, minimumTime: minTime, progress: { progress.show($0) })
         let rooflines = try session.rooflines()
         let single = try singleThreadRoofline(rooflines)
-        if json != "-" { progress.printing { print(TableReport.machine(rooflines)) } }
+        progress.clear()
+        if !isOnlyReport { try Standard.print(TableReport.machine(rooflines)) }
         let found = breakEven ? try session.breakEven(for: selected, rooflines: rooflines) : nil
         let results =
             try found?.results
@@ -160,7 +174,17 @@ struct Kernelbench: ParsableCommand {
                 : session.run(cases, rooflines: rooflines))
         progress.clear()
         try write(results, found, rooflines: rooflines, single: single)
-        if let found, json != "-" { print("\n" + found.text) }
+        if let found, !isOnlyReport { try Standard.print("\n" + found.text) }
+    }
+
+    /// Whether standard output has a report for itself.
+    private var isOnlyReport: Bool {
+        [json, report].contains { Self.place($0) == OptionValue.standardOutput }
+    }
+
+    /// Where a report is written.
+    private static func place(_ file: String?) -> String? {
+        file == "-" ? OptionValue.standardOutput : file
     }
 
     private func explainAll(_ cases: [BenchmarkCase]) throws {
@@ -170,7 +194,7 @@ struct Kernelbench: ParsableCommand {
                 let text = try Runtime.with(
                     isa: configuration.isa, threads: configuration.threads
                 ) { try prepared.explain?().text ?? "one algorithm" }
-                print("\(one.name)  \(configuration.isa.rawValue)  \(text)")
+                try Standard.print("\(one.name)  \(configuration.isa.rawValue)  \(text)")
             }
         }
     }
@@ -181,7 +205,8 @@ struct Kernelbench: ParsableCommand {
                 try Runtime.with(isa: configuration.isa, threads: configuration.threads) {
                     let call = try KernelRegistry.standard.prepare(one).load()
                     let bytes = try PeakMemory.growth { _ = try call() }
-                    print("\(one.name)  threads \(configuration.threads)  \(bytes) bytes")
+                    try Standard.print(
+                        "\(one.name)  threads \(configuration.threads)  \(bytes) bytes")
                 }
             }
         }
@@ -229,31 +254,24 @@ struct Kernelbench: ParsableCommand {
             Configuration(isa: isa, threads: 1), seconds: min(minTime / 2, 0.25))
     }
 
-    private func checkWritable(_ file: String?) throws {
-        guard let file, file != "-" else { return }
-        let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path
-        guard FileManager.default.isWritableFile(atPath: folder) else {
-            throw ProteanError.fileAccess(file: file, reason: "its folder cannot be written")
-        }
-    }
-
     private func write(
         _ results: [BenchmarkResult], _ breakEven: BreakEven?, rooflines: [Roofline],
         single: Roofline
     ) throws {
-        if json != "-" { print(TableReport.text(results)) }
-        if let json {
+        // Files first: a reader that goes away ends the process while it prints.
+        if let json = Self.place(json) {
             let data = try JSONReport(
                 executable: Self.executableName, single: single,
                 rooflines: rooflines, results: results, breakEven: breakEven
             ).encoded()
-            try save(data, to: json)
+            try OutputFile.write(Array(data), to: json)
         }
-        if let report {
+        if let report = Self.place(report) {
             let text = HTMLReport.text(
                 results: results, rooflines: rooflines, curves: breakEven?.againstDirect)
-            try save(Data(text.utf8), to: report)
+            try OutputFile.write(Array(text.utf8), to: report)
         }
+        if !isOnlyReport { try Standard.print(TableReport.text(results)) }
     }
 
     /// The name without its folder: results are published, paths need not be.
@@ -261,37 +279,10 @@ struct Kernelbench: ParsableCommand {
         URL(fileURLWithPath: CommandLine.arguments.first ?? "kernelbench").lastPathComponent
     }
 
-    private func save(_ data: Data, to file: String) throws {
-        if file == "-" { return FileHandle.standardOutput.write(data) }
-        do {
-            try data.write(to: URL(fileURLWithPath: file), options: .atomic)
-        } catch {
-            throw ProteanError.fileAccess(file: file, reason: error.localizedDescription)
-        }
-    }
-
     private func warnAboutDebugBuild() {
         guard JSONReport.buildType == "debug" else { return }
-        let text =
+        Standard.error(
             "kernelbench: debug build, times of small cases are too long; "
-            + "use `swift run -c release kernelbench`\n"
-        FileHandle.standardError.write(Data(text.utf8))
-    }
-}
-
-/// What happens now, on one line of a terminal; nothing where standard error is not one.
-private struct ProgressLine {
-    private let isTerminal = isatty(STDERR_FILENO) == 1
-
-    func show(_ text: String) { write("\r\u{1B}[K" + text) }
-    func clear() { write("\r\u{1B}[K") }
-
-    func printing(_ body: () -> Void) {
-        clear()
-        body()
-    }
-
-    private func write(_ text: String) {
-        if isTerminal { FileHandle.standardError.write(Data(text.utf8)) }
+                + "use `swift run -c release kernelbench`")
     }
 }

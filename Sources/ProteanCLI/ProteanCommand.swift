@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import CommandSupport
 
 /// The command `protean`.
 @main struct ProteanCommand: ParsableCommand {
@@ -14,7 +14,8 @@ import Foundation
               protean apply Conv2d --help
 
             Failures are one line on standard error and exit status 1; wrong arguments exit \
-            with 64. PROTEAN_NUM_THREADS and PROTEAN_ISA set defaults for --threads and --isa.
+            with 64. PROTEAN_NUM_THREADS and PROTEAN_ISA set defaults for --threads and --isa. \
+            An output file is replaced as a whole or not at all; - is standard output.
             """,
         subcommands: [
             RunCommand.self, DemoCommand.self, InfoCommand.self, ApplyCommand.self,
@@ -22,14 +23,6 @@ import Foundation
         ])
 
     static func main() {
-        let arguments = Array(CommandLine.arguments.dropFirst())
-        do {
-            var command = try parseAsRoot(ApplyCommand.withLayerHelp(arguments))
-            try command.run()
-        } catch {
-            guard let line = Failure.line(for: error) else { exit(withError: error) }
-            Standard.error("protean: \(line)")
-            Foundation.exit(1)
-        }
+        CommandProcess.run(Self.self, name: "protean", arguments: ApplyCommand.withLayerHelp)
     }
 }

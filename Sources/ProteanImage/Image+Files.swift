@@ -3,15 +3,20 @@ import Foundation
 import Protean
 
 extension Image {
-    /// Writes the image as an 8-bit PNG file; an existing file is replaced only on success.
+    /// Writes the image as an 8-bit PNG file.
     ///
+    /// A regular file is replaced as a whole and only on success; links are followed, pipes and
+    /// terminals written through, as by ``Checkpoint/writeSafetensors(to:tensors:metadata:)``.
     /// - Throws: ``ImageError/fileAccess(file:reason:)`` and ``ImageError/outOfMemory(file:)``.
     public func writePNG(to path: String) throws(ImageError) {
         let data = try encodedPNG(name: path)
-        do {
-            try Data(data).write(to: URL(fileURLWithPath: path), options: .atomic)
+        do throws(ProteanError) {
+            try OutputFile.write(data, to: path)
         } catch {
-            throw .fileAccess(file: path, reason: "cannot be written")
+            guard case .fileAccess(let file, let reason) = error else {
+                throw .fileAccess(file: path, reason: error.description)
+            }
+            throw .fileAccess(file: file, reason: reason)
         }
     }
 

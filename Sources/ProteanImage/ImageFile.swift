@@ -1,5 +1,6 @@
 import CProteanImage
 import Foundation
+import Protean
 
 /// Image files as bytes.
 enum ImageFile {
@@ -15,7 +16,9 @@ enum ImageFile {
             throw .fileAccess(file: path, reason: "expected a path, found a NUL character in it")
         }
         // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = PathBytes.withCString(path) {
+            open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        }
         guard descriptor >= 0 else { throw systemError(path) }
         defer { close(descriptor) }
         let size = try size(of: descriptor, path)

@@ -63,8 +63,6 @@ import Testing
         try expectFailure(["info", "missing.pth"], "missing.pth: No such file or directory")
         try expectFailure(
             ["run", "no_such_model", "--image", "x.png"], "unknown model 'no_such_model'")
-        try expectFailure(["plugins", "--isa", "sse9"], "instruction set 'sse9'", "scalar")
-        try expectFailure(["plugins", "--threads", "0"], "option 'threads' is 0")
         try expectFailure(["apply", "NoSuchLayer", "--help"], "unknown layer 'NoSuchLayer'")
     }
 

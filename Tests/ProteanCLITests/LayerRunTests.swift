@@ -1,3 +1,4 @@
+import CommandSupport
 import Protean
 import Testing
 
@@ -75,7 +76,7 @@ private final class FakeLayer: Module {
             try run(config: config, weights: weights, input: input, layout: layout)
         }
         #expect(!folder.exists("out"))
-        return error.flatMap(Failure.line) ?? "no failure"
+        return error.map(CommandProcess.line) ?? "no failure"
     }
 
     @Test func channelsFirst() throws {

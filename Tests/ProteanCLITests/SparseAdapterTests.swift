@@ -1,3 +1,4 @@
+import CommandSupport
 import Protean
 import Testing
 
@@ -167,7 +168,7 @@ import Testing
                 input: folder.path("in"), output: folder.path("out"), layout: .nchw)()
         }
         #expect(!folder.exists("out"))
-        return error.flatMap(Failure.line) ?? "no failure"
+        return error.map(CommandProcess.line) ?? "no failure"
     }
 
     @Test func inputsAreRefusedByName() throws {

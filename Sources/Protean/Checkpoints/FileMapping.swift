@@ -32,7 +32,9 @@ extension CheckpointBytes {
         _ path: String, mapping: FileMapping
     ) throws(ProteanError) -> CheckpointBytes {
         // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = PathBytes.withCString(path) {
+            open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        }
         guard descriptor >= 0 else { throw .systemCall("open", file: path) }
         var isKept = false
         defer { if !isKept { close(descriptor) } }
@@ -54,8 +56,7 @@ extension CheckpointBytes {
 
     /// Whether `path` names a directory. A guess only: opening the file decides.
     static func isDirectory(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        PathBytes.kind(of: path) == .directory
     }
 
     private static func regularFileSize(

@@ -1,17 +1,11 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 extension Checkpoint {
     /// Writes tensors as a safetensors file, which Python's `safetensors` reads.
     ///
     /// The same tensors and metadata give the same bytes: tensors are sorted by name, and the
-    /// header is padded so that data start at a multiple of 8 bytes. The file appears whole or not
-    /// at all: it is written beside `path` under another name and then renamed.
+    /// header is padded so that data start at a multiple of 8 bytes. A regular file
+    /// appears whole or not at all: it is written beside `path` under another name, synchronised
+    /// with the disk and renamed, and keeps its permission bits. Links are followed; named pipes,
+    /// `/dev/stdout` and terminals are written through; directories and other devices are refused.
     /// - Parameters:
     ///   - path: the file to make or replace.
     ///   - tensors: names and Float32 values.
@@ -26,7 +20,7 @@ extension Checkpoint {
     ) throws(ProteanError) {
         let sorted = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         let header = try SafetensorsWriter.header(path: path, tensors: sorted, metadata: metadata)
-        let file = try ReplacementFile(path)
+        let file = try OutputFile(path)
         try header.withBytes { bytes throws(ProteanError) in try file.write(bytes) }
         for (_, tensor) in sorted {
             guard let storage = tensor.storage else { continue }
@@ -94,54 +88,4 @@ extension [UInt8] {
         }
         try outcome.get()
     }
-}
-
-/// A file written under a temporary name beside its target; removed unless it is committed.
-private final class ReplacementFile {
-    private let path: String
-    private let temporaryPath: String
-    private var descriptor: Int32
-
-    init(_ path: String) throws(ProteanError) {
-        self.path = path
-        temporaryPath = "\(path).\(getpid())-\(UInt32.random(in: 0 ... .max)).partial"
-        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw .systemCall("open", file: path) }
-    }
-
-    func write(_ bytes: UnsafeRawBufferPointer) throws(ProteanError) {
-        var done = 0
-        while done < bytes.count, let base = bytes.baseAddress {
-            let count = systemWrite(descriptor, base + done, bytes.count - done)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw .systemCall("write", file: path) }
-            done += count
-        }
-    }
-
-    func commit() throws(ProteanError) {
-        let closed = close(descriptor)
-        descriptor = -1
-        guard closed == 0 else {
-            let error = ProteanError.systemCall("close", file: path)
-            unlink(temporaryPath)
-            throw error
-        }
-        guard rename(temporaryPath, path) == 0 else {
-            let error = ProteanError.systemCall("rename", file: path)
-            unlink(temporaryPath)
-            throw error
-        }
-    }
-
-    deinit {
-        guard descriptor >= 0 else { return }
-        close(descriptor)
-        unlink(temporaryPath)
-    }
-}
-
-/// The system's `write`, whose name the method above hides.
-private func systemWrite(_ descriptor: Int32, _ base: UnsafeRawPointer, _ count: Int) -> Int {
-    write(descriptor, base, count)
 }

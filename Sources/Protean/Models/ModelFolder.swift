@@ -34,7 +34,7 @@ struct ModelFolder {
     }
 
     /// Whether there is something at `path`. A guess only: opening it decides.
-    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+    static func exists(_ path: String) -> Bool { PathBytes.kind(of: path) != nil }
 
     /// The file of weights.
     ///

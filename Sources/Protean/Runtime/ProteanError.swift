@@ -35,6 +35,9 @@ public enum ProteanError: Error, Equatable, Sendable {
     case noValues(layer: String)
     /// A kernel refused its arguments: a defect of the library itself.
     case kernel(layer: String, reason: String)
+    /// The task was cancelled inside ``Runtime/stoppingWhenCancelled(_:)``, which turns this into
+    /// `CancellationError`.
+    case cancelled
 }
 
 /// A parameter whose shape in a file differs from the model's.
@@ -89,6 +92,8 @@ extension ProteanError: CustomStringConvertible {
             "\(layer): the tensor carries a shape only, no values"
         case .kernel(let layer, let reason):
             "\(layer): kernel refused the call: \(reason)"
+        case .cancelled:
+            "the task was cancelled"
         }
     }
 

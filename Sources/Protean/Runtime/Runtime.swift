@@ -13,6 +13,12 @@ public enum Runtime {
         var isa: KernelISA?
         var threads: Int?
         var exactness: Exactness?
+        /// Whether kernels are not started once the task is cancelled.
+        var stopsWhenCancelled = false
+
+        func checkCancellation() throws(ProteanError) {
+            if stopsWhenCancelled, Task.isCancelled { throw .cancelled }
+        }
     }
 
     @TaskLocal private static var scoped = Settings()
@@ -27,15 +33,22 @@ public enum Runtime {
         var settings = Settings()
         do throws(ProteanError) {
             if let name = variables["PROTEAN_ISA"], !name.isEmpty {
-                settings.isa = try KernelISA.named(name)
+                guard let isa = KernelISA(rawValue: name.lowercased()), isa.isSupported else {
+                    throw .invalidOption(
+                        layer: "environment", option: "PROTEAN_ISA",
+                        expected: "one of "
+                            + KernelISA.supported.map(\.rawValue).joined(separator: ", "),
+                        found: "'\(name)'")
+                }
+                settings.isa = isa
             }
             if let text = variables["PROTEAN_NUM_THREADS"], !text.isEmpty {
-                guard let threads = Int(text), threads >= 1 else {
+                guard let threads = Int(text), (1...maximumThreads).contains(threads) else {
                     throw .invalidOption(
                         layer: "environment", option: "PROTEAN_NUM_THREADS",
-                        expected: "a whole number of at least 1", found: text)
+                        expected: "a whole number of 1...\(maximumThreads)", found: "'\(text)'")
                 }
-                settings.threads = try checked(threads: threads)
+                settings.threads = threads
             }
             if let text = variables["PROTEAN_EXACTNESS"], !text.isEmpty {
                 guard let exactness = Exactness(rawValue: text) else {
@@ -78,7 +91,8 @@ public enum Runtime {
         let inner = scoped, outer = process.withLock { $0 }
         return Settings(
             isa: inner.isa ?? outer.isa, threads: inner.threads ?? outer.threads,
-            exactness: inner.exactness ?? outer.exactness)
+            exactness: inner.exactness ?? outer.exactness,
+            stopsWhenCancelled: inner.stopsWhenCancelled)
     }
 
     /// All that a call made here uses, looked up together.
@@ -95,9 +109,11 @@ public enum Runtime {
 
     /// All that a call made here uses.
     ///
-    /// - Throws: ``ProteanError`` when an environment variable that matters is not usable.
+    /// - Throws: ``ProteanError`` when an environment variable that matters is not usable, and
+    ///   ``ProteanError/cancelled``.
     static func resolved() throws(ProteanError) -> Resolved {
         let set = settings()
+        try set.checkCancellation()
         if let isa = set.isa, let threads = set.threads, let exactness = set.exactness {
             return Resolved(isa: isa, threads: threads, exactness: exactness)
         }
@@ -207,6 +223,13 @@ public enum Runtime {
         try await $scoped.withValue(merged(isa, threads, exactness), operation: body)
     }
 
+    /// The scope of ``stoppingWhenCancelled(_:)``.
+    static func checkingCancellation<R>(_ body: () throws -> R) rethrows -> R {
+        var settings = scoped
+        settings.stopsWhenCancelled = true
+        return try $scoped.withValue(settings, operation: body)
+    }
+
     private static func merged(
         _ isa: KernelISA?, _ threads: Int?, _ exactness: Exactness?
     ) throws(ProteanError) -> Settings {
@@ -220,6 +243,7 @@ public enum Runtime {
     /// What a kernel call is given.
     package static func current() throws(ProteanError) -> ptn_runtime {
         let set = settings()
+        try set.checkCancellation()
         if let isa = set.isa, let threads = set.threads {
             return ptn_runtime(isa: isa.kernelValue, threads: Int32(threads))
         }

@@ -1,3 +1,4 @@
+import CommandSupport
 import Protean
 import ProteanCatalogue
 
@@ -16,6 +17,7 @@ struct LayerRun {
 
     /// Nothing is written unless everything succeeded.
     func callAsFunction() throws {
+        try OutputFile.check(output)
         let configuration = try LayerConfiguration(adapter, json: config)
         let built: BuiltLayer
         do {
@@ -26,12 +28,15 @@ struct LayerRun {
         try load(built)
         let inputs = try LayerInputs(adapter, path: input, layout: layout)
         let outputs: [LayerOutput]
+        let progress = ProgressLine()
+        progress.show("\(adapter.name) runs")
         do {
             outputs = try built.run(inputs)
             try inputs.requireAllUsed()
         } catch let error as ProteanError {
             throw inputs.explained(error)
         }
+        progress.clear()
         try Checkpoint.writeSafetensors(
             to: output,
             tensors: outputs.map { output in

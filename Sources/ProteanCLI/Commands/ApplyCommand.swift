@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import Protean
 import ProteanCatalogue
@@ -20,6 +21,8 @@ struct ApplyCommand: ParsableCommand {
                 --input in.safetensors --output out.safetensors
               protean apply Linear --config '{"in_features": 8, "out_features": 2}' \
                 --weights w.safetensors --input in.safetensors --output y.safetensors
+              protean apply MaxPool2d --config '{"kernel_size": 2}' --input in.safetensors \
+                --output - | sha256sum
             """#)
 
     @Argument(help: "The layer's type, such as Conv2d; see --list.")
@@ -28,15 +31,20 @@ struct ApplyCommand: ParsableCommand {
     @Option(help: "The layer's configuration as a JSON object.")
     var config = "{}"
 
-    @Option(help: "The layer's weights; not needed for a layer without parameters.")
+    @Option(
+        help: "The layer's weights; not needed for a layer without parameters.",
+        transform: OptionValue.path)
     var weights: String?
 
     @OptionGroup var keys: KeyOptions
 
-    @Option(help: "The input tensors: x and what else the layer takes.")
+    @Option(
+        help: "The input tensors: x and what else the layer takes.", transform: OptionValue.path)
     var input: String?
 
-    @Option(help: "The file to write: y and what else the layer gives.")
+    @Option(
+        help: "The file to write: y and what else the layer gives; - for standard output.",
+        transform: OptionValue.binaryOutput)
     var output: String?
 
     @Option(help: "Axis order of maps in the files: nchw or nhwc.")
@@ -70,11 +78,11 @@ struct ApplyCommand: ParsableCommand {
     func run() throws {
         if list {
             let pages = LayerCatalogue.adapters.map { $0.help.joined(separator: "\n") }
-            return print(pages.joined(separator: "\n\n"))
+            return try Standard.print(pages.joined(separator: "\n\n"))
         }
         guard let layer else { return }
         let adapter = try LayerCatalogue.adapter(named: layer)
-        if helpLayer { return print(adapter.help.joined(separator: "\n")) }
+        if helpLayer { return try Standard.print(adapter.help.joined(separator: "\n")) }
         guard let input, let output else { return }
         let run = LayerRun(
             adapter: adapter, config: config, weights: weights, prefix: keys.prefix,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Protean
 import ProteanImage
 import ProteanModels
@@ -24,22 +25,33 @@ struct BenchCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
 
-    @Option(help: "Numbers of threads, such as 1,2 (default: physical cores).")
-    var threads: String?
+    @Option(
+        parsing: .unconditional, help: "Numbers of threads, such as 1,2 (default: physical cores).",
+        transform: BenchCommand.counts)
+    var threads: [Int]?
 
-    @Option(help: "Instruction set: scalar, avx2, avx512 or neon (default: the widest).")
-    var isa: String?
+    @Option(
+        help: "Instruction set: scalar, avx2, avx512 or neon (default: the widest).",
+        transform: OptionValue.isa)
+    var isa: KernelISA?
 
-    @Option(help: "Runs per figure.")
+    @Option(
+        parsing: .unconditional, help: "Runs per figure.",
+        transform: OptionValue.wholeNumber(1 ... .max))
     var `repeat` = 10
 
-    @Option(help: "Runs before the first that counts; the first of them packs the weights.")
+    @Option(
+        parsing: .unconditional,
+        help: "Runs before the first that counts; the first of them packs the weights.",
+        transform: OptionValue.wholeNumber(1 ... .max))
     var warmUp = 3
 
-    @Option(help: "Images per run.")
+    @Option(
+        parsing: .unconditional, help: "Images per run.",
+        transform: OptionValue.wholeNumber(1 ... .max))
     var batch = 1
 
-    @Option(help: "An image to run on instead of random values.")
+    @Option(help: "An image to run on instead of random values.", transform: OptionValue.path)
     var image: String?
 
     @OptionGroup var images: ImageOptions
@@ -47,51 +59,51 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Leave the layers out.")
     var whole = false
 
-    @Option(help: "Write the input 'x' and its output 'y' to this safetensors file.")
+    @Option(
+        help: "Write the input 'x' and its output 'y' to this safetensors file.",
+        transform: OptionValue.path)
     var save: String?
 
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
-        guard `repeat` >= 1 else { throw ValidationError("--repeat must be at least 1.") }
-        guard warmUp >= 1 else { throw ValidationError("--warm-up must be at least 1.") }
-        guard batch >= 1 else { throw ValidationError("--batch must be at least 1.") }
         guard image == nil || batch == 1 else {
             throw ValidationError("--image is one image; leave --batch out.")
         }
-        _ = try threadCounts()
+        guard save != "-", save != OptionValue.standardOutput else {
+            throw ValidationError("--save: expected a file; standard output has the figures.")
+        }
     }
 
     func run() throws {
-        let chosen = try isa.map { name in try KernelISA.named(name) }
+        if let save { try OutputFile.check(save) }
         let made = try model.load(untrained: true)
         let input =
             try image.map { path in try made.input(from: images.read(path)) }
             ?? Self.input(made.inputShape, batch: batch)
         let plan = BenchPlan(warmUps: warmUp, repeats: `repeat`, layers: !whole)
         var reports: [BenchReport] = []
-        for count in try threadCounts() {
+        for count in threads.map({ $0.map(Optional.some) }) ?? [nil] {
             reports.append(
-                try Runtime.with(isa: chosen, threads: count) {
+                try Runtime.with(isa: isa, threads: count) {
                     try BenchReport(made, input: input, plan: plan)
                 })
         }
         if let save {
-            let output = try Runtime.with(isa: chosen) { try made(input) }
+            let output = try Runtime.with(isa: isa) { try made(input) }
             try Checkpoint.writeSafetensors(to: save, tensors: [("x", input), ("y", output)])
         }
         if json { return try Standard.json(reports) }
-        for report in reports { report.print() }
+        for report in reports { try report.print() }
     }
 
-    /// The thread counts asked for; one nil for the default.
-    private func threadCounts() throws -> [Int?] {
-        guard let threads else { return [nil] }
-        return try threads.split(separator: ",", omittingEmptySubsequences: false).map { text in
-            guard let count = Int(text), (1...Runtime.maximumThreads).contains(count) else {
+    /// The thread counts of a list.
+    private static func counts(_ text: String) throws -> [Int] {
+        try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+            guard let count = Int(part), (1...Runtime.maximumThreads).contains(count) else {
                 throw ValidationError(
-                    "--threads is '\(threads)', expected numbers of at least 1 such as 1,2")
+                    "expected whole numbers of 1...\(Runtime.maximumThreads) such as 1,2")
             }
             return count
         }

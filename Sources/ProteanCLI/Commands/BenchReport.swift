@@ -1,3 +1,4 @@
+import CommandSupport
 import Protean
 
 /// How often a model runs, and whether layers are recorded.
@@ -43,8 +44,11 @@ struct BenchReport: Encodable {
     let layers: [Entry]
 
     init(_ made: Model, input x: Tensor, plan: BenchPlan) throws {
-        let progress = Progress()
-        for _ in 0..<plan.warmUps { _ = try made(x) }
+        let progress = ProgressLine()
+        for run in 1...plan.warmUps {
+            progress.show("\(made.plugin.name): warm-up \(run) of \(plan.warmUps)")
+            _ = try made(x)
+        }
         peakActivationBytes = try Self.peakOfActivations(made, x)
         scratchBytes = Memory.usage(of: .scratch).live
         packedWeightBytes = Memory.usage(of: .weights).live
@@ -58,7 +62,7 @@ struct BenchReport: Encodable {
             guard plan.layers else { continue }
             runs.append(try Self.events(made, x))
         }
-        progress.finish()
+        progress.clear()
         let seconds = Text.median(whole)
         let cost = try (runs.first ?? Self.events(made, x)).reduce(Cost()) { $0 + $1.cost }
         model = made.plugin.name
@@ -107,11 +111,11 @@ struct BenchReport: Encodable {
         seconds > 0 ? 2 * Double(cost.executedMultiplyAdds) / seconds / 1e9 : 0
     }
 
-    func print() {
-        Swift.print(
+    func print() throws {
+        try Standard.print(
             "\(model), weights: \(weights), input \(Text.shape(input)), \(isa), "
                 + "\(threads) \(threads == 1 ? "thread" : "threads"), median of \(repeats)")
-        if !layers.isEmpty { printLayers() }
+        if !layers.isEmpty { try printLayers() }
         var line =
             "  whole model: \(Text.fixed(milliseconds, 3)) ms, "
             + "\(Text.short(multiplyAdds)) multiply-adds, \(Text.fixed(gflops, 1)) GFLOP/s"
@@ -119,8 +123,8 @@ struct BenchReport: Encodable {
             let share = Double(executedMultiplyAdds) / Double(multiplyAdds)
             line += ", \(Text.percent(share)) executed"
         }
-        Swift.print(line)
-        Swift.print(
+        try Standard.print(line)
+        try Standard.print(
             "  memory: activations \(Self.mebibytes(peakActivationBytes)) at most, scratch "
                 + "\(Self.mebibytes(scratchBytes)), packed weights "
                 + Self.mebibytes(packedWeightBytes))
@@ -130,7 +134,7 @@ struct BenchReport: Encodable {
         Text.fixed(Double(bytes) / 0x1p20, 2) + " MiB"
     }
 
-    private func printLayers() {
+    private func printLayers() throws {
         var table = Table([
             ("path", .left), ("layer", .left), ("output", .left), ("ms", .right),
             ("share", .right), ("multiply-adds", .right), ("GFLOP/s", .right),
@@ -142,6 +146,6 @@ struct BenchReport: Encodable {
                 Text.short(layer.multiplyAdds),
                 layer.multiplyAdds > 0 ? Text.fixed(layer.gflops, 1) : "")
         }
-        table.print(indent: "  ")
+        try table.print(indent: "  ")
     }
 }

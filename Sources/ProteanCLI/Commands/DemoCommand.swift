@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Foundation
 import Protean
 import ProteanModels
@@ -31,7 +32,7 @@ struct DemoCommand: ParsableCommand {
         let images = try DemoImage.shipped()
         let model = try ModelLoader.standard.makeModel(DemoImage.model)
         let classifier = try Classifier(model)
-        print("\(model.plugin.name): \(model.plugin.summary)")
+        try Standard.print("\(model.plugin.name): \(model.plugin.summary)")
         if let first = images.first { try classifier.warmUp(first.image) }
         var table = Table([
             ("image", .left), ("label", .left), ("prediction", .left), ("probability", .right),
@@ -49,9 +50,9 @@ struct DemoCommand: ParsableCommand {
                 Text.fixed(result.milliseconds, 3), Text.short(result.multiplyAdds),
                 Text.short(result.executedMultiplyAdds))
         }
-        table.print(indent: "  ")
+        try table.print(indent: "  ")
         let median = Text.fixed(Text.median(times), 3)
-        print(
+        try Standard.print(
             "  \(correct) of \(images.count) correct, median \(median) ms "
                 + "per image, \(try Runtime.isa().rawValue), threads: \(try Runtime.threads())")
     }
@@ -63,22 +64,20 @@ struct DemoCommand: ParsableCommand {
 
     /// Runs the executable that is built beside this one.
     private func runKernelbench() throws {
-        print("")
+        try Standard.print("")
         let beside = Bundle.main.executableURL?.resolvingSymlinksInPath()
             .deletingLastPathComponent().appendingPathComponent("kernelbench")
         guard let beside, FileManager.default.isExecutableFile(atPath: beside.path) else {
-            print(
+            try Standard.print(
                 "kernels: build their benchmark with `swift build -c release --product kernelbench`"
             )
             return
         }
-        // What was printed so far must come first when output goes to a pipe.
-        fflush(nil)
         let process = Process()
         process.executableURL = beside
         process.arguments = ["--filter", "demo", "--min-time", "0.2"]
         if let threads = runtime.threads { process.arguments? += ["--threads", "\(threads)"] }
-        if let isa = runtime.isa { process.arguments? += ["--isa", isa] }
+        if let isa = runtime.isa { process.arguments? += ["--isa", isa.rawValue] }
         do {
             try process.run()
         } catch {

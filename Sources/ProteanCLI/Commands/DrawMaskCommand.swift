@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Protean
 import ProteanImage
 import ProteanModels
@@ -20,13 +21,14 @@ struct DrawMaskCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
 
-    @Option(help: "The image that the network runs on.")
+    @Option(help: "The image that the network runs on.", transform: OptionValue.path)
     var image: String
 
     @Option(help: "The layer whose mask is drawn; see --list. Default: the first.")
     var layer: String?
 
-    @Option(help: "The PNG file to write.")
+    @Option(
+        help: "The PNG file to write; - for standard output.", transform: OptionValue.binaryOutput)
     var output: String?
 
     @Flag(help: "List the layers that had a mask, with their densities, and draw nothing.")
@@ -47,15 +49,19 @@ struct DrawMaskCommand: ParsableCommand {
 
     func run() throws {
         try runtime.with {
+            if let output { try OutputFile.check(output) }
             let model = try model.load(untrained: false)
             let picture = try images.read(image)
             let trace = Trace()
+            let progress = ProgressLine()
+            progress.show("\(model.plugin.name) runs")
             _ = try trace.recording { try model(try model.input(from: picture)) }
+            progress.clear()
             let masks = Self.masks(of: trace)
             guard let first = masks.first else {
                 throw Failure("model '\(model.plugin.name)' has no layer with a mask")
             }
-            if list { return Self.print(masks) }
+            if list { return try Self.print(masks) }
             let found = layer.map { name in masks.first { $0.layer == name } } ?? first
             guard let found, let output else {
                 throw Failure(
@@ -97,13 +103,13 @@ struct DrawMaskCommand: ParsableCommand {
         }
     }
 
-    private static func print(_ masks: [(layer: String, mask: MaskPlan)]) {
+    private static func print(_ masks: [(layer: String, mask: MaskPlan)]) throws {
         var table = Table([("layer", .left), ("size", .right), ("density", .right)])
         for (layer, mask) in masks {
             table.add(
                 layer, "\(mask.size.height) x \(mask.size.width)", Text.percent(mask.density))
         }
-        table.print()
+        try table.print()
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Protean
 import ProteanImage
 
@@ -26,24 +27,31 @@ struct DrawOffsetsCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
 
-    @Option(help: "The image, PNG or JPEG.")
+    @Option(help: "The image, PNG or JPEG.", transform: OptionValue.path)
     var image: String
 
-    @Option(help: "The PNG file to write.")
+    @Option(
+        help: "The PNG file to write; - for standard output, without the table.",
+        transform: OptionValue.binaryOutput)
     var output: String?
 
     @Option(help: "The deformable layer's path (default: the last one that runs).")
     var layer: String?
 
     @Option(
-        name: .customLong("at"), parsing: .singleValue,
+        name: .customLong("at"), parsing: .unconditionalSingleValue,
         help: "An output position ROW,COLUMN, from 0; may be repeated (default: the middle).")
     var positions: [OutputPosition] = []
 
-    @Option(help: "The group of displacements.")
+    @Option(
+        parsing: .unconditional, help: "The group of displacements.",
+        transform: OptionValue.wholeNumber(0 ... .max))
     var group = 0
 
-    @Option(help: "Pixels of the picture per pixel of the image (default: about 500 in all).")
+    @Option(
+        parsing: .unconditional,
+        help: "Pixels of the picture per pixel of the image (default: about 500 in all).",
+        transform: OptionValue.wholeNumber(1 ... .max))
     var scale: Int?
 
     @Flag(help: "List the deformable layers that run, and draw nothing.")
@@ -55,19 +63,22 @@ struct DrawOffsetsCommand: ParsableCommand {
 
     func validate() throws {
         guard list || output != nil else { throw ValidationError("Give --output or --list.") }
-        guard group >= 0 else { throw ValidationError("--group must be at least 0.") }
     }
 
     func run() throws {
         try runtime.with {
+            if let output, !list { try OutputFile.check(output) }
             let source = try OffsetSource.named(by: model)
             let (window, input) = try source.prepare(images.read(image))
             let record = SamplingRecord()
+            let progress = ProgressLine()
+            progress.show("\(model.model) runs")
             _ = try record.recording { try source.network(input) }
+            progress.clear()
             guard !record.entries.isEmpty else {
                 throw Failure("'\(model.model)' has no layer with displacements that ran")
             }
-            if list { return Self.print(record.entries) }
+            if list { return try Self.print(record.entries) }
             guard let output else { return }
             try draw(try chosen(record.entries), over: window, to: output)
         }
@@ -105,14 +116,15 @@ struct DrawOffsetsCommand: ParsableCommand {
                 Text.fixed(lengths.max() ?? 0, 2))
         }
         try picture.canvas.image.writePNG(to: path)
-        Swift.print(
+        guard path != OptionValue.standardOutput else { return }
+        try Standard.print(
             "\(entry.path): input \(Text.shape(entry.inputShape)), output "
                 + "\(Text.shape(entry.outputShape)); displacements in pixels of its input")
-        table.print(indent: "  ")
-        Swift.print("  \(path)")
+        try table.print(indent: "  ")
+        try Standard.print("  \(path)")
     }
 
-    private static func print(_ entries: [SamplingRecord.Entry]) {
+    private static func print(_ entries: [SamplingRecord.Entry]) throws {
         var table = Table([
             ("layer", .left), ("kernel", .left), ("groups", .right), ("input", .left),
             ("output", .left),
@@ -122,7 +134,7 @@ struct DrawOffsetsCommand: ParsableCommand {
                 entry.path, "\(entry.kernelSize)", "\(entry.offsetGroups)",
                 Text.shape(entry.inputShape), Text.shape(entry.outputShape))
         }
-        table.print()
+        try table.print()
     }
 }
 

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import CommandSupport
 import Protean
 import ProteanModels
 
@@ -18,7 +18,9 @@ struct InfoCommand: ParsableCommand {
               protean info mobilenet_v2 --json
             """)
 
-    @Argument(help: "A weight file, a directory with config.json, or a model's name.")
+    @Argument(
+        help: "A weight file, a directory with config.json, or a model's name.",
+        transform: OptionValue.path)
     var subject: String
 
     @OptionGroup var keys: KeyOptions
@@ -28,14 +30,14 @@ struct InfoCommand: ParsableCommand {
 
     func run() throws {
         guard !subject.isEmpty else { throw Failure("the path or model's name is empty") }
-        var isDirectory: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: subject, isDirectory: &isDirectory)
-        if exists, !isDirectory.boolValue {
+        let kind = PathBytes.kind(of: subject)
+        let exists = kind != nil
+        if exists, kind != .directory {
             let checkpoint = try Checkpoint.open(
                 subject, formats: ModelLoader.standard.formats, selection: keys.selection)
             KeyOptions.say(checkpoint.notes)
             let report = try FileReport(checkpoint, under: keys.prefix)
-            return json ? try Standard.json(report) : report.print()
+            return json ? try Standard.json(report) : try report.print()
         }
         let loader = ModelLoader.standard
         let isPath = subject.contains("/") || subject.contains(".")
@@ -53,7 +55,7 @@ struct InfoCommand: ParsableCommand {
         }
         KeyOptions.say(made.notes)
         let report = try ModelReport(made)
-        json ? try Standard.json(report) : report.print()
+        json ? try Standard.json(report) : try report.print()
     }
 }
 
@@ -101,15 +103,15 @@ private struct FileReport: Encodable {
         prefix = checkpoint.commonPrefix
     }
 
-    func print() {
-        Swift.print(
+    func print() throws {
+        try Standard.print(
             "\(file): \(format), \(tensors.count) tensors, "
                 + "\(Text.counts(parameters, buffers)), \(Text.grouped(bytes)) bytes")
         for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
-            Swift.print("  \(name): \(text)")
+            try Standard.print("  \(name): \(text)")
         }
         if !prefix.isEmpty {
-            Swift.print("  every name begins with `\(prefix.escaped)`")
+            try Standard.print("  every name begins with `\(prefix.escaped)`")
         }
         guard !tensors.isEmpty else { return }
         var table = Table([
@@ -119,7 +121,7 @@ private struct FileReport: Encodable {
             table.add(
                 tensor.name, tensor.type, Text.shape(tensor.shape), Text.grouped(tensor.parameters))
         }
-        table.print(indent: "  ")
+        try table.print(indent: "  ")
     }
 }
 
@@ -163,13 +165,13 @@ private struct ModelReport: Encodable {
         multiplyAdds = trace.totalCost.multiplyAdds
     }
 
-    func print() {
-        Swift.print("\(model): \(summary)")
-        Swift.print(
+    func print() throws {
+        try Standard.print("\(model): \(summary)")
+        try Standard.print(
             "  input \(Text.shape(input)), output \(Text.shape(output)), "
                 + "\(Text.counts(parameters, buffers)), "
                 + "\(Text.grouped(multiplyAdds)) multiply-adds")
-        Swift.print("  weights: \(weights)")
+        try Standard.print("  weights: \(weights)")
         var table = Table([
             ("path", .left), ("layer", .left), ("output", .left), ("parameters", .right),
             ("multiply-adds", .right),
@@ -179,6 +181,6 @@ private struct ModelReport: Encodable {
                 layer.path, layer.layer, Text.shape(layer.output), Text.grouped(layer.parameters),
                 Text.grouped(layer.multiplyAdds))
         }
-        table.print(indent: "  ")
+        try table.print(indent: "  ")
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Protean
 import ProteanModels
 
@@ -37,8 +38,8 @@ struct PluginsCommand: ParsableCommand {
     func run() throws {
         let report = try runtime.with { try Self.report() }
         if json { return try Standard.json(report) }
-        print("models")
-        if report.models.isEmpty { print("  none") }
+        try Standard.print("models")
+        if report.models.isEmpty { try Standard.print("  none") }
         var table = Table([
             ("", .left), ("", .left), ("", .left), ("", .left),
         ])
@@ -47,10 +48,11 @@ struct PluginsCommand: ParsableCommand {
                 entry.name, Text.shape(entry.input), entry.embedded ? "embedded" : "",
                 entry.summary)
         }
-        table.print(indent: "  ")
-        print("weight file formats  \(report.formats.joined(separator: ", "))")
-        print("instruction sets     \(report.isas.joined(separator: ", ")); active: \(report.isa)")
-        print("threads              \(report.threads)")
+        try table.print(indent: "  ")
+        try Standard.print("weight file formats  \(report.formats.joined(separator: ", "))")
+        try Standard.print(
+            "instruction sets     \(report.isas.joined(separator: ", ")); active: \(report.isa)")
+        try Standard.print("threads              \(report.threads)")
     }
 
     private static func report() throws -> Report {

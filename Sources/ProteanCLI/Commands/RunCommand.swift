@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Protean
 
 /// `protean run`: classify images.
@@ -18,10 +19,13 @@ struct RunCommand: ParsableCommand {
     @OptionGroup var model: ModelOptions
 
     @Option(
-        name: .long, parsing: .upToNextOption, help: "Images to classify; one or more paths.")
+        name: .long, parsing: .upToNextOption, help: "Images to classify; one or more paths.",
+        transform: OptionValue.path)
     var image: [String]
 
-    @Option(help: "How many classes to show per image.")
+    @Option(
+        parsing: .unconditional, help: "How many classes to show per image.",
+        transform: OptionValue.wholeNumber(1 ... .max))
     var top = 5
 
     @Flag(help: "Print JSON: file, predictions, milliseconds, multiply_adds.")
@@ -33,29 +37,29 @@ struct RunCommand: ParsableCommand {
 
     func validate() throws {
         guard !image.isEmpty else { throw ValidationError("Give at least one --image.") }
-        guard top >= 1 else { throw ValidationError("--top must be at least 1.") }
     }
 
     func run() throws {
         try runtime.with {
             let classifier = try Classifier(
                 model.load(untrained: false), orientation: images.orientation)
-            let progress = Progress()
+            let progress = ProgressLine()
+            progress.show("first run")
             try classifier.warmUp(image[0])
             var results: [Classification] = []
             for (number, path) in image.enumerated() {
                 progress.show("image \(number + 1) of \(image.count)")
                 results.append(try classifier.classify(path, top: top))
             }
-            progress.finish()
+            progress.clear()
             if json { return try Standard.json(results) }
-            for result in results { Self.printTable(result) }
+            for result in results { try Self.printTable(result) }
         }
     }
 
-    private static func printTable(_ result: Classification) {
+    private static func printTable(_ result: Classification) throws {
         let share = Double(result.executedMultiplyAdds) / Double(max(1, result.multiplyAdds))
-        print(
+        try Standard.print(
             "\(result.file)  \(Text.fixed(result.milliseconds, 3)) ms, "
                 + "\(Text.short(result.multiplyAdds)) multiply-adds"
                 + (share < 1 ? ", \(Text.percent(share)) executed" : ""))
@@ -67,6 +71,6 @@ struct RunCommand: ParsableCommand {
                 "\(rank + 1)", prediction.label ?? "\(prediction.index)",
                 Text.percent(prediction.probability), Text.fixed(Double(prediction.logit), 4))
         }
-        table.print(indent: "  ")
+        try table.print(indent: "  ")
     }
 }

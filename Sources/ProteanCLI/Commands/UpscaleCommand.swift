@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Protean
 import ProteanImage
 import ProteanModels
@@ -27,16 +28,23 @@ struct UpscaleCommand: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
 
-    @Option(help: "The image to enlarge.")
+    @Option(help: "The image to enlarge.", transform: OptionValue.path)
     var image: String
 
-    @Option(help: "Write the result to this PNG file.")
+    @Option(
+        help: """
+            Write the result to this PNG file; - for standard output, the line of figures then \
+            goes to standard error.
+            """, transform: OptionValue.binaryOutput)
     var output: String?
 
-    @Option(help: "An image of the result's size to compare with.")
+    @Option(
+        help: "An image of the result's size to compare with.", transform: OptionValue.path)
     var reference: String?
 
-    @Option(name: .customLong("repeat"), help: "How many runs to time.")
+    @Option(
+        name: .customLong("repeat"), parsing: .unconditional, help: "How many runs to time.",
+        transform: OptionValue.wholeNumber(1 ... .max))
     var repetitions = 1
 
     @Flag(help: "Leave nothing out and compute everything, to compare times.")
@@ -64,11 +72,14 @@ struct UpscaleCommand: ParsableCommand {
         guard !(dense && againstDense) else {
             throw ValidationError("Give --dense or --against-dense, not both.")
         }
-        guard repetitions >= 1 else { throw ValidationError("--repeat must be at least 1.") }
+        guard !json || output != OptionValue.standardOutput else {
+            throw ValidationError("Give --json or --output -, not both: one standard output.")
+        }
     }
 
     func run() throws {
         try runtime.with {
+            if let output { try OutputFile.check(output) }
             let plugin = try model.plugin()
             guard let factor = plugin.enlargement else {
                 throw Failure("model '\(plugin.name)' does not enlarge images")
@@ -79,10 +90,13 @@ struct UpscaleCommand: ParsableCommand {
             let reference = try self.reference.map { path in try images.read(path) }
             try check(picture, reference, factor)
             let input = try picture.rgb.tensor()
+            let progress = ProgressLine()
+            progress.show("\(model.plugin.name): first run")
             let trace = Trace()
             // Not counted, but for the multiply-adds.
             let result = try trace.recording { try model(input) }
-            let times = try time(model, against: try twin(), on: input)
+            let times = try time(model, against: try twin(), on: input, progress)
+            progress.clear()
             let enlarged = try Image(result)
             let psnr = try reference.map {
                 try enlarged.lumaPSNR(against: $0, border: factor)
@@ -130,7 +144,7 @@ struct UpscaleCommand: ParsableCommand {
 
     /// Seconds of all runs.
     private func time(
-        _ model: Model, against twin: Model?, on input: Tensor
+        _ model: Model, against twin: Model?, on input: Tensor, _ progress: ProgressLine
     ) throws -> [(masked: Double, dense: Double?)] {
         func seconds(_ model: Model) throws -> Double {
             let start = ContinuousClock.now
@@ -138,10 +152,8 @@ struct UpscaleCommand: ParsableCommand {
             return (ContinuousClock.now - start).seconds
         }
         if let twin { _ = try seconds(twin) }
-        let progress = Progress()
-        defer { progress.finish() }
         return try (1...repetitions).map { run in
-            progress.show("run \(run) of \(repetitions)")
+            progress.show("\(model.plugin.name): run \(run) of \(repetitions)")
             return (try seconds(model), try twin.map(seconds))
         }
     }
@@ -167,12 +179,15 @@ struct UpscaleCommand: ParsableCommand {
     private func report(_ result: Enlargement) throws {
         if json { return try Standard.json(result) }
         let share = Double(result.executedMultiplyAdds) / Double(max(1, result.multiplyAdds))
-        print(
+        let line =
             "\(result.file)  \(result.width) x \(result.height)  "
-                + "\(Text.fixed(result.milliseconds, 1)) ms, \(Text.short(result.multiplyAdds)) "
-                + "multiply-adds, \(Text.percent(share)) executed"
-                + (result.psnr.map { ", PSNR \(Text.fixed($0, 3)) dB" } ?? "")
-                + Self.comparison(result))
+            + "\(Text.fixed(result.milliseconds, 1)) ms, \(Text.short(result.multiplyAdds)) "
+            + "multiply-adds, \(Text.percent(share)) executed"
+            + (result.psnr.map { ", PSNR \(Text.fixed($0, 3)) dB" } ?? "")
+            + Self.comparison(result)
+        // The picture has standard output for itself.
+        if output == OptionValue.standardOutput { return Standard.error(line) }
+        try Standard.print(line)
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import ProteanImage
 
 /// Options that say how image files are read.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CommandSupport
 import Protean
 
 /// How the names in a weight file are read.

@@ -1,3 +1,4 @@
+import CommandSupport
 import Protean
 import ProteanImage
 import ProteanModels

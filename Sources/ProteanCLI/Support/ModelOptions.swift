@@ -1,14 +1,17 @@
 import ArgumentParser
-import Foundation
+import CommandSupport
 import Protean
 import ProteanModels
 
 /// Which model, with which weights.
 struct ModelOptions: ParsableArguments {
-    @Argument(help: "A model's name (see `protean plugins`), or a directory with config.json.")
+    @Argument(
+        help: "A model's name (see `protean plugins`), or a directory with config.json.",
+        transform: OptionValue.path)
     var model: String
 
-    @Option(help: "A weight file. Models with embedded weights need none.")
+    @Option(
+        help: "A weight file. Models with embedded weights need none.", transform: OptionValue.path)
     var weights: String?
 
     @Option(help: "The architecture's options as a JSON object.")
@@ -80,8 +83,6 @@ struct ModelOptions: ParsableArguments {
     }
 
     private static func isDirectory(_ path: String) -> Bool {
-        var isDirectory: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
-            && isDirectory.boolValue
+        PathBytes.kind(of: path) == .directory
     }
 }

@@ -1,4 +1,7 @@
-/// Text in aligned columns.
+import CommandSupport
+import Protean
+
+/// Text in aligned columns; what could steer a terminal is escaped.
 struct Table {
     enum Alignment { case left, right }
 
@@ -11,9 +14,9 @@ struct Table {
         rows = columns.allSatisfy(\.title.isEmpty) ? [] : [columns.map(\.title)]
     }
 
-    mutating func add(_ cells: String...) { rows.append(cells) }
+    mutating func add(_ cells: String...) { add(cells) }
 
-    mutating func add(_ cells: [String]) { rows.append(cells) }
+    mutating func add(_ cells: [String]) { rows.append(cells.map(\.escaped)) }
 
     /// The lines, each starting with `indent`, without trailing spaces.
     func lines(indent: String = "") -> [String] {
@@ -31,7 +34,7 @@ struct Table {
         }
     }
 
-    func print(indent: String = "") {
-        for line in lines(indent: indent) { Swift.print(line) }
+    func print(indent: String = "") throws {
+        try Standard.print(lines(indent: indent).joined(separator: "\n"))
     }
 }

@@ -1,0 +1,58 @@
+import Foundation
+import Protean
+
+/// Standard output and standard error of a command.
+package enum Standard {
+    /// Writes lines to standard output at once, with what could steer a terminal escaped.
+    ///
+    /// - Throws: ``ProteanError/fileAccess(file:reason:)`` when they could not be written: a full
+    ///   disk, a closed descriptor.
+    package static func print(_ text: String = "") throws(ProteanError) {
+        try write(escapedLines(text) + "\n")
+    }
+
+    /// Writes a text to standard output as it is.
+    ///
+    /// - Throws: as ``print(_:)``.
+    package static func write(_ text: String) throws(ProteanError) {
+        guard RawOutput.write(text, to: STDOUT_FILENO) else {
+            throw .fileAccess(
+                file: "standard output", reason: "write: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    /// Writes lines to standard error, with what could steer a terminal escaped. There is nowhere
+    /// to tell of a failure.
+    package static func error(_ text: String) {
+        _ = RawOutput.write(escapedLines(text) + "\n", to: STDERR_FILENO)
+    }
+
+    /// Writes a value as JSON to standard output: names sorted and in snake_case, NaN and
+    /// infinities as text.
+    ///
+    /// - Throws: as ``print(_:)``.
+    package static func json(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.nonConformingFloatEncodingStrategy = .convertToString(
+            positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+        try write(String(decoding: try encoder.encode(value), as: UTF8.self).escapedJSON + "\n")
+    }
+
+    private static func escapedLines(_ text: String) -> String {
+        text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { String($0).escaped }.joined(separator: "\n")
+    }
+
+    /// Gives the three standard descriptors that a parent closed a file that refuses to be used:
+    /// otherwise the next file that is opened would be standard output.
+    static func fillClosedDescriptors() {
+        for (number, flags) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY)]
+            + [(STDERR_FILENO, O_RDONLY)]
+        where fcntl(number, F_GETFD) < 0 {
+            // The lowest free number, so this one: those below are open by now.
+            _ = open("/dev/null", flags)
+        }
+    }
+}

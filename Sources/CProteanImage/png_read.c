@@ -124,8 +124,9 @@ static void on_read_error(png_structp png, png_const_charp text) {
 }
 
 static void on_warning(png_structp png, png_const_charp text) {
-    png_reader *reader = png_get_error_ptr(png);
-    if (strncmp(text, "IDAT", 4) == 0) reader->notes->damaged_checksum = 1;
+    // libpng finds a wrong checksum of the pixels with the last of them, an error to it, or after
+    // them, a warning; here it is always one.
+    if (strncmp(text, "IDAT", 4) == 0 && strstr(text, "data check")) on_read_error(png, text);
 }
 
 static void read_bytes(png_structp png, png_bytep to, size_t count) {

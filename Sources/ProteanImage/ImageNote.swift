@@ -7,8 +7,6 @@ public enum ImageNote: Sendable, Equatable {
     case missingEnd(file: String)
     /// Chunks behind the last pixel of a PNG are damaged.
     case damagedEnd(file: String)
-    /// The checksum inside the compressed pixels of a PNG is wrong, while those of its chunks are right.
-    case wrongChecksum(file: String)
     /// Bytes follow the end of a PNG.
     case trailingBytes(file: String, count: Int)
     /// EXIF data state an orientation, 2 to 8, that is not applied.
@@ -18,7 +16,6 @@ public enum ImageNote: Sendable, Equatable {
         var all: [ImageNote] = []
         if notes.missing_end != 0 { all.append(.missingEnd(file: file)) }
         if notes.damaged_end != 0 { all.append(.damagedEnd(file: file)) }
-        if notes.damaged_checksum != 0 { all.append(.wrongChecksum(file: file)) }
         if notes.trailing_bytes > 0 {
             all.append(.trailingBytes(file: file, count: notes.trailing_bytes))
         }
@@ -34,8 +31,6 @@ extension ImageNote: CustomStringConvertible {
             "\(file.escaped): the file is cut off behind its last pixel (no IEND)"
         case .damagedEnd(let file):
             "\(file.escaped): damaged behind its last pixel"
-        case .wrongChecksum(let file):
-            "\(file.escaped): the checksum of the compressed pixels is wrong"
         case .trailingBytes(let file, let count):
             "\(file.escaped): \(count) bytes follow the image"
         case .ignoredOrientation(let file, let orientation):

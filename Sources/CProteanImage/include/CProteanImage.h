@@ -53,7 +53,6 @@ typedef struct ptn_image_header {
 // What was wrong with a file whose pixels are all there.
 typedef struct ptn_image_notes {
     int missing_end;       // nonzero: it stops behind the pixels, before the chunk that ends a PNG
-    int damaged_checksum;  // nonzero: a checksum inside the compressed pixels is wrong
     int damaged_end;       // nonzero: chunks behind the pixels are damaged
     size_t trailing_bytes; // that follow the chunk that ends a PNG
 } ptn_image_notes;

@@ -41,7 +41,8 @@ struct LayerCaseTests {
         LayerCaseLimits(seconds: 2, mebibytes: 10).check(&outcome)
         #expect(outcome.result == .failed)
         outcome = CaseOutcome(
-            number: 1, layer: "Conv2d", kind: "plausible", result: .refused, note: "", mebibytes: 11)
+            number: 1, layer: "Conv2d", kind: "plausible", result: .refused, note: "", mebibytes: 11
+        )
         LayerCaseLimits(seconds: 2, mebibytes: 10).check(&outcome)
         #expect(outcome.result == .failed)
     }

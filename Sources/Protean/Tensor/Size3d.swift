@@ -28,7 +28,9 @@ public struct Size3d: Sendable, Hashable, CustomStringConvertible {
     func check(
         in range: ClosedRange<Int>, layer: String, option: String
     ) throws(ProteanError) {
-        guard min(depth, height, width) >= range.lowerBound, max(depth, height, width) <= range.upperBound else {
+        guard min(depth, height, width) >= range.lowerBound,
+            max(depth, height, width) <= range.upperBound
+        else {
             throw .invalidOption(
                 layer: layer, option: option,
                 expected: "\(range.lowerBound)...\(range.upperBound)", found: description)

@@ -21,7 +21,9 @@ struct CaseSupervisor {
         let worker = Process(), pipe = Pipe()
         worker.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         worker.arguments =
-            arguments + ["--worker", "\(numbers.lowerBound)", "--worker-end", "\(numbers.upperBound)"]
+            arguments + [
+                "--worker", "\(numbers.lowerBound)", "--worker-end", "\(numbers.upperBound)",
+            ]
         worker.standardOutput = pipe
         try worker.run()
         var begun: Int?

@@ -35,7 +35,8 @@ struct LayerCase {
         self.adapter = adapter
         guard let recipe = LayerRecipe.named(adapter.name) else {
             throw ProteanError.unknownName(
-                kind: "recipe", name: adapter.name, known: ["see Tests/Fuzz/Layers/LayerRecipe.swift"])
+                kind: "recipe", name: adapter.name,
+                known: ["see Tests/Fuzz/Layers/LayerRecipe.swift"])
         }
         kind = random.pick([
             .plausible, .plausible, .plausible, .values, .options, .options, .options, .shapes,
@@ -84,7 +85,8 @@ struct LayerCase {
         0, -1, 1, .number(0x1p31), .number(0x1p31 - 1), .number(0x1p63), .number(-0x1p63),
         .number(0x1p53), .number(0x1p20), .number(0x1p20 + 1), .number(0x1p16), 20_000, 1024, 257,
         .number(.nan), .number(.infinity), .number(0.5), .number(-1e300), "text", "same", "valid",
-        .null, true, false, [], [1, -1], [3], [.number(0x1p31), 1], [1, 20_000], [0, 1], .object([:]),
+        .null, true, false, [], [1, -1], [3], [.number(0x1p31), 1], [1, 20_000], [0, 1],
+        .object([:]),
         ["a", "b"], [1, 2, 3, 4], [1, 1, .number(0x1p31), 2],
     ]
 

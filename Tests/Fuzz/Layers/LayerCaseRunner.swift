@@ -145,7 +145,9 @@ struct LayerCaseRunner {
         }
     }
 
-    private mutating func checkSets(_ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase) throws {
+    private mutating func checkSets(_ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase)
+        throws
+    {
         for set in sets.dropFirst() {
             let other = try again(set.rawValue, built, one, set: set)
             let ordinary = one.kind != .values && !Self.deciding.contains(one.adapter.name)
@@ -202,7 +204,9 @@ struct LayerCaseRunner {
 }
 
 extension LayerCaseRandom: RandomNumberGenerator {
-    mutating func next() -> UInt64 { UInt64(int(0...Int(UInt32.max))) << 32 | UInt64(int(0...Int(UInt32.max))) }
+    mutating func next() -> UInt64 {
+        UInt64(int(0...Int(UInt32.max))) << 32 | UInt64(int(0...Int(UInt32.max)))
+    }
 }
 
 extension Tensor {

@@ -28,13 +28,17 @@ extension LayerRecipe {
             var values = aggregation(&random)
             values["norm_layer"] = random.pick(["LN", "BN"])
             return values
-        } inputs: { _, scene, values in aggregated(scene, values) },
+        } inputs: { _, scene, values in
+            aggregated(scene, values)
+        },
         "DCNv4": LayerRecipe { random, _ in
             var values = aggregation(&random)
             values["output_bias"] = random.flag()
             values["without_pointwise"] = random.flag()
             return values
-        } inputs: { _, scene, values in aggregated(scene, values) },
+        } inputs: { _, scene, values in
+            aggregated(scene, values)
+        },
         "DeformableKernelConv2d": LayerRecipe { random, scene in
             var values = sampledKernel(&random, scene)
             values["rotation_groups"] = Value(random.divisor(of: scene.channels))
@@ -78,13 +82,17 @@ extension LayerRecipe {
         },
         "SpatialTransformer": LayerRecipe { random, _ in
             sampler(&random)
-        } inputs: { _, scene, _ in ["x": scene.map, "theta": [scene.batch, 2, 3]] },
+        } inputs: { _, scene, _ in
+            ["x": scene.map, "theta": [scene.batch, 2, 3]]
+        },
         "RoIAlign": LayerRecipe { random, _ in
             [
                 "output_size": random.pair(1...4), "spatial_scale": .number(0.5),
                 "sampling_ratio": random.whole(0...3), "aligned": random.flag(),
             ]
-        } inputs: { random, scene, _ in ["x": scene.map, "boxes": [boxes(&random, scene), 5]] },
+        } inputs: { random, scene, _ in
+            ["x": scene.map, "boxes": [boxes(&random, scene), 5]]
+        },
         "DeformRoIPool": LayerRecipe { random, _ in
             ["output_size": random.pair(1...4), "sampling_ratio": random.whole(0...3)]
         } inputs: { random, scene, values in
@@ -114,7 +122,8 @@ extension LayerRecipe {
             "channels": Value(groups * random.pick([1, 3, 4, 8, 16])), "kernel_size": Value(k),
             "dw_kernel_size": random.pick([.null, 3, 5]), "pad": Value((k - 1) / 2),
             "group": Value(groups), "offset_scale": random.pick([1, 2]),
-            "center_feature_scale": random.flag(), "remove_center": .bool(k > 1 && random.percent(40)),
+            "center_feature_scale": random.flag(),
+            "remove_center": .bool(k > 1 && random.percent(40)),
         ]
     }
 

@@ -22,7 +22,9 @@ extension LayerRecipe {
             values["stride"] = nil
             values["padding"] = nil
             return values
-        } inputs: { _, scene, _ in masked(scene) },
+        } inputs: { _, scene, _ in
+            masked(scene)
+        },
         "PointRefine": LayerRecipe { random, scene in
             [
                 "input_channels": Value(scene.channels), "num_classes": random.whole(1...4),

@@ -10,9 +10,10 @@ struct LayerRecipe: Sendable {
 
     init(
         _ configure: @escaping @Sendable (inout LayerCaseRandom, LayerScene) -> LayerValues,
-        inputs: @escaping @Sendable (inout LayerCaseRandom, LayerScene, LayerValues) -> [String: [Int]] = {
-            _, scene, _ in ["x": scene.map]
-        }
+        inputs: @escaping @Sendable (inout LayerCaseRandom, LayerScene, LayerValues) -> [String: [Int]] =
+            {
+                _, scene, _ in ["x": scene.map]
+            }
     ) {
         self.configure = configure
         self.inputs = inputs

@@ -24,7 +24,11 @@ typealias LayerValues = [String: Value]
 extension LayerValues {
     /// A whole number; 1 for anything else.
     func int(_ key: String) -> Int {
-        if case .number(let number)? = self[key], let whole = Int(exactly: number) { whole } else { 1 }
+        if case .number(let number)? = self[key], let whole = Int(exactly: number) {
+            whole
+        } else {
+            1
+        }
     }
 
     /// A number for both axes or two numbers.

@@ -140,7 +140,8 @@ struct OptionLimitTests {
         } catch {
             #expect(
                 error.description
-                    == "Tensor: no memory for \(bytes) bytes, more than the limit of \(Memory.limit)")
+                    == "Tensor: no memory for \(bytes) bytes, more than the limit of \(Memory.limit)"
+            )
         }
     }
 }

@@ -38,10 +38,12 @@ public final class Conv2d: Layer {
             stride: stride, padding: padding, dilation: dilation, groups: groups,
             algorithm: algorithm)
         let fanIn = geometry.fanIn
-        weight = try Parameter(uniform: geometry.weightShape, fanIn: fanIn, seed: seed, layer: "Conv2d")
+        weight = try Parameter(
+            uniform: geometry.weightShape, fanIn: fanIn, seed: seed, layer: "Conv2d")
         self.bias =
             bias
-            ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "Conv2d") : nil
+            ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "Conv2d")
+            : nil
         calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
     }
 

@@ -26,10 +26,13 @@ public final class Linear: Layer {
         let geometry = try Self.geometry(inputFeatures, outputFeatures)
         self.inputFeatures = inputFeatures
         self.outputFeatures = outputFeatures
-        weight = try Parameter(uniform: [outputFeatures, inputFeatures], fanIn: inputFeatures, seed: seed, layer: "Linear")
+        weight = try Parameter(
+            uniform: [outputFeatures, inputFeatures], fanIn: inputFeatures, seed: seed,
+            layer: "Linear")
         self.bias =
             bias
-            ? try Parameter(uniform: [outputFeatures], fanIn: inputFeatures, seed: ~seed, layer: "Linear")
+            ? try Parameter(
+                uniform: [outputFeatures], fanIn: inputFeatures, seed: ~seed, layer: "Linear")
             : nil
         calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
     }

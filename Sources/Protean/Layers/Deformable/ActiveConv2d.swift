@@ -94,10 +94,12 @@ public final class ActiveConv2d: Layer {
         part = try make(outputChannels / positionGroups)
         self.positionGroups = positionGroups
         let fanIn = geometry.fanIn
-        weight = try Parameter(uniform: geometry.weightShape, fanIn: fanIn, seed: seed, layer: place)
+        weight = try Parameter(
+            uniform: geometry.weightShape, fanIn: fanIn, seed: seed, layer: place)
         self.bias =
             bias
-            ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: place) : nil
+            ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: place)
+            : nil
         let circle = PositionCircle(
             taps: kernelSize * kernelSize, groups: positionGroups, radius: Double(baseRadius),
             angle: Double(baseAngle), deviation: Double(positionDeviation), seed: seed)

@@ -25,7 +25,8 @@ public struct DeformRoIPool: Module {
     ) throws(ProteanError) {
         try size.check(atLeast: 1, layer: "DeformRoIPool", option: "size")
         try checkOption(
-            samplingRatio, "samplingRatio", in: 0...OptionLimits.samplingRatio, layer: "DeformRoIPool")
+            samplingRatio, "samplingRatio", in: 0...OptionLimits.samplingRatio,
+            layer: "DeformRoIPool")
         for (option, value) in [("scale", scale), ("gamma", gamma)] where !value.isFinite {
             throw .invalidOption(
                 layer: "DeformRoIPool", option: option, expected: "a finite number",

@@ -44,10 +44,13 @@ public final class DeformableConv2d: Module {
             stride: stride, padding: padding, dilation: dilation, groups: groups,
             algorithm: .direct, layer: "DeformableConv2d")
         let fanIn = geometry.fanIn
-        weight = try Parameter(uniform: geometry.weightShape, fanIn: fanIn, seed: seed, layer: "DeformableConv2d")
+        weight = try Parameter(
+            uniform: geometry.weightShape, fanIn: fanIn, seed: seed, layer: "DeformableConv2d")
         self.bias =
             bias
-            ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "DeformableConv2d") : nil
+            ? try Parameter(
+                uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "DeformableConv2d")
+            : nil
     }
 
     /// `weight` and, if there is one, `bias`.

@@ -31,7 +31,9 @@ enum SampledKernel {
     ) throws(ProteanError) -> Parameter {
         try checkChannels(channels, "channels", layer: layer)
         try check(scope: scope, kernelSize: kernelSize, layer: layer)
-        return try Parameter(uniform: [channels, 1, scope.height, scope.width], fanIn: kernelSize * kernelSize, seed: seed, layer: layer)
+        return try Parameter(
+            uniform: [channels, 1, scope.height, scope.width], fanIn: kernelSize * kernelSize,
+            seed: seed, layer: layer)
     }
 }
 

@@ -44,10 +44,13 @@ public final class CondConv2d: Module {
             algorithm: .direct, layer: "CondConv2d")
         self.experts = experts
         let fanIn = geometry.fanIn
-        weight = try Parameter(uniform: [experts, outputChannels * fanIn], fanIn: fanIn, seed: seed, layer: "CondConv2d")
+        weight = try Parameter(
+            uniform: [experts, outputChannels * fanIn], fanIn: fanIn, seed: seed,
+            layer: "CondConv2d")
         self.bias =
             bias
-            ? try Parameter(uniform: [experts, outputChannels], fanIn: fanIn, seed: ~seed, layer: "CondConv2d")
+            ? try Parameter(
+                uniform: [experts, outputChannels], fanIn: fanIn, seed: ~seed, layer: "CondConv2d")
             : nil
         calls = Conv2dCalls(
             weight: weight, bias: self.bias, experts: experts, geometry: geometry)

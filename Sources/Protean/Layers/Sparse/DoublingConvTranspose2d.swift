@@ -12,8 +12,11 @@ final class DoublingConvTranspose2d: Layer {
 
     init(inputChannels: Int, outputChannels: Int, seed: UInt64) throws(ProteanError) {
         let fanIn = outputChannels * 9
-        weight = try Parameter(uniform: [inputChannels, outputChannels, 3, 3], fanIn: fanIn, seed: seed, layer: "ConvTranspose2d")
-        bias = try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "ConvTranspose2d")
+        weight = try Parameter(
+            uniform: [inputChannels, outputChannels, 3, 3], fanIn: fanIn, seed: seed,
+            layer: "ConvTranspose2d")
+        bias = try Parameter(
+            uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "ConvTranspose2d")
     }
 
     var parameters: [NamedParameter] {

@@ -36,7 +36,8 @@ public final class DynConvInvertedResidual: Layer {
         else {
             throw .invalidOption(
                 layer: "DynConvInvertedResidual", option: "expandRatio",
-                expected: "a positive number but 1, for at most \(OptionLimits.channels) channels", found: "\(expandRatio)")
+                expected: "a positive number but 1, for at most \(OptionLimits.channels) channels",
+                found: "\(expandRatio)")
         }
         hidden = Int(width)
         let convs = [

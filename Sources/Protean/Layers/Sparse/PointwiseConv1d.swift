@@ -15,7 +15,8 @@ final class PointwiseConv1d: Module {
             inputChannels: inputs, outputChannels: outputs, kernelSize: 1, layer: layer)
         self.inputs = inputs
         self.outputs = outputs
-        weight = try Parameter(uniform: [outputs, inputs, 1], fanIn: inputs, seed: seed, layer: layer)
+        weight = try Parameter(
+            uniform: [outputs, inputs, 1], fanIn: inputs, seed: seed, layer: layer)
         bias = try Parameter(uniform: [outputs], fanIn: inputs, seed: ~seed, layer: layer)
         calls = Conv2dCalls(weight: weight, bias: bias, geometry: geometry)
     }

@@ -48,7 +48,9 @@ public final class SparseMaskBlock: Module {
         collect = try Conv2d(
             inputChannels: channels * layers, outputChannels: channels, kernelSize: 1,
             seed: seed &+ 101)
-        channelMask = try Parameter(uniform: [1, channels, layers, 2], in: 0...1, seed: seed &+ 102, layer: "SparseMaskBlock")
+        channelMask = try Parameter(
+            uniform: [1, channels, layers, 2], in: 0...1, seed: seed &+ 102,
+            layer: "SparseMaskBlock")
     }
 
     /// `ch_mask`.

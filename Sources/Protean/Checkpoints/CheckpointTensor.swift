@@ -186,7 +186,9 @@ private struct StridedLayout {
         }
         let (elements, one) = last.addingReportingOverflow(count > 0 ? 1 : 0)
         let (bytes, tooLarge) = elements.multipliedReportingOverflow(by: elementSize)
-        guard !overflow, !one, !tooLarge, count <= Int.max / 16 else { throw .sizeOverflow(tensor: name, shape: shape) }
+        guard !overflow, !one, !tooLarge, count <= Int.max / 16 else {
+            throw .sizeOverflow(tensor: name, shape: shape)
+        }
         byteExtent = bytes
     }
 

@@ -47,7 +47,8 @@ struct TorchContainers {
                 if value.kind == .tensor, flags[node].insert(.direct).inserted {
                     direct.append(node)
                 }
-                guard let child = value.index(of: .node), !isForeign(key), object.pairs(node: child) != nil
+                guard let child = value.index(of: .node), !isForeign(key),
+                    object.pairs(node: child) != nil
                 else { continue }
                 parents.append((UInt32(child), UInt32(node)))
                 if flags[child].insert(.seen).inserted { pending.append(child) }

@@ -130,7 +130,10 @@ import Testing
         ("complex64", [2], dense("ComplexFloatStorage", count: 2)),
         ("complex32", [2], dense("ComplexHalfStorage", count: 4)),
         ("qint8", [2], dense("QInt8Storage", count: 16)),
-        ("float32 (conjugate or negative view)", [2], dense("FloatStorage", count: 4, flags: flags)),
+        (
+            "float32 (conjugate or negative view)", [2],
+            dense("FloatStorage", count: 4, flags: flags)
+        ),
         ("untyped bytes", [2], dense("UntypedStorage", count: 16)),
         (
             "meta float16", [2],

@@ -92,15 +92,17 @@ import Testing
         object += Pickle.code("l") + [0x85] + Pickle.code("q\u{2}0")
         for _ in 0..<500 { object += Pickle.code("h\u{1}h\u{2}R0") }
         #expect(
-            exceeds(problem(object + Pickle.code("N"))) == "the number of copied values in a pickle")
+            exceeds(problem(object + Pickle.code("N"))) == "the number of copied values in a pickle"
+        )
     }
 
     @Test func containersAreCounted() throws {
         let limit = PickleNodes.freeCount + (3 << 20) / 8
         let object = [UInt8](repeating: UInt8(ascii: "]"), count: 1 << 19)
         let nodes = try RestrictedUnpickler.read(
-            CheckpointBytes(copying: object + [UInt8](repeating: UInt8(ascii: "a"), count: 1 << 19 - 1)
-                + Pickle.code("0N."))
+            CheckpointBytes(
+                copying: object + [UInt8](repeating: UInt8(ascii: "a"), count: 1 << 19 - 1)
+                    + Pickle.code("0N."))
         ).nodes
         #expect(nodes.count == 1 << 19)
         var many = PickleNodes()

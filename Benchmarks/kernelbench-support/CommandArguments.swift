@@ -36,7 +36,12 @@ package enum CommandArguments {
     package static func instructionSets(_ list: String) throws(ProteanError) -> [KernelISA] {
         var sets: [KernelISA] = []
         for part in parts(list) {
-            let isa = try KernelISA.named(part)
+            guard let isa = KernelISA(rawValue: part.lowercased()), isa.isSupported else {
+                let known = KernelISA.supported.map(\.rawValue).joined(separator: ", ")
+                throw .invalidOption(
+                    layer: "kernelbench", option: "--isa",
+                    expected: "sets that can run here: \(known)", found: "'\(part)'")
+            }
             guard !sets.contains(isa) else {
                 throw .invalidOption(
                     layer: "kernelbench", option: "--isa", expected: "different sets",

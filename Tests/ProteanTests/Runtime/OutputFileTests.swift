@@ -54,7 +54,7 @@ import Testing
         #expect(throws: ProteanError.self) { try OutputFile.check(path("missing/y")) }
         #expect(throws: ProteanError.self) { try OutputFile.check(folder.path) }
         #expect(throws: ProteanError.self) { try OutputFile.check("") }
-        #expect(throws: ProteanError.self) { try OutputFile.check(path("a\0b")) }
+        #expect(throws: ProteanError.self) { try OutputFile.check(folder.path + "/a\0b") }
         #expect(throws: ProteanError.self) { try OutputFile.check("/dev/fd/987") }
     }
 

@@ -34,7 +34,8 @@ extension ImagePreprocessing {
         case .covering(let size):
             // Operation for operation as timm computes it, halves rounded to even.
             let ratio = min(
-                Double(image.height) / Double(size.height), Double(image.width) / Double(size.width))
+                Double(image.height) / Double(size.height), Double(image.width) / Double(size.width)
+            )
             func scaled(_ length: Int) -> Int {
                 let value = (Double(length) / ratio).rounded(.toNearestOrEven)
                 return Int(exactly: value) ?? 0

@@ -58,7 +58,8 @@ import Testing
         #expect(result.status == 0)
         #expect(
             result.errors
-                == "protean: note: every key begins with `_orig_mod.module.`, which was taken off\n")
+                == "protean: note: every key begins with `_orig_mod.module.`, which was taken off\n"
+        )
         let chosen = try run(wrapped, "--prefix", "_orig_mod.module")
         #expect(chosen.status == 0 && chosen.errors.isEmpty)
         let asTheyAre = failure(try run(wrapped, "--prefix", ""))
@@ -115,7 +116,8 @@ import Testing
         #expect(failure(try protean("info", directory)).contains("a folder without config.json"))
         let fixed = try protean("run", "", "--image", image)
         #expect(failure(fixed).contains("name is empty"))
-        let text = try folder.write(Array("version https://git-lfs.github.com/spec/v1".utf8), to: "w")
+        let text = try folder.write(
+            Array("version https://git-lfs.github.com/spec/v1".utf8), to: "w")
         #expect(failure(try run(text)).contains("git lfs pull"))
     }
 

@@ -207,7 +207,8 @@ import Testing
         let folder = try Self.folder("mobilenetv2_100")
         let json = try Self.text("mobilenetv2_100.json").replacing(
             #""num_classes": 10,"#,
-            with: #""num_classes": 10, "drop_rate": 0.2, "drop_path_rate": 0.1,"#, maxReplacements: 2)
+            with: #""num_classes": 10, "drop_rate": 0.2, "drop_path_rate": 0.1,"#,
+            maxReplacements: 2)
         try folder.describe(json)
         #expect(try ModelLoader.standard.load(folder.path).classCount == 10)
     }

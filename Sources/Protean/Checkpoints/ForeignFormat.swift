@@ -51,7 +51,8 @@ public struct ForeignFormat: Equatable, Sendable {
         name: "an empty file", advice: "copy or download it again")
     static let torchScript = ForeignFormat(
         name: "a TorchScript archive",
-        advice: "it holds a program: in Python torch.save(torch.jit.load(file).state_dict(), other)")
+        advice: "it holds a program: in Python torch.save(torch.jit.load(file).state_dict(), other)"
+    )
     static let npz = ForeignFormat(
         name: "NumPy's npz archive",
         advice: "in Python safetensors.numpy.save_file(dict(numpy.load(file)), other)")
@@ -82,7 +83,8 @@ public struct ForeignFormat: Equatable, Sendable {
             + "must be loaded and saved again with PyTorch")
     static let otherPickle = ForeignFormat(
         name: "a Python pickle that torch.save did not write",
-        advice: "load it where it was written, and save the state_dict with safetensors or torch.save")
+        advice:
+            "load it where it was written, and save the state_dict with safetensors or torch.save")
     static let otherZip = ForeignFormat(
         name: "a zip archive without PyTorch's data.pkl",
         advice: "unpack it and give the weight file inside")
@@ -214,7 +216,9 @@ extension ForeignFormat {
 
     /// Whether bytes are UTF-8 up to a character that the window's end may have cut.
     private static func isUTF8(_ window: [UInt8]) -> Bool {
-        (0...3).contains { window.count >= $0 && String(validating: window.dropLast($0), as: UTF8.self) != nil }
+        (0...3).contains {
+            window.count >= $0 && String(validating: window.dropLast($0), as: UTF8.self) != nil
+        }
     }
 }
 

@@ -19,7 +19,8 @@ extension ImagePreprocessing {
             size[1...].allSatisfy((1...Self.maximumSide).contains)
         else {
             throw bad(
-                "input_size", "[\(channels), height, width], at most \(Self.maximumSide)", "\(size)")
+                "input_size", "[\(channels), height, width], at most \(Self.maximumSide)", "\(size)"
+            )
         }
         let filter = try pretrained.string("interpolation", default: "bicubic")
         guard let interpolation = Interpolation(rawValue: filter) else {

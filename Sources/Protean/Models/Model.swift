@@ -45,7 +45,8 @@ public struct Model: Layer {
             self.classNames = classNames
         } else {
             let names = plugin.classNames
-            let fits = names.isEmpty || Self.classCount(of: module, plugin.inputShape) == names.count
+            let fits =
+                names.isEmpty || Self.classCount(of: module, plugin.inputShape) == names.count
             self.classNames = fits ? names : []
         }
     }

@@ -100,7 +100,9 @@ extension ProteanError: CustomStringConvertible {
     /// ``description`` with every name of a ``parameterMismatch(file:missing:unused:misshapen:hints:)``
     /// instead of the first five of each kind.
     public var fullDescription: String {
-        guard case .parameterMismatch(let file, let missing, let unused, let misshapen, let hints) = self
+        guard
+            case .parameterMismatch(let file, let missing, let unused, let misshapen, let hints) =
+                self
         else { return description }
         return MismatchText(missing: missing, unused: unused, misshapen: misshapen, hints: hints)
             .line(file: file, limit: .max)

@@ -57,8 +57,10 @@ import Testing
         (padded([0x1f, 0x8b, 8]), "a file compressed with gzip", "gunzip"),
         (padded([0x28, 0xb5, 0x2f, 0xfd]), "a file compressed with zstd", "unzstd"),
         (tar(), "a tar archive", "unpack"),
-        (Pickle.dictionary([("w", Pickle.integer(1))]),
-            "a Python pickle that torch.save did not write", "state_dict"),
+        (
+            Pickle.dictionary([("w", Pickle.integer(1))]),
+            "a Python pickle that torch.save did not write", "state_dict"
+        ),
         (padded([0x89] + Array("PNG\r\n".utf8)), "an image", "--image"),
         ([UInt8](repeating: 0, count: 5000), "a file that begins with 4096 zeros", "download"),
     ]
@@ -88,8 +90,10 @@ import Testing
             let problem = try #require(WeightFiles.problem(bytes))
             if case .foreignFormat = problem { Issue.record("\(problem)") }
         }
-        #expect(WeightFiles.problem(Self.padded([1, 2, 3, 4])) == .unknownFormat(
-            known: CheckpointFormats.standard.map(\.name)))
+        #expect(
+            WeightFiles.problem(Self.padded([1, 2, 3, 4]))
+                == .unknownFormat(
+                    known: CheckpointFormats.standard.map(\.name)))
     }
 
     /// A format of a package's own comes first.

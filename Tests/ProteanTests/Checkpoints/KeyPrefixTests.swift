@@ -132,7 +132,8 @@ private func file(_ names: [String], size: Int = 2, value: Float = 1) throws -> 
     /// Long names that share everything: work stays linear in the file.
     @Test func deepNamesCostLittle() throws {
         let deep = String(repeating: "a.", count: 20_000)
-        #expect(KeyPrefix.common([deep + "x", deep + "y"], depth: KeyPrefix.maximumDepth).count == 4)
+        #expect(
+            KeyPrefix.common([deep + "x", deep + "y"], depth: KeyPrefix.maximumDepth).count == 4)
         let marks = "module." + String(repeating: "\u{301}\u{302}", count: 20_000)
         let error = try mismatch { try Paths(["w"]).load(file([marks, "module.x"])) }
         #expect(error.description.contains("unused 2"))

@@ -191,7 +191,9 @@ import Testing
         let file = ZipBuilder(
             pickle: pickle + Pickle.stop, storages: [("0", [0, 0, 0, 0])]
         ).bytes
-        guard case .limitExceeded(what: "the total length of names", _, _)? = WeightFiles.problem(file)
+        guard
+            case .limitExceeded(what: "the total length of names", _, _)? = WeightFiles.problem(
+                file)
         else {
             Issue.record("\(String(describing: WeightFiles.problem(file)))")
             return

@@ -52,7 +52,7 @@ extension ProteanError: CustomStringConvertible {
         case .shapeMismatch(let layer, let tensor, let expected, let found):
             "\(layer): tensor '\(tensor)' has shape \(found), expected \(expected)"
         case .invalidOption(let layer, let option, let expected, let found):
-            "\(layer): option '\(option)' is \(found), expected \(expected)"
+            "\(layer): option '\(option)' is \(found), expected \(expected)".escaped
         case .sizeOverflow(let layer, let what):
             "\(layer): the size of \(what) does not fit the address space"
         case .outOfMemory(let layer, let bytes):

@@ -64,7 +64,7 @@ extension ProteanError: CustomStringConvertible {
         case .shapeMismatch(let layer, let tensor, let expected, let found):
             "\(layer): tensor '\(tensor)' has shape \(found), expected \(expected)"
         case .invalidOption(let layer, let option, let expected, let found):
-            "\(layer): option '\(option)' is \(found), expected \(expected)"
+            "\(layer): option '\(option)' is \(found), expected \(expected)".escaped
         case .channelMismatch(let container, let layer, let expected, let previous, let found):
             "\(container): \(layer) expects \(expected) channels, \(previous) gives \(found)"
         case .sizeOverflow(let layer, let what):

@@ -58,13 +58,21 @@ enum NodeFuzzTarget {
         // A file of many pages, so that a mapping really has some to lose.
         let file = folder.write(weights, as: "node")
         defer { unlink(file) }
-        var outcome = WeightFuzzTarget.read { () throws(ProteanError) in
+        do throws(ProteanError) {
             let checkpoint = try Checkpoint.open(file)
             disturb(kind, file, content, folder)
-            return checkpoint
+            let tensor = try checkpoint.tensor("a")
+            var outcome = FuzzOutcome(isRead: true)
+            if tensor.count != elements { outcome.problems.append("\(tensor.count) elements") }
+            if kind == .shortened { outcome.problems.append("values were read that are gone") }
+            return outcome
+        } catch {
+            var outcome = FuzzOutcome.refused(error)
+            if kind == .grown || kind == .removed {
+                outcome.problems.append("values that are still there were not read")
+            }
+            return outcome
         }
-        if outcome.isRead { outcome.found = nil }
-        return outcome
     }
 
     private static func disturb(
@@ -78,11 +86,15 @@ enum NodeFuzzTarget {
         }
     }
 
+    private static let elements = 131072
+
     /// A safetensors file with 256 KB of halves, which are converted and not only viewed.
     private static let weights: [UInt8] = {
-        let header = "{\"a\":{\"dtype\":\"F16\",\"shape\":[131072],\"data_offsets\":[0,262144]}}"
+        let header =
+            "{\"a\":{\"dtype\":\"F16\",\"shape\":[\(elements)],"
+            + "\"data_offsets\":[0,\(2 * elements)]}}"
         var bytes: [UInt8] = []
         bytes.append(little: UInt64(header.utf8.count))
-        return bytes + Array(header.utf8) + [UInt8](repeating: 0, count: 262144)
+        return bytes + Array(header.utf8) + [UInt8](repeating: 0, count: 2 * elements)
     }()
 }

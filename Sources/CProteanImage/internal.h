@@ -31,8 +31,8 @@ size_t ptn_image_working_memory(const ptn_image_source *source, const ptn_image_
 ptn_image_status ptn_image_say_too_few(const ptn_image_source *source, size_t bytes,
                                        const ptn_image_header *header);
 
-// The orientation that EXIF data (a TIFF header and its first directory) state, 1 to 8; 1 where they
-// state none or are damaged.
+// The orientation that EXIF data (a TIFF header and its first directory) state, 1 to 8; 1 where
+// they state none or are damaged.
 int ptn_exif_orientation(const uint8_t *exif, size_t count);
 
 // With `pixels`, decodes into them and fills `notes`; without, reads the header only. Both fill

@@ -70,8 +70,8 @@ PTN_IMAGE_MUST_CHECK ptn_image_status ptn_image_read_header(const uint8_t *bytes
                                                             size_t copies, ptn_image_header *header,
                                                             ptn_image_message *message);
 
-// Whether memory of that size can be had now. For callers whose own allocation would end the program
-// where there is none.
+// Whether memory of that size can be had now. For callers whose own allocation would end the
+// program where there is none.
 int ptn_image_has_memory(size_t bytes);
 
 // Decodes a whole PNG or JPEG file that lies in memory to `pixels`, which hold
@@ -88,8 +88,8 @@ PTN_IMAGE_MUST_CHECK ptn_image_status ptn_image_decode(const uint8_t *bytes, siz
                                                        uint8_t *pixels, ptn_image_notes *notes,
                                                        ptn_image_message *message);
 
-// The image as EXIF's `orientation` (1 to 8) says that it is to be seen. From 5 on, width and height
-// change places. `to` must not overlap the image.
+// The image as EXIF's `orientation` (1 to 8) says that it is to be seen. From 5 on, width and
+// height change places. `to` must not overlap the image.
 void ptn_image_orient(const ptn_image *from, int orientation, uint8_t *to);
 
 // Encodes 1 or 3 channels as an 8-bit PNG in memory. On success `*bytes` has `*count` bytes and

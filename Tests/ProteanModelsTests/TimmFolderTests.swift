@@ -226,7 +226,11 @@ import Testing
 
     @Test func namesOfClassesComeFromTheFolder() throws {
         func names(_ members: String) throws -> [String] {
-            try ModelLoader.standard.load(Self.tiny(members).path).classNames
+            // Kept, because the folder goes with its owner.
+            let folder = try Self.tiny(members)
+            return try withExtendedLifetime(folder) {
+                try ModelLoader.standard.load(folder.path).classNames
+            }
         }
         let letters = "abcdefghij".map { String($0) }
         let list = letters.map { "\"\($0)\"" }.joined(separator: ", ")

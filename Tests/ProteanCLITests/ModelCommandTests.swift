@@ -168,7 +168,7 @@ import Testing
         let demo = try execute(copy, ["demo", "--skip-kernels"], environment: [:])
         #expect(demo.status == 0, "\(demo.errors)")
         #expect(demo.output.contains("of \(ProteanTiny.demoImages.count) correct"))
-        let boot = try #require(ProteanTiny.demoImages.last)
+        let boot = try #require(ProteanTiny.demoImages.first { $0.label == 9 })
         let path = try folder.write(boot.png, to: "boot.png")
         for model in ["protean_tiny", "protean_deformable"] {
             let result = try execute(

@@ -30,6 +30,15 @@ extension LayerConfiguration {
         return number
     }
 
+    /// A whole number in 1...``OptionLimits/length``.
+    func length(_ key: String) throws -> Int {
+        let number = try int(key)
+        guard (1...OptionLimits.length).contains(number) else {
+            throw refusal(key, "1...\(OptionLimits.length)")
+        }
+        return number
+    }
+
     /// A width computed from `key`, checked so that it can be rounded to a whole number.
     func width(_ width: Double, key: String) throws -> Double {
         guard width >= 0, width < 0x1p31 else { throw refusal(key, "a ratio above 0") }

@@ -86,7 +86,7 @@ enum MaskUnitAdapters {
         let cell = try configuration.positive("block_w")
         try configuration.require("block_h", .number(Double(cell)))
         let output = Size2d(
-            height: try configuration.positive("h"), width: try configuration.positive("w"))
+            height: try configuration.length("h"), width: try configuration.length("w"))
         let layer = try DGNetSpatialGate(
             channels: configuration.positive("planes"), cellSize: cell,
             bias: configuration.number("bias") >= 0)

@@ -114,12 +114,12 @@ import Testing
     }
 
     @Test func theLayoutOfTheFolderIsChecked() {
-        #expect(
-            problem { $0.members[0].name = "archive/other.pkl" }
-                == .malformed(what: "PyTorch file", reason: "the zip file has no 'data.pkl'"))
-        #expect(
-            problem { for index in 0..<2 { $0.members[index].name = "file\(index)" } }
-                == .malformed(what: "PyTorch file", reason: "the zip file has no folder"))
+        for name in ["archive/other.pkl", "file"] {
+            guard case .foreignFormat? = problem({ $0.members[0].name = name }) else {
+                Issue.record("an archive without data.pkl")
+                continue
+            }
+        }
         #expect(
             problem {
                 $0.members.append(.init(name: "archive/byteorder", content: Array("big".utf8)))

@@ -154,7 +154,7 @@ import Testing
         #expect(throws: ProteanError.self) { try unit(Tensor(zeros: [1, 9, 9, 3])) }
         #expect(throws: ProteanError.self) { try unit(Tensor(shapeOnly: [1, 9, 9, 4])) }
         #expect(try unit(.random([1, 9, 9, 4])).density == 1)
-        let strided = try LASNetMaskUnit(channels: 4, granularity: 1, stride: .max)
+        let strided = try LASNetMaskUnit(channels: 4, granularity: 1, stride: OptionLimits.length)
         #expect(try strided(.random([1, 9, 7, 4])).size == 1)
         #expect(throws: ProteanError.self) { try DGNetSpatialGate(channels: 4, cellSize: 0) }
         #expect(throws: ProteanError.self) {

@@ -44,7 +44,7 @@ ptn_wino_input_fn ptn_wino_input_for(const ptn_wino_form *form, ptn_isa isa);
 ptn_wino_output_fn ptn_wino_output_for(const ptn_wino_form *form, ptn_isa isa);
 
 // What is measured of a tile's values: up to nine sums of absolute values of blocks of pixels, the
-// largest square, the sum of all squares.
+// largest absolute value, the sum of all squares.
 #define PTN_GUARD_SUMS 16
 #define PTN_GUARD_LARGEST 14
 #define PTN_GUARD_SQUARES 15

@@ -46,8 +46,12 @@ static float at_edge(size_t block, size_t outputs) { return 2 * block + 1 == out
 static float smallest_block(const ptn_wino_form *form, const float *sums, uint64_t outputs,
                             size_t rows, size_t columns) {
     const size_t m = form->outputs, blocks = m / 2;
-    const uint64_t four = (uint64_t)3 << m | 3;
+    const uint64_t four = (uint64_t)3 << m | 3, all = ~(uint64_t)0 >> (64 - m * m);
     float least = FLT_MAX;
+    if (outputs == all) { // most tiles
+        for (size_t i = 0; i < blocks * blocks; i++) least = sums[i] < least ? sums[i] : least;
+        return least;
+    }
     for (size_t i = 0; i < blocks; i++)
         for (size_t k = 0; k < blocks; k++) {
             const float sum = sums[i * blocks + k] * at_edge(i, rows) * at_edge(k, columns);
@@ -61,7 +65,8 @@ bool ptn_wino_is_uneven(const ptn_wino_form *form, const float sums[PTN_GUARD_SU
                         uint64_t outputs, size_t rows, size_t columns, size_t channels) {
     const float squares = sums[PTN_GUARD_SQUARES];
     const float least = smallest_block(form, sums, outputs, rows, columns) * scale_of(form);
-    const bool dominated = sums[PTN_GUARD_LARGEST] > GOOD_PART * squares;
+    const float largest = sums[PTN_GUARD_LARGEST];
+    const bool dominated = largest * largest > GOOD_PART * squares;
     const float evenness = dominated ? EVEN : LEAST;
     const float needed = evenness * evenness * (float)channels * squares;
     // False for what is not a number or not finite.

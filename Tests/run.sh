@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # run.sh [SWIFT [RUN...]]: builds once, then runs all tests under each of the given conditions.
 #
-# RUN is the name of an instruction set, which is forced on the whole suite, or `one-cpu`: one CPU
-# in the affinity mask and nothing forced. Without any: every instruction set that the built command
-# finds on this machine, then one-cpu.
+# RUN is the name of an instruction set, which is forced on the whole suite; `one-cpu`: one CPU in the
+# affinity mask and nothing forced; `fuzz-files` or `fuzz-layers`: a bounded number of hostile files
+# and of random layers; `fuzz-layers-address`: layers again, under the address sanitizer. Without any,
+# every instruction set that the built command finds on this machine, then the others.
 #
 # Fails unless every run ran tests, under the conditions that it claims, and no test failed. The
 # last line is `N passed, N failed`.
@@ -29,7 +30,7 @@ die() {
 
 # record NAME PASSED FAILED SECONDS: a line of the table at the end.
 record() {
-    table+=("$(printf '%-10s %6d passed %4d failed %6d s' "$@")")
+    table+=("$(printf '%-20s %6d passed %4d failed %6d s' "$@")")
     all_passed=$((all_passed + $2))
     all_failed=$((all_failed + $3))
 }
@@ -66,6 +67,15 @@ suite() {
     record "$name" $((passed > 0 ? passed : 0)) "$failed" $((SECONDS - began))
 }
 
+# campaign NAME COMMAND...: many generated cases, which count as one test.
+campaign() {
+    local name=$1 began=$SECONDS status=0
+    shift
+    echo "== $name"
+    "$@" || status=$?
+    record "$name" $((status == 0)) $((status != 0)) $((SECONDS - began))
+}
+
 # Narrowest first; the last one is what runs where nothing is forced.
 instruction_sets() {
     "$($swift build --show-bin-path)/protean" plugins --json | tr -d ' \n' |
@@ -79,6 +89,9 @@ first_cpu() { sed -n 's/^Cpus_allowed_list:[^0-9]*\([0-9]*\).*/\1/p' /proc/self/
 # `all_runs`.
 perform() {
     case $1 in
+    fuzz-files) campaign "$1" Tests/fuzz.sh "$swift" ;;
+    fuzz-layers) campaign "$1" Tests/fuzz-layers.sh "$swift" ;;
+    fuzz-layers-address) campaign "$1" Tests/fuzz-layers.sh "$swift" --sanitize address ;;
     one-cpu) suite one-cpu "instruction set ${sets##* }, threads 1" taskset -c "$(first_cpu)" ;;
     *) suite "$1" "instruction set $1," env "PROTEAN_ISA=$1" ;;
     esac
@@ -88,11 +101,12 @@ perform() {
 $swift build --build-tests
 sets=$(instruction_sets)
 [ -n "$sets" ] || die "'protean plugins --json' names no instruction set"
-all_runs="$sets one-cpu"
+campaigns="fuzz-files fuzz-layers fuzz-layers-address"
+all_runs="$sets one-cpu $campaigns"
 if ! command -v taskset >/dev/null; then
     [ "$(uname)" != Linux ] || die "the run on one CPU needs taskset, of the package util-linux"
     echo "note: there is no taskset here; the run on one CPU is left out"
-    all_runs=$sets
+    all_runs="$sets $campaigns"
 fi
 [ $# -gt 0 ] || set -- $all_runs
 for run in "$@"; do

@@ -192,7 +192,7 @@ import Testing
     ) throws {
         let folder = try Folder()
         try folder.describe(#"{"architecture": "resnet18", \#(members)}"#)
-        FileManager.default.createFile(
+        _ = FileManager.default.createFile(
             atPath: folder.path + "/model.safetensors", contents: Data("not reached".utf8))
         // Options that only the plug-in knows are looked at with the weights open.
         if option.hasSuffix("act_layer") {
@@ -279,7 +279,7 @@ import Testing
         #expect(failure(folder).contains("Transformers"))
         try folder.describe(#"{"architecture": "resnet18"}"#)
         #expect(failure(folder).contains("without model.safetensors or pytorch_model.bin"))
-        FileManager.default.createFile(
+        _ = FileManager.default.createFile(
             atPath: folder.path + "/model.safetensors.index.json", contents: Data("{}".utf8))
         #expect(failure(folder).contains("sharded"))
         try folder.describe(#"{"architecture": "vit_base_patch16_224"}"#)

@@ -17,7 +17,8 @@ import Testing
         // Means 51/255 = 0.2, 0.4, 0.01 / scores 0.2, 4 · 0.1 = 1, ...
         let pixels = [UInt8](repeating: 0, count: 4).flatMap { _ in [51, 51, 0] as [UInt8] }
         try Image(width: 2, height: 2, channels: 3, pixels: pixels).writePNG(to: path)
-        let result = try Classifier(model()).classify(path, top: 2)
+        let classifier = try Classifier(model())
+        let result = try classifier.classify(classifier.image(path), file: path, top: 2)
         #expect(result.predictions.map(\.index) == [1, 0])
         #expect(result.predictions.map(\.label) == ["green", "red"])
         #expect(result.predictions.map(\.logit) == [2, 0.2])
@@ -32,7 +33,8 @@ import Testing
         // Names of other classes than the network's are no names.
         var plugin = FakePlugin()
         plugin.classNames = ["red", "green"]
-        let result = try Classifier(model(plugin)).classify(path, top: 9)
+        let classifier = try Classifier(model(plugin))
+        let result = try classifier.classify(classifier.image(path), file: path, top: 9)
         #expect(result.predictions.map(\.index) == [2, 0, 1])
         #expect(result.predictions[0].label == nil)
         let json = String(decoding: try JSONEncoder().encode(result), as: UTF8.self)

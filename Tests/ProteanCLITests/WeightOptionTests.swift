@@ -124,6 +124,21 @@ import Testing
         #expect(failure(try run(text)).contains("git lfs pull"))
     }
 
+    /// What lies beside the weights of a training state is named, and never made.
+    @Test func otherObjectsAreNamed() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent()
+            .appendingPathComponent("Golden/checkpoints/training.zip.pt").path
+        let checkpoint = try Checkpoint.open(file)
+        try #require(!checkpoint.otherObjects.isEmpty)
+        let short = try protean("info", file)
+        #expect(short.output.contains("beside the tensors: "))
+        let all = try protean("info", file, "--all")
+        for object in checkpoint.otherObjects {
+            #expect(all.output.contains("\(object.path) (\(object.typeName))"))
+        }
+    }
+
     /// What cannot work is said before weights are asked for.
     @Test func aModelThatDoesNotEnlargeSaysSoFirst() throws {
         let result = try protean("upscale", "resnet18", "--image", image, "--output", "x.png")

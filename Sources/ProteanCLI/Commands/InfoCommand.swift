@@ -37,7 +37,7 @@ struct InfoCommand: ParsableCommand {
                 subject, formats: ModelLoader.standard.formats, selection: keys.selection)
             KeyOptions.say(checkpoint.notes)
             let report = try FileReport(checkpoint, under: keys.prefix)
-            return json ? try Standard.json(report) : try report.print()
+            return json ? try Standard.json(report) : try report.print(all: keys.all)
         }
         let loader = ModelLoader.standard
         let isPath = subject.contains("/") || subject.contains(".")
@@ -79,6 +79,8 @@ private struct FileReport: Encodable {
     let metadata: [String: String]
     /// What stands in front of every name, with its dots; empty for nothing.
     let prefix: String
+    /// What else the file holds, by path, with its type: named, never made.
+    let otherObjects: [String: String]
 
     init(_ checkpoint: Checkpoint, under chosen: String?) throws {
         let start = chosen ?? ""
@@ -101,15 +103,20 @@ private struct FileReport: Encodable {
         bytes = found.reduce(0) { $0 + $1.1.byteCount }
         metadata = checkpoint.metadata
         prefix = checkpoint.commonPrefix
+        otherObjects = Dictionary(
+            checkpoint.otherObjects.map { ($0.path, $0.typeName) },
+            uniquingKeysWith: { first, _ in first })
     }
 
-    func print() throws {
+    /// `all`: every other object by name, not only the first few.
+    func print(all: Bool) throws {
         try Standard.print(
             "\(file): \(format), \(tensors.count) tensors, "
                 + "\(Text.counts(parameters, buffers)), \(Text.grouped(bytes)) bytes")
         for (name, text) in metadata.sorted(by: { $0.key < $1.key }) {
-            try Standard.print("  \(name): \(text)")
+            try Standard.print("  \(name.escaped): \(text.escaped)")
         }
+        try printOtherObjects(all ? otherObjects.count : 5)
         if !prefix.isEmpty {
             try Standard.print("  every name begins with `\(prefix.escaped)`")
         }
@@ -122,6 +129,17 @@ private struct FileReport: Encodable {
                 tensor.name, tensor.type, Text.shape(tensor.shape), Text.grouped(tensor.parameters))
         }
         try table.print(indent: "  ")
+    }
+
+    private func printOtherObjects(_ most: Int) throws {
+        guard !otherObjects.isEmpty else { return }
+        let named = otherObjects.sorted { $0.key < $1.key }.prefix(most).map {
+            "\($0.key.escaped) (\($0.value.escaped))"
+        }
+        let more = otherObjects.count - named.count
+        try Standard.print(
+            "  beside the tensors: " + named.joined(separator: ", ")
+                + (more > 0 ? " and \(more) more (--all names them)" : ""))
     }
 }
 

@@ -45,11 +45,14 @@ struct RunCommand: ParsableCommand {
                 model.load(untrained: false), orientation: images.orientation)
             let progress = ProgressLine()
             progress.show("first run")
-            try classifier.warmUp(image[0])
+            // Not decoded twice: that may take longer than the network.
+            let first = try classifier.image(image[0])
+            try classifier.warmUp(first)
             var results: [Classification] = []
             for (number, path) in image.enumerated() {
                 progress.show("image \(number + 1) of \(image.count)")
-                results.append(try classifier.classify(path, top: top))
+                let picture = number == 0 ? first : try classifier.image(path)
+                results.append(try classifier.classify(picture, file: path, top: top))
             }
             progress.clear()
             if json { return try Standard.json(results) }

@@ -51,22 +51,16 @@ struct Classifier {
 
     /// Runs the network once and throws the result away, so that weights are packed and plans made
     /// before anything is timed.
-    func warmUp(_ path: String) throws {
-        try warmUp(Image.decode(path, orientation: orientation))
-    }
-
-    /// ``warmUp(_:)`` with an image that is decoded already.
     func warmUp(_ image: Image) throws {
         _ = try model(preprocessing.tensor(from: image))
     }
 
-    /// The `top` most probable classes of an image.
-    func classify(_ path: String, top: Int) throws -> Classification {
-        let image = try Image.decode(path, orientation: orientation, onNote: Standard.note)
-        return try classify(image, file: path, top: top)
+    /// The image of a file as the options say; remarks about it go to standard error.
+    func image(_ path: String) throws -> Image {
+        try Image.decode(path, orientation: orientation, onNote: Standard.note)
     }
 
-    /// The `top` most probable classes of a decoded image; `path` stands for it in the result.
+    /// The `top` most probable classes of an image; `path` stands for it in the result.
     func classify(_ image: Image, file path: String, top: Int) throws -> Classification {
         let input = try preprocessing.tensor(from: image)
         let trace = Trace()

@@ -11,7 +11,8 @@ enum Resources {
     /// Weights of an embedded network.
     static func weights(_ resource: ptn_resource) -> WeightSource {
         // Constants live as long as the program, so nothing is released.
-        .memory(CheckpointBytes(bytes(resource), source: name(resource)) { _ in }, name: name(resource))
+        .memory(
+            CheckpointBytes(bytes(resource), source: name(resource)) { _ in }, name: name(resource))
     }
 
     /// A text of one entry a line, without empty ones.

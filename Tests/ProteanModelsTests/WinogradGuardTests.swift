@@ -1,7 +1,8 @@
-@testable import Protean
 import ProteanImage
 import ProteanModels
 import Testing
+
+@testable import Protean
 
 /// How often ordinary activations of published networks are too uneven for Winograd's forms.
 @Suite struct WinogradGuardTests {

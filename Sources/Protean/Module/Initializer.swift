@@ -48,7 +48,9 @@ extension Parameter {
     convenience init(
         repeating value: Float, shape: [Int], isBuffer: Bool = false, layer: String
     ) throws(ProteanError) {
-        try self.init(shape: shape, isBuffer: isBuffer, layer: layer) { $0.initialize(repeating: value) }
+        try self.init(shape: shape, isBuffer: isBuffer, layer: layer) {
+            $0.initialize(repeating: value)
+        }
     }
 }
 

@@ -87,7 +87,8 @@ extension LayerRecipe {
         },
     ]
 
-    private static func squeeze(_ random: inout LayerCaseRandom, _ scene: LayerScene) -> LayerValues {
+    private static func squeeze(_ random: inout LayerCaseRandom, _ scene: LayerScene) -> LayerValues
+    {
         let channels = Value(scene.channels)
         switch random.int(0...3) {
         case 0:

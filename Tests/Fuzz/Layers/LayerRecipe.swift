@@ -10,7 +10,8 @@ struct LayerRecipe: Sendable {
 
     init(
         _ configure: @escaping @Sendable (inout LayerCaseRandom, LayerScene) -> LayerValues,
-        inputs: @escaping @Sendable (inout LayerCaseRandom, LayerScene, LayerValues) -> [String: [Int]] =
+        inputs:
+            @escaping @Sendable (inout LayerCaseRandom, LayerScene, LayerValues) -> [String: [Int]] =
             {
                 _, scene, _ in ["x": scene.map]
             }

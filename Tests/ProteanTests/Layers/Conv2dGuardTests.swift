@@ -81,7 +81,8 @@ enum UnevenMap: CaseIterable, CustomStringConvertible {
 
     /// The largest error in units of each output's own Σ |x · w|. What is not finite must be so where the
     /// sums are, and nowhere else; an output whose window is empty must be 0.
-    static func worst(_ y: [Float], _ reference: Conv2dReference, active: [UInt8]? = nil) -> Double {
+    static func worst(_ y: [Float], _ reference: Conv2dReference, active: [UInt8]? = nil) -> Double
+    {
         var worst = 0.0
         let channels = reference.outputShape[3]
         for (i, value) in y.enumerated() where active.map({ $0[i / channels] != 0 }) ?? true {

@@ -58,13 +58,16 @@ public struct MisshapenParameter: Equatable, Sendable {
 }
 
 extension ProteanError: CustomStringConvertible {
-    /// One line that names the place, what was expected and what was found.
-    public var description: String {
+    /// One line that names the place, what was expected and what was found. Whatever could steer a
+    /// terminal, in names that come from files, is escaped.
+    public var description: String { line.escaped }
+
+    private var line: String {
         switch self {
         case .shapeMismatch(let layer, let tensor, let expected, let found):
             "\(layer): tensor '\(tensor)' has shape \(found), expected \(expected)"
         case .invalidOption(let layer, let option, let expected, let found):
-            "\(layer): option '\(option)' is \(found), expected \(expected)".escaped
+            "\(layer): option '\(option)' is \(found), expected \(expected)"
         case .channelMismatch(let container, let layer, let expected, let previous, let found):
             "\(container): \(layer) expects \(expected) channels, \(previous) gives \(found)"
         case .sizeOverflow(let layer, let what):
@@ -81,9 +84,8 @@ extension ProteanError: CustomStringConvertible {
             MismatchText(missing: missing, unused: unused, misshapen: misshapen, hints: hints)
                 .line(file: file, limit: MismatchText.shortLimit)
         case .missingTensor(let file, let name, let similar):
-            "\(file.escaped): no tensor is named '\(name.escaped)'"
-                + (similar.isEmpty
-                    ? "" : "; similar: \(similar.map(\.escaped).joined(separator: ", "))")
+            "\(file): no tensor is named '\(name)'"
+                + (similar.isEmpty ? "" : "; similar: \(similar.joined(separator: ", "))")
         case .unknownName(let kind, let name, let known):
             "unknown \(kind) '\(name)', known: \(known.joined(separator: ", "))"
         case .fileAccess(let file, let reason):
@@ -105,6 +107,6 @@ extension ProteanError: CustomStringConvertible {
                 self
         else { return description }
         return MismatchText(missing: missing, unused: unused, misshapen: misshapen, hints: hints)
-            .line(file: file, limit: .max)
+            .line(file: file, limit: .max).escaped
     }
 }

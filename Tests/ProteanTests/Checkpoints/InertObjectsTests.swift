@@ -54,7 +54,10 @@ import Testing
         ("set", call("__builtin__", "set", [Pickle.code("]")])),
         ("pathlib.PosixPath", call("pathlib", "PosixPath", [Pickle.text("/")])),
         ("mine.Config", call("copyreg", "_reconstructor", [Pickle.global("mine", "Config")])),
-        ("int", Pickle.integer(7)), ("str", Pickle.text("t")), ("None", Pickle.code("N")),
+        ("int", Pickle.integer(7)),
+        // The smallest whole number of 64 bits, which has no opposite.
+        ("int", [0x8a, 8, 0, 0, 0, 0, 0, 0, 0, 0x80]), ("str", Pickle.text("t")),
+        ("None", Pickle.code("N")),
         ("bool", [0x88]), ("float", [UInt8(ascii: "G"), 0x3f, 0xf0, 0, 0, 0, 0, 0, 0]),
         ("list", Pickle.code("]")), ("dict", Pickle.code("}")),
         // Text that is not UTF-8, and a list that contains itself.

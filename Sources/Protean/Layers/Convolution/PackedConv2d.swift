@@ -72,7 +72,9 @@ final class PackedConv2d: @unchecked Sendable {
 
     /// The same weights for the defining sums, packed when they are first asked for.
     func definingSums(layer: String) throws(ProteanError) -> PackedConv2d {
-        guard let source else { return self }
+        guard algorithm.isWinograd else { return self }
+        // Mixtures are never packed for Winograd's forms.
+        guard let source else { throw .kernel(layer: layer, reason: "no weights to sum with") }
         return try sums.value(for: 0) { () throws(ProteanError) in
             try PackedConv2d(
                 weights: source.weights, bias: nil, scale: source.scale, shift: nil,

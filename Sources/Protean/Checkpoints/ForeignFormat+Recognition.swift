@@ -1,26 +1,13 @@
-/// A kind of file that people take for a weight file and that is not read: what it is, and what to
-/// do about it.
-///
-/// Recognised by content alone. At most a few kilobytes are looked at, of a zip file also
-/// ``maximumZipDirectory`` bytes of its directory.
-public struct ForeignFormat: Equatable, Sendable {
-    /// What the file is, such as `an ONNX model`.
-    public let name: String
-    /// What to do.
-    public let advice: String
-
+extension ForeignFormat {
     /// How much of a zip file's directory is looked at.
     static let maximumZipDirectory = 1 << 20
     /// How many bytes decide whether a file is text, and of what kind.
     static let textWindow = 4096
 
-    /// A kind of file.
-    public init(name: String, advice: String) {
-        self.name = name
-        self.advice = advice
-    }
-
     /// The kind of file that this is; nil when it is none of those known.
+    ///
+    /// Recognised by content alone. At most a few kilobytes are looked at, of a zip file also
+    /// ``maximumZipDirectory`` bytes of its directory.
     public static func recognise(_ file: CheckpointBytes) -> ForeignFormat? {
         withExtendedLifetime(file) { recognise(file, file.bytes) }
     }

@@ -72,6 +72,9 @@ public struct Conv2dGeometry: Sendable, Hashable {
         [outputChannels, inputChannels / groups, kernelSize.height, kernelSize.width]
     }
 
+    /// Whether every group has one input and one output channel.
+    var isDepthwise: Bool { groups == inputChannels && groups == outputChannels }
+
     /// Inputs that one output sums over.
     var fanIn: Int { inputChannels / groups * kernelSize.height * kernelSize.width }
 
@@ -126,4 +129,9 @@ public struct Conv2dGeometry: Sendable, Hashable {
             return (vertical.before, vertical.after, horizontal.before, horizontal.after)
         }
     }
+}
+
+extension Conv2dGeometry {
+    /// What a layer of this geometry makes of the number of channels.
+    public var channelFlow: ChannelFlow { .fixed(input: inputChannels, output: outputChannels) }
 }

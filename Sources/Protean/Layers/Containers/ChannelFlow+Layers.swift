@@ -1,7 +1,3 @@
-extension Conv2dGeometry {
-    var channelFlow: ChannelFlow { .fixed(input: inputChannels, output: outputChannels) }
-}
-
 extension Conv2d {
     /// The geometry's channels.
     public var channelFlow: ChannelFlow { geometry.channelFlow }

@@ -4,13 +4,13 @@ final class Conv2dParameters: Sendable {
     let geometry: Conv2dGeometry
     private let weight: Parameter
     private let bias: Parameter?
-    let norm: BatchNorm2d?
+    let norm: (any FoldableNorm)?
     private let experts: Int?
     private let folded = FoldedWeights()
 
     /// `experts` sets of weights and biases lie one after the other in `weight` and `bias`.
     init(
-        weight: Parameter, bias: Parameter?, norm: BatchNorm2d? = nil, experts: Int? = nil,
+        weight: Parameter, bias: Parameter?, norm: (any FoldableNorm)? = nil, experts: Int? = nil,
         geometry: Conv2dGeometry
     ) {
         self.weight = weight
@@ -30,24 +30,5 @@ final class Conv2dParameters: Sendable {
         try folded.packed(
             weight: weight, bias: bias, norm: norm, experts: experts, geometry: geometry,
             algorithm: algorithm, isa: isa, layer: layer)
-    }
-}
-
-/// What was found for the input shapes, settings and parameters seen last: some entries, for inputs that
-/// switch between shapes.
-final class Conv2dCallCache<Call: Sendable>: Sendable {
-    private struct Key: Equatable, Sendable {
-        var input: [Int]
-        var settings: Runtime.Resolved
-        var version: Int
-    }
-    private let cache = Derived<Key, Call>(capacity: 4)
-
-    func call(
-        for input: [Int], settings: Runtime.Resolved, version: Int,
-        make: () throws(ProteanError) -> Call
-    ) throws(ProteanError) -> Call {
-        try cache.value(
-            for: Key(input: input, settings: settings, version: version), make: make)
     }
 }

@@ -18,7 +18,7 @@ final class FoldedWeights: Sendable {
     /// The packed form for the instruction set in force and an input of shape `input`. `experts` sets
     /// lie one after the other in `weight` and `bias`.
     func packed(
-        weight: Parameter, bias: Parameter?, norm: BatchNorm2d?, experts: Int? = nil,
+        weight: Parameter, bias: Parameter?, norm: (any FoldableNorm)?, experts: Int? = nil,
         geometry: Conv2dGeometry, input: [Int], layer: String
     ) throws(ProteanError) -> PackedConv2d {
         try packed(
@@ -29,7 +29,7 @@ final class FoldedWeights: Sendable {
 
     /// The packed form for an algorithm and an instruction set.
     func packed(
-        weight: Parameter, bias: Parameter?, norm: BatchNorm2d?, experts: Int? = nil,
+        weight: Parameter, bias: Parameter?, norm: (any FoldableNorm)?, experts: Int? = nil,
         geometry: Conv2dGeometry, algorithm: Conv2dPlan.Algorithm, isa: KernelISA, layer: String
     ) throws(ProteanError) -> PackedConv2d {
         let key = Key(

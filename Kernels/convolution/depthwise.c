@@ -5,7 +5,7 @@
 // registers than there are.
 #define PTN_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
-#define PTN_SOURCE "../conv/depthwise.inc"
+#define PTN_SOURCE "../convolution/depthwise.inc"
 #include "../core/foreach_isa.h"
 
 static const ptn_depthwise_fn any_tile[PTN_ISA_COUNT] = PTN_TABLE(dw_any);

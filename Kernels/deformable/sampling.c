@@ -1,7 +1,7 @@
 // Planning and blending for every instruction set.
 #include "sampling.h"
 
-#define PTN_SOURCE "../sampling/sampling.inc"
+#define PTN_SOURCE "../deformable/sampling.inc"
 #include "../core/foreach_isa.h"
 
 const ptn_plan_fn ptn_plan_corners[PTN_ISA_COUNT] = PTN_TABLE(plan_corners);

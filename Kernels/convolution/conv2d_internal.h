@@ -1,4 +1,4 @@
-// What the parts of the convolution share; not visible outside Kernels/conv.
+// What the parts of the convolution share; not visible outside Kernels/convolution.
 #ifndef PTN_CONV2D_INTERNAL_H
 #define PTN_CONV2D_INTERNAL_H
 

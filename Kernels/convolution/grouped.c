@@ -47,7 +47,7 @@ typedef struct grouped_tile_args {
 typedef void (*grouped_tile_fn)(const grouped_tile_args *args);
 typedef grouped_tile_fn grouped_tile_table[GROUPED_COLUMNS];
 
-#define PTN_SOURCE "../conv/grouped.inc"
+#define PTN_SOURCE "../convolution/grouped.inc"
 #include "../core/foreach_isa.h"
 
 static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = PTN_POINTERS(grouped_tiles);

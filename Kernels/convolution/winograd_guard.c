@@ -8,7 +8,7 @@
 #include <float.h>
 #include <string.h>
 
-#define PTN_SOURCE "../conv/winograd_guard.inc"
+#define PTN_SOURCE "../convolution/winograd_guard.inc"
 #include "../core/foreach_isa.h"
 
 // Pixels by fours: the blocks row by row, then once around the border.

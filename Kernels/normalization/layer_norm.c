@@ -1,9 +1,9 @@
 // Layer normalisation: a task is a few rows.
 #include "ptn_layer_norm.h"
-#include "map.h"
+#include "../tensor/map.h"
 #include <math.h>
 
-#define PTN_SOURCE "../map/layer_norm.inc"
+#define PTN_SOURCE "../normalization/layer_norm.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*layer_norm_row_fn)(size_t channels, float epsilon, const float *weight,

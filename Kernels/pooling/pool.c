@@ -1,7 +1,7 @@
 // Pooling over windows. Every kind of window is a range of rows and a range of columns; both are
 // tabulated once per call.
 #include "ptn_pool.h"
-#include "map.h"
+#include "../tensor/map.h"
 
 // The taps of one output pixel that lie inside the map.
 typedef struct pool_pixel {
@@ -10,7 +10,7 @@ typedef struct pool_pixel {
     float factor;                 // 1 / divisor of an average
 } pool_pixel;
 
-#define PTN_SOURCE "../map/pool.inc"
+#define PTN_SOURCE "../pooling/pool.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*pool_pixel_fn)(ptn_pool_kind kind, const pool_pixel *p, size_t channels,

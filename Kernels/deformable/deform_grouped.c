@@ -1,5 +1,5 @@
 // Deformable convolution with groups no wider than a vector: one vector of outputs, a block, spans
-// several groups or one, as in conv/grouped.c.
+// several groups or one, as in convolution/grouped.c.
 //
 // For a few pixels and blocks at a time, the blocks' inputs are blended for all taps into rows that
 // stay near. A tile multiplies them: each input vector is permuted so that
@@ -31,7 +31,7 @@ typedef struct deform_grouped_args {
 typedef void (*deform_grouped_fn)(const deform_grouped_args *args);
 typedef deform_grouped_fn deform_grouped_table[GROUPED_PIXELS];
 
-#define PTN_SOURCE "../sampling/deform_grouped.inc"
+#define PTN_SOURCE "../deformable/deform_grouped.inc"
 #include "../core/foreach_isa.h"
 
 static const deform_grouped_table *const tile_tables[PTN_ISA_COUNT] =

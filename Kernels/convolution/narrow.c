@@ -15,7 +15,7 @@ typedef struct ptn_narrow_args {
     float *sums;                // [k][8]
 } ptn_narrow_args;
 
-#define PTN_SOURCE "../conv/narrow.inc"
+#define PTN_SOURCE "../convolution/narrow.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*narrow_fn)(const ptn_narrow_args *args);

@@ -1,9 +1,9 @@
 // Softmax over the innermost axis: three passes over a row that stays in cache.
 #include "ptn_softmax.h"
-#include "map.h"
+#include "../tensor/map.h"
 #include <math.h>
 
-#define PTN_SOURCE "../map/softmax.inc"
+#define PTN_SOURCE "../activation/softmax.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*softmax_row_fn)(bool logarithm, size_t n, const float *x, float *y);

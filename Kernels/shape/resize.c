@@ -1,6 +1,6 @@
 // Resampling: where each output row and column comes from is tabulated once per call.
 #include "ptn_resize.h"
-#include "map.h"
+#include "../tensor/map.h"
 #include <math.h>
 
 // The two input positions behind one output position and the share of the second; or, bicubic, four
@@ -11,7 +11,7 @@ typedef struct sample {
     float cubic[4];
 } sample;
 
-#define PTN_SOURCE "../map/resize.inc"
+#define PTN_SOURCE "../shape/resize.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*bilinear_row_fn)(const sample *columns, size_t ow, size_t c, float down,

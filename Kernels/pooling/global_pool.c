@@ -3,10 +3,10 @@
 // The map is cut into blocks of pixels and chunks of channels by its shape alone, so the order of
 // summation does not depend on the threads: at batch 1 a small deep map splits by channels, a large
 // flat one by pixels.
-#include "map.h"
+#include "../tensor/map.h"
 #include "ptn_pool.h"
 
-#define PTN_SOURCE "../map/global_pool.inc"
+#define PTN_SOURCE "../pooling/global_pool.inc"
 #include "../core/foreach_isa.h"
 
 enum { BLOCK_PIXELS = 256, CHANNEL_STEP = 64 };

@@ -2,7 +2,7 @@
 #include "conv2d_internal.h"
 #include <stdint.h>
 
-#define PTN_SOURCE "../conv/tile.inc"
+#define PTN_SOURCE "../convolution/tile.inc"
 #include "../core/foreach_isa.h"
 
 static const ptn_tile_table (*const tables[PTN_ISA_COUNT])[2] = PTN_POINTERS(tiles);

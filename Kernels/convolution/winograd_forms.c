@@ -3,7 +3,7 @@
 #include "winograd.h"
 #include <string.h>
 
-#define PTN_SOURCE "../conv/winograd.inc"
+#define PTN_SOURCE "../convolution/winograd.inc"
 #include "../core/foreach_isa.h"
 
 static const double filter_4x4[6][3] = {{0.25, 0, 0},

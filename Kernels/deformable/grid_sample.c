@@ -16,7 +16,7 @@ typedef struct cubic_args {
     float *out;
 } cubic_args;
 
-#define PTN_SOURCE "../sampling/grid_sample.inc"
+#define PTN_SOURCE "../deformable/grid_sample.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*positions_fn)(const axis_rule rules[2], ptn_grid_padding padding, bool nearest,

@@ -2,7 +2,7 @@
 #include "ptn_elementwise.h"
 #include "map.h"
 
-#define PTN_SOURCE "../map/elementwise.inc"
+#define PTN_SOURCE "../tensor/elementwise.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*binary_row_fn)(ptn_binary_op op, bool scalar, size_t n, const float *a,

@@ -1,8 +1,8 @@
-// What the parts of the deformable convolution share; not visible outside Kernels/sampling.
+// What the parts of the deformable convolution share; not visible outside Kernels/deformable.
 #ifndef PTN_DEFORM_INTERNAL_H
 #define PTN_DEFORM_INTERNAL_H
 
-#include "../conv/grouped.h"
+#include "../convolution/grouped.h"
 #include "ptn_deform_conv2d.h"
 #include "sampling.h"
 

@@ -1,7 +1,7 @@
 // Element-wise activations.
-#include "map.h"
+#include "../tensor/map.h"
 
-#define PTN_SOURCE "../map/activation.inc"
+#define PTN_SOURCE "../activation/activation.inc"
 #include "../core/foreach_isa.h"
 
 const ptn_activate_row_fn ptn_activate_row[PTN_ISA_COUNT] = PTN_TABLE(activate_row);

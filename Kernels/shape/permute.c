@@ -3,7 +3,7 @@
 // Axes that stay neighbours are merged. What is left either keeps its innermost axis, and rows are
 // copied, or swaps it, and tiles of 16 x 16 numbers are transposed so that both sides use whole
 // cache lines. The 4 x 4 shuffles exist in every build's baseline.
-#include "map.h"
+#include "../tensor/map.h"
 #include "ptn_layout.h"
 
 enum { MOST = PTN_PERMUTE_MOST_AXES, TILE = 16 };

@@ -1,6 +1,6 @@
 // Planning, packing and dispatch of transposed convolutions.
 #include "conv_transpose2d.h"
-#include "../conv/conv2d_internal.h"
+#include "conv2d_internal.h"
 #include <string.h>
 
 // Beyond this, products of two of the sizes below would not fit.

@@ -1,6 +1,6 @@
 // The transposed convolution of single channels: a task is a row of outputs, vectors run along the
 // channels.
-#include "../conv/conv2d_internal.h"
+#include "conv2d_internal.h"
 #include "conv_transpose2d.h"
 
 typedef struct transpose_pixel {

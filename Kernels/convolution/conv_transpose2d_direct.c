@@ -1,6 +1,6 @@
 // The transposed convolution on the tiles of the direct one: a task is a chunk of the outputs of one
 // phase.
-#include "../conv/chunk.h"
+#include "chunk.h"
 #include "conv_transpose2d.h"
 #include <string.h>
 

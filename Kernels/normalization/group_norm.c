@@ -4,7 +4,7 @@
 // Pixels of few channels are taken together in rows of several, so that vectors are full. Blocks
 // follow from the map's shape alone, and so does every sum.
 #include "ptn_group_norm.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 #include <math.h>
 
 #define PTN_SOURCE "../normalization/group_norm.inc"

@@ -1,6 +1,6 @@
 // Root-mean-square normalisation: a task is a few rows.
 #include "ptn_rms_norm.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 #include <math.h>
 
 #define PTN_SOURCE "../normalization/rms_norm.inc"

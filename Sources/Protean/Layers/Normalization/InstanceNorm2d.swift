@@ -81,7 +81,7 @@ public final class InstanceNorm2d: Layer {
         guard stored != nil || x.shape[1] * x.shape[2] != 1 else {
             throw .shapeMismatch(
                 layer: place, tensor: "x",
-                expected: "more than one pixel, which has no deviations", found: x.shape)
+                expected: "more than one pixel: a single one has no deviations", found: x.shape)
         }
         return try traced(
             "InstanceNorm2d", path: label, input: x,

@@ -131,14 +131,14 @@ struct Conv1dCase: CustomTestStringConvertible {
     @Test func nanReachesWhatReadsIt() throws {
         let layer = try Conv1d(inputChannels: 2, outputChannels: 3, kernelSize: 3)
         var x = try Tensor.random([1, 8, 2])
-        x.withUnsafeMutableBufferPointer { $0[4 * 2] = .nan }
+        try x.withUnsafeMutableBufferPointer { $0[4 * 2] = .nan }
         let wrong = try layer(x).elements.enumerated().filter { $1.isNaN }.map(\.offset)
         #expect(wrong == Array(2 * 3..<5 * 3))
     }
 
     @Test func refusals() throws {
         func option(_ name: String, _ body: () throws -> Conv1d) {
-            #expect(performing: { _ = try body() }) { error in
+            #expect { try body() } throws: { error in
                 guard case .invalidOption("Conv1d", name, _, _)? = error as? ProteanError else {
                     return false
                 }

@@ -42,7 +42,7 @@ final class PackedConvTranspose2d: @unchecked Sendable {
 /// them, and the forms made of them, kept until a parameter changes.
 final class ConvTranspose2dParameters: Sendable {
     let geometry: ConvTranspose2dGeometry
-    let norm: BatchNorm2d?
+    let norm: (any FoldableNorm)?
     private let weight: Parameter
     private let bias: Parameter?
 
@@ -56,10 +56,10 @@ final class ConvTranspose2dParameters: Sendable {
     }
     // An entry per instruction set that calls may switch between.
     private let packed = Derived<PackedKey, PackedConvTranspose2d>(capacity: 2)
-    private let mirrored = Derived<MirroredKey, Conv2dCalls>(capacity: 2)
+    private let mirrored = Derived<MirroredKey, Conv2dPlanCache>(capacity: 2)
 
     init(
-        weight: Parameter, bias: Parameter?, norm: BatchNorm2d? = nil,
+        weight: Parameter, bias: Parameter?, norm: (any FoldableNorm)? = nil,
         geometry: ConvTranspose2dGeometry
     ) {
         self.weight = weight
@@ -84,7 +84,7 @@ final class ConvTranspose2dParameters: Sendable {
     /// itself.
     func mirrored(
         _ other: Conv2dGeometry, layer: String
-    ) throws(ProteanError) -> Conv2dCalls {
+    ) throws(ProteanError) -> Conv2dPlanCache {
         try mirrored.value(for: MirroredKey(geometry: other, version: weight.version)) {
             () throws(ProteanError) in
             let pixel = [0, 1, 1, geometry.inputChannels]
@@ -96,7 +96,7 @@ final class ConvTranspose2dParameters: Sendable {
                 ptn_conv_transpose2d_mirror(&shape, source.storage!.base, filters.storage!.base)
             }
             try status.check(layer)
-            return Conv2dCalls(
+            return Conv2dPlanCache(
                 weight: Parameter(filters), bias: bias, norm: norm, geometry: other)
         }
     }

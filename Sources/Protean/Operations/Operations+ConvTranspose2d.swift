@@ -50,8 +50,8 @@ extension Operations {
         try epilogue.check(output: output, layer: layer)
         if x.isShapeOnly { return try Tensor(shapeOnly: output) }
         if let other = try geometry.mirrored(input: x.shape, output: output, layer: layer) {
-            let calls = try parameters.mirrored(other, layer: layer)
-            return try conv2d(x, calls, epilogue: epilogue, layer: layer)
+            let plans = try parameters.mirrored(other, layer: layer)
+            return try conv2d(x, plans, epilogue: epilogue, layer: layer)
         }
         let settings = try Runtime.resolved()
         let packed = try parameters.packed(for: settings.isa, layer: layer)

@@ -10,7 +10,7 @@
 /// A sequence is a map of one row, so this runs on ``Conv2d``'s kernels without copies. Weights are
 /// packed on first use for the instruction set in force, and plans are kept for the input shapes seen
 /// last. Cost: batch · length' · out · in / groups · kernel multiply-adds.
-public final class Conv1d: Layer {
+public final class Conv1d: Layer, HasInitialWeights {
     /// The same convolution on maps of one row.
     let geometry: Conv2dGeometry
     /// `[out, in / groups, kernel]`.
@@ -20,7 +20,7 @@ public final class Conv1d: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let calls: Conv2dCalls
+    private let plans: Conv2dPlanCache
 
     /// A convolution with seeded initial values, uniform in ±1/√(inputs per output).
     ///
@@ -47,7 +47,7 @@ public final class Conv1d: Layer {
             bias
             ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "Conv1d")
             : nil
-        calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
+        plans = Conv2dPlanCache(weight: weight, bias: self.bias, geometry: geometry)
     }
 
     /// Channels of the input.
@@ -68,6 +68,9 @@ public final class Conv1d: Layer {
         [NamedParameter("weight", weight)] + (bias.map { [NamedParameter("bias", $0)] } ?? [])
     }
 
+    /// `weight`.
+    public var initialWeights: [InitialWeight] { [InitialWeight("weight", weight)] }
+
     /// From the input's channels to the output's.
     public var channelFlow: ChannelFlow {
         .fixed(input: inputChannels, output: outputChannels)
@@ -86,11 +89,11 @@ public final class Conv1d: Layer {
     public func callAsFunction(
         _ x: Tensor, activation: Activation
     ) throws(ProteanError) -> Tensor {
-        try run(x, calls: calls, epilogue: Conv2dEpilogue(activation: activation))
+        try run(x, plans: plans, epilogue: Conv2dEpilogue(activation: activation))
     }
 
     func run(
-        _ x: Tensor, calls: Conv2dCalls, epilogue: Conv2dEpilogue
+        _ x: Tensor, plans: Conv2dPlanCache, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         guard x.rank == 3, x.shape[2] == inputChannels, x.shape[1] > 0 else {
             throw .shapeMismatch(
@@ -99,10 +102,10 @@ public final class Conv1d: Layer {
         }
         return try traced(
             "Conv1d", path: label, input: x,
-            cost: { cost(input: x, output: $0).folding(calls.norm) }
+            cost: { cost(input: x, output: $0).folding(plans.norm) }
         ) { () throws(ProteanError) in
             let row = try x.reshaped(to: [x.shape[0], 1, x.shape[1], x.shape[2]])
-            let y = try Operations.conv2d(row, calls, epilogue: epilogue, layer: place)
+            let y = try Operations.conv2d(row, plans, epilogue: epilogue, layer: place)
             return try y.reshaped(to: [y.shape[0], y.shape[2], y.shape[3]])
         }
     }

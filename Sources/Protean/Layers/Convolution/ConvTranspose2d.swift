@@ -14,7 +14,7 @@
 /// are neither inserted nor multiplied. With stride 1 it is a ``Conv2d`` with mirrored taps. Weights are
 /// packed on first use for the instruction set in force. Cost: batch · height · width · in · out /
 /// groups · kernel area multiply-adds.
-public final class ConvTranspose2d: Layer {
+public final class ConvTranspose2d: Layer, HasInitialWeights {
     /// Channels, kernel size, stride, padding, output padding, dilation and groups.
     public let geometry: ConvTranspose2dGeometry
     /// `[in, out / groups, height, width]`.
@@ -68,6 +68,15 @@ public final class ConvTranspose2d: Layer {
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] {
         [NamedParameter("weight", weight)] + (bias.map { [NamedParameter("bias", $0)] } ?? [])
+    }
+
+    /// `weight`. An output meets the taps of one phase: those of the kernel, divided by the stride's
+    /// area.
+    public var initialWeights: [InitialWeight] {
+        let taps = geometry.kernelSize.height * geometry.kernelSize.width
+        let phases = geometry.stride.height * geometry.stride.width
+        let inputs = geometry.inputChannels / geometry.groups
+        return [InitialWeight("weight", weight, fanIn: max(1, inputs * taps / phases))]
     }
 
     /// The geometry's channels.

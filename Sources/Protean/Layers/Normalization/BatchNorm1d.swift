@@ -7,7 +7,7 @@
 ///
 /// Arithmetic and cost are those of ``BatchNorm2d``: one scale and one shift per channel, computed in
 /// double precision once per change of a parameter.
-public final class BatchNorm1d: Layer {
+public final class BatchNorm1d: FoldableNorm {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
@@ -42,10 +42,13 @@ public final class BatchNorm1d: Layer {
     /// As many out as in.
     public var channelFlow: ChannelFlow { .fixed(input: channels, output: channels) }
 
+    /// Grows whenever a parameter changes: what was derived at another version is stale.
+    public var version: Int { norm.version }
+
     /// The layer as x · scale + shift.
     ///
     /// - Throws: ``ProteanError`` when memory is short.
-    public func scaleAndShift() throws(ProteanError) -> BatchNorm2d.Affine {
+    public func scaleAndShift() throws(ProteanError) -> (scale: Tensor, shift: Tensor) {
         try norm.scaleAndShift()
     }
 

@@ -37,12 +37,12 @@ typedef struct grouped_tile_args {
     size_t from, span; // channel of the block's first input; how far its groups lie apart, + 1
     const int32_t *lanes_from; // [lane]: where the lane's group begins, counted from `from`
     const float *weights;      // [kh][channels][kw][lane]
-    size_t lanes; // output channels to store
+    size_t lanes;              // output channels to store
     float *out;
-    size_t out_step;          // floats from one output to the next
-    const float *ahead;       // inputs of the next row of outputs ...
-    size_t ahead_count;       // ... so many of the first run's
-    ptn_epilogue_part end;    // of the block's first channel
+    size_t out_step;       // floats from one output to the next
+    const float *ahead;    // inputs of the next row of outputs ...
+    size_t ahead_count;    // ... so many of the first run's
+    ptn_epilogue_part end; // of the block's first channel
 } grouped_tile_args;
 
 typedef void (*grouped_tile_fn)(const grouped_tile_args *args);
@@ -53,8 +53,8 @@ typedef grouped_tile_fn grouped_tile_table[GROUPED_COLUMNS];
 
 static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = PTN_POINTERS(grouped_tiles);
 
-// Estimated times of blocks and of the direct convolution per tap and pixel, in units of a vector multiply-add, fitted to
-// measurements on a server core with two 512-bit units.
+// Estimated times of blocks and of the direct convolution per tap and pixel, in units of a vector
+// multiply-add, fitted to measurements on a server core with two 512-bit units.
 bool ptn_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *s) {
     // A block within one group, in one vector of a pixel, in two.
     static const double spread[PTN_ISA_COUNT][3] = {
@@ -292,8 +292,8 @@ static void cut(grouped_job *j) {
     const size_t wanted = ptn_div_up(TASKS_PER_THREAD * (size_t)j->plan->threads, s->n);
     j->bands = ptn_max(j->bands, ptn_min(wanted, ptn_div_up(out_h, LEAST_ROWS)));
     j->parts = ptn_min(j->blocks, ptn_div_up(wanted, j->bands * j->column_bands));
-    j->column_bands = ptn_max(
-        j->column_bands, ptn_min(j->columns, ptn_div_up(wanted, j->bands * j->parts)));
+    j->column_bands =
+        ptn_max(j->column_bands, ptn_min(j->columns, ptn_div_up(wanted, j->bands * j->parts)));
 }
 
 static ptn_status run(const ptn_conv2d_call *call) {
@@ -318,7 +318,8 @@ static ptn_status run(const ptn_conv2d_call *call) {
     memset(scratch, 0, zeros_bytes(s));
     j.thread_scratch = scratch + zeros_bytes(s) + blocks_bytes(isa, s);
     j.blocks = ptn_div_up(s->k, j.vector);
-    for (size_t b = 0; b < j.blocks; b++) j.block[b] = ptn_grouped_block_at(s, j.vector, b);
+    for (size_t b = 0; b < j.blocks; b++)
+        j.block[b] = ptn_grouped_block_at(s, j.vector, b);
     cut(&j);
     ptn_parallel(plan->threads, s->n * j.bands * j.column_bands * j.parts, run_task, &j);
     ptn_scratch_release(scratch);

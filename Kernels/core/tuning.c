@@ -1,18 +1,20 @@
 // The tables of fitted constants. The head of each says what it was fitted to, on which core, when,
-// and the kernelbench line that shows it: --explain prints every algorithm's estimate and the choice,
-// and a case with `algorithm=` measures one of them; --break-even measures masks beside the whole map.
-// Where the history does not tell, the head says "not recorded".
+// and the kernelbench line that shows it: --explain prints every algorithm's estimate and the
+// choice, and a case with `algorithm=` measures one of them; --break-even measures masks beside the
+// whole map. Where the history does not tell, the head says "not recorded".
 #include "tuning.h"
 #include "core_kind.h"
 
-// direct, winograd: fitted to the times of all three on 36 shapes from 5 x 9 to 256 x 256 pixels and 8
+// direct, winograd: fitted to the times of all three on 36 shapes from 5 x 9 to 256 x 256 pixels
+// and 8
 //     to 512 channels, on a server core with two 512-bit units; 2026-11-21. The choice cost at most
 //     6 % against the best of the three. `address` was lowered and `far_bytes` raised by a seventh
 //     afterwards, when tables were filled faster and far weights brought in; the regret was not
 //     measured again. kernelbench --explain --shapes dense3x3 --threads 1 --isa avx512
 // masked: by the times of all ways on the shapes of ResNet's stages; 2026-11-21.
 //     kernelbench --break-even --shapes dense3x3 --threads 1
-// tap_block_bytes, streams_single_tiles: what the driver did before Zen was told apart; not recorded.
+// tap_block_bytes, streams_single_tiles: what the driver did before Zen was told apart; not
+// recorded.
 static const ptn_tuning full_rate_avx512 = {
     .core = "two 512-bit units",
     .direct = {.product = 1.02, .address = 2, .tile = 92, .byte = 0.072},
@@ -22,8 +24,9 @@ static const ptn_tuning full_rate_avx512 = {
 };
 
 // direct, winograd: the same shapes on the same core with AVX2; 2026-11-21. The choice cost at most
-//     14 %. Cores that have nothing wider were not measured; the scalar and NEON variants borrow this
-//     table, as ratios are what matters. kernelbench --explain --shapes dense3x3 --threads 1 --isa avx2
+//     14 %. Cores that have nothing wider were not measured; the scalar and NEON variants borrow
+//     this table, as ratios are what matters. kernelbench --explain --shapes dense3x3 --threads 1
+//     --isa avx2
 // The rest as above.
 static const ptn_tuning narrow_vectors = {
     .core = "AVX2 on a core with two 512-bit units",
@@ -34,12 +37,16 @@ static const ptn_tuning narrow_vectors = {
 };
 
 // direct, winograd: cores that execute 512-bit instructions in two halves spend twice the cycles on
-//     products and hardly more on all else, so that Winograd's forms pay from fewer tiles on. Fitted
-//     on Zen 4 on 45 shapes; 2026-11-22. The choice cost 2 % in the mean and 27 % at most, with the
-//     table of full-rate units 13 % and 141 %. kernelbench --explain --shapes dense3x3 --threads 1 --isa avx512
-// masked: by the times of all ways on the shapes of ResNet's stages: pixels, cells of 2, 4 and 8, and
-//     discs, at densities of 0.03 to 0.9, on Zen 4; 2026-11-22. kernelbench --break-even --shapes dense3x3 --threads 1
-// tap_block_bytes: Zen 4 reads weights from its second-level cache as fast as it multiplies by them:
+//     products and hardly more on all else, so that Winograd's forms pay from fewer tiles on.
+//     Fitted on Zen 4 on 45 shapes; 2026-11-22. The choice cost 2 % in the mean and 27 % at most,
+//     with the table of full-rate units 13 % and 141 %. kernelbench --explain --shapes dense3x3
+//     --threads 1 --isa avx512
+// masked: by the times of all ways on the shapes of ResNet's stages: pixels, cells of 2, 4 and 8,
+// and
+//     discs, at densities of 0.03 to 0.9, on Zen 4; 2026-11-22. kernelbench --break-even --shapes
+//     dense3x3 --threads 1
+// tap_block_bytes: Zen 4 reads weights from its second-level cache as fast as it multiplies by
+// them:
 //     the fewer the blocks of a tap, the less often sums are stored; 2026-11-22. Line not recorded.
 // streams_single_tiles: Zen 4; 2026-11-22. Line not recorded.
 static const ptn_tuning halved_avx512 = {
@@ -52,7 +59,8 @@ static const ptn_tuning halved_avx512 = {
     .streams_single_tiles = true,
 };
 
-// direct, winograd: those of AVX2 on the core with 512-bit units, whose choice costs 3 % in the mean
+// direct, winograd: those of AVX2 on the core with 512-bit units, whose choice costs 3 % in the
+// mean
 //     on Zen 4; 2026-11-22. kernelbench --explain --shapes dense3x3 --threads 1 --isa avx2
 // The rest as in the table of Zen with AVX-512. Zen 3 is taken to be like Zen 4.
 static const ptn_tuning zen_narrow_vectors = {

@@ -32,10 +32,10 @@ typedef struct ptn_masked_costs {
     double far_bytes, memory_bytes;
     double scattered_tiles; // share by which a lone tile takes longer than one among neighbours
     bool overlaps;          // whether the sums of tiles overlap with the reading of their weights
-    // Factor on the direct sums beside Winograd's algorithm while other threads use the core's caches:
-    // sums need the whole core, where Winograd's algorithm waits for memory. On an idle core it
-    // forgoes some of what a mask saves near the break-even; without it a mask costs more than the
-    // whole map there on a busy one.
+    // Factor on the direct sums beside Winograd's algorithm while other threads use the core's
+    // caches: sums need the whole core, where Winograd's algorithm waits for memory. On an idle
+    // core it forgoes some of what a mask saves near the break-even; without it a mask costs more
+    // than the whole map there on a busy one.
     double busy_sums;
 } ptn_masked_costs;
 

@@ -17,7 +17,9 @@ static const double SCATTERED_CYCLES = 2.5;
 static const double DEPTHWISE_CYCLES = 1.5, GROUPED_CYCLES = 1.25;
 
 // The costs of a core hardly differ between its instruction sets.
-static const ptn_masked_costs *costs_here(void) { return &ptn_tuning_for(PTN_ISA_SCALAR)->masked; }
+static const ptn_masked_costs *costs_here(void) {
+    return &ptn_tuning_for(PTN_ISA_SCALAR)->masked;
+}
 
 // Cycles in which weights come in from beyond the second-level cache.
 static double traffic_cycles(double floats) {
@@ -37,8 +39,8 @@ static ptn_status count_tiles(const ptn_mask_plan *plan, size_t side, size_t *co
     const size_t offsets = ptn_round_64((v->n + 1) * sizeof(size_t));
     char *scratch = ptn_scratch_acquire(offsets + (all + 1) * sizeof(int32_t));
     if (!scratch) return PTN_OUT_OF_MEMORY;
-    const ptn_status status = ptn_mask_plan_tiles(plan, side, side, (int32_t *)(scratch + offsets),
-                                                  (size_t *)scratch);
+    const ptn_status status =
+        ptn_mask_plan_tiles(plan, side, side, (int32_t *)(scratch + offsets), (size_t *)scratch);
     *count = ((const size_t *)scratch)[v->n];
     ptn_scratch_release(scratch);
     return status;
@@ -56,16 +58,16 @@ static double plain_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_con
 // The whole map in the form that dense convolutions of such groups take.
 static double grouped_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const double sums = (double)(s->k * (s->c / s->groups)) * (double)(s->kh * s->kw);
-    const double vectors = (double)plan->out_h * (double)plan->out_w * sums /
-                           (double)ptn_isa_vector_floats(isa);
+    const double vectors =
+        (double)plan->out_h * (double)plan->out_w * sums / (double)ptn_isa_vector_floats(isa);
     if (plan->algorithm == PTN_CONV2D_DEPTHWISE) return DEPTHWISE_CYCLES * vectors;
     const bool pays = s->groups > 1 && ptn_grouped_pays(isa, s);
     return pays ? GROUPED_CYCLES * vectors : plain_cycles(isa, s, plan);
 }
 
 // Depthwise outputs cost as much as on the whole map where they fill squares, and some three times
-// as much where they stand alone: then no input is used twice. Tiles of which some outputs are active
-// keep scattered ones, too, to what the whole map costs.
+// as much where they stand alone: then no input is used twice. Tiles of which some outputs are
+// active keep scattered ones, too, to what the whole map costs.
 static double depthwise_share(const ptn_masked_conv2d_model *m, const ptn_mask_plan *outputs,
                               double share) {
     const ptn_mask_statistics sums = ptn_mask_plan_statistics(outputs);
@@ -87,7 +89,7 @@ static void model_tiles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d
     for (size_t i = 0; i < 2; i++) {
         const ptn_conv2d_algorithm algorithm =
             i == 0 ? PTN_CONV2D_WINOGRAD_4X4 : PTN_CONV2D_WINOGRAD_6X6;
-        const double planes = (double)ptn_wino_form_of(algorithm)->planes;
+        const double planes = (double)ptn_winograd_form_of(algorithm)->planes;
         model->tiles[i] = plan->estimated_cycles[algorithm];
         model->tile_traffic[i] =
             traffic_cycles(planes * (double)s->c * (double)ptn_panels_for(isa, s->k).padded);
@@ -114,7 +116,7 @@ ptn_status ptn_masked_conv2d_model_for(const ptn_runtime *runtime, const ptn_con
         .traffic = traffic_cycles((double)plan.packed_floats),
         .scattered = scattered_cycles(&s),
         .depthwise = plan.algorithm == PTN_CONV2D_DEPTHWISE,
-        .tiled = ptn_mdw_is_tiled(&s)};
+        .tiled = ptn_masked_depthwise_is_tiled(&s)};
     model->dense = model->whole;
     if (modelled <= 0 || sums) return PTN_OK;
     model_tiles(runtime->isa, &s, &plan, model);
@@ -127,8 +129,7 @@ static ptn_status estimate_tiles(const ptn_masked_conv2d_model *m, const ptn_mas
     const size_t side = form == 0 ? 4 : 6;
     size_t count = 0;
     const ptn_status status = count_tiles(outputs, side, &count);
-    const double share =
-        (double)count / (double)(ptn_div_up(m->h, side) * ptn_div_up(m->w, side));
+    const double share = (double)count / (double)(ptn_div_up(m->h, side) * ptn_div_up(m->w, side));
     // The whole map's estimate counts the weights' way; the fewer the tiles, the less it hides it.
     const double apart = fmax(0, 1 - share / (double)m->n);
     const ptn_masked_costs *costs = costs_here();
@@ -155,7 +156,8 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *m,
                                       double cycles[PTN_MASKED_WAYS]) {
     const ptn_mask_view *v = &outputs->view;
     if (v->n != m->n || v->h != m->h || v->w != m->w) return PTN_BAD_ARGUMENT;
-    for (size_t i = 0; i < PTN_MASKED_WAYS; i++) cycles[i] = PTN_MASKED_NOT_ESTIMATED;
+    for (size_t i = 0; i < PTN_MASKED_WAYS; i++)
+        cycles[i] = PTN_MASKED_NOT_ESTIMATED;
     const size_t pixels = v->h * v->w, inactive = v->n * pixels - v->count;
     const double share = pixels > 0 ? (double)v->count / (double)pixels : 0;
     cycles[PTN_MASKED_PIXELS] = pixel_cycles(m, outputs, share);

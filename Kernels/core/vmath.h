@@ -18,7 +18,7 @@
 //     vtanh       2.5     2.5
 //     verf        1.2     1.4
 //     vsigmoid    2.3     2.3
-//     vlog        0.9     1.1
+//     vlog        0.9     0.9
 #define vabs PTN_NAME(ptn_vabs)
 #define vexp PTN_NAME(ptn_vexp)
 #define vtanh PTN_NAME(ptn_vtanh)

@@ -15,7 +15,7 @@ typedef enum ptn_unary_op {
     PTN_UNARY_RSQRT,      // 1 / sqrt(x), 1.5
     PTN_UNARY_RECIPROCAL, // 1 / x
     PTN_UNARY_EXP,        // 1.0; 0 below the smallest normal result, x < -87.33654
-    PTN_UNARY_LOG,        // 1.1
+    PTN_UNARY_LOG,        // 0.9
     PTN_UNARY_FLOOR,
     PTN_UNARY_CEIL,
     PTN_UNARY_ROUND, // halves to the even neighbour

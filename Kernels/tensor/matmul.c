@@ -8,6 +8,7 @@
 enum {
     FEW_UNROLL = 8,    // rows of b that are added at a time
     FEW_COLUMNS = 512, // of a task with few rows: eight rows of b and one of y stay in L1
+    TURNED_COLUMNS = 64, // likewise, where b is transposed
     PACK_ROWS = 8,     // of b that are packed at a time
     NARROW_ROWS = 64,  // of a task with few columns
 };
@@ -15,8 +16,8 @@ enum {
 #define PTN_SOURCE "../tensor/matmul.inc"
 #include "../core/foreach_isa.h"
 
-typedef void (*few_rows_fn)(size_t m, size_t n, size_t k, size_t stride, const float *a,
-                            const float *b, float *y);
+typedef void (*few_rows_fn)(size_t m, size_t n, size_t k, size_t b_stride, size_t y_stride,
+                            const float *a, const float *b, float *y);
 static const few_rows_fn few_rows[PTN_ISA_COUNT] = PTN_TABLE(few_rows);
 
 // One product.
@@ -26,18 +27,40 @@ typedef struct product {
     ptn_conv2d_plan plan;
     ptn_panels panels;
     bool a_transposed, b_transposed, is_few;
+    int few_threads; // that have scratch, where there are few rows and b is transposed
     float *a_scratch, *packed;
     size_t a_floats, packed_floats;
     const float *a, *b;
     float *y;
 } product;
 
+// y [k][width] of x [columns][k], with zeros behind.
+static void turn(ptn_isa isa, size_t columns, size_t width, size_t k, const float *x, float *y) {
+    const ptn_runtime alone = {isa, 1};
+    if (columns == width && ptn_permute(&alone, 2, (size_t[]){width, k}, (size_t[]){1, 0}, x,
+                                        y) == PTN_OK)
+        return;
+    for (size_t c = 0; c < k; c++)
+        for (size_t j = 0; j < width; j++) y[c * width + j] = j < columns ? x[j * k + c] : 0;
+}
+
 static void few_rows_task(void *context, size_t index, int thread) {
     (void)thread;
     const product *p = context;
     const size_t first = index * FEW_COLUMNS, n = ptn_min(FEW_COLUMNS, p->shape.k - first);
-    few_rows[p->runtime.isa](p->shape.w, n, p->shape.c, p->shape.k, p->a, p->b + first,
-                             p->y + first);
+    few_rows[p->runtime.isa](p->shape.w, n, p->shape.c, p->shape.k, p->shape.k, p->a,
+                             p->b + first, p->y + first);
+}
+
+// The same for b [n][k]: some of its rows become columns in scratch, and are used while they are in the
+// cache.
+static void few_turned_task(void *context, size_t index, int thread) {
+    const product *p = context;
+    const size_t k = p->shape.c, first = index * TURNED_COLUMNS;
+    const size_t n = ptn_min(TURNED_COLUMNS, p->shape.k - first);
+    float *turned = p->packed + (size_t)thread * k * TURNED_COLUMNS;
+    turn(p->runtime.isa, n, n, k, p->b + first * k, turned);
+    few_rows[p->runtime.isa](p->shape.w, n, k, n, p->shape.k, p->a, turned, p->y + first);
 }
 
 // Some rows of b [k][n] into all panels [k][width].
@@ -64,14 +87,7 @@ static void pack_panel_task(void *context, size_t index, int thread) {
     const size_t n = p->shape.k, k = p->shape.c, first = index * p->panels.width;
     const size_t columns = ptn_min(n - first, p->panels.width);
     const size_t width = ptn_panel_vectors(&p->panels, n, first) * p->panels.vector;
-    const ptn_runtime alone = {p->runtime.isa, 1};
-    float *panel = p->packed + first * k;
-    const float *b = p->b + first * k;
-    if (columns == width && ptn_permute(&alone, 2, (size_t[]){width, k}, (size_t[]){1, 0}, b,
-                                        panel) == PTN_OK)
-        return;
-    for (size_t c = 0; c < k; c++)
-        for (size_t j = 0; j < width; j++) panel[c * width + j] = j < columns ? b[j * k + c] : 0;
+    turn(p->runtime.isa, columns, width, k, p->b + first * k, p->packed + first * k);
 }
 
 static ptn_status pack(product *p) {
@@ -106,7 +122,11 @@ static ptn_status run_product(product *p) {
     }
     if (p->is_few) {
         const int threads = ptn_threads_for_floats(&p->runtime, n * k);
-        ptn_parallel(threads, ptn_div_up(n, FEW_COLUMNS), few_rows_task, p);
+        if (p->b_transposed)
+            ptn_parallel(threads < p->few_threads ? threads : p->few_threads,
+                         ptn_div_up(n, TURNED_COLUMNS), few_turned_task, p);
+        else
+            ptn_parallel(threads, ptn_div_up(n, FEW_COLUMNS), few_rows_task, p);
         return PTN_OK;
     }
     const ptn_status status = pack(p);
@@ -143,7 +163,7 @@ static ptn_status plan_product(product *p, const ptn_runtime *runtime, const ptn
     if (status != PTN_OK) return status;
     p->panels = ptn_panels_for(runtime->isa, s->n);
     const bool is_direct = p->plan.algorithm == PTN_CONV2D_DIRECT;
-    p->is_few = is_direct && !s->b_transposed && rows <= PTN_MATMUL_FEW_ROWS;
+    p->is_few = is_direct && rows <= PTN_MATMUL_FEW_ROWS;
     p->a_floats = p->a_transposed ? rows * s->k : 0;
     p->packed_floats = p->is_few ? 0 : ptn_round_64(p->plan.packed_floats * sizeof(float)) / 4;
     if (!is_direct && !s->b_transposed) p->packed_floats += s->n * s->k;
@@ -192,6 +212,14 @@ static ptn_status run_batch(matmul_job *j) {
     const bool side_by_side = j->batch.count >= 2 * budget || (j->batch.count > 1 && work < 1e6);
     const size_t threads = side_by_side ? (size_t)worth : 1;
     size_t bytes;
+    if (p->is_few && p->b_transposed) {
+        // Each thread turns a part of b; no more threads than there are parts.
+        const size_t parts = ptn_div_up(p->shape.k, TURNED_COLUMNS);
+        j->shared.few_threads = threads > 1 ? 1 : (int)ptn_min(parts, budget);
+        if (!ptn_float_bytes((size_t)p->few_threads, p->shape.c, TURNED_COLUMNS, 1, NULL))
+            return PTN_SIZE_OVERFLOW;
+        j->shared.packed_floats = (size_t)p->few_threads * p->shape.c * TURNED_COLUMNS;
+    }
     if (!ptn_add(p->packed_floats, p->a_floats, &j->floats) ||
         !ptn_float_bytes(j->floats, threads, 1, 1, &bytes))
         return PTN_SIZE_OVERFLOW;

@@ -229,6 +229,38 @@ static void combine_task(void *context, size_t index, int thread) {
     finish(j, &t, n, j->y + kept * j->columns + column);
 }
 
+// Whether results are sums of short rows that follow each other. They are then taken across: their rows
+// become columns.
+static bool has_short_rows(const reduce_job *j) {
+    return j->columns == 1 && j->rows > 1 && j->rows < REDUCE_LANES && j->summed.count == 1 &&
+           j->kept.rank == 1;
+}
+
+static void short_rows_task(void *context, size_t index, int thread) {
+    (void)thread;
+    const reduce_job *j = context;
+    enum { STRIDE = REDUCE_COLUMNS };
+    float across[(REDUCE_LANES - 1) * STRIDE], best[STRIDE];
+    totals t;
+    const size_t first = index * STRIDE, n = ptn_min(STRIDE, j->kept.count - first);
+    const reduce_form form = form_of(j->kind);
+    j->f->turn(n, j->rows, j->x + first * j->rows, across, STRIDE);
+    if (is_extreme(j->kind)) {
+        for (size_t i = 0; i < n; i++) best[i] = -INFINITY;
+        j->f->largest_columns(j->kind == PTN_REDUCE_MINIMUM, j->rows, STRIDE, n, across, best);
+        for (size_t i = 0; i < n; i++) t.first[i] = best[i];
+    } else {
+        for (size_t i = 0; i < n; i++) t.first[i] = form == REDUCE_PRODUCT ? 1 : 0;
+        j->f->columns(form, j->rows, STRIDE, n, across, NULL, t.first);
+    }
+    if (is_variance(j->kind)) {
+        for (size_t i = 0; i < n; i++) t.second[i] = 0;
+        for (size_t i = 0; i < n; i++) t.first[i] /= (double)j->rows;
+        j->f->columns(REDUCE_DEVIATIONS, j->rows, STRIDE, n, across, t.first, t.second);
+    }
+    finish(j, &t, n, j->y + first);
+}
+
 static void append(axis_list *l, size_t size, size_t step) {
     l->sizes[l->rank] = size;
     l->steps[l->rank++] = step;
@@ -276,6 +308,11 @@ static void cut(reduce_job *j) {
 }
 
 static ptn_status run(reduce_job *j, const ptn_runtime *runtime, size_t count) {
+    if (has_short_rows(j)) {
+        ptn_parallel(ptn_threads_for_floats(runtime, 4 * count),
+                     ptn_div_up(j->kept.count, REDUCE_COLUMNS), short_rows_task, j);
+        return PTN_OK;
+    }
     cut(j);
     if (j->parts > 1) {
         size_t floats, bytes;

@@ -34,6 +34,7 @@ typedef struct reduce_functions {
                             float *best);
     void (*first_rows)(size_t rows, size_t stride, size_t n, const float *x, const float *values,
                        float *y);
+    void (*turn)(size_t rows, size_t columns, const float *x, float *y, size_t stride);
 } reduce_functions;
 
 // Indexed by ptn_isa; defined in reduce_rows.c.

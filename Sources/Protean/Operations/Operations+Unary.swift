@@ -60,7 +60,7 @@ extension Operations {
         try unary(PTN_UNARY_EXP, x, layer: "exp")
     }
 
-    /// The natural logarithm, element by element, within 1.1 units in the last place; −∞ at 0, NaN
+    /// The natural logarithm, element by element, within 0.9 units in the last place; −∞ at 0, NaN
     /// below.
     ///
     /// - Throws: ``ProteanError`` when memory is short.

@@ -9,7 +9,7 @@
 typedef void (*ptn_activate_row_fn)(ptn_activation kind, float slope, const float *slopes, size_t n,
                                     const float *x, float *y);
 
-// Indexed by ptn_isa. Defined in map/activation.c.
+// Indexed by ptn_isa. Defined in activation/activation.c.
 extern const ptn_activate_row_fn ptn_activate_row[PTN_ISA_COUNT];
 
 #endif

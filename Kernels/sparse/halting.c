@@ -1,6 +1,6 @@
 // Halting of pixels, and sums over their states.
 #include "ptn_halting.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 #include "mask_plan.h"
 #include <math.h>
 

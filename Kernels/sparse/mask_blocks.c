@@ -1,6 +1,6 @@
 // Blocks of pixels. All of it is bound by memory.
 #include "ptn_mask_blocks.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 #include "mask_plan.h"
 
 // Whether no position of a block overflows.

@@ -1,6 +1,6 @@
 // Interpolation from active pixels. The neighbours are listed first, then summed channel by channel.
 #include "ptn_mask_interpolate.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 #include "mask_plan.h"
 
 // An active neighbour.

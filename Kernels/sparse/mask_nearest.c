@@ -1,6 +1,6 @@
 // Nearest active pixels: from each pixel, rows are searched outwards until they are too far away.
 #include "ptn_mask_nearest.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 #include "mask_plan.h"
 
 // The last set bit at or before x, or -1.

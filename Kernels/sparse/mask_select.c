@@ -1,7 +1,7 @@
 // Choosing pixels by their scores. A threshold is found digit by digit, from histograms of the
 // scores' ranks, so that nothing is sorted or copied.
 #include "ptn_mask_select.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 #include "mask_plan.h"
 #include <math.h>
 

@@ -4,7 +4,7 @@
 // panels of channels, as in the direct convolution; sums run over taps and channels in the same
 // order. Where no sample has weights, biases or gates of its own, the lists of all samples are
 // one, so that few active pixels per sample still fill whole tiles.
-#include "../conv/winograd.h"
+#include "../convolution/winograd.h"
 #include "masked_conv2d.h"
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef PTN_MASKED_CONV2D_INTERNAL_H
 #define PTN_MASKED_CONV2D_INTERNAL_H
 
-#include "../conv/chunk.h"
+#include "../convolution/chunk.h"
 #include "mask_plan.h"
 #include "ptn_masked_conv2d.h"
 

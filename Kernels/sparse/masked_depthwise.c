@@ -5,7 +5,7 @@
 #include "masked_depthwise.h"
 #include <string.h>
 
-// As in conv/depthwise.c.
+// As in convolution/depthwise.c.
 #define PTN_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 #define PTN_SOURCE "../sparse/masked_depthwise.inc"

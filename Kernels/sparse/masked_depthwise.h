@@ -2,7 +2,7 @@
 #ifndef PTN_MASKED_DEPTHWISE_H
 #define PTN_MASKED_DEPTHWISE_H
 
-#include "../conv/depthwise.h"
+#include "../convolution/depthwise.h"
 #include "masked_conv2d.h"
 
 // Outputs of a tile: rows and columns at most.

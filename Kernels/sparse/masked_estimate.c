@@ -1,6 +1,6 @@
 // What the choice among the ways to a masked convolution rests on: the dense estimates
-// (conv/estimate.c), scaled by the share of pixels or tiles.
-#include "../conv/winograd.h"
+// (convolution/estimate.c), scaled by the share of pixels or tiles.
+#include "../convolution/winograd.h"
 #include "masked_conv2d.h"
 
 static const double KEPT_BYTES = 1 << 20, NEAR_BYTES = 4 << 20;

@@ -2,7 +2,7 @@
 #ifndef PTN_MASKED_TILE_INPUTS_H
 #define PTN_MASKED_TILE_INPUTS_H
 
-#include "../conv/winograd.h"
+#include "../convolution/winograd.h"
 #include "masked_conv2d.h"
 
 // Where a tile of outputs lies, and how many of them are inside the image.

@@ -2,7 +2,7 @@
 // and transformed back; within them only active pixels are stored.
 //
 // The tiles of all samples are one list, cut into blocks whose transformed pixels stay in the
-// second-level cache, as in the dense driver (conv/winograd.c). Sums run over channels in order,
+// second-level cache, as in the dense driver (convolution/winograd.c). Sums run over channels in order,
 // whatever the cut.
 #include "masked_tile_inputs.h"
 #include <string.h>

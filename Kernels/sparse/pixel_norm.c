@@ -1,7 +1,7 @@
 // Norms of pixels. Sums run in eight lanes, which every compiler can turn into vectors and which
 // make the same bits on every machine.
 #include "ptn_pixel_norm.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 #include "mask_plan.h"
 #include <math.h>
 

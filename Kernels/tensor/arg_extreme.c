@@ -1,6 +1,6 @@
 // Where extremes lie: their values first, then the first places that have them.
 #include "reduce.h"
-#include "../map/map.h"
+#include "map.h"
 
 typedef struct arg_job {
     const reduce_functions *f;

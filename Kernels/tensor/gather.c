@@ -1,6 +1,6 @@
 // Picking along an axis: rows by a list, elements by a tensor of whole numbers.
 #include "ptn_gather.h"
-#include "../map/map.h"
+#include "map.h"
 #include "walk.h"
 
 typedef struct select_job {

@@ -1,7 +1,7 @@
 // Products of matrices: packing of the second one, and what runs what.
 #include "ptn_matmul.h"
-#include "../conv/conv2d_internal.h"
-#include "../map/map.h"
+#include "../convolution/conv2d_internal.h"
+#include "map.h"
 #include "ptn_layout.h"
 #include "walk.h"
 

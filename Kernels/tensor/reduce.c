@@ -5,7 +5,7 @@
 // summed over there is one column. A result's runs are cut into parts by the shape alone; where there
 // are several parts their partial sums are combined in order.
 #include "reduce.h"
-#include "../map/map.h"
+#include "map.h"
 #include <math.h>
 
 typedef struct axis_list {

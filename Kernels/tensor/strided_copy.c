@@ -1,6 +1,6 @@
 // Strided copies. Copying needs no instruction set of its own: the C library's memcpy picks one.
 #include "ptn_strided_copy.h"
-#include "../map/map.h"
+#include "map.h"
 #include "walk.h"
 
 typedef struct strided_job {

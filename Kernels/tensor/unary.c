@@ -1,6 +1,6 @@
 // Functions of one number: driver.
 #include "ptn_unary.h"
-#include "../map/map.h"
+#include "map.h"
 
 #define PTN_SOURCE "../tensor/unary.inc"
 #include "../core/foreach_isa.h"

@@ -7,7 +7,8 @@ enum BroadcastBenchmark: BenchmarkKernel {
     static let optionalKeys: Set<CaseKey> = [.n, .seed, .algorithm]
 
     static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
-        let shape = try benchmark.inputShape(), (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
+        let shape = try benchmark.inputShape()
+        let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
         let shapes = [
             "same": shape, "channels": [c], "samples": [n, 1, 1, c], "pixels": [n, h, w, 1],
             "rows": [h, 1, c], "scalar": [],

@@ -111,8 +111,8 @@ PTN_INLINE vf vsigmoid(vf x) {
     return vselect((vi)(x >= 0.0f), vset(1.0f), e) / (e + 1.0f);
 }
 
-// x = 2^n m with m between the roots of 1/2 and 2; log m is f - f^2 / 2 + f^3 Q(f) of f = m - 1. The
-// high part of ln 2 has few bits, so n times it is exact.
+// x = 2^n m with m between the roots of 1/2 and 2; log m is f - f^2 / 2 + f^3 Q(f) of f = m - 1.
+// The high part of ln 2 has few bits, so n times it is exact.
 PTN_INLINE vf vlog(vf x) {
     const vi tiny = (vi)(x < 1.17549435e-38f);
     const vf scaled = vselect(tiny, x * 8388608.0f, x);

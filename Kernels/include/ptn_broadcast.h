@@ -25,11 +25,11 @@ typedef enum ptn_broadcast_op {
 #define PTN_BROADCAST_COUNT 13
 
 // y = act(a op b) for a result of `rank` axes of these sizes, rank <= PTN_MOST_AXES. Of a and b a
-// neighbour along an axis is so many floats further on: 0 where it is repeated, else as in a contiguous
-// tensor. y is contiguous and overlaps neither. PTN_BAD_ARGUMENT for other steps along the innermost
-// axis than 0 and 1. Scratch: 8 KiB of stack per thread.
-PTN_MUST_CHECK ptn_status ptn_broadcast(const ptn_runtime *runtime, ptn_broadcast_op op, size_t rank,
-                                        const size_t *sizes, const ptrdiff_t *a_steps,
+// neighbour along an axis is so many floats further on: 0 where it is repeated, else as in a
+// contiguous tensor. y is contiguous and overlaps neither. PTN_BAD_ARGUMENT for other steps along
+// the innermost axis than 0 and 1. Scratch: 8 KiB of stack per thread.
+PTN_MUST_CHECK ptn_status ptn_broadcast(const ptn_runtime *runtime, ptn_broadcast_op op,
+                                        size_t rank, const size_t *sizes, const ptrdiff_t *a_steps,
                                         const ptrdiff_t *b_steps, const float *a, const float *b,
                                         const ptn_activation_spec *activation, float *y);
 

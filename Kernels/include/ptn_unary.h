@@ -4,8 +4,8 @@
 
 #include "ptn_runtime.h"
 
-// Errors in units in the last place; without a figure results are exact or correctly rounded. NaN gives
-// NaN, but where a line says otherwise.
+// Errors in units in the last place; without a figure results are exact or correctly rounded. NaN
+// gives NaN, but where a line says otherwise.
 typedef enum ptn_unary_op {
     PTN_UNARY_NEGATE = 0,
     PTN_UNARY_ABSOLUTE,

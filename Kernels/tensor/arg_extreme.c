@@ -51,9 +51,14 @@ ptn_status ptn_arg_extreme(const ptn_runtime *runtime, bool largest, size_t oute
     status = ptn_reduce(runtime, largest ? PTN_REDUCE_MAXIMUM : PTN_REDUCE_MINIMUM, 3,
                         (size_t[]){outer, size, inner}, 1 << 1, 0, x, values);
     if (status == PTN_OK) {
-        arg_job j = {.f = &ptn_reduce_functions[runtime->isa], .outer = outer, .size = size,
-                     .inner = inner, .column_blocks = ptn_div_up(inner, REDUCE_COLUMNS), .x = x,
-                     .values = values, .y = y};
+        arg_job j = {.f = &ptn_reduce_functions[runtime->isa],
+                     .outer = outer,
+                     .size = size,
+                     .inner = inner,
+                     .column_blocks = ptn_div_up(inner, REDUCE_COLUMNS),
+                     .x = x,
+                     .values = values,
+                     .y = y};
         j.per_task = ptn_max(1, REDUCE_BLOCK / size / ptn_min(inner, REDUCE_COLUMNS));
         ptn_parallel(ptn_threads_for_floats(runtime, count),
                      ptn_div_up(outer * j.column_blocks, j.per_task), arg_task, &j);

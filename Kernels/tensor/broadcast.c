@@ -121,13 +121,11 @@ ptn_status ptn_where(const ptn_runtime *runtime, size_t rank, const size_t *size
                      const ptrdiff_t *b_steps, const float *condition, const float *a,
                      const float *b, float *y) {
     ptn_walk w;
-    const ptn_status status =
-        plan(&w, runtime, rank, sizes,
-             (const ptrdiff_t *const[]){condition_steps, a_steps, b_steps}, 3);
+    const ptn_status status = plan(
+        &w, runtime, rank, sizes, (const ptrdiff_t *const[]){condition_steps, a_steps, b_steps}, 3);
     if (status != PTN_OK || w.count == 0) return status;
     if (!condition || !a || !b || !y) return PTN_BAD_ARGUMENT;
-    const broadcast_job j = {
-        .where = where_row[runtime->isa], .x = {condition, a, b}, .y = y};
+    const broadcast_job j = {.where = where_row[runtime->isa], .x = {condition, a, b}, .y = y};
     ptn_walk_run(&w, ptn_threads_for_floats(runtime, 4 * w.count), where_item, &j);
     return PTN_OK;
 }

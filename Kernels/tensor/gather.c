@@ -32,8 +32,13 @@ ptn_status ptn_index_select(const ptn_runtime *runtime, size_t outer, size_t siz
         if (indices[i] < 0 || (size_t)indices[i] >= size) return PTN_BAD_ARGUMENT;
     if (all == 0) return PTN_OK;
     if (!x || !y) return PTN_BAD_ARGUMENT;
-    select_job j = {.size = size, .inner = inner, .count = count, .rows = outer * count,
-                    .rows_per_task = ptn_max(1, PTN_CHUNK / inner), .indices = indices, .x = x,
+    select_job j = {.size = size,
+                    .inner = inner,
+                    .count = count,
+                    .rows = outer * count,
+                    .rows_per_task = ptn_max(1, PTN_CHUNK / inner),
+                    .indices = indices,
+                    .x = x,
                     .y = y};
     ptn_parallel(ptn_threads_for_floats(runtime, 2 * all), ptn_div_up(j.rows, j.rows_per_task),
                  select_task, &j);

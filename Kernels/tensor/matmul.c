@@ -6,11 +6,11 @@
 #include "walk.h"
 
 enum {
-    FEW_UNROLL = 8,    // rows of b that are added at a time
-    FEW_COLUMNS = 512, // of a task with few rows: eight rows of b and one of y stay in L1
+    FEW_UNROLL = 8,      // rows of b that are added at a time
+    FEW_COLUMNS = 512,   // of a task with few rows: eight rows of b and one of y stay in L1
     TURNED_COLUMNS = 64, // likewise, where b is transposed
-    PACK_ROWS = 8,     // of b that are packed at a time
-    NARROW_ROWS = 64,  // of a task with few columns
+    PACK_ROWS = 8,       // of b that are packed at a time
+    NARROW_ROWS = 64,    // of a task with few columns
 };
 
 #define PTN_SOURCE "../tensor/matmul.inc"
@@ -37,8 +37,8 @@ typedef struct product {
 // y [k][width] of x [columns][k], with zeros behind.
 static void turn(ptn_isa isa, size_t columns, size_t width, size_t k, const float *x, float *y) {
     const ptn_runtime alone = {isa, 1};
-    if (columns == width && ptn_permute(&alone, 2, (size_t[]){width, k}, (size_t[]){1, 0}, x,
-                                        y) == PTN_OK)
+    if (columns == width &&
+        ptn_permute(&alone, 2, (size_t[]){width, k}, (size_t[]){1, 0}, x, y) == PTN_OK)
         return;
     for (size_t c = 0; c < k; c++)
         for (size_t j = 0; j < width; j++) y[c * width + j] = j < columns ? x[j * k + c] : 0;
@@ -48,12 +48,12 @@ static void few_rows_task(void *context, size_t index, int thread) {
     (void)thread;
     const product *p = context;
     const size_t first = index * FEW_COLUMNS, n = ptn_min(FEW_COLUMNS, p->shape.k - first);
-    few_rows[p->runtime.isa](p->shape.w, n, p->shape.c, p->shape.k, p->shape.k, p->a,
-                             p->b + first, p->y + first);
+    few_rows[p->runtime.isa](p->shape.w, n, p->shape.c, p->shape.k, p->shape.k, p->a, p->b + first,
+                             p->y + first);
 }
 
-// The same for b [n][k]: some of its rows become columns in scratch, and are used while they are in the
-// cache.
+// The same for b [n][k]: some of its rows become columns in scratch, and are used while they are in
+// the cache.
 static void few_turned_task(void *context, size_t index, int thread) {
     const product *p = context;
     const size_t k = p->shape.c, first = index * TURNED_COLUMNS;
@@ -104,8 +104,8 @@ static ptn_status pack(product *p) {
     const float *weights = p->b;
     if (!p->b_transposed && n > 1) {
         float *turned = p->packed + p->packed_floats - n * k;
-        const ptn_status status = ptn_permute(&p->runtime, 2, (size_t[]){k, n}, (size_t[]){1, 0},
-                                              p->b, turned);
+        const ptn_status status =
+            ptn_permute(&p->runtime, 2, (size_t[]){k, n}, (size_t[]){1, 0}, p->b, turned);
         if (status != PTN_OK) return status;
         weights = turned;
     }
@@ -115,8 +115,8 @@ static ptn_status pack(product *p) {
 static ptn_status run_product(product *p) {
     const size_t m = p->shape.w, n = p->shape.k, k = p->shape.c;
     if (p->a_transposed) {
-        const ptn_status status = ptn_permute(&p->runtime, 2, (size_t[]){k, m}, (size_t[]){1, 0},
-                                              p->a, p->a_scratch);
+        const ptn_status status =
+            ptn_permute(&p->runtime, 2, (size_t[]){k, m}, (size_t[]){1, 0}, p->a, p->a_scratch);
         if (status != PTN_OK) return status;
         p->a = p->a_scratch;
     }
@@ -138,8 +138,7 @@ static ptn_status run_product(product *p) {
         ptn_conv2d_shape image = p->shape;
         image.h = narrow;
         image.w = NARROW_ROWS;
-        const ptn_status all =
-            ptn_conv2d(&p->runtime, &image, p->a, p->packed, 0, &epilogue, p->y);
+        const ptn_status all = ptn_conv2d(&p->runtime, &image, p->a, p->packed, 0, &epilogue, p->y);
         if (all != PTN_OK) return all;
     }
     ptn_conv2d_shape rest = p->shape;
@@ -154,9 +153,19 @@ static ptn_status run_product(product *p) {
 static ptn_status plan_product(product *p, const ptn_runtime *runtime, const ptn_matmul_shape *s,
                                size_t rows) {
     p->runtime = *runtime;
-    p->shape = (ptn_conv2d_shape){.n = 1, .h = 1, .w = rows, .c = s->k, .k = s->n, .kh = 1, .kw = 1,
-                                  .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1,
-                                  .groups = 1, .choice = PTN_CONV2D_SUMS};
+    p->shape = (ptn_conv2d_shape){.n = 1,
+                                  .h = 1,
+                                  .w = rows,
+                                  .c = s->k,
+                                  .k = s->n,
+                                  .kh = 1,
+                                  .kw = 1,
+                                  .stride_h = 1,
+                                  .stride_w = 1,
+                                  .dilation_h = 1,
+                                  .dilation_w = 1,
+                                  .groups = 1,
+                                  .choice = PTN_CONV2D_SUMS};
     p->a_transposed = s->a_transposed && s->k > 1 && rows > 1;
     p->b_transposed = s->b_transposed;
     const ptn_status status = ptn_conv2d_outline_for(runtime, &p->shape, &p->plan);

@@ -1,9 +1,9 @@
 // Sums, variances and extremes over any axes.
 //
-// Axes are merged until those that are kept and those that are summed over take turns. The innermost
-// two then are one contiguous run of [rows][columns], summed over its rows; with the innermost axis
-// summed over there is one column. A result's runs are cut into parts by the shape alone; where there
-// are several parts their partial sums are combined in order.
+// Axes are merged until those that are kept and those that are summed over take turns. The
+// innermost two then are one contiguous run of [rows][columns], summed over its rows; with the
+// innermost axis summed over there is one column. A result's runs are cut into parts by the shape
+// alone; where there are several parts their partial sums are combined in order.
 #include "reduce.h"
 #include "map.h"
 #include <math.h>
@@ -17,13 +17,13 @@ typedef struct reduce_job {
     const reduce_functions *f;
     ptn_reduce_kind kind;
     size_t correction;
-    axis_list kept, summed;       // in front of the run
-    size_t rows, columns;         // of a run
-    size_t together;              // rows taken as one, so that short ones fill vectors
-    size_t piece_rows, pieces;    // of a run
-    size_t per_part, parts;       // pieces of a part, parts of a result
+    axis_list kept, summed;    // in front of the run
+    size_t rows, columns;      // of a run
+    size_t together;           // rows taken as one, so that short ones fill vectors
+    size_t piece_rows, pieces; // of a run
+    size_t per_part, parts;    // pieces of a part, parts of a result
     size_t column_blocks, items, items_per_task;
-    double *partial;              // [kept][part][columns][2], where there are several parts
+    double *partial; // [kept][part][columns][2], where there are several parts
     const float *x;
     float *y;
 } reduce_job;
@@ -63,8 +63,7 @@ typedef struct piece {
 static piece piece_at(const reduce_job *j, size_t kept, size_t index, size_t column) {
     const size_t row = index % j->pieces * j->piece_rows;
     const size_t at = offset_at(&j->kept, kept) + offset_at(&j->summed, index / j->pieces);
-    return (piece){j->x + at + row * j->columns + column,
-                   ptn_min(j->piece_rows, j->rows - row)};
+    return (piece){j->x + at + row * j->columns + column, ptn_min(j->piece_rows, j->rows - row)};
 }
 
 static void part_range(const reduce_job *j, size_t part, size_t *begin, size_t *end) {
@@ -128,8 +127,7 @@ static void largest_part(const reduce_job *j, size_t kept, size_t part, size_t c
             j->f->largest_columns(negated, 1, rest, rest, p.x + full * wide, best);
         }
     }
-    for (size_t i = n; i < all; i += n)
-        j->f->largest_columns(false, 1, n, n, best + i, best);
+    for (size_t i = n; i < all; i += n) j->f->largest_columns(false, 1, n, n, best + i, best);
     for (size_t i = 0; i < n; i++) results[i] = best[i];
 }
 
@@ -229,8 +227,8 @@ static void combine_task(void *context, size_t index, int thread) {
     finish(j, &t, n, j->y + kept * j->columns + column);
 }
 
-// Whether results are sums of short rows that follow each other. They are then taken across: their rows
-// become columns.
+// Whether results are sums of short rows that follow each other. They are then taken across: their
+// rows become columns.
 static bool has_short_rows(const reduce_job *j) {
     return j->columns == 1 && j->rows > 1 && j->rows < REDUCE_LANES && j->summed.count == 1 &&
            j->kept.rank == 1;
@@ -324,8 +322,7 @@ static ptn_status run(reduce_job *j, const ptn_runtime *runtime, size_t count) {
     }
     const int threads = ptn_threads_for_floats(runtime, count);
     ptn_parallel(threads, ptn_div_up(j->items, j->items_per_task), reduce_task, j);
-    if (j->parts > 1)
-        ptn_parallel(threads, j->kept.count * j->column_blocks, combine_task, j);
+    if (j->parts > 1) ptn_parallel(threads, j->kept.count * j->column_blocks, combine_task, j);
     ptn_scratch_release(j->partial);
     return PTN_OK;
 }
@@ -334,9 +331,9 @@ static ptn_status run(reduce_job *j, const ptn_runtime *runtime, size_t count) {
 static ptn_status fill_empty(ptn_reduce_kind kind, size_t results, float *y) {
     if (is_extreme(kind)) return PTN_BAD_ARGUMENT;
     if (!y) return PTN_BAD_ARGUMENT;
-    const float value = kind == PTN_REDUCE_PRODUCT                          ? 1
+    const float value = kind == PTN_REDUCE_PRODUCT                        ? 1
                         : kind == PTN_REDUCE_SUM || kind == PTN_REDUCE_L2 ? 0
-                                                                            : NAN;
+                                                                          : NAN;
     for (size_t i = 0; i < results; i++) y[i] = value;
     return PTN_OK;
 }
@@ -357,8 +354,11 @@ ptn_status ptn_reduce(const ptn_runtime *runtime, ptn_reduce_kind kind, size_t r
     if (results == 0) return PTN_OK;
     if (count == 0) return fill_empty(kind, results, y);
     if (!x || !y) return PTN_BAD_ARGUMENT;
-    reduce_job j = {.f = &ptn_reduce_functions[runtime->isa], .kind = kind,
-                    .correction = correction, .x = x, .y = y};
+    reduce_job j = {.f = &ptn_reduce_functions[runtime->isa],
+                    .kind = kind,
+                    .correction = correction,
+                    .x = x,
+                    .y = y};
     merge(&j, rank, sizes, axes);
     return run(&j, runtime, all);
 }

@@ -7,9 +7,9 @@
 
 enum {
     REDUCE_LANES = 16,
-    REDUCE_COLUMNS = 256,    // of a block: its sums are 2 KiB
-    REDUCE_WIDE = 128,       // rows shorter than half of this are taken several at once
-    REDUCE_BLOCK = 1 << 14,  // floats of a block: 64 KiB stay in the second-level cache
+    REDUCE_COLUMNS = 256,     // of a block: its sums are 2 KiB
+    REDUCE_WIDE = 128,        // rows shorter than half of this are taken several at once
+    REDUCE_BLOCK = 1 << 14,   // floats of a block: 64 KiB stay in the second-level cache
     REDUCE_MOST_PARTS = 1024, // that one result is cut into
 };
 

@@ -8,8 +8,8 @@
 #include "../core/foreach_isa.h"
 
 #define FUNCTIONS(isa)                                                                             \
-    {reduce_row_##isa, reduce_columns_##isa, largest_row_##isa, largest_columns_##isa,             \
-     first_rows_##isa, turn_##isa}
+    {reduce_row_##isa,      reduce_columns_##isa, largest_row_##isa,                               \
+     largest_columns_##isa, first_rows_##isa,     turn_##isa}
 
 const reduce_functions ptn_reduce_functions[PTN_ISA_COUNT] = {
     [PTN_ISA_SCALAR] = FUNCTIONS(scalar),

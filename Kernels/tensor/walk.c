@@ -84,8 +84,7 @@ static cursor cursor_at(const ptn_walk *w, size_t item) {
     for (size_t a = w->rank - 2; a-- > 0;) {
         c.at[a] = rest % w->sizes[a];
         rest /= w->sizes[a];
-        for (size_t o = 0; o < w->operands; o++)
-            c.offset[o] += (ptrdiff_t)c.at[a] * w->steps[o][a];
+        for (size_t o = 0; o < w->operands; o++) c.offset[o] += (ptrdiff_t)c.at[a] * w->steps[o][a];
     }
     return c;
 }

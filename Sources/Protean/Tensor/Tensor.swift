@@ -55,6 +55,11 @@ public struct Tensor: Sendable {
         try self.init(repeating: 0, shape: shape)
     }
 
+    /// A scalar: a tensor without axes. Throws when memory is short.
+    public init(scalar value: Float) throws(ProteanError) {
+        try self.init(repeating: value, shape: [])
+    }
+
     /// A tensor with the given elements in row-major order.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the number of
@@ -193,9 +198,9 @@ extension Tensor {
         }
         var worst: Float = 0
         for i in 0..<count {
-            let difference = abs(a.base[i] - b.base[i])
+            let difference = Swift.abs(a.base[i] - b.base[i])
             if difference.isNaN { return .infinity }
-            worst = max(worst, difference)
+            worst = Swift.max(worst, difference)
         }
         return worst
     }

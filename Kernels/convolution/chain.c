@@ -78,7 +78,8 @@ static ptn_status compute(strip *t, size_t stage, rows r, float *out) {
     ptn_conv2d_epilogue e = g->epilogue;
     if (e.residual)
         e.residual += (t->sample * j->plan.out_h + r.begin) * j->plan.out_w * j->plan.out_k;
-    return ptn_conv2d(&j->runtime, &s, input_row(t, stage, in.begin), g->packed, 0, &e, out);
+    const ptn_weight_source weights = ptn_weights_shared(g->packed);
+    return ptn_conv2d(&j->runtime, &s, input_row(t, stage, in.begin), &weights, &e, out, NULL);
 }
 
 static ptn_status pull(strip *t, size_t stage, rows wanted) {

@@ -6,49 +6,15 @@
 // in the second-level cache. For each plane a block's transformed pixels are multiplied
 // by that plane's weights with the tiles of the direct convolution; then products are transformed
 // back, with the epilogue. Sums run over channels in order, whatever the cut.
-#include "winograd.h"
+#include "../core/fetch.h"
+#include "algorithm.h"
+#include "cost.h"
+#include "winograd_cost.h"
+#include "winograd_cut.h"
+#include "winograd_guard.h"
+#include "winograd_pixels.h"
+#include "winograd_product.h"
 #include <string.h>
-
-// Transformed pixels and products of a block: three quarters of a common second-level cache.
-static const size_t BLOCK_CACHE = 896 << 10;
-// Weights beyond the second-level cache cost more to read for each such block than transformed data
-// cost in the next cache: blocks become as large as the bound on scratch memory allows.
-static const size_t LARGE_WEIGHTS = 3 << 20, LARGE_BLOCK = 7 << 20;
-
-bool ptn_conv2d_winograd_applies(const ptn_conv2d_shape *s) {
-    return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->groups == 1 &&
-           (s->c > 1 || s->k > 1);
-}
-
-ptn_wino_cut ptn_wino_cut_for(const ptn_wino_form *form, ptn_isa isa, const ptn_conv2d_shape *s,
-                              size_t out_h, size_t out_w, size_t threads) {
-    ptn_wino_cut c = {.panels = ptn_panels_for(isa, s->k),
-                      .phases_h = ptn_min(s->dilation_h, out_h),
-                      .phases_w = ptn_min(s->dilation_w, out_w)};
-    c.tiles_h = ptn_div_up(ptn_div_up(out_h, s->dilation_h), form->outputs);
-    c.tiles_w = ptn_div_up(ptn_div_up(out_w, s->dilation_w), form->outputs);
-    c.tiles = c.phases_h * c.phases_w * c.tiles_h * c.tiles_w;
-    const size_t pixel = form->planes * sizeof(float);
-    const size_t weights = pixel * s->c * c.panels.padded;
-    // Fewer than six tiles only where the bound on scratch memory asks for it.
-    const size_t large = ptn_max(1, LARGE_BLOCK / (pixel * (s->c + c.panels.padded)));
-    const size_t fit = ptn_max(ptn_min(large, PTN_TILE_MAX_ROWS / 2),
-                               BLOCK_CACHE / (pixel * (s->c + c.panels.width)));
-    c.blocks = ptn_div_up(c.tiles, fit);
-    c.by_plane = c.blocks > 1 && weights > LARGE_WEIGHTS;
-    // Blocks are shared out among threads. Where there are too few, they become smaller while the
-    // weights stay in the second-level cache; else the threads share planes.
-    if (threads > 1 && !c.by_plane && weights <= PTN_WINO_SMALL_WEIGHTS) {
-        const size_t most = ptn_max(1, c.tiles / PTN_TILE_MAX_ROWS);
-        c.blocks = ptn_max(c.blocks, ptn_min(most, ptn_div_up(4 * threads, ptn_max(1, s->n))));
-        if (s->n % threads != 0) c.blocks = ptn_min(c.tiles, ptn_div_up(c.blocks, threads) * threads);
-    } else if (s->n * c.blocks < 2 * threads) {
-        c.by_plane = threads > 1;
-    }
-    if (c.by_plane) c.blocks = ptn_div_up(c.tiles, large);
-    c.block_tiles = ptn_div_up(c.tiles, c.blocks);
-    return c;
-}
 
 static size_t pixels_bytes(const ptn_wino_form *form, const ptn_wino_cut *c,
                            const ptn_conv2d_shape *s) {
@@ -65,8 +31,7 @@ static size_t block_sets(const ptn_wino_cut *c, int threads) {
     return c->by_plane ? 1 : (size_t)threads;
 }
 
-size_t ptn_conv2d_winograd_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
-                                   const ptn_conv2d_plan *plan) {
+static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
     const size_t threads = (size_t)plan->threads;
     const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, threads);
@@ -78,13 +43,12 @@ size_t ptn_conv2d_winograd_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
 typedef struct winograd_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
-    const ptn_conv2d_epilogue *epilogue;
+    ptn_epilogue epilogue;
     const ptn_wino_form *form;
     ptn_wino_cut cut;
     ptn_isa isa;
     ptn_wino_input_fn input;
     ptn_wino_output_fn output;
-    ptn_activate_row_fn activate; // NULL when the clamp says it all
     const float *x, *packed;
     size_t packed_stride;
     float *y;
@@ -92,8 +56,7 @@ typedef struct winograd_job {
     char *inputs, *products, *tables; // transformed pixels; products; addresses
     // [n][tiles]: 1 for a tile that is left out; NULL without a guard.
     uint8_t *uneven;
-    float low, high;
-    bool is_far; // maps, from the caches
+    bool is_far; // the maps lie beyond the caches
 } winograd_job;
 
 typedef struct block {
@@ -179,14 +142,10 @@ static size_t output_at(const winograd_job *j, const block *b, const place *at) 
     return ((b->sample * plan->out_h + at->top) * plan->out_w + at->left) * j->shape->k;
 }
 
-static void finish_tile(const winograd_job *j, const ptn_wino_output *a, size_t channel) {
-    const ptn_activation_spec *act = &j->epilogue->activation;
-    const float *slopes = act->slopes ? act->slopes + channel : NULL;
+static void activate_tile(const winograd_job *j, const ptn_wino_output *a, size_t channel) {
     for (size_t i = 0; i < a->rows; i++)
-        for (size_t k = 0; k < a->columns; k++) {
-            float *out = a->out + i * a->out_row + k * a->out_pixel;
-            j->activate(act->kind, act->slope, slopes, a->channels, out, out);
-        }
+        ptn_epilogue_activate_pixels(&j->epilogue, channel, a->channels, a->columns, a->out_pixel,
+                                     a->out + i * a->out_row);
 }
 
 // The tile's outputs, of which `a` says how they lie.
@@ -197,9 +156,8 @@ static void fetch_outputs(const winograd_job *j, const block *b, const ptn_wino_
     for (size_t i = 0; i < at.rows; i++)
         for (size_t k = 0; k < at.columns; k++) {
             const float *out = first + i * a->out_row + k * a->out_pixel;
-            const uintptr_t residual = (uintptr_t)out + (uintptr_t)a->residual;
             ptn_fetch(out, p->channels);
-            if (a->has_residual) ptn_fetch((const float *)residual, p->channels);
+            if (a->end.has_residual) ptn_fetch(ptn_epilogue_residual(&a->end, out), p->channels);
         }
 }
 
@@ -207,20 +165,12 @@ static void fetch_outputs(const winograd_job *j, const block *b, const ptn_wino_
 static void transform_back(const winograd_job *j, const block *b, const ptn_wino_panel *p,
                            size_t first, size_t last) {
     const ptn_conv2d_shape *s = j->shape;
-    const ptn_conv2d_plan *plan = j->plan;
-    const ptn_conv2d_epilogue *e = j->epilogue;
     ptn_wino_output a = {
         .step = b->of.tiles * p->row,
         .channels = p->channels,
-        .out_row = s->dilation_h * plan->out_w * s->k,
+        .out_row = s->dilation_h * j->plan->out_w * s->k,
         .out_pixel = s->dilation_w * s->k,
-        .bias = e->bias ? e->bias + b->sample * e->bias_stride + p->channel : NULL,
-        .gate = e->gate ? e->gate + b->sample * s->k + p->channel : NULL,
-        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
-        .has_residual = e->residual != NULL,
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
+        .end = ptn_epilogue_at(&j->epilogue, b->sample, p->channel),
     };
     for (size_t t = first; t < last; t++) {
         const place at = place_of(j, b->first + t);
@@ -232,7 +182,7 @@ static void transform_back(const winograd_job *j, const block *b, const ptn_wino
         a.columns = at.columns;
         a.out = j->y + output_at(j, b, &at) + p->channel;
         j->output(&a);
-        if (j->activate) finish_tile(j, &a, p->channel);
+        if (j->epilogue.activate) activate_tile(j, &a, p->channel);
     }
 }
 
@@ -307,43 +257,80 @@ static void report(const winograd_job *j, ptn_conv2d_guard *guard) {
     }
 }
 
-ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                               const ptn_conv2d_plan *plan, const float *x, const float *packed,
-                               size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
-                               float *y, ptn_conv2d_guard *guard) {
+static ptn_status run(const ptn_conv2d_call *call) {
+    const ptn_conv2d_shape *s = call->shape;
+    const ptn_conv2d_plan *plan = call->plan;
     char *scratch = ptn_scratch_acquire(plan->scratch_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
+    const ptn_isa isa = call->runtime->isa;
     const int threads = plan->threads;
-    winograd_job j = {.shape = shape,
-                      .plan = plan,
-                      .epilogue = epilogue,
-                      .form = form,
-                      .cut = ptn_wino_cut_for(form, runtime->isa, shape, plan->out_h, plan->out_w,
-                                              (size_t)threads),
-                      .isa = runtime->isa,
-                      .input = ptn_wino_input_for(form, runtime->isa),
-                      .output = ptn_wino_output_for(form, runtime->isa),
-                      .x = x,
-                      .packed = packed,
-                      .packed_stride = packed_stride,
-                      .y = y,
-                      .zeros = (float *)scratch,
-                      .is_far = ptn_maps_bytes(shape, plan) > PTN_FAR_BYTES};
-    if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
-        j.activate = ptn_activate_row[runtime->isa];
-    memset(scratch, 0, shape->c * sizeof(float));
-    char *flags = scratch + ptn_round_64(shape->c * sizeof(float));
-    if (guard) j.uneven = (uint8_t *)flags;
-    j.inputs = flags + ptn_round_64(shape->n * j.cut.tiles);
-    j.products = j.inputs + block_sets(&j.cut, threads) * pixels_bytes(form, &j.cut, shape);
+    winograd_job j = {
+        .shape = s,
+        .plan = plan,
+        .epilogue = ptn_epilogue_for(call->epilogue, isa, s->k, call->y),
+        .form = form,
+        .cut = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, (size_t)threads),
+        .isa = isa,
+        .input = ptn_wino_input_for(form, isa),
+        .output = ptn_wino_output_for(form, isa),
+        .x = call->input.maps[0],
+        .packed = call->packed,
+        .packed_stride = call->packed_stride,
+        .y = call->y,
+        .zeros = (float *)scratch,
+        .is_far = ptn_maps_bytes(s, plan->out_h, plan->out_w) > PTN_FAR_BYTES,
+    };
+    memset(scratch, 0, s->c * sizeof(float));
+    char *flags = scratch + ptn_round_64(s->c * sizeof(float));
+    if (call->guard) j.uneven = (uint8_t *)flags;
+    j.inputs = flags + ptn_round_64(s->n * j.cut.tiles);
+    j.products = j.inputs + block_sets(&j.cut, threads) * pixels_bytes(form, &j.cut, s);
     j.tables = j.products + block_sets(&j.cut, threads) * products_bytes(form, &j.cut);
-    const size_t blocks = shape->n * j.cut.blocks;
+    const size_t blocks = s->n * j.cut.blocks;
     if (j.cut.by_plane)
         run_by_plane(&j, threads, blocks);
     else
         ptn_parallel(threads, blocks, run_block, &j);
-    if (guard) report(&j, guard);
+    if (call->guard) report(&j, call->guard);
     ptn_scratch_release(scratch);
     return PTN_OK;
 }
+
+static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
+    (void)isa;
+    return ptn_conv2d_winograd_applies(s);
+}
+
+static bool floats(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                   size_t *count) {
+    return ptn_wino_floats(ptn_wino_form_of(algorithm), isa, s, count);
+}
+
+static double cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                     const ptn_conv2d_plan *plan) {
+    return ptn_winograd_cycles(isa, s, algorithm, plan->out_h, plan->out_w);
+}
+
+// Halved because threads may meet three times instead of once: a second one pays later.
+static double nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    const double compute = (double)s->n * cycles(isa, s, plan->algorithm, plan) /
+                           PTN_CYCLES_PER_NANOSECOND / 2;
+    return ptn_with_weights_nanoseconds(compute, plan);
+}
+
+static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                 const float *weights, const float *scale, size_t part, float *packed) {
+    ptn_wino_pack(ptn_wino_form_of(algorithm), isa, s, weights, scale, part, packed);
+}
+
+const ptn_conv2d_functions ptn_conv2d_winograd = {
+    .applies = applies,
+    .floats = floats,
+    .scratch = scratch_bytes,
+    .cycles = cycles,
+    .nanoseconds = nanoseconds,
+    .parts = ptn_panels_parts,
+    .pack = pack,
+    .run = run,
+};

@@ -4,7 +4,7 @@
 // output's own sum may be of few or of small values. So tiles are measured. Every window of 3 x 3 pixels
 // holds one of the aligned blocks of 2 x 2 pixels from (1, 1) on: their sums of absolute values say how
 // little a window may hold. The root of the sum of all squares says how large the errors are.
-#include "winograd.h"
+#include "winograd_guard.h"
 #include <float.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // Products of transformed pixels and weights, plane by plane, with the direct tiles.
-#include "winograd.h"
+#include "winograd_product.h"
 
 // Weights that the second-level cache holds hardly any of from one call to the next.
 static const size_t FAR_BYTES = 4 << 20;
@@ -17,42 +17,41 @@ ptn_wino_panel ptn_wino_panel_at(const ptn_wino_weights *w, size_t index) {
 }
 
 void ptn_wino_enter(const ptn_wino_weights *w, const ptn_wino_block *b, void *table) {
-    const float **rows = table;
-    for (size_t t = 0; t < b->tiles; t++) rows[t] = b->u + t * w->shape->c;
+    const float **pixels = table;
+    for (size_t t = 0; t < b->tiles; t++) pixels[t] = b->u + t * w->shape->c;
 }
 
 void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const ptn_wino_panel *p,
                        size_t plane, const float *next, void *table) {
     const size_t channels = w->shape->c, tiles = b->tiles;
-    const float *const *rows = table;
+    const float *const *pixels = table;
     float **out = (float **)table + tiles;
-    const size_t heights = ptn_div_up(tiles, ptn_tile_rows(w->isa, p->vectors));
+    const size_t heights = ptn_div_up(tiles, ptn_tile_height(w->isa, p->vectors));
     const size_t bytes = channels * p->width * sizeof(float), turns = channels / PTN_TILE_UNROLL;
     const size_t all = w->form->planes * channels * w->panels->padded * sizeof(float);
     ptn_tile_args a = {.taps = 1,
                        .channels = channels,
-                       .row_offset = plane * tiles * channels,
+                       .input_offset = plane * tiles * channels,
                        .panel = p->weights + plane * channels * p->width,
                        .prefetch_step =
-                           ptn_tile_prefetch_step(bytes, heights, turns, all > FAR_BYTES),
+                           ptn_tile_prefetch_step(w->isa, bytes, heights, turns, all > FAR_BYTES),
                        .columns = p->width,
                        .out = out,
                        .first = true,
                        .last = true,
-                       .low = -INFINITY,
-                       .high = INFINITY};
+                       .end = ptn_epilogue_none()};
     a.stores = (const char *)a.panel;
     // Divisions once: two per tile took 3 to 4 % of the time of 56 x 56 x 64.
     const size_t least = tiles / heights, higher = tiles % heights, stream = bytes / heights;
     const ptn_tile_fn *run = ptn_tiles_for(w->isa, p->vectors, a.prefetch_step);
     float *to = b->products + plane * tiles * p->row + p->first;
-    a.rows = rows;
+    a.inputs = pixels;
     a.prefetch = (const char *)next;
     for (size_t h = 0; h < heights; h++) {
         const size_t height = least + (h < higher);
         for (size_t m = 0; m < height; m++, to += p->row) out[m] = to;
         run[height - 1](&a);
-        a.rows += height;
+        a.inputs += height;
         a.prefetch += stream;
     }
 }

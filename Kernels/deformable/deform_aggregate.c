@@ -52,8 +52,7 @@ static void run_part(void *context, size_t index, int thread) {
                          .taps = j->map.points,
                          .offset_groups = s->groups,
                          .channels = s->channels / s->groups,
-                         .low = -INFINITY,
-                         .high = INFINITY};
+                         .end = ptn_epilogue_none()};
     for (size_t p = ptn_part_begin(j->map.pixels, j->parts, part), rows; p < end; p += rows) {
         rows = ptn_min(j->rows, end - p);
         if (j->is_far && p + rows < end)

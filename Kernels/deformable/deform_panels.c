@@ -3,7 +3,7 @@
 // A chunk of pixels is planned once; then, a few taps at a time, sampled pixels are blended into
 // rows that stay in the second-level cache, and the convolution's tiles multiply these rows by the
 // packed weights of all panels. Unfinished sums wait in scratch for the next taps.
-#include "deform_internal.h"
+#include "deform_panels.h"
 #include <string.h>
 
 // Floats of blended rows in a chunk, of one panel's weights for the same taps, of a chunk's
@@ -11,7 +11,7 @@
 enum { BLENDED_FLOATS = 72 << 10, PANEL_FLOATS = 48 << 10, PARTIAL_FLOATS = 48 << 10 };
 enum { PLAN_BYTES = 160 << 10, MOST_ROWS = 252, LEAST_ROWS = 24 };
 
-deform_tiling ptn_deform_panels_tiling(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
+ptn_deform_tiling ptn_deform_panels_tiling(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
     const ptn_conv2d_shape *s = &shape->conv;
     const size_t taps = s->kh * s->kw, entries = shape->offset_groups * taps;
     const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
@@ -19,15 +19,15 @@ deform_tiling ptn_deform_panels_tiling(ptn_isa isa, const ptn_deform_conv2d_shap
     const size_t weights = s->c / s->groups * panels.width;
     size_t fit = ptn_min(PANEL_FLOATS / weights, BLENDED_FLOATS / (floats * 2 * LEAST_ROWS));
     fit = ptn_min(ptn_max(fit, 1), taps);
-    deform_tiling t = {.taps = ptn_div_up(taps, ptn_div_up(taps, fit))};
+    ptn_deform_tiling t = {.taps = ptn_div_up(taps, ptn_div_up(taps, fit))};
     t.rows = ptn_min(MOST_ROWS, BLENDED_FLOATS / (t.taps * floats));
     if (t.taps < taps) t.rows = ptn_min(t.rows, PARTIAL_FLOATS / columns);
     t.rows = ptn_min(t.rows, PLAN_BYTES / ptn_corners_bytes(entries));
-    t.rows = ptn_max(t.rows / PTN_TILE_MAX_ROWS * PTN_TILE_MAX_ROWS, LEAST_ROWS);
+    t.rows = ptn_max(t.rows / PTN_TILE_MAX_HEIGHT * PTN_TILE_MAX_HEIGHT, LEAST_ROWS);
     t.blended = t.rows * t.taps * floats * sizeof(float);
     t.partial = ptn_round_64(t.rows * columns * sizeof(float));
     t.table = ptn_round_64(t.rows * t.taps * sizeof(float *));
-    t.out = ptn_round_64(PTN_TILE_MAX_ROWS * sizeof(float *));
+    t.out = ptn_round_64(PTN_TILE_MAX_HEIGHT * sizeof(float *));
     return t;
 }
 
@@ -40,7 +40,7 @@ typedef struct chunk {
 } chunk;
 
 // Where the weights of a panel begin for a tap.
-static const float *weights_of(const deform_job *j, size_t panel, size_t tap) {
+static const float *weights_of(const ptn_deform_job *j, size_t panel, size_t tap) {
     const ptn_conv2d_shape *s = j->conv;
     const size_t in = s->c / s->groups, out = s->k / s->groups;
     const size_t group = panel / j->panels.count;
@@ -50,10 +50,10 @@ static const float *weights_of(const deform_job *j, size_t panel, size_t tap) {
 }
 
 // What tiles bring into the caches while they run, evenly over their turns.
-static void set_streams(ptn_tile_args *a, const char *next, size_t bytes, float *y, size_t height) {
+static void set_streams(ptn_isa isa, ptn_tile_args *a, const char *next, size_t bytes, float *y, size_t height) {
     const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
     a->prefetch = next ? next : (const char *)a->panel;
-    a->prefetch_step = next ? ptn_tile_prefetch_step(bytes, 1, turns, false) : 0;
+    a->prefetch_step = next ? ptn_tile_prefetch_step(isa, bytes, 1, turns, false) : 0;
     a->stores = (const char *)y;
     a->stores_step =
         a->last && turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
@@ -68,7 +68,7 @@ typedef struct tap_list {
 } tap_list;
 
 // Zeros whose weights are numbers.
-static bool adds_nothing(const deform_job *j, const ptn_corners *c, size_t pixel, size_t tap) {
+static bool adds_nothing(const ptn_deform_job *j, const ptn_corners *c, size_t pixel, size_t tap) {
     const float *zeros = j->map.p.image.zeros;
     for (size_t q = 0; q < j->shape->offset_groups; q++) {
         const size_t e = (pixel * j->shape->offset_groups + q) * j->taps + tap;
@@ -80,7 +80,7 @@ static bool adds_nothing(const deform_job *j, const ptn_corners *c, size_t pixel
 }
 
 // Taps that are multiplied together: one where leaving out samples gains more than that costs.
-static size_t taps_together(const deform_job *j, const chunk *ch) {
+static size_t taps_together(const ptn_deform_job *j, const chunk *ch) {
     enum { LEAST_SHARE = 8 };
     if (j->tiling.taps == 1) return 1;
     const size_t groups = j->shape->offset_groups, all = j->taps * ch->rows;
@@ -93,7 +93,7 @@ static size_t taps_together(const deform_job *j, const chunk *ch) {
 }
 
 // Whether a pixel of the chunk is left out at the tap, and then the list.
-static bool list_pixels(const deform_job *j, const chunk *ch, size_t tap, tap_list *list) {
+static bool list_pixels(const ptn_deform_job *j, const chunk *ch, size_t tap, tap_list *list) {
     uint16_t others[MOST_ROWS];
     size_t in = 0, out = 0;
     for (size_t m = 0; m < ch->rows; m++) {
@@ -119,12 +119,12 @@ typedef struct panel_run {
     size_t bytes;     // of them
 } panel_run;
 
-static void run_rows(const deform_job *j, const chunk *ch, const panel_run *r, ptn_tile_args *a) {
+static void run_rows(const ptn_deform_job *j, const chunk *ch, const panel_run *r, ptn_tile_args *a) {
     const size_t step = j->conv->k, rows = r->end - r->begin;
-    const size_t tiles = ptn_div_up(rows, ptn_tile_rows(j->map.isa, r->vectors));
+    const size_t tiles = ptn_div_up(rows, ptn_tile_height(j->map.isa, r->vectors));
     const ptn_tile_fn *run = ptn_tiles_for(j->map.isa, r->vectors, 0);
     float *y = j->y + (ch->sample * j->map.pixels + ch->first) * step + r->channel;
-    float *partials[PTN_TILE_MAX_ROWS];
+    float *partials[PTN_TILE_MAX_HEIGHT];
     a->partials = r->pixels ? partials : NULL;
     for (size_t t = 0; t < tiles; t++) {
         const size_t begin = r->begin + ptn_part_begin(rows, tiles, t);
@@ -134,19 +134,19 @@ static void run_rows(const deform_job *j, const chunk *ch, const panel_run *r, p
             ch->out[m] = y + pixel * step;
             partials[m] = r->partial + pixel * r->width;
         }
-        a->rows = r->rows + begin;
+        a->inputs = r->rows + begin;
         a->partial = r->partial + begin * r->width;
         const char *stream = r->next ? r->next + r->bytes / tiles * t : NULL;
-        set_streams(a, stream, ptn_div_up(r->bytes, tiles), ch->out[0], height);
+        set_streams(j->map.isa, a, stream, ptn_div_up(r->bytes, tiles), ch->out[0], height);
         if (r->pixels) a->stores_step = 0;
         run[height - 1](a);
-        if (j->activate && a->last)
+        if (j->epilogue.activate && a->last)
             ptn_deform_activate(j, ch->out, height, a->columns, r->channel);
     }
 }
 
 // The pixels of a list, and what the others still need.
-static void run_listed(const deform_job *j, const chunk *ch, const tap_list *list, panel_run *r,
+static void run_listed(const ptn_deform_job *j, const chunk *ch, const tap_list *list, panel_run *r,
                        ptn_tile_args *a) {
     r->pixels = list->pixels;
     r->rows = list->rows;
@@ -165,10 +165,9 @@ static void run_listed(const deform_job *j, const chunk *ch, const tap_list *lis
 }
 
 // Multiplies the blended rows of `taps` taps from `tap` on by one panel; `list`: of the one tap, or NULL.
-static void run_panel(const deform_job *j, const chunk *ch, const tap_list *list, size_t panel,
+static void run_panel(const ptn_deform_job *j, const chunk *ch, const tap_list *list, size_t panel,
                       size_t tap, size_t taps) {
     const ptn_conv2d_shape *s = j->conv;
-    const ptn_conv2d_epilogue *e = j->epilogue;
     const size_t in = s->c / s->groups, out = s->k / s->groups;
     const size_t group = panel / j->panels.count;
     const size_t column = panel % j->panels.count * j->panels.width;
@@ -177,20 +176,14 @@ static void run_panel(const deform_job *j, const chunk *ch, const tap_list *list
     ptn_tile_args a = {
         .taps = taps,
         .channels = in,
-        .rows_step = j->tiling.rows,
-        .row_offset = group * in,
+        .inputs_step = j->tiling.rows,
+        .input_offset = group * in,
         .panel = weights_of(j, panel, tap),
         .columns = ptn_min(out - column, j->panels.width),
         .first = tap == 0,
         .last = tap + taps == j->taps,
         .out = ch->out,
-        .bias = e->bias ? e->bias + ch->sample * e->bias_stride + channel : NULL,
-        .gate = e->gate ? e->gate + ch->sample * s->k + channel : NULL,
-        .has_residual = e->residual != NULL,
-        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
+        .end = ptn_epilogue_at(&j->epilogue, ch->sample, channel),
     };
     panel_run r = {
         .end = ch->rows,
@@ -212,8 +205,8 @@ static void run_panel(const deform_job *j, const chunk *ch, const tap_list *list
         run_rows(j, ch, &r, &a);
 }
 
-static chunk chunk_of(const deform_job *j, size_t index, int thread) {
-    const deform_tiling *t = &j->tiling;
+static chunk chunk_of(const ptn_deform_job *j, size_t index, int thread) {
+    const ptn_deform_tiling *t = &j->tiling;
     const size_t rest = index / j->chunks, part = rest % j->panel_parts;
     const size_t panels = j->conv->groups * j->panels.count, pixels = j->map.pixels;
     chunk ch = {.sample = rest / j->panel_parts};
@@ -235,8 +228,8 @@ static chunk chunk_of(const deform_job *j, size_t index, int thread) {
 }
 
 void ptn_deform_panels(void *job, size_t index, int thread) {
-    const deform_job *j = job;
-    const deform_tiling *t = &j->tiling;
+    const ptn_deform_job *j = job;
+    const ptn_deform_tiling *t = &j->tiling;
     const chunk ch = chunk_of(j, index, thread);
     ptn_plan_pixels(&j->map, &ch.corners, ch.sample, ch.first, ch.rows, ch.compact);
     const size_t row_floats = ptn_deform_row_floats(j->conv), tap_floats = t->rows * row_floats;

@@ -90,8 +90,7 @@ static void sample_part(void *context, size_t index, int thread) {
                          .taps = 2,
                          .offset_groups = 1,
                          .channels = s->c,
-                         .low = -INFINITY,
-                         .high = INFINITY};
+                         .end = ptn_epilogue_none()};
     for (size_t m = 0; m < count; m++) {
         a.first = 2 * m;
         a.out = j->y + (at + m) * s->c;

@@ -107,8 +107,7 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
                          .pixels = 1,
                          .offset_groups = 1,
                          .channels = s->c,
-                         .low = -INFINITY,
-                         .high = INFINITY,
+                         .end = ptn_epilogue_none(),
                          .out = out};
     size_t at = 0;
     do {
@@ -121,7 +120,7 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
             plan_point(j, corners, p - at, r->sample, py, px, weight);
         }
         a.taps = end - at;
-        a.residual = at > 0 ? out : NULL;
+        a.end.has_residual = at > 0; // at distance 0: the sum so far
         ptn_gather_pixels[j->isa](&a);
         at = end;
     } while (at < points);

@@ -5,6 +5,7 @@
 #ifndef PTN_SAMPLING_H
 #define PTN_SAMPLING_H
 
+#include "../convolution/epilogue.h"
 #include "../core/checked.h"
 #include "ptn_runtime.h"
 #include <stdint.h>
@@ -142,13 +143,10 @@ typedef void (*ptn_blend_fn)(const ptn_blend_args *a);
 typedef struct ptn_gather_args {
     const ptn_corners *corners; // [pixels][offset_groups][taps]
     size_t first;               // the first pixel's first entry
-    size_t pixels, step;        // how many; floats from one's outputs and residuals to the next's
+    size_t pixels, step;        // how many; floats from one's outputs to the next's
     size_t taps, offset_groups, channels; // channels per group of offsets
     const float *const *weights; // [taps]: rows of offset_groups * channels; NULL: 1
-    const float *bias, *gate; // of the first channel; may be NULL
-    const float *residual;    // of the first pixel; may be NULL
-    bool residual_last;
-    float low, high;
+    ptn_epilogue_part end; // of the first channel
     float *out;
 } ptn_gather_args;
 

@@ -38,5 +38,6 @@
 #include "ptn_runtime.h"
 #include "ptn_softmax.h"
 #include "ptn_status.h"
+#include "ptn_weight_source.h"
 
 #endif

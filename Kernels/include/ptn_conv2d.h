@@ -12,6 +12,7 @@
 
 #include "ptn_activation.h"
 #include "ptn_runtime.h"
+#include "ptn_weight_source.h"
 
 // What the caller asks for.
 typedef enum ptn_conv2d_choice {
@@ -111,18 +112,17 @@ typedef struct ptn_conv2d_guard {
     size_t tiles, tiles_left_out;
 } ptn_conv2d_guard;
 
-// `packed_stride`: floats from one sample's packed weights to the next; 0: all samples share them.
-// x, packed and y must not overlap. A batch of 0 does nothing.
+// `weights`: packed for the plan's algorithm, but for sets per sample. Mixed sets and sets per sample are
+// mixed and packed on the runtime's threads before the convolution, in n * (packed_floats + k) floats of
+// scratch memory; each sample's result is bit for bit that of its set alone. PTN_BAD_ARGUMENT when a
+// pointer is missing that the kind of source asks for, or biases are given by both source and epilogue.
+// `guard` may be NULL: nothing is left out. Only Winograd's forms leave anything out; others set the
+// guard's counts to 0.
+// x, weights and y must not overlap. A batch of 0 does nothing.
 PTN_MUST_CHECK ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                                     const float *x, const float *packed, size_t packed_stride,
-                                     const ptn_conv2d_epilogue *epilogue, float *y);
-// The same with a guard, or NULL for none. Only Winograd's forms leave anything out; others set the
-// counts to 0.
-PTN_MUST_CHECK ptn_status ptn_conv2d_guarded(const ptn_runtime *runtime,
-                                             const ptn_conv2d_shape *shape, const float *x,
-                                             const float *packed, size_t packed_stride,
-                                             const ptn_conv2d_epilogue *epilogue, float *y,
-                                             ptn_conv2d_guard *guard);
+                                     const float *x, const ptn_weight_source *weights,
+                                     const ptn_conv2d_epilogue *epilogue, float *y,
+                                     ptn_conv2d_guard *guard);
 
 // The 1 x 1 convolution of several maps' channels, one map after the other, without concatenating
 // them: bit for bit what ptn_conv2d makes of the concatenated map. Each of the `count` maps is

@@ -1,6 +1,6 @@
 // Copies between dense maps and compact rows. All of it is bound by memory.
 #include "ptn_mask_copy.h"
-#include "masked_conv2d.h"
+#include "inactive.h"
 #include <string.h>
 
 enum { ROWS_PER_TASK = 256 };

@@ -1,11 +1,16 @@
 // Driver of the masked convolution: the direct convolution's tiles on a list of pixels.
 //
-// The list is cut into chunks, each chunk's row addresses are made in scratch and used for all
+// The list is cut into chunks, each chunk's input addresses are made in scratch and used for all
 // panels of channels, as in the direct convolution; sums run over taps and channels in the same
 // order. Where no sample has weights, biases or gates of its own, the lists of all samples are
 // one, so that few active pixels per sample still fill whole tiles.
-#include "../convolution/winograd.h"
-#include "masked_conv2d.h"
+#include "../convolution/chunk.h"
+#include "../convolution/cost.h"
+#include "../core/fetch.h"
+#include "inactive.h"
+#include "masked_depthwise.h"
+#include "masked_winograd.h"
+#include "taps.h"
 #include <string.h>
 
 // Tasks per thread to aim at, and pixels that are worth a chunk: few where the weights stay in the
@@ -32,7 +37,7 @@ typedef struct masked_job {
     ptn_taps taps;
     bool pointwise; // 1x1, stride 1, no padding
     // Lists of active pixels that are cut on their own, chunks of each, parts of the panels.
-    size_t lists, chunks, panel_parts, chunk_rows, tile_rows, compute_tasks;
+    size_t lists, chunks, panel_parts, chunk_outputs, tile_height, compute_tasks;
     ptn_inactive_job inactive;
     char *thread_scratch;
     size_t thread_bytes;
@@ -103,8 +108,8 @@ static void append_segments(const masked_job *j, const int32_t *pixels, size_t c
 }
 
 static void fill_chunk(const masked_job *j, size_t first, ptn_chunk *ch) {
-    const size_t *offsets = j->outputs.offsets, end = first + ch->rows;
-    const size_t step = ptn_chunk_step(ch->rows);
+    const size_t *offsets = j->outputs.offsets, end = first + ch->outputs;
+    const size_t step = ptn_chunk_step(ch->outputs);
     size_t sample = ch->sample;
     for (size_t at = first; at < end;) {
         while (offsets[sample + 1] <= at) sample++;
@@ -119,7 +124,7 @@ static void fill_chunk(const masked_job *j, size_t first, ptn_chunk *ch) {
 // Where a chunk of a list of `rows` pixels begins: at a tile, so that cutting finer does not make
 // more tiles.
 static size_t chunk_begin(const masked_job *j, size_t rows, size_t index) {
-    const size_t tiles = ptn_div_up(rows, j->tile_rows);
+    const size_t tiles = ptn_div_up(rows, j->tile_height);
     if (tiles == 0) return 0;
     return ptn_part_begin(rows, tiles, ptn_part_begin(tiles, j->chunks, index));
 }
@@ -137,8 +142,8 @@ static void run_task(void *context, size_t index, int thread) {
     const size_t end = j->outputs.offsets[j->lists == 1 ? j->outputs.n : list + 1];
     ptn_chunk ch = {.sample = list};
     const size_t first = begin + chunk_begin(j, end - begin, at);
-    ch.rows = begin + chunk_begin(j, end - begin, at + 1) - first;
-    if (ch.rows == 0) return;
+    ch.outputs = begin + chunk_begin(j, end - begin, at + 1) - first;
+    if (ch.outputs == 0) return;
     const size_t all_panels = s->groups * j->chunk.panels.count;
     ch.panel_begin = ptn_part_begin(all_panels, j->panel_parts, part);
     ch.panel_end = ptn_part_begin(all_panels, j->panel_parts, part + 1);
@@ -159,8 +164,8 @@ static void cut(masked_job *j, int threads) {
         for (size_t n = 0; n < j->outputs.n; n++)
             longest = ptn_max(longest, j->outputs.offsets[n + 1] - j->outputs.offsets[n]);
     }
-    const size_t tiles = ptn_div_up(longest, j->tile_rows);
-    j->chunks = ptn_max(1, ptn_div_up(tiles, j->chunk_rows / j->tile_rows));
+    const size_t tiles = ptn_div_up(longest, j->tile_height);
+    j->chunks = ptn_max(1, ptn_div_up(tiles, j->chunk_outputs / j->tile_height));
     j->panel_parts = 1;
     if (threads > 1) {
         const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
@@ -182,15 +187,14 @@ static void cut(masked_job *j, int threads) {
     j->compute_tasks = longest == 0 ? 0 : j->lists * j->chunks * j->panel_parts;
 }
 
-// As for the dense convolution; see conv2d.c.
+// As for the dense convolution.
 static int threads_for(const ptn_runtime *runtime, const ptn_conv2d_plan *plan,
                        const ptn_conv2d_shape *s, size_t active) {
-    const double lanes = (double)ptn_isa_vector_floats(runtime->isa);
+    if (active == 0) return 1;
     const double sums = (double)active * (double)s->k * (double)(s->c / s->groups) *
                         (double)(s->kh * s->kw);
-    const double compute = sums / (lanes * 2 * 2.5);
-    const double traffic = active > 0 ? (double)plan->packed_floats * 4 / 10 : 0;
-    return ptn_threads_worth(runtime->threads, compute > traffic ? compute : traffic);
+    const double compute = ptn_product_nanoseconds(runtime->isa, sums);
+    return ptn_threads_worth(runtime->threads, ptn_with_weights_nanoseconds(compute, plan));
 }
 
 // Whether the input's pixels are a plan's.
@@ -208,8 +212,8 @@ static bool is_far(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
 // Smaller maps stay in the second-level cache; in compact rows a window's pixels lie apart.
 static bool has_windows(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
                         const ptn_masked_conv2d_mask *m) {
-    return s->groups == 1 && s->kw == PTN_CHUNK_WINDOW && s->dilation_w == 1 &&
-           m->input != PTN_MASKED_ROWS && ptn_maps_bytes(s, plan) > (size_t)1 << 20;
+    return s->groups == 1 && s->kw == PTN_FETCH_WINDOW_TAPS && s->dilation_w == 1 &&
+           m->input != PTN_MASKED_ROWS && ptn_maps_bytes(s, plan->out_h, plan->out_w) > (size_t)1 << 20;
 }
 
 static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
@@ -225,16 +229,16 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                               .groups = s->groups,
                               .taps = taps,
                               .channels = s->c / s->groups / maps,
-                              .outputs = s->k,
-                              .epilogue = e,
+                              .out_channels = s->k,
+                              .epilogue = ptn_epilogue_for(e, runtime->isa, s->k, y),
                               .packed = packed,
                               .packed_stride = packed_stride,
                               .scattered = is_far(s, plan, mask),
                               .pixel_bytes = ahead ? s->c / maps * sizeof(float) : 0,
-                              .ahead = ahead,
-                              .windows = has_windows(s, plan, mask),
-                              .far = pointwise && ptn_maps_bytes(s, plan) > PTN_FAR_BYTES,
-                              .y = y},
+                              .fetch = ahead                          ? PTN_FETCH_EVERY_TAP
+                                       : has_windows(s, plan, mask) ? PTN_FETCH_WINDOW
+                                                                    : PTN_FETCH_NO_PIXELS,
+                              .far = pointwise && ptn_maps_bytes(s, plan->out_h, plan->out_w) > PTN_FAR_BYTES},
                     .shape = s,
                     .mask = mask,
                     .outputs = mask->outputs->view,
@@ -243,11 +247,11 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                     .pixels = plan->out_h * plan->out_w,
                     .y_step = mask->y_step ? mask->y_step : s->k,
                     .pointwise = pointwise,
-                    .chunk_rows = ptn_chunk_rows(taps),
+                    .chunk_outputs = ptn_chunk_outputs(taps),
                     .inactive = ptn_inactive_for(mask, s->k, y),
                     .thread_bytes = ptn_chunk_bytes(runtime->isa, taps)};
-    j.tile_rows = ptn_tile_rows(j.chunk.isa, j.chunk.panels.vectors);
-    const bool shared = packed_stride == 0 && e->bias_stride == 0 && !e->gate;
+    j.tile_height = ptn_tile_height(j.chunk.isa, j.chunk.panels.vectors);
+    const bool shared = packed_stride == 0 && ptn_conv2d_epilogue_is_shared(e);
     j.lists = shared ? 1 : s->n;
     const int threads = threads_for(runtime, plan, s, j.outputs.count);
     char *scratch =
@@ -268,8 +272,6 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
         j.taps.rows = ptn_mask_plan_rows(mask->inputs);
         if (!j.taps.rows) status = PTN_OUT_OF_MEMORY;
     }
-    if (!ptn_clamp_of(e->activation.kind, &j.chunk.low, &j.chunk.high))
-        j.chunk.activate = ptn_activate_row[runtime->isa];
     if (status == PTN_OK) {
         cut(&j, threads);
         ptn_parallel(threads, j.compute_tasks + j.inactive.tasks, run_task, &j);
@@ -291,7 +293,7 @@ static bool maps_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
 static bool rest_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
                        const ptn_conv2d_plan *plan) {
     return m->rest && m->rest_channels <= s->c && m->input == PTN_MASKED_ACTIVE_MAP &&
-           ptn_wino_form_of(plan->algorithm);
+           ptn_conv2d_is_winograd(plan->algorithm);
 }
 
 static bool step_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,

@@ -2,7 +2,7 @@
 // the bits of the mask. A tile of 4 x 4 outputs loads 36 inputs, fewer per output than the dense
 // convolution's tiles. Where many but not all outputs of a tile are active, all are computed, and
 // those that are not are stored where nobody reads.
-#include "masked_depthwise.h"
+#include "masked_depthwise_tiles.h"
 #include <string.h>
 
 // Tiles that wait at most; tasks per thread to aim at.
@@ -22,7 +22,7 @@ static size_t tile_rows(ptn_isa isa) {
     return isa == PTN_ISA_AVX512 || isa == PTN_ISA_NEON ? PTN_MDW_ROWS : 2;
 }
 
-bool ptn_masked_depthwise_is_tiled(const ptn_conv2d_shape *s) {
+bool ptn_mdw_is_tiled(const ptn_conv2d_shape *s) {
     return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 &&
            s->dilation_h == 1 && s->dilation_w == 1;
 }
@@ -90,22 +90,21 @@ static void place_rows(const group *g, size_t row, size_t rows, size_t x, float 
     for (size_t r = 0; r < rows; r++) out[r] = y + r * width * c;
 }
 
-static void finish_tile(const ptn_mdw_job *j, const ptn_mdw_tile *t) {
-    const ptn_activation_spec *act = &j->tiles.epilogue->activation;
+static void activate_tile(const ptn_mdw_job *j, const ptn_mdw_tile *t) {
     const size_t c = j->shape->c;
     for (size_t r = 0; r < t->rows; r++)
         for (size_t b = 0; b < t->columns; b++) {
             const size_t i = r * PTN_MDW_COLUMNS + b;
             if (t->places && !(t->active >> i & 1)) continue;
-            float *out = t->places ? t->places[i] : t->out[r] + b * c;
-            j->tiles.activate(act->kind, act->slope, act->slopes, c, out, out);
+            ptn_epilogue_activate(&j->tiles.epilogue, 0, c,
+                                  t->places ? t->places[i] : t->out[r] + b * c);
         }
 }
 
 static void flush(group *g) {
     ptn_mdw_tile_variants[g->job->isa](&g->args, g->tiles, g->count);
-    if (g->job->tiles.activate)
-        for (size_t i = 0; i < g->count; i++) finish_tile(g->job, g->tiles + i);
+    if (g->job->tiles.epilogue.activate)
+        for (size_t i = 0; i < g->count; i++) activate_tile(g->job, g->tiles + i);
     g->count = 0;
 }
 

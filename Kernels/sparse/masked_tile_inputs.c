@@ -3,6 +3,8 @@
 // Where only a plan's pixels count, other addresses are replaced by that of a row of zeros, or
 // of what they hold instead: nothing is cleared for the sake of being read.
 #include "masked_tile_inputs.h"
+#include "../convolution/winograd_guard.h"
+#include "../convolution/winograd_pixels.h"
 #include <string.h>
 
 // Channels that are transformed together at a change from one map to the other.

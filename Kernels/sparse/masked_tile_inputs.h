@@ -2,13 +2,10 @@
 #ifndef PTN_MASKED_TILE_INPUTS_H
 #define PTN_MASKED_TILE_INPUTS_H
 
-#include "../convolution/winograd.h"
-#include "masked_conv2d.h"
-
-// Where a tile of outputs lies, and how many of them are inside the image.
-typedef struct ptn_tile_place {
-    size_t sample, top, left, rows, columns;
-} ptn_tile_place;
+#include "../convolution/winograd_forms.h"
+#include "mask_plan.h"
+#include "masked_tile_place.h"
+#include "ptn_masked_conv2d.h"
 
 typedef struct ptn_tile_inputs {
     const ptn_conv2d_shape *shape;

@@ -1,9 +1,14 @@
 // Tiles of a depthwise convolution: shared by the whole map and by runs of active pixels.
-#ifndef PTN_CONV_DEPTHWISE_H
-#define PTN_CONV_DEPTHWISE_H
+#ifndef PTN_CONVOLUTION_DEPTHWISE_TILES_H
+#define PTN_CONVOLUTION_DEPTHWISE_TILES_H
 
-#include "conv2d_internal.h"
+#include "epilogue.h"
+#include "shape.h"
 #include <stdint.h>
+
+// Keeps the compiler from making each address of a walk a multiple of its step, which takes more
+// registers than there are.
+#define PTN_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
 // Outputs side by side in one tile, at most.
 #define PTN_DEPTHWISE_COLUMNS 8
@@ -22,10 +27,7 @@ typedef struct ptn_depthwise_tile {
     size_t columns;                   // outputs in a row that exist
     int place;
     const float *weights;     // as packed
-    const float *bias, *gate; // [c] or NULL
-    const float *residual;    // like out, or NULL
-    bool residual_last;
-    float low, high;
+    ptn_epilogue_part end; // of all channels
     float *out;
     size_t out_step, out_row; // floats from one output to the next, to the row below
     size_t first_channel, last_channel;
@@ -49,25 +51,24 @@ typedef struct ptn_depthwise_axis {
     size_t phases, phase_stride; // `phases` outputs further is `phase_stride` units further
 } ptn_depthwise_axis;
 
-// What all tiles of a call have in common. The caller fills in shape, epilogue, x, packed,
-// packed_stride and y, then ptn_depthwise_prepare the rest.
+// What all tiles of a call have in common. The caller fills in shape, x, packed, packed_stride and
+// y, then ptn_depthwise_prepare the rest.
 typedef struct ptn_depthwise_job {
     const ptn_conv2d_shape *shape;
-    const ptn_conv2d_epilogue *epilogue;
+    ptn_epilogue epilogue;
     const float *x, *packed;
     size_t packed_stride;
     float *y;
     ptn_depthwise_axis vertical, horizontal;
     const ptn_depthwise_fn (*sized)[2][PLACES]; // [rows - 1][wide][place]; NULL: `any`, one row
     ptn_depthwise_fn any;
-    ptn_activate_row_fn activate; // NULL when the clamp says it all
     size_t vector;                // floats of a vector
     bool many_registers;          // 32 rather than 16
-    bool far;                     // maps, from all caches: tiles fetch what the next one needs
-    float low, high;
+    bool far;                     // maps beyond all caches: tiles fetch what the next one needs
 } ptn_depthwise_job;
 
-void ptn_depthwise_prepare(ptn_depthwise_job *job, ptn_isa isa, const ptn_conv2d_plan *plan);
+void ptn_depthwise_prepare(ptn_depthwise_job *job, ptn_isa isa, const ptn_conv2d_plan *plan,
+                           const ptn_conv2d_epilogue *epilogue);
 // A tile of all channels of a sample; `rows` are where its input rows will be, without out_row.
 ptn_depthwise_tile ptn_depthwise_tile_for(const ptn_depthwise_job *job, size_t sample,
                                           const float **rows);

@@ -31,8 +31,9 @@ def randomise(module):
                 value.normal_(0, 0.3)
 
 
-def save(case, layer, config, module, inputs, run=None, plain=()):
-    """`plain` names tensors of four axes that are no maps, such as `input.grid`."""
+def save(case, layer, config, module, inputs, run=None, plain=(), sequences=()):
+    """`plain` names tensors of four axes that are no maps, such as `input.grid`; `sequences` those of
+    three axes whose channels follow the layout."""
     module.eval()
     randomise(module)
     with torch.no_grad():
@@ -44,6 +45,8 @@ def save(case, layer, config, module, inputs, run=None, plain=()):
     metadata = {"layer": layer, "config": json.dumps(config)}
     if plain:
         metadata["plain"] = " ".join(plain)
+    if sequences:
+        metadata["sequences"] = " ".join(sequences)
     save_file(tensors, OUT / f"{case}.safetensors", metadata=metadata)
 
 

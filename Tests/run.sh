@@ -142,12 +142,12 @@ perform() {
 $swift build --build-tests
 sets=$(instruction_sets)
 [ -n "$sets" ] || die "'protean plugins --json' names no instruction set"
-campaigns="lint snippets docs fuzz-files fuzz-layers fuzz-layers-address"
-all_runs="$sets one-cpu $campaigns"
+campaigns="snippets docs fuzz-files fuzz-layers fuzz-layers-address"
+all_runs="lint $sets one-cpu $campaigns"
 if ! command -v taskset >/dev/null; then
     [ "$(uname)" != Linux ] || die "the run on one CPU needs taskset, of the package util-linux"
     echo "note: there is no taskset here; the run on one CPU is left out"
-    all_runs="$sets $campaigns"
+    all_runs="lint $sets $campaigns"
 fi
 [ $# -gt 0 ] || set -- $all_runs
 for run in "$@"; do

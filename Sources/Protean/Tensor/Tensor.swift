@@ -118,7 +118,7 @@ extension Tensor {
 
     /// Calls `body` with the elements for writing; copies them first when they are shared.
     ///
-    /// A closure that throws says so, as for ``withUnsafeBufferPointer(_:)``.
+    /// A closure that throws says so, as for `withUnsafeBufferPointer(_:)`.
     /// - Throws: ``ProteanError/noValues(layer:)`` for a tensor that carries a shape only,
     ///   ``ProteanError/outOfMemory(layer:bytes:)``, and whatever `body` throws.
     public mutating func withUnsafeMutableBufferPointer<R>(

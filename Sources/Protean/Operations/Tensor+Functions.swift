@@ -3,7 +3,7 @@ extension Tensor {
     /// |x|; ``Operations/absolute(_:)``.
     ///
     /// - Throws: ``ProteanError`` when memory is short.
-    public func abs() throws(ProteanError) -> Tensor {
+    public func absolute() throws(ProteanError) -> Tensor {
         try Operations.absolute(self)
     }
 
@@ -95,7 +95,9 @@ extension Tensor {
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when `low` is above `high`
     ///   or either is NaN.
-    public func clamp(low: Float = -.infinity, high: Float = .infinity) throws(ProteanError) -> Tensor {
+    public func clamp(low: Float = -.infinity, high: Float = .infinity) throws(ProteanError)
+        -> Tensor
+    {
         try Operations.clamp(self, low: low, high: high)
     }
 

@@ -44,7 +44,7 @@ extension Tensor {
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for axes that are not
     ///   there or stand twice.
-    public func max(
+    public func maximum(
         axes: [Int]? = nil, keepDimensions: Bool = false
     ) throws(ProteanError) -> Tensor {
         try Operations.maximum(self, axes: axes, keepDimensions: keepDimensions)
@@ -54,7 +54,7 @@ extension Tensor {
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for axes that are not
     ///   there or stand twice.
-    public func min(
+    public func minimum(
         axes: [Int]? = nil, keepDimensions: Bool = false
     ) throws(ProteanError) -> Tensor {
         try Operations.minimum(self, axes: axes, keepDimensions: keepDimensions)

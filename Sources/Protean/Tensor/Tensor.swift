@@ -198,9 +198,9 @@ extension Tensor {
         }
         var worst: Float = 0
         for i in 0..<count {
-            let difference = Swift.abs(a.base[i] - b.base[i])
+            let difference = abs(a.base[i] - b.base[i])
             if difference.isNaN { return .infinity }
-            worst = Swift.max(worst, difference)
+            worst = max(worst, difference)
         }
         return worst
     }

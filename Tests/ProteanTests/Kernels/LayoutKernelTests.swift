@@ -63,7 +63,7 @@ import Testing
         #expect(throws: ProteanError.self) { try Operations.permute(x, [0, 1, 2]) }
         #expect(throws: ProteanError.self) { try Operations.permute(x, [0, 1, 2, 2]) }
         #expect(throws: ProteanError.self) {
-            try Operations.permute(Tensor(zeros: [1, 1, 1, 1, 1, 1, 1]), [0, 1, 2, 3, 4, 5, 6])
+            try Operations.permute(Tensor(zeros: [Int](repeating: 1, count: 9)), Array(0..<9))
         }
     }
 

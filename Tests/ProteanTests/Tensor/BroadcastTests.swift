@@ -12,7 +12,7 @@ import Testing
         ("subtract", { try $0 - $1 }, { $0 - $1 }),
         ("multiply", { try $0 * $1 }, { $0 * $1 }),
         ("divide", { try $0 / $1 }, { $0 / $1 }),
-        ("power", { try $0.abs().power($1) }, { pow(Swift.abs($0), $1) }),
+        ("power", { try $0.absolute().power($1) }, { pow(Swift.abs($0), $1) }),
         ("minimum", { try $0.minimum($1) }, { Swift.min($0, $1) }),
         ("maximum", { try $0.maximum($1) }, { Swift.max($0, $1) }),
         ("equal", { try $0.round() .== $1.round() }, { rounded($0) == rounded($1) ? 1 : 0 }),
@@ -25,7 +25,7 @@ import Testing
 
     private static func rounded(_ x: Double) -> Double { x.rounded(.toNearestOrEven) }
 
-    @Test(arguments: 0..<120) func randomShapes(_ seed: Int) throws {
+    @Test(arguments: 0..<90) func randomShapes(_ seed: Int) throws {
         var choices = TensorReference.Choices(seed: seed + 1)
         let whole = choices.shape(choices.next(6))
         guard whole.reduce(1, *) < 20_000 else { return }
@@ -47,8 +47,8 @@ import Testing
 
     /// Large enough to be shared among threads: rows that are long, short, repeated and single.
     @Test(arguments: [
-        ([3, 40, 50, 17], [3, 1, 50, 1]), ([1, 40, 1, 96], [4, 1, 50, 1]), ([70_001, 3], [3]),
-        ([70_001, 3], [70_001, 1]), ([200, 1], [1, 301]), ([30_000, 1, 2], [1, 3, 1]),
+        ([2, 30, 50, 17], [2, 1, 50, 1]), ([1, 40, 1, 96], [4, 1, 50, 1]), ([20_001, 3], [3]),
+        ([20_001, 3], [20_001, 1]), ([200, 1], [1, 301]), ([9000, 1, 2], [1, 3, 1]),
     ])
     func largeShapes(_ left: [Int], _ right: [Int]) throws {
         let a = try MapTest.tensor(left, seed: 3), b = try MapTest.tensor(right, seed: 4)
@@ -59,7 +59,9 @@ import Testing
         } check: { isa, y in
             MapTest.expect(y, shape: shape, quotients, "\(isa)")
         }
-        let differences = TensorReference.combine(a, b, shape) { Swift.min(Swift.max($0 - $1, 0), 6) }
+        let differences = TensorReference.combine(a, b, shape) {
+            Swift.min(Swift.max($0 - $1, 0), 6)
+        }
         try MapTest.everywhere {
             try Operations.subtract(a, b, activation: .relu6)
         } check: { isa, y in

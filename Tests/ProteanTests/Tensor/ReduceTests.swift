@@ -27,8 +27,8 @@ import Testing
             { $0.reduce(0) { $0 + $1 * $1 }.squareRoot() }
         ),
         ("product", { try $0.product(axes: $1, keepDimensions: $2) }, { $0.reduce(1, *) }),
-        ("maximum", { try $0.max(axes: $1, keepDimensions: $2) }, { $0.max() ?? .nan }),
-        ("minimum", { try $0.min(axes: $1, keepDimensions: $2) }, { $0.min() ?? .nan }),
+        ("maximum", { try $0.maximum(axes: $1, keepDimensions: $2) }, { $0.max() ?? .nan }),
+        ("minimum", { try $0.minimum(axes: $1, keepDimensions: $2) }, { $0.min() ?? .nan }),
         (
             "logSumExp", { try $0.logSumExp(axes: $1, keepDimensions: $2) },
             { log($0.reduce(0) { $0 + exp($1) }) }
@@ -45,7 +45,7 @@ import Testing
         return values.isEmpty ? .nan : values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     }
 
-    @Test(arguments: 0..<150) func randomAxes(_ seed: Int) throws {
+    @Test(arguments: 0..<100) func randomAxes(_ seed: Int) throws {
         var choices = TensorReference.Choices(seed: seed + 31)
         let shape = choices.shape(choices.next(7))
         guard shape.reduce(1, *) < 20_000 else { return }
@@ -55,7 +55,8 @@ import Testing
         let isEmpty = shape.contains(0) && !kept.contains(0)
         for (name, run, formula) in Self.reductions {
             // Products of many numbers leave Float's range.
-            let x = try MapTest.tensor(shape, seed: UInt64(seed), range: name == "product" ? 1.5 : 3)
+            let x = try MapTest.tensor(
+                shape, seed: UInt64(seed), range: name == "product" ? 1.5 : 3)
             let given = axes.isEmpty || choices.next(2) == 0 ? axes : axes.map { $0 - shape.count }
             if isEmpty, ["maximum", "minimum"].contains(name) {
                 #expect(throws: ProteanError.self) { try run(x, given, keep) }
@@ -75,9 +76,9 @@ import Testing
 
     /// Large enough for several parts, and for several threads.
     @Test(arguments: [
-        ([100_003], [0]), ([3, 60, 70, 33], [1, 2]), ([2, 40, 50, 70], [0, 1, 2]),
-        ([5, 20_001], [1]), ([20_001, 5], [0]), ([40_000, 3], [1]), ([300, 700], [0]),
-        ([3, 170, 2, 190], [1, 3]), ([60, 5, 70, 7], [0, 2]), ([2, 90, 300], [0, 1]),
+        ([100_003], [0]), ([2, 40, 50, 33], [1, 2]), ([2, 30, 40, 33], [0, 1, 2]),
+        ([5, 20_001], [1]), ([20_001, 5], [0]), ([40_000, 3], [1]), ([150, 700], [0]),
+        ([3, 90, 2, 95], [1, 3]), ([60, 5, 70, 7], [0, 2]), ([2, 90, 300], [0, 1]),
     ])
     func largeShapes(_ shape: [Int], _ axes: [Int]) throws {
         let x = try MapTest.tensor(shape, seed: 8)
@@ -104,7 +105,7 @@ import Testing
         let huge = try Tensor(repeating: 1e30, shape: [4])
         let tiny = try Tensor(repeating: 1e-30, shape: [4])
         for isa in KernelISA.supported {
-            try Runtime.with(isa: isa) {
+            try Runtime.with(isa: isa) { () throws in
                 #expect(try far.variance(unbiased: false).item() == 0.25)
                 #expect(try far.mean().item() == 1_000_000.5)
                 #expect(try cancelling.sum().item() == 1)
@@ -157,7 +158,7 @@ import Testing
         #expect(try x.product(axes: [1]).elements == [Float](repeating: 1, count: 6))
         #expect(try x.mean(axes: [1]).elements.allSatisfy(\.isNaN))
         #expect(try x.logSumExp(axes: [1]).elements.allSatisfy { $0 == -.infinity })
-        #expect(try x.max(axes: [0]).shape == [0, 3])
+        #expect(try x.maximum(axes: [0]).shape == [0, 3])
         #expect(try Tensor(scalar: 3).variance().item().isNaN)
         #expect(try Tensor(scalar: 3).sum().item() == 3)
         let y = try Tensor([1, 2], shape: [2])
@@ -206,10 +207,10 @@ import Testing
             MapTest.expect(y, shape: kept, place(<), tolerance: 0, "\(shape) \(axis) \(isa)")
         }
         let best = try x.gather(axis: axis, indices: x.argMax(axis: axis, keepDimensions: true))
-        let same = try best.maximumDifference(from: x.max(axes: [axis], keepDimensions: true))
+        let same = try best.maximumDifference(from: x.maximum(axes: [axis], keepDimensions: true))
         #expect(same == 0 || x.elements.contains(where: \.isNaN))
-        let flat = try x.argMax()
-        #expect(flat.shape == [] && (try Tensor(shapeOnly: shape).argMax().isShapeOnly))
+        #expect(try x.argMax().shape == [])
+        #expect(try Tensor(shapeOnly: shape).argMax().isShapeOnly)
     }
 
     @Test func refusals() throws {

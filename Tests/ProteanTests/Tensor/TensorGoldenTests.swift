@@ -39,7 +39,7 @@ import Testing
         try Self.check("subtract.\(name)") { try a - b }
         try Self.check("multiply.\(name)") { try a * b }
         try Self.check("divide.\(name)") { try a / b }
-        try Self.check("power.\(name)") { try a.abs().power(b) }
+        try Self.check("power.\(name)") { try a.absolute().power(b) }
         try Self.check("maximum.\(name)") { try a.maximum(b) }
         try Self.check("minimum.\(name)") { try a.minimum(b) }
         try Self.check("less.\(name)") { try a .< b }
@@ -61,14 +61,14 @@ import Testing
     }
 
     static let functions: [(String, Operation)] = [
-        ("abs", { try $0.abs() }), ("sign", { try $0.sign() }), ("floor", { try $0.floor() }),
+        ("abs", { try $0.absolute() }), ("sign", { try $0.sign() }), ("floor", { try $0.floor() }),
         ("ceil", { try $0.ceil() }), ("round", { try $0.round() }), ("sqrt", { try $0.sqrt() }),
         ("reciprocal", { try $0.reciprocal() }), ("log", { try $0.log() }),
         ("square", { try $0.square() }), ("neg", { try -$0 }), ("rsqrt", { try $0.rsqrt() }),
         ("clamp", { try $0.clamp(low: -1, high: 2) }),
     ]
 
-    @Test(arguments: functions) func functions(_ name: String, _ operation: Operation) throws {
+    @Test(arguments: functions) func eachElement(_ name: String, _ operation: Operation) throws {
         let x = try Self.input("special")
         try Self.check("unary.\(name)") { try operation(x) }
     }
@@ -98,8 +98,8 @@ import Testing
             try x.standardDeviation(axes: axes, keepDimensions: keep)
         }
         try Self.check("norm.\(name)") { try x.norm(axes: axes, keepDimensions: keep) }
-        try Self.check("max.\(name)") { try x.max(axes: axes, keepDimensions: keep) }
-        try Self.check("min.\(name)") { try x.min(axes: axes, keepDimensions: keep) }
+        try Self.check("max.\(name)") { try x.maximum(axes: axes, keepDimensions: keep) }
+        try Self.check("min.\(name)") { try x.minimum(axes: axes, keepDimensions: keep) }
         try Self.check("logSumExp.\(name)") { try x.logSumExp(axes: axes, keepDimensions: keep) }
         try Self.check("product.\(name)") { try x.product(axes: axes, keepDimensions: keep) }
     }
@@ -123,7 +123,8 @@ import Testing
     ])
     func products(_ name: String) throws {
         let a = try Self.input("matmul.\(name).a"), b = try Self.input("matmul.\(name).b")
-        try Self.check("matmul.\(name)", tolerance: 4e-6) { try a.matmul(b) }
+        // The largest sums of |a · b| are some 85, of 33 terms: √33 · 2⁻²⁴ · 85 is 3e-5.
+        try Self.check("matmul.\(name)", tolerance: 3e-5) { try a.matmul(b) }
     }
 
     @Test func arrangements() throws {

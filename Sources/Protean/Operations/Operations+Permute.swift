@@ -12,7 +12,8 @@ extension Operations {
     public static func permute(_ x: Tensor, _ axes: [Int]) throws(ProteanError) -> Tensor {
         guard x.rank <= PTN_PERMUTE_MOST_AXES else {
             throw .shapeMismatch(
-                layer: "permute", tensor: "x", expected: "at most \(PTN_PERMUTE_MOST_AXES) axes", found: x.shape)
+                layer: "permute", tensor: "x", expected: "at most \(PTN_PERMUTE_MOST_AXES) axes",
+                found: x.shape)
         }
         guard axes.sorted() == Array(0..<x.rank) else {
             throw .invalidOption(

@@ -2,6 +2,7 @@
 // channels would be mostly padding, so vectors run along the input channels instead. A task is one
 // row of outputs. Sums run over taps row by row; each lane adds up input channels of its own, and
 // the lanes are added at the end.
+#include "../core/tuning.h"
 #include "algorithm.h"
 #include "cost.h"
 #include "epilogue.h"
@@ -49,9 +50,11 @@ static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
 static bool pays(ptn_isa isa, const ptn_conv2d_shape *s) {
     if (s->groups > 1 || s->k > MOST_CHANNELS || s->c < 8) return false;
     const size_t vector = ptn_isa_vector_floats(isa);
+    const ptn_common_tuning *common = &ptn_tuning_common;
     const double taps = (double)(s->kh * s->kw);
     const double vectors = (double)(padded_channels(isa, s) / vector);
-    const double narrow = (double)s->k * (0.75 * taps * vectors + 4);
+    const double narrow =
+        (double)s->k * (common->narrow_product * taps * vectors + common->narrow_sum);
     return narrow < taps * (double)s->c * ptn_panel_time(ptn_div_up(s->k, vector)) / 2;
 }
 

@@ -85,6 +85,13 @@ package final class LayerInputs {
         return tensor.rank == 5 ? try layout.toLibrary(tensor) : try map(name)
     }
 
+    /// A map or a volume in the library's axis order, or a tensor with fewer axes as it lies in the
+    /// file.
+    func mapOrPlain(_ name: String) throws -> Tensor {
+        let tensor = try plain(name)
+        return tensor.rank == 4 || tensor.rank == 5 ? try layout.toLibrary(tensor) : tensor
+    }
+
     /// A map that need not be there.
     func optionalMap(_ name: String) throws -> Tensor? {
         tensors[name] == nil ? nil : try map(name)

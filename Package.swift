@@ -5,11 +5,11 @@ import PackageDescription
 // Tools 6.2 accepts these flags in a package that others depend on.
 let kernelSettings: [CSetting] = [
     .unsafeFlags(["-O3"]),
-    // Without this the multiply and add of the portable variant could be contracted on some
-    // targets only, and results would depend on the compiler's mood.
+    // Without this a compiler may turn a multiplication and an addition of the portable variant
+    // into one fused operation, and results would differ between compilers and targets.
     .unsafeFlags(["-ffp-contract=off"]),
     .define("NDEBUG"),
-    // OpenMP is a Linux matter; elsewhere the drivers use libdispatch.
+    // OpenMP is used on Linux only; on macOS threads come from libdispatch.
     .unsafeFlags(["-fopenmp"], .when(platforms: [.linux])),
 ]
 

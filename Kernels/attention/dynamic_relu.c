@@ -1,6 +1,6 @@
 // Dynamic ReLU: one read and one write of the map; the coefficients of a sample stay in cache.
 #include "ptn_dynamic_relu.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 
 #define PTN_SOURCE "../attention/dynamic_relu.inc"
 #include "../core/foreach_isa.h"

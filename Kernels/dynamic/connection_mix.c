@@ -1,6 +1,6 @@
 // The weighted sum of three connections.
 #include "ptn_connection_mix.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 
 #define PTN_SOURCE "../dynamic/connection_mix.inc"
 #include "../core/foreach_isa.h"

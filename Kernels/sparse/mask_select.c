@@ -1,7 +1,7 @@
 // Choosing pixels by their scores. A threshold is found digit by digit, from histograms of the
 // scores' ranks, so that nothing is sorted or copied.
 #include "ptn_mask_select.h"
-#include "../map/map.h"
+#include "../tensor/map.h"
 #include "mask_plan.h"
 #include <math.h>
 
@@ -26,7 +26,8 @@ static uint32_t threshold_of(const float *scores, size_t pixels, size_t *wanted)
             if ((rank & above) == prefix) histogram[rank >> shift & 255]++;
         }
         uint32_t digit = 255;
-        while (histogram[digit] < *wanted) *wanted -= histogram[digit--];
+        while (histogram[digit] < *wanted)
+            *wanted -= histogram[digit--];
         prefix |= digit << shift;
     }
     return prefix;

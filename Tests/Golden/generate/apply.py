@@ -11,7 +11,7 @@ from timm.models._efficientnet_blocks import SqueezeExcite
 from torch import nn
 from torchvision.ops import SqueezeExcitation
 
-from golden import OUT, main, map_of, save
+from golden import main, map_of, save
 
 
 def plain_layers():

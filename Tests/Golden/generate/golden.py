@@ -62,10 +62,11 @@ def randomise(module):
                 value.normal_(0, 0.3)
 
 
-def save(case, layer, config, module, inputs, run=None, plain=()):
+def save(case, layer, config, module, inputs, run=None, plain=(), sequences=()):
     """Writes ../apply/CASE.safetensors: tensors `weights.*`, `input.*` and `output.*` and the metadata
     `layer` and `config`. `run` gives the outputs by name where they are not just y = module(x).
-    `plain` names tensors of four axes that are no maps, such as `input.grid`."""
+    `plain` names tensors of four axes that are no maps, such as `input.grid`; `sequences` those of three
+    axes whose channels follow the layout."""
     module.eval()
     randomise(module)
     with torch.no_grad():
@@ -77,6 +78,8 @@ def save(case, layer, config, module, inputs, run=None, plain=()):
     metadata = {"layer": layer, "config": json.dumps(config)}
     if plain:
         metadata["plain"] = " ".join(plain)
+    if sequences:
+        metadata["sequences"] = " ".join(sequences)
     save_file(tensors, OUT / f"{case}.safetensors", metadata=metadata)
 
 

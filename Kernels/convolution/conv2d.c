@@ -1,0 +1,120 @@
+// Planning, packing and running convolutions by the tables of their algorithms.
+#include "algorithms.h"
+#include "epilogue.h"
+#include "weights.h"
+#include <string.h>
+
+ptn_status ptn_conv2d_outline_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                                  ptn_conv2d_plan *plan) {
+    if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
+    if (!ptn_conv2d_sizes_valid(shape) || runtime->threads < 1) return PTN_BAD_ARGUMENT;
+    memset(plan, 0, sizeof *plan);
+    ptn_status status = ptn_conv2d_output_size(shape, &plan->out_h, &plan->out_w);
+    if (status == PTN_OK) status = ptn_conv2d_choose(runtime->isa, shape, plan);
+    if (status != PTN_OK) return status;
+    plan->multiply_adds = ptn_conv2d_multiply_adds(shape, plan->out_h, plan->out_w);
+    return PTN_OK;
+}
+
+// What a call needs.
+static ptn_status plan_call(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
+                            ptn_conv2d_plan *plan) {
+    const ptn_status status = ptn_conv2d_outline_for(runtime, s, plan);
+    if (status != PTN_OK) return status;
+    const ptn_conv2d_functions *f = ptn_conv2d_functions_of(plan->algorithm);
+    plan->threads = ptn_threads_worth(runtime->threads, f->nanoseconds(runtime->isa, s, plan));
+    plan->scratch_bytes = f->scratch(runtime->isa, s, plan);
+    return PTN_OK;
+}
+
+ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                               ptn_conv2d_plan *plan) {
+    const ptn_status status = plan_call(runtime, shape, plan);
+    if (status == PTN_OK && plan->estimated_cycles[PTN_CONV2D_DIRECT] <= 0)
+        ptn_conv2d_estimate(runtime->isa, shape, plan);
+    return status;
+}
+
+ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
+                           ptn_conv2d_algorithm algorithm, const float *weights, const float *scale,
+                           float *packed) {
+    if (!ptn_isa_supported(isa)) return PTN_UNSUPPORTED_ISA;
+    const ptn_conv2d_functions *f = ptn_conv2d_functions_of(algorithm);
+    if (!f || !ptn_conv2d_sizes_valid(shape) || !f->applies(isa, shape)) return PTN_BAD_ARGUMENT;
+    const size_t parts = f->parts(isa, shape);
+    for (size_t part = 0; part < parts; part++)
+        f->pack(isa, shape, algorithm, weights, scale, part, packed);
+    return PTN_OK;
+}
+
+// The samples of a 1 x 1 convolution without stride or padding are joined to one long image where
+// nothing differs by sample: larger tiles, fewer tasks.
+static bool joins_samples(const ptn_conv2d_shape *s, const ptn_conv2d_functions *f,
+                          const ptn_weight_source *w, const ptn_conv2d_epilogue *e) {
+    return ptn_conv2d_is_pointwise(s) && w->kind == PTN_WEIGHTS_SHARED &&
+           ptn_conv2d_epilogue_is_shared(e) && s->h * s->w <= f->joined_pixels;
+}
+
+// Runs a planned call with the weights and biases of its samples.
+static ptn_status run_planned(ptn_conv2d_call *call, const ptn_weight_source *source) {
+    ptn_sample_weights weights;
+    ptn_status status =
+        ptn_sample_weights_for(call->runtime, call->shape, call->plan, source, &weights);
+    if (status != PTN_OK) return status;
+    ptn_conv2d_epilogue epilogue = *call->epilogue;
+    if (weights.bias) {
+        epilogue.bias = weights.bias;
+        epilogue.bias_stride = weights.bias_stride;
+    }
+    call->packed = weights.packed;
+    call->packed_stride = weights.packed_stride;
+    call->epilogue = &epilogue;
+    status = ptn_conv2d_functions_of(call->plan->algorithm)->run(call);
+    ptn_sample_weights_release(&weights);
+    return status;
+}
+
+static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                      ptn_conv2d_input input, const ptn_weight_source *weights,
+                      const ptn_conv2d_epilogue *epilogue, float *y, ptn_conv2d_guard *guard) {
+    ptn_conv2d_shape s = *shape;
+    if (guard) guard->tiles = guard->tiles_left_out = 0;
+    if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
+    ptn_conv2d_plan plan;
+    ptn_status status = plan_call(runtime, &s, &plan);
+    if (status != PTN_OK) return status;
+    if (s.n == 0) return PTN_OK;
+    if (!ptn_weight_source_valid(weights, epilogue)) return PTN_BAD_ARGUMENT;
+    if (joins_samples(&s, ptn_conv2d_functions_of(plan.algorithm), weights, epilogue)) {
+        s.w *= s.n * s.h;
+        s.n = s.h = 1;
+        status = plan_call(runtime, &s, &plan);
+        if (status != PTN_OK) return status;
+    }
+    ptn_conv2d_call call = {.runtime = runtime,
+                            .shape = &s,
+                            .plan = &plan,
+                            .input = input,
+                            .epilogue = epilogue,
+                            .y = y,
+                            .guard = guard};
+    return run_planned(&call, weights);
+}
+
+ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape, const float *x,
+                      const ptn_weight_source *weights, const ptn_conv2d_epilogue *epilogue,
+                      float *y, ptn_conv2d_guard *guard) {
+    const ptn_conv2d_input input = {.maps = &x, .count = 1};
+    return run(runtime, shape, input, weights, epilogue, y, guard);
+}
+
+ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                           const float *const *maps, size_t count, const float *packed,
+                           const ptn_conv2d_epilogue *epilogue, float *y) {
+    const ptn_conv2d_input input = {.maps = maps, .count = count};
+    if (shape->choice != PTN_CONV2D_FORCE_DIRECT || count == 0 || shape->groups != 1 ||
+        shape->c % count != 0 || !ptn_conv2d_is_pointwise(shape))
+        return PTN_BAD_ARGUMENT;
+    const ptn_weight_source weights = ptn_weights_shared(packed);
+    return run(runtime, shape, input, &weights, epilogue, y, NULL);
+}

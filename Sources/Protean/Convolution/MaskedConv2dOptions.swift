@@ -1,0 +1,78 @@
+import CProteanKernels
+
+/// How a masked convolution's input lies in memory.
+public enum MaskedInput: Sendable {
+    /// A dense map `[batch, height, width, channels]` all of whose pixels count.
+    case map
+    /// Compact rows `[active pixels, channels]` in the order of a plan's list. Other pixels are zeros.
+    case rows(MaskPlan)
+    /// A dense map of which only a plan's active pixels count. Other pixels are zeros, whatever is
+    /// stored there.
+    case activeMap(MaskPlan)
+
+    var plan: MaskPlan? {
+        switch self {
+        case .map: nil
+        case .rows(let plan), .activeMap(let plan): plan
+        }
+    }
+
+    var kernelValue: ptn_masked_layout {
+        switch self {
+        case .map: PTN_MASKED_MAP
+        case .rows: PTN_MASKED_COMPACT
+        case .activeMap: PTN_MASKED_ACTIVE_MAP
+        }
+    }
+}
+
+/// What a masked convolution's dense result holds where the mask is off.
+public enum InactiveOutputs: Sendable {
+    /// Zeros.
+    case zeros
+    /// The pixels of another map of the result's shape.
+    case copy(of: Tensor)
+}
+
+/// Which way of computing a masked convolution is allowed.
+public enum MaskedConv2dAlgorithm: String, Sendable, CaseIterable {
+    /// Whatever is estimated to be fastest for a mask.
+    case automatic = "auto"
+    /// The defining sums at the active pixels: equal to the dense direct result bit for bit.
+    case direct
+    /// Winograd's F(4 × 4, 3 × 3) on the tiles that hold an active pixel: 3 × 3 kernels with stride 1,
+    /// dilation 1 and one group only.
+    case winograd
+    /// The whole map, whichever way is fastest.
+    case dense
+}
+
+/// How a masked convolution will be run, and why.
+public struct MaskedConv2dPlan: Sendable, Equatable {
+    /// A way to the active outputs.
+    public enum Way: String, Sendable, CaseIterable {
+        /// The defining sums of each active pixel.
+        case pixels
+        /// Winograd's F(4 × 4, 3 × 3) on the tiles that hold an active pixel.
+        case tiles4x4
+        /// Winograd's F(6 × 6, 3 × 3) on the tiles that hold an active pixel.
+        case tiles6x6
+        /// The whole map; inactive pixels are undone afterwards.
+        case dense
+
+        var algorithm: Conv2dPlan.Algorithm? {
+            switch self {
+            case .pixels: .direct
+            case .tiles4x4: .winograd4x4
+            case .tiles6x6: .winograd6x6
+            case .dense: nil
+            }
+        }
+    }
+
+    /// What is done.
+    public let way: Way
+    /// Cycles that each way is estimated to take on one core; only ratios are meant. 0 is the estimate
+    /// of a way that has nothing to do. Ways that do not apply, or that are far from paying, are missing.
+    public let estimatedCycles: [Way: Double]
+}

@@ -64,7 +64,10 @@ struct Kernelbench: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Shape files, or names of files in Benchmarks/shapes, or layers: each layer's standard case. Default: all files.",
+            """
+            Shape files, or names of files in Benchmarks/shapes; layers: a standard case of every \
+            layer. Default: all files.
+            """,
             valueName: "file"))
     var shapes: [String] = []
 

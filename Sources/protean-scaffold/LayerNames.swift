@@ -21,13 +21,14 @@ struct LayerNames {
         }
         self.type = type
         self.family = family
-        self.stem = stem ?? Self.snakeCase(type)
-        guard let start = self.stem.first, start.isLowercase,
-            self.stem.allSatisfy({ $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "_") })
+        let stem = stem ?? Self.snakeCase(type)
+        guard let start = stem.first, start.isLowercase,
+            stem.allSatisfy({ $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "_") })
         else {
             throw ScaffoldError(
-                "the stem is '\(self.stem)', expected small letters, digits and underscores")
+                "the stem is '\(stem)', expected small letters, digits and underscores")
         }
+        self.stem = stem
         member = Self.lowerCamelCase(type)
     }
 
@@ -49,6 +50,6 @@ struct LayerNames {
     /// The first word in small letters: `rmsNorm`.
     static func lowerCamelCase(_ type: String) -> String {
         let first = snakeCase(type).prefix { $0 != "_" }
-        return first + type.dropFirst(first.count)
+        return String(first) + type.dropFirst(first.count)
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import ProteanCatalogue
 
 /// The texts of a new layer's files. What has to be completed is marked by the word SCAFFOLD, which
@@ -205,7 +206,20 @@ extension LayerTemplates {
         guard parts.count == 2 else {
             throw ScaffoldError("\(generatorPath) lacks the line '\(Self.entryPoint)'")
         }
-        return parts[0] + function + "\n\n" + Self.entryPoint + parts[1]
+        return try Self.importing(parts[0]) + function + "\n\n" + Self.entryPoint + parts[1]
+    }
+
+    /// The generator with what the function needs among its imports.
+    private static func importing(_ text: String) throws -> String {
+        let start = "from golden import "
+        var lines = text.components(separatedBy: "\n")
+        guard let at = lines.firstIndex(where: { $0.hasPrefix(start) }) else {
+            throw ScaffoldError("a generator lacks a line that begins with '\(start)'")
+        }
+        let names = Set(lines[at].dropFirst(start.count).components(separatedBy: ", "))
+            .union(["layer", "main", "map_of", "save"])
+        lines[at] = start + names.sorted().joined(separator: ", ")
+        return lines.joined(separator: "\n")
     }
 
     var steps: [String] {

@@ -27,19 +27,20 @@ import Testing
 
     private func scaffold(_ arguments: String...) throws {
         let command = try ProteanScaffold.parseAsRoot(arguments + ["--root", folder.path(".")])
-        var layer = try #require(command as? LayerCommand)
+        let layer = try #require(command as? LayerCommand)
         try layer.run()
     }
 
     /// Paths of all files with their texts.
     private func contents() throws -> [String: String] {
-        let start = URL(fileURLWithPath: folder.path("."))
-        let files = FileManager.default.enumerator(at: start, includingPropertiesForKeys: nil)
+        let start = folder.url
+        let all = FileManager.default.enumerator(at: start, includingPropertiesForKeys: nil)
         var found: [String: String] = [:]
-        for case let file as URL in files ?? .init() where !file.hasDirectoryPath {
+        for file in all?.compactMap({ $0 as? URL }) ?? [] {
+            guard let data = FileManager.default.contents(atPath: file.path) else { continue }
             let path = file.standardizedFileURL.path
             found[String(path.dropFirst(start.standardizedFileURL.path.count + 1))] =
-                try String(contentsOf: file, encoding: .utf8)
+                String(decoding: data, as: UTF8.self)
         }
         return found
     }

@@ -18,9 +18,9 @@ extension ConfigurationKey {
 extension LayerEntry.TensorDescription {
     /// What a container takes.
     static let containerInput = LayerEntry.TensorDescription(
-        "x", "[B, C, H, W], or as the first layer takes it")
+        "x", "[B, C, H, W], [B, C, D, H, W]; of other ranks with the channels last in any layout")
     /// What a container gives.
-    static let containerOutput = LayerEntry.TensorDescription("y", "as the last layer gives it")
+    static let containerOutput = LayerEntry.TensorDescription("y", "as the last layer gives it, laid out as x")
 }
 
 extension CaseSizes {

@@ -232,7 +232,7 @@ extension Tensor {
 
     /// Sample `index` of the first axis, as a batch of one.
     func sample(_ index: Int) throws -> Tensor {
-        let size = count / max(shape[0], 1)
+        let size = count / Swift.max(shape[0], 1)
         return try Tensor(
             Array(elements[index * size..<(index + 1) * size]), shape: [1] + shape.dropFirst())
     }

@@ -71,7 +71,8 @@ let package = Package(
             name: "ProteanImage",
             dependencies: ["CProteanImage", "Protean"],
             swiftSettings: strict),
-        // How every layer is built and run from its reference's options, for commands and checks.
+        // What is known about every layer: how it is built and run from its reference's options,
+        // golden cases, benchmark, family; for commands and checks.
         .target(
             name: "ProteanCatalogue",
             dependencies: ["Protean"],
@@ -93,7 +94,7 @@ let package = Package(
         // What `kernelbench` is made of: a library, so that tests reach it.
         .target(
             name: "KernelbenchSupport",
-            dependencies: ["Protean", "CProteanKernels"],
+            dependencies: ["Protean", "ProteanCatalogue", "CProteanKernels"],
             path: "Benchmarks/kernelbench-support",
             swiftSettings: strict),
         .executableTarget(
@@ -122,7 +123,9 @@ let package = Package(
             linkerSettings: [.linkedLibrary("z")]),
         .testTarget(
             name: "ProteanTests",
-            dependencies: ["Protean", "ProteanModels", "CProteanKernels", "CReference"],
+            dependencies: [
+                "Protean", "ProteanCatalogue", "ProteanModels", "CProteanKernels", "CReference",
+            ],
             swiftSettings: strict),
         // A package of its own as well, see Docs/YourOwnLayer.md: what it uses is public.
         .target(
@@ -157,7 +160,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "KernelbenchTests",
-            dependencies: ["KernelbenchSupport", "kernelbench"],
+            dependencies: ["KernelbenchSupport", "ProteanCatalogue", "kernelbench"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -49,9 +49,22 @@ extension Tensor {
 
 /// `protean apply` against the reference layers, as a process.
 @Suite struct ApplyGoldenTests {
-    @Test func everyLayerHasAGoldenFile() throws {
-        let layers = try Set(ApplyCase.all.map { try $0.open().metadata["layer"] ?? "" })
-        #expect(layers == Set(LayerCatalogue.adapters.map(\.name)))
+    /// Files and entries name each other.
+    @Test func everyLayerNamesItsGoldenFiles() throws {
+        for entry in LayerCatalogue.entries {
+            #expect(!entry.golden.isEmpty, "\(entry.name) has no golden case")
+        }
+        let named = LayerCatalogue.entries.flatMap { entry in
+            entry.golden.map { [$0, entry.name] }
+        }
+        let stored = try ApplyCase.all.map { [$0.name, try $0.open().metadata["layer"] ?? ""] }
+        for one in stored where !named.contains(one) {
+            Issue.record("\(one[0]) says that it is of \(one[1]), whose entry does not name it")
+        }
+        for one in named where !stored.contains(one) {
+            Issue.record("\(one[1])'s entry names \(one[0]), which is not a golden file of it")
+        }
+        #expect(Set(named.map { $0[0] }).count == named.count, "a file is named twice")
     }
 
     /// Worst difference in units of the largest expected value.
@@ -156,19 +169,19 @@ extension Tensor {
     }
 
     @Test func unknownLayersAreRefused() throws {
-        expectFailure(try apply("Conv3d"), "unknown layer 'Conv3d', known: Conv2d, Linear")
+        expectFailure(try apply("Conv3d"), "unknown layer 'Conv3d', known: ActiveConv2d, ")
     }
 
     @Test func helpAndListNameEverything() throws {
         let list = try protean("apply", "--list")
         #expect(list.status == 0)
-        for adapter in LayerCatalogue.adapters {
-            let help = try protean("apply", adapter.name, "--help")
+        for entry in LayerCatalogue.entries {
+            let help = try protean("apply", entry.name, "--help")
             #expect(help.status == 0)
-            #expect(help.output == adapter.help.joined(separator: "\n") + "\n")
+            #expect(help.output == entry.help.joined(separator: "\n") + "\n")
             #expect(list.output.contains(help.output))
-            for key in adapter.keys + adapter.variants.flatMap(\.keys) {
-                #expect(help.output.contains("    \(key.name) "), "\(adapter.name) \(key.name)")
+            for key in entry.keys + entry.variants.flatMap(\.keys) {
+                #expect(help.output.contains("    \(key.name) "), "\(entry.name) \(key.name)")
             }
         }
     }

@@ -76,7 +76,7 @@ extension BenchmarkCase {
     }
 
     /// Random boxes, `[count, 5]`, within a map.
-    fileprivate func boxes(_ count: Int, on input: [Int]) throws -> Tensor {
+    func boxes(_ count: Int, on input: [Int]) throws -> Tensor {
         let random = try values([count, 5], stream: 1).elements.map { ($0 + 1) / 2 }
         let sizes = [Float(input[2]), Float(input[1])]
         let boxes = (0..<count).flatMap { index -> [Float] in

@@ -40,8 +40,8 @@ public struct Cost: Equatable, Sendable {
     /// Adds a cost.
     public static func += (a: inout Cost, b: Cost) { a = a + b }
 
-    /// This cost with the numbers of a batch norm that is folded in. It moves no bytes of its own.
-    func folding(_ norm: BatchNorm2d?) -> Cost {
+    /// This cost with the numbers of a norm that is folded in. The norm moves no bytes of its own.
+    public func folding(_ norm: (any FoldableNorm)?) -> Cost {
         guard let norm else { return self }
         return self + Cost(parameters: norm.parameterCount, buffers: norm.bufferCount)
     }

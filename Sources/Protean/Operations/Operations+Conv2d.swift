@@ -6,15 +6,15 @@ extension Operations {
     /// `routing`, `[batch, experts]`, mixes the sets of packed weights per sample; without it there
     /// must be one set, shared by all samples.
     static func conv2d(
-        _ x: Tensor, _ calls: Conv2dCalls, routing: Tensor? = nil,
+        _ x: Tensor, _ plans: Conv2dPlanCache, routing: Tensor? = nil,
         epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
     ) throws(ProteanError) -> Tensor {
         if x.isShapeOnly {
-            let output = try calls.geometry.plan(for: x.shape, layer: layer).outputShape
+            let output = try plans.geometry.plan(for: x.shape, layer: layer).outputShape
             try epilogue.check(output: output, layer: layer)
             return try Tensor(shapeOnly: output)
         }
-        let call = try calls.call(for: x.shape, settings: try Runtime.resolved(), layer: layer)
+        let call = try plans.prepared(for: x.shape, settings: try Runtime.resolved(), layer: layer)
         try epilogue.check(output: call.output, layer: layer)
         let y = try Tensor(uninitialized: call.output, for: layer)
         let packed = call.packed
@@ -43,7 +43,7 @@ extension Operations {
 extension Operations {
     /// One call with one set of weights; what a guard leaves out is computed by the defining sums.
     static func run(
-        _ call: Conv2dCall, _ x: Tensor, _ epilogue: ptn_conv2d_epilogue, into y: Tensor,
+        _ call: PreparedConv2d, _ x: Tensor, _ epilogue: ptn_conv2d_epilogue, into y: Tensor,
         layer: String
     ) throws(ProteanError) {
         var runtime = call.runtime, shape = call.shape, epilogue = epilogue
@@ -67,11 +67,12 @@ extension Operations {
     /// The 1 × 1 convolution kernel on the channels of several maps, one map after the other; nil where
     /// the maps have to be concatenated.
     static func conv2d(
-        concatenating maps: [Tensor], _ calls: Conv2dCalls, epilogue: Conv2dEpilogue, layer: String
+        concatenating maps: [Tensor], _ plans: Conv2dPlanCache, epilogue: Conv2dEpilogue,
+        layer: String
     ) throws(ProteanError) -> Tensor? {
-        guard calls.geometry.reads(maps), !maps.contains(where: \.isShapeOnly) else { return nil }
+        guard plans.geometry.reads(maps), !maps.contains(where: \.isShapeOnly) else { return nil }
         let input = try concatenatedShape(maps, 3)
-        let call = try calls.call(for: input, settings: try Runtime.resolved(), layer: layer)
+        let call = try plans.prepared(for: input, settings: try Runtime.resolved(), layer: layer)
         guard call.packed.algorithm == .direct else { return nil }
         try epilogue.check(output: call.output, layer: layer)
         let y = try Tensor(uninitialized: call.output, for: layer)

@@ -1,23 +1,23 @@
 import CProteanKernels
 
 /// Convolutions of one chain on inputs of one shape, ready to run.
-final class Conv2dChainCall: Sendable {
+final class PreparedConv2dChain: Sendable {
     static let mostStages = PTN_CHAIN_MOST
 
-    let stages: [Conv2dCall]
+    let stages: [PreparedConv2d]
     let output: [Int]
     let runtime: ptn_runtime
     let scratchBytes: Int
     /// Whether running band by band is possible and estimated to be faster.
     let pays: Bool
 
-    init(_ calls: [Conv2dCall], settings: Runtime.Resolved) throws(ProteanError) {
-        stages = calls
-        output = calls.last?.output ?? []
+    init(_ prepared: [PreparedConv2d], settings: Runtime.Resolved) throws(ProteanError) {
+        stages = prepared
+        output = prepared.last?.output ?? []
         var runtime = settings.kernelValue
         self.runtime = runtime
         // Shapes alone decide: no pointers are needed yet.
-        var stages = calls.map { ptn_conv2d_stage($0, activation: .identity) }
+        var stages = prepared.map { ptn_conv2d_stage($0, activation: .identity) }
         var plan = ptn_conv2d_chain_plan()
         let status = ptn_conv2d_chain_plan_for(&runtime, stages.count, &stages, &plan)
         pays = status == PTN_OK && plan.pays
@@ -26,7 +26,7 @@ final class Conv2dChainCall: Sendable {
 }
 
 extension ptn_conv2d_stage {
-    init(_ call: Conv2dCall, activation: Activation) {
+    init(_ call: PreparedConv2d, activation: Activation) {
         self.init()
         shape = call.shape
         packed = UnsafePointer(call.packed.weights)
@@ -38,7 +38,7 @@ extension ptn_conv2d_stage {
 extension Operations {
     /// The chain's kernel; `residual` is added before the last activation.
     static func conv2dChain(
-        _ x: Tensor, _ call: Conv2dChainCall, activations: [Activation], residual: Tensor?,
+        _ x: Tensor, _ call: PreparedConv2dChain, activations: [Activation], residual: Tensor?,
         layer: String
     ) throws(ProteanError) -> Tensor {
         if let residual, residual.shape != call.output {

@@ -18,35 +18,3 @@ extension Runtime {
         }
     }
 }
-
-extension Layer {
-    /// Applies the layer away from the caller's actor; stops between kernels when the task is
-    /// cancelled.
-    ///
-    /// - Throws: `CancellationError`, and ``ProteanError`` when the input does not fit.
-    public func output(for x: Tensor) async throws -> Tensor {
-        try Runtime.stoppingWhenCancelled { try self(x) }
-    }
-
-    /// Applies the layer to one input after the other, away from the caller's actor; stops between
-    /// inputs and between kernels when the task is cancelled.
-    ///
-    /// - Parameters:
-    ///   - inputs: what the layer is applied to.
-    ///   - progress: told after each input how many are done, by the task that computes.
-    /// - Returns: the results in the inputs' order.
-    /// - Throws: `CancellationError`, and ``ProteanError`` for the first input that does not fit.
-    public func outputs(
-        for inputs: [Tensor], progress: (@Sendable (_ done: Int) -> Void)? = nil
-    ) async throws -> [Tensor] {
-        var results: [Tensor] = []
-        results.reserveCapacity(inputs.count)
-        for x in inputs {
-            // Whoever shares the thread, the one that cancels among them, gets its turn.
-            await Task.yield()
-            results.append(try Runtime.stoppingWhenCancelled { try self(x) })
-            progress?(results.count)
-        }
-        return results
-    }
-}

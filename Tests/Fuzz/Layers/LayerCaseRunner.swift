@@ -22,7 +22,7 @@ struct LayerCaseRunner {
     mutating func callAsFunction(_ one: LayerCase) -> CaseOutcome {
         seconds = 0
         var outcome = CaseOutcome(
-            number: one.number, layer: one.adapter.name, kind: one.kind.rawValue, result: .ran,
+            number: one.number, layer: one.entry.name, kind: one.kind.rawValue, result: .ran,
             note: "")
         do {
             let built = try build(one)
@@ -56,8 +56,8 @@ struct LayerCaseRunner {
     private mutating func build(_ one: LayerCase) throws -> BuiltLayer {
         let start = ProcessMeter.seconds
         defer { seconds = max(seconds, ProcessMeter.seconds - start) }
-        let configuration = try LayerConfiguration(one.adapter, given: one.values)
-        let built = try one.adapter.build(configuration)
+        let configuration = try LayerConfiguration(one.entry, given: one.values)
+        let built = try one.entry.build(configuration)
         let parameters = built.module.allParameters()
         var random = LayerCaseRandom(seed: one.weightSeed, number: one.number)
         if one.kind == .weights, let wrong = parameters.randomElement(using: &random) {
@@ -83,7 +83,7 @@ struct LayerCaseRunner {
         inputs: [String: Tensor]? = nil
     ) throws -> Answer {
         let given = try LayerInputs(
-            one.adapter, tensors: inputs ?? one.inputs, layout: one.layout, source: "case")
+            one.entry, tensors: inputs ?? one.inputs, layout: one.layout, source: "case")
         let start = ProcessMeter.seconds
         defer { seconds = max(seconds, ProcessMeter.seconds - start) }
         return try Runtime.with(isa: set, threads: threads) {
@@ -126,10 +126,10 @@ struct LayerCaseRunner {
     private mutating func checkShape(
         _ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase
     ) throws {
-        guard let layer = built.module as? any Layer, one.adapter.inputs.count == 1,
+        guard let layer = built.module as? any Layer, one.entry.inputs.count == 1,
             let x = one.inputs["x"], let y = first.first
         else { return }
-        let isMap = x.rank >= 4 && one.adapter.name != "Linear"
+        let isMap = x.rank >= 4 && one.entry.name != "Linear"
         let shape =
             isMap && one.layout == .nchw ? [x.shape[0]] + x.shape[2...] + [x.shape[1]] : x.shape
         let traced: [Int]
@@ -150,7 +150,7 @@ struct LayerCaseRunner {
     {
         for set in sets.dropFirst() {
             let other = try again(set.rawValue, built, one, set: set)
-            let ordinary = one.kind != .values && !Self.deciding.contains(one.adapter.name)
+            let ordinary = one.kind != .values && !Self.deciding.contains(one.entry.name)
             try compare(
                 first, other, "\(sets[0].rawValue) and \(set.rawValue)",
                 within: ordinary ? 1e-3 : .infinity)
@@ -162,7 +162,7 @@ struct LayerCaseRunner {
         _ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase
     ) throws {
         guard let batch = one.inputs["x"]?.shape.first, batch > 1,
-            !Self.deciding.contains(one.adapter.name), !Self.across.contains(one.adapter.name)
+            !Self.deciding.contains(one.entry.name), !Self.across.contains(one.entry.name)
         else { return }
         let last = try one.inputs.mapValues { tensor in
             tensor.shape.first == batch ? try tensor.sample(batch - 1) : tensor

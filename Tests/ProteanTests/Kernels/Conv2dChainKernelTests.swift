@@ -75,14 +75,14 @@ import Testing
         for (isa, threads) in allRuntimes {
             try Runtime.with(isa: isa, threads: threads) {
                 var expected = x
-                var calls: [Conv2dCall] = []
+                var calls: [PreparedConv2d] = []
                 let settings = try Runtime.resolved()
                 var residual: Tensor?
                 for (index, layer) in layers.enumerated() {
-                    let own = Conv2dCalls(
+                    let own = Conv2dPlanCache(
                         weight: layer.conv.weight, bias: layer.conv.bias,
                         geometry: layer.conv.geometry)
-                    let call = try own.call(
+                    let call = try own.prepared(
                         for: expected.shape, settings: settings, layer: "test")
                     calls.append(call)
                     if index == layers.count - 1 && test.residual {
@@ -93,7 +93,7 @@ import Testing
                         epilogue: Conv2dEpilogue(
                             activation: layer.activation, residual: residual))
                 }
-                let chain = try Conv2dChainCall(calls, settings: settings)
+                let chain = try PreparedConv2dChain(calls, settings: settings)
                 let y = try Operations.conv2dChain(
                     x, chain, activations: layers.map(\.activation), residual: residual,
                     layer: "test")

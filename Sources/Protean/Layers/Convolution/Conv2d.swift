@@ -13,7 +13,7 @@
 /// set in force, and plans are kept for the input shapes seen last; a repeated call allocates its
 /// result and nothing else. Cost: batch · height' · width' · out · in / groups · kernel area
 /// multiply-adds.
-public final class Conv2d: Layer {
+public final class Conv2d: Layer, HasInitialWeights {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
     /// `[out, in / groups, height, width]`.
@@ -23,7 +23,7 @@ public final class Conv2d: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let calls: Conv2dCalls
+    private let plans: Conv2dPlanCache
 
     /// A convolution with seeded initial values, uniform in ±1/√(inputs per output).
     ///
@@ -44,7 +44,7 @@ public final class Conv2d: Layer {
             bias
             ? try Parameter(uniform: [outputChannels], fanIn: fanIn, seed: ~seed, layer: "Conv2d")
             : nil
-        calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
+        plans = Conv2dPlanCache(weight: weight, bias: self.bias, geometry: geometry)
     }
 
     /// A convolution with the given weights `[out, in / groups, height, width]` and bias `[out]`.
@@ -72,7 +72,7 @@ public final class Conv2d: Layer {
         }
         self.weight = Parameter(weight)
         self.bias = bias.map { Parameter($0) }
-        calls = Conv2dCalls(weight: self.weight, bias: self.bias, geometry: geometry)
+        plans = Conv2dPlanCache(weight: self.weight, bias: self.bias, geometry: geometry)
     }
 
     /// A convolution with parameters of its geometry's shapes.
@@ -80,13 +80,16 @@ public final class Conv2d: Layer {
         self.geometry = geometry
         self.weight = weight
         self.bias = bias
-        calls = Conv2dCalls(weight: weight, bias: bias, geometry: geometry)
+        plans = Conv2dPlanCache(weight: weight, bias: bias, geometry: geometry)
     }
 
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] {
         [NamedParameter("weight", weight)] + (bias.map { [NamedParameter("bias", $0)] } ?? [])
     }
+
+    /// `weight`.
+    public var initialWeights: [InitialWeight] { [InitialWeight("weight", weight)] }
 
     /// The convolution of `x`.
     ///
@@ -101,7 +104,7 @@ public final class Conv2d: Layer {
     public func callAsFunction(
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
-        try run(x, calls: calls, epilogue: epilogue)
+        try run(x, plans: plans, epilogue: epilogue)
     }
 
     /// How an input of shape `[batch, height, width, channels]` would be run here.
@@ -112,34 +115,34 @@ public final class Conv2d: Layer {
     }
 
     func run(
-        _ x: Tensor, calls: Conv2dCalls, epilogue: Conv2dEpilogue
+        _ x: Tensor, plans: Conv2dPlanCache, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         try traced(
             "Conv2d", path: label, input: x,
-            cost: { cost(input: x, output: $0).folding(calls.norm) }
+            cost: { cost(input: x, output: $0).folding(plans.norm) }
         ) { () throws(ProteanError) in
-            try Operations.conv2d(x, calls, epilogue: epilogue, layer: place)
+            try Operations.conv2d(x, plans, epilogue: epilogue, layer: place)
         }
     }
 
     /// The convolution of several maps' channels, one map after the other.
     func run(
-        concatenating maps: [Tensor], calls: Conv2dCalls, epilogue: Conv2dEpilogue
+        concatenating maps: [Tensor], plans: Conv2dPlanCache, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         guard geometry.reads(maps) else {
             let x = try Operations.concatenate(maps, axis: -1)
-            return try run(x, calls: calls, epilogue: epilogue)
+            return try run(x, plans: plans, epilogue: epilogue)
         }
         let joined = try Tensor(shapeOnly: try Operations.concatenatedShape(maps, 3))
         return try traced(
             "Conv2d", path: label, input: maps[0], shape: joined.shape,
-            cost: { cost(input: joined, output: $0).folding(calls.norm) }
+            cost: { cost(input: joined, output: $0).folding(plans.norm) }
         ) { () throws(ProteanError) in
             let y = try Operations.conv2d(
-                concatenating: maps, calls, epilogue: epilogue, layer: place)
+                concatenating: maps, plans, epilogue: epilogue, layer: place)
             if let y { return y }
             let x = try Operations.concatenate(maps, axis: -1)
-            return try Operations.conv2d(x, calls, epilogue: epilogue, layer: place)
+            return try Operations.conv2d(x, plans, epilogue: epilogue, layer: place)
         }
     }
 

@@ -11,19 +11,19 @@
 public final class FusedConv2d: Sendable {
     let conv: Conv2d
     let activation: Activation
-    let calls: Conv2dCalls
+    let plans: Conv2dPlanCache
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the norm's
     ///   channels are not the convolution's.
     public init(
-        _ conv: Conv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity
+        _ conv: Conv2d, _ norm: (any FoldableNorm)? = nil, _ activation: Activation = .identity
     ) throws(ProteanError) {
         try norm?.check(follows: conv.geometry, layer: "FusedConv2d")
         self.conv = conv
         self.activation = activation
-        calls = Conv2dCalls(
+        plans = Conv2dPlanCache(
             weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry)
     }
 
@@ -34,7 +34,7 @@ public final class FusedConv2d: Sendable {
         _ x: Tensor, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
-        return try conv.run(x, calls: calls, epilogue: epilogue)
+        return try conv.run(x, plans: plans, epilogue: epilogue)
     }
 
     /// activation(norm(conv(x)) + residual) where x are the channels of several maps, one map after the
@@ -53,6 +53,6 @@ public final class FusedConv2d: Sendable {
     ) throws(ProteanError) -> Tensor {
         if maps.count == 1 { return try callAsFunction(maps[0], residual: residual) }
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
-        return try conv.run(concatenating: maps, calls: calls, epilogue: epilogue)
+        return try conv.run(concatenating: maps, plans: plans, epilogue: epilogue)
     }
 }

@@ -22,17 +22,17 @@ public final class FusedConv2dChain: Sendable {
         var settings: Runtime.Resolved
         var version: Int
     }
-    private let calls = Derived<Key, Conv2dChainCall>(capacity: 4)
+    private let chains = Derived<Key, PreparedConv2dChain>(capacity: 4)
 
     /// A chain of one to eight convolutions, each taking the result of the one before.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when channels do not
     ///   follow from each other or the number of convolutions is not possible.
     public init(_ stages: [FusedConv2d]) throws(ProteanError) {
-        guard (1...Conv2dChainCall.mostStages).contains(stages.count) else {
+        guard (1...PreparedConv2dChain.mostStages).contains(stages.count) else {
             throw .invalidOption(
                 layer: "FusedConv2dChain", option: "stages",
-                expected: "1...\(Conv2dChainCall.mostStages)", found: "\(stages.count)")
+                expected: "1...\(PreparedConv2dChain.mostStages)", found: "\(stages.count)")
         }
         for (stage, next) in zip(stages, stages.dropFirst()) {
             let channels = stage.conv.geometry.outputChannels
@@ -75,20 +75,20 @@ public final class FusedConv2dChain: Sendable {
     }
 
     /// What a run on inputs of this shape needs; nil where the chain cannot run band by band.
-    private func call(for input: [Int]) throws(ProteanError) -> Conv2dChainCall? {
+    private func call(for input: [Int]) throws(ProteanError) -> PreparedConv2dChain? {
         let settings = try Runtime.resolved()
-        let version = stages.reduce(0) { $0 + $1.calls.version }
+        let version = stages.reduce(0) { $0 + $1.plans.version }
         let key = Key(input: input, settings: settings, version: version)
-        return try calls.value(for: key) { () throws(ProteanError) in
-            var calls: [Conv2dCall] = []
+        return try chains.value(for: key) { () throws(ProteanError) in
+            var prepared: [PreparedConv2d] = []
             var shape = input
             for stage in stages {
-                let call = try stage.calls.call(
+                let call = try stage.plans.prepared(
                     for: shape, settings: settings, layer: stage.conv.place)
-                calls.append(call)
+                prepared.append(call)
                 shape = call.output
             }
-            return try Conv2dChainCall(calls, settings: settings)
+            return try PreparedConv2dChain(prepared, settings: settings)
         }
     }
 

@@ -3,7 +3,7 @@
 /// Input `[…, inputFeatures]`, output `[…, outputFeatures]`; `torch.nn.Linear`. Parameters:
 /// `weight` `[out, in]` and `bias` `[out]`. Runs through the convolution's kernels as a 1 × 1
 /// convolution. Cost: rows · in · out multiply-adds.
-public final class Linear: Layer {
+public final class Linear: Layer, HasInitialWeights {
     /// Size of the innermost axis of the input.
     public let inputFeatures: Int
     /// Size of the innermost axis of the output.
@@ -15,7 +15,7 @@ public final class Linear: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let calls: Conv2dCalls
+    private let plans: Conv2dPlanCache
 
     /// A linear layer with seeded initial values, uniform in ±1/√inputs.
     ///
@@ -34,7 +34,7 @@ public final class Linear: Layer {
             ? try Parameter(
                 uniform: [outputFeatures], fanIn: inputFeatures, seed: ~seed, layer: "Linear")
             : nil
-        calls = Conv2dCalls(weight: weight, bias: self.bias, geometry: geometry)
+        plans = Conv2dPlanCache(weight: weight, bias: self.bias, geometry: geometry)
     }
 
     /// A layer whose parameters are zeros at first.
@@ -51,7 +51,7 @@ public final class Linear: Layer {
         outputFeatures = geometry.outputChannels
         self.weight = weight
         self.bias = bias
-        calls = Conv2dCalls(weight: weight, bias: bias, geometry: geometry)
+        plans = Conv2dPlanCache(weight: weight, bias: bias, geometry: geometry)
     }
 
     /// A linear layer with the given weights `[out, in]` and bias `[out]`.
@@ -71,7 +71,7 @@ public final class Linear: Layer {
         outputFeatures = weight.shape[0]
         self.weight = Parameter(weight)
         self.bias = bias.map { Parameter($0) }
-        calls = Conv2dCalls(
+        plans = Conv2dPlanCache(
             weight: self.weight, bias: self.bias,
             geometry: try Self.geometry(inputFeatures, outputFeatures))
     }
@@ -87,6 +87,9 @@ public final class Linear: Layer {
     public var parameters: [NamedParameter] {
         [NamedParameter("weight", weight)] + (bias.map { [NamedParameter("bias", $0)] } ?? [])
     }
+
+    /// `weight`.
+    public var initialWeights: [InitialWeight] { [InitialWeight("weight", weight)] }
 
     /// `x · weightᵀ + bias`.
     ///
@@ -112,7 +115,7 @@ public final class Linear: Layer {
             let shape = Array(x.shape.dropLast()) + [outputFeatures]
             if rows.count == 0 { return try Tensor(emptyLike: x, shape: shape) }
             let y = try Operations.conv2d(
-                rows, calls, epilogue: Conv2dEpilogue(activation: activation), layer: place)
+                rows, plans, epilogue: Conv2dEpilogue(activation: activation), layer: place)
             return try y.reshaped(to: shape)
         }
     }

@@ -77,7 +77,8 @@ public final class DeformableConv2d: Module {
 
     /// `place` and `label` are the layer's that this one works for.
     func run(
-        _ x: Tensor, at displacements: Displacements, folded: DeformableWeights, norm: BatchNorm2d?,
+        _ x: Tensor, at displacements: Displacements, folded: DeformableWeights,
+        norm: (any FoldableNorm)?,
         epilogue: Conv2dEpilogue, place: String, label: Label?
     ) throws(ProteanError) -> Tensor {
         try traced(

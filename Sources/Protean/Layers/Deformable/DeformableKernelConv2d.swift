@@ -13,7 +13,7 @@
 ///
 /// Channel c belongs to the rotation group c mod rotationGroups, not to a block of channels. Cost:
 /// the rotations' convolution, and 5 multiply-adds per tap and channel of an output.
-public final class DeformableKernelConv2d: Layer, PredictsPositions {
+public final class DeformableKernelConv2d: Layer, SamplesPredictedPositions {
     /// Channels of input and output.
     public let channels: Int
     /// Height and width of the kernel that kernels are sampled from.

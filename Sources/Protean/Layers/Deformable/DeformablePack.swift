@@ -1,5 +1,5 @@
 /// A layer around a ``DeformablePack``, which differs from its twin in what is predicted.
-protocol HoldsDeformablePack: PredictsPositions {
+protocol HoldsDeformablePack: SamplesPredictedPositions {
     var pack: DeformablePack { get }
 }
 
@@ -8,7 +8,7 @@ extension HoldsDeformablePack {
 
     /// The output for `x`; with `folded`, `norm` is folded into the weights.
     func run(
-        _ x: Tensor, folded: DeformableWeights? = nil, norm: BatchNorm2d? = nil,
+        _ x: Tensor, folded: DeformableWeights? = nil, norm: (any FoldableNorm)? = nil,
         epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         try pack(
@@ -54,7 +54,7 @@ struct DeformablePack: Sendable {
 
     /// The output for `x`; `norm` is folded into the weights.
     func callAsFunction(
-        _ x: Tensor, folded: DeformableWeights? = nil, norm: BatchNorm2d? = nil,
+        _ x: Tensor, folded: DeformableWeights? = nil, norm: (any FoldableNorm)? = nil,
         epilogue: Conv2dEpilogue, place: String, label: Label?
     ) throws(ProteanError) -> Tensor {
         let predicted = try prediction(x)

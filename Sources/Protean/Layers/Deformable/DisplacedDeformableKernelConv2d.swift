@@ -15,7 +15,7 @@
 ///
 /// The kernel is sampled once per change of the scope. Cost: as a depthwise ``DeformableConv2d``, and
 /// the offsets' convolution.
-public final class DisplacedDeformableKernelConv2d: Layer, PredictsPositions {
+public final class DisplacedDeformableKernelConv2d: Layer, SamplesPredictedPositions {
     /// Channels of input and output.
     public let channels: Int
     /// Height and width of the kernel that the kernel is sampled from.

@@ -16,7 +16,7 @@
 /// A scope of the kernel's size and displacements of zero give a direct ``Conv2d`` without bias,
 /// bit for bit. Cost: the convolution, 4 multiply-adds per value of the batch's kernels and 2 · k² · in
 /// per sample; memory for one kernel per sample, twice.
-public final class GlobalDeformableKernelConv2d: Layer, PredictsPositions {
+public final class GlobalDeformableKernelConv2d: Layer, SamplesPredictedPositions {
     /// Channels, size of the sampled kernel, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
     /// Height and width of the kernel that kernels are sampled from.

@@ -67,7 +67,7 @@ public final class ModulatedDeformableConv2d: Layer, HoldsDeformablePack {
 /// see ``FusedConv2d``.
 public final class FusedModulatedDeformableConv2d: Sendable {
     private let conv: ModulatedDeformableConv2d
-    private let norm: BatchNorm2d?
+    private let norm: (any FoldableNorm)?
     private let activation: Activation
     private let folded = DeformableWeights()
 
@@ -76,7 +76,7 @@ public final class FusedModulatedDeformableConv2d: Sendable {
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the norm's
     ///   channels are not the convolution's.
     public init(
-        _ conv: ModulatedDeformableConv2d, _ norm: BatchNorm2d? = nil,
+        _ conv: ModulatedDeformableConv2d, _ norm: (any FoldableNorm)? = nil,
         _ activation: Activation = .identity
     ) throws(ProteanError) {
         try norm?.check(follows: conv.geometry, layer: "FusedModulatedDeformableConv2d")

@@ -26,7 +26,7 @@ public final class CondConv2d: Module {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    private let calls: Conv2dCalls
+    private let plans: Conv2dPlanCache
 
     /// A layer with seeded initial values, uniform in ±1/√(inputs per output) for every expert;
     /// 1...65536 experts, other options as for ``Conv2d``.
@@ -52,7 +52,7 @@ public final class CondConv2d: Module {
             ? try Parameter(
                 uniform: [experts, outputChannels], fanIn: fanIn, seed: ~seed, layer: "CondConv2d")
             : nil
-        calls = Conv2dCalls(
+        plans = Conv2dPlanCache(
             weight: weight, bias: self.bias, experts: experts, geometry: geometry)
     }
 
@@ -71,11 +71,11 @@ public final class CondConv2d: Module {
     public func callAsFunction(
         _ x: Tensor, routing: Tensor, epilogue: Conv2dEpilogue = Conv2dEpilogue()
     ) throws(ProteanError) -> Tensor {
-        try run(x, routing: routing, calls: calls, epilogue: epilogue)
+        try run(x, routing: routing, plans: plans, epilogue: epilogue)
     }
 
     func run(
-        _ x: Tensor, routing: Tensor, calls: Conv2dCalls, epilogue: Conv2dEpilogue
+        _ x: Tensor, routing: Tensor, plans: Conv2dPlanCache, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         guard x.rank == 4, routing.shape == [x.shape[0], experts] else {
             throw .shapeMismatch(
@@ -84,10 +84,10 @@ public final class CondConv2d: Module {
         }
         return try traced(
             "CondConv2d", path: label, input: x,
-            cost: { cost(input: x, output: $0).folding(calls.norm) }
+            cost: { cost(input: x, output: $0).folding(plans.norm) }
         ) { () throws(ProteanError) in
             try Operations.conv2d(
-                x, calls, routing: routing, epilogue: epilogue, layer: place)
+                x, plans, routing: routing, epilogue: epilogue, layer: place)
         }
     }
 

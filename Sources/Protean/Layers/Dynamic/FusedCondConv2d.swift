@@ -3,19 +3,19 @@
 public final class FusedCondConv2d: Sendable {
     private let conv: CondConv2d
     private let activation: Activation
-    private let calls: Conv2dCalls
+    private let plans: Conv2dPlanCache
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the norm's
     ///   channels are not the convolution's.
     public init(
-        _ conv: CondConv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity
+        _ conv: CondConv2d, _ norm: (any FoldableNorm)? = nil, _ activation: Activation = .identity
     ) throws(ProteanError) {
         try norm?.check(follows: conv.geometry, layer: "FusedCondConv2d")
         self.conv = conv
         self.activation = activation
-        calls = Conv2dCalls(
+        plans = Conv2dPlanCache(
             weight: conv.weight, bias: conv.bias, norm: norm, experts: conv.experts,
             geometry: conv.geometry)
     }
@@ -27,6 +27,6 @@ public final class FusedCondConv2d: Sendable {
         _ x: Tensor, routing: Tensor, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
-        return try conv.run(x, routing: routing, calls: calls, epilogue: epilogue)
+        return try conv.run(x, routing: routing, plans: plans, epilogue: epilogue)
     }
 }

@@ -13,7 +13,7 @@ final class PixelAwareConnections: AdaptiveConnections {
     /// `conv_c1` cut in two.
     private struct Halves: Sendable {
         /// For z, without bias.
-        let map: Conv2dCalls
+        let map: Conv2dPlanCache
         /// For g, with conv_c1's bias.
         let mean: Linear
     }
@@ -79,7 +79,7 @@ final class PixelAwareConnections: AdaptiveConnections {
             inputChannels: outputs, outputChannels: outputs, kernelSize: 1)
         let map = try half(0).reshaped(to: geometry.weightShape)
         return Halves(
-            map: Conv2dCalls(weight: Parameter(map), bias: nil, geometry: geometry),
+            map: Conv2dPlanCache(weight: Parameter(map), bias: nil, geometry: geometry),
             mean: try Linear(weight: half(1), bias: mix.bias?.value))
     }
 

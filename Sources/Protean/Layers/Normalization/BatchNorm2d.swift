@@ -8,7 +8,7 @@
 /// Scale and shift are computed in double precision, once per change of a parameter. Containers
 /// fold them into the convolution in front, which makes the layer free. Its multiply-adds do not
 /// count, as is usual, so that a model's cost does not depend on folding.
-public final class BatchNorm2d: Layer {
+public final class BatchNorm2d: FoldableNorm {
     /// A scale and a shift per channel, `[channels]` each.
     public typealias Affine = (scale: Tensor, shift: Tensor)
 
@@ -71,7 +71,7 @@ public final class BatchNorm2d: Layer {
     }
 
     /// Grows whenever a parameter changes: what was derived at another version is stale.
-    var version: Int {
+    public var version: Int {
         (weight?.version ?? 0) + (bias?.version ?? 0) + runningMean.version + runningVar.version
     }
 
@@ -118,17 +118,6 @@ public final class BatchNorm2d: Layer {
             let affine = try scaleAndShift()
             return try Operations.scaleShift(
                 x, scale: affine.scale, shift: affine.shift, activation: activation)
-        }
-    }
-}
-
-extension BatchNorm2d {
-    /// Refuses to be folded into a convolution with other channels.
-    func check(follows geometry: Conv2dGeometry, layer: String) throws(ProteanError) {
-        guard channels == geometry.outputChannels else {
-            throw .invalidOption(
-                layer: layer, option: "channels of the batch norm",
-                expected: "\(geometry.outputChannels)", found: "\(channels)")
         }
     }
 }

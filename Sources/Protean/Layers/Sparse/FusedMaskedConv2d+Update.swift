@@ -22,7 +22,7 @@ extension FusedMaskedConv2d {
         func run(_ y: inout Tensor) throws(ProteanError) {
             try Operations.updateMaskedConv2d(
                 &y, with: x, from: input,
-                try maskedCalls.packed(for: call, way: way, layer: layer), outputs: mask,
+                try maskedPlans.packed(for: call, way: way, layer: layer), outputs: mask,
                 previous: previous, addsToResult: addsToResult, epilogue: epilogue(residual),
                 prepared: call, layer: layer)
         }
@@ -52,10 +52,10 @@ extension FusedMaskedConv2d {
             return try update(&y, with: rows, from: .rows(mask), mask: mask)
         }
         let joined = try Operations.concatenatedShape(maps, 3)
-        let call = try maskedCalls.call(for: joined, layer: conv.place)
+        let call = try maskedPlans.prepared(for: joined, layer: conv.place)
         try Operations.updateMaskedConv2d(
             &y, concatenating: maps,
-            try maskedCalls.packed(for: call, way: .pixels, layer: conv.place), outputs: mask,
+            try maskedPlans.packed(for: call, way: .pixels, layer: conv.place), outputs: mask,
             epilogue: epilogue(nil), prepared: call, layer: conv.place)
     }
 
@@ -72,7 +72,7 @@ extension FusedMaskedConv2d {
         let way = fastest == .dense ? .pixels : fastest
         try Operations.updateMaskedConv2d(
             channelsFrom: first, of: &y, with: x,
-            try maskedCalls.packed(for: call, way: way, layer: layer), outputs: mask,
+            try maskedPlans.packed(for: call, way: way, layer: layer), outputs: mask,
             epilogue: epilogue(nil), prepared: call, layer: layer)
         return cost(x, mask, way)
     }

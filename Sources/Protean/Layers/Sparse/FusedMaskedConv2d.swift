@@ -4,15 +4,15 @@
 /// Not a module: it refers to layers that stand elsewhere in a model.
 public final class FusedMaskedConv2d: Sendable {
     let conv: Conv2d
-    let norm: BatchNorm2d?
+    let norm: (any FoldableNorm)?
     let activation: Activation
     let algorithm: MaskedConv2dAlgorithm
     let geometry: Conv2dGeometry
     /// Whether Winograd's algorithm applies.
     private let suitsTiles: Bool
-    let maskedCalls: MaskedConv2dCalls
+    let maskedPlans: MaskedConv2dPlanCache
     /// For the dense way.
-    private let calls: Conv2dCalls
+    private let plans: Conv2dPlanCache
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
@@ -20,7 +20,7 @@ public final class FusedMaskedConv2d: Sendable {
     ///   channels are not the convolution's, or when Winograd's algorithm is insisted on and does
     ///   not apply.
     public init(
-        _ conv: Conv2d, _ norm: BatchNorm2d? = nil, _ activation: Activation = .identity,
+        _ conv: Conv2d, _ norm: (any FoldableNorm)? = nil, _ activation: Activation = .identity,
         algorithm: MaskedConv2dAlgorithm = .automatic
     ) throws(ProteanError) {
         try norm?.check(follows: conv.geometry, layer: "FusedMaskedConv2d")
@@ -31,8 +31,8 @@ public final class FusedMaskedConv2d: Sendable {
         geometry = conv.geometry
         let parameters = Conv2dParameters(
             weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry)
-        calls = Conv2dCalls(parameters)
-        maskedCalls = MaskedConv2dCalls(parameters, followsExactness: algorithm == .automatic)
+        plans = Conv2dPlanCache(parameters)
+        maskedPlans = MaskedConv2dPlanCache(parameters, followsExactness: algorithm == .automatic)
         suitsTiles =
             geometry.kernelSize == 3 && geometry.stride == 1 && geometry.dilation == 1
             && geometry.groups == 1 && geometry.inputChannels * geometry.outputChannels > 1
@@ -46,7 +46,7 @@ public final class FusedMaskedConv2d: Sendable {
     }
 
     /// Grows whenever a parameter changes.
-    var version: Int { calls.version }
+    var version: Int { plans.version }
 
     /// How the active outputs of `mask` would be computed from an input of shape
     /// `[batch, height, width, channels]`, a dense map unless `input` says otherwise. `rewritesAll`
@@ -60,7 +60,7 @@ public final class FusedMaskedConv2d: Sendable {
         if let way = try fixedWay(input, mask) {
             return MaskedConv2dPlan(way: way, estimatedCycles: [:])
         }
-        let call = try maskedCalls.call(for: inputShape, layer: conv.place)
+        let call = try maskedPlans.prepared(for: inputShape, layer: conv.place)
         let estimates = try call.estimates(mask, clears: rewritesAll, layer: conv.place)
         return MaskedConv2dPlan(
             way: choice(estimates, input, inPlace: !rewritesAll),
@@ -98,7 +98,7 @@ public final class FusedMaskedConv2d: Sendable {
         _ x: Tensor, _ input: MaskedInput, _ mask: MaskPlan, inPlace: Bool = false, layer: String
     ) throws(ProteanError) -> (call: PreparedMaskedConv2d, way: MaskedConv2dPlan.Way) {
         let map = try MaskedConv2dCall.mapShape(of: x, input, geometry, layer: layer)
-        let call = try maskedCalls.call(for: map, layer: layer)
+        let call = try maskedPlans.prepared(for: map, layer: layer)
         if let way = try fixedWay(input, mask) { return (call, way) }
         let estimates = try call.estimates(mask, clears: !inPlace, layer: layer)
         return (call, choice(estimates, input, inPlace: inPlace))
@@ -106,7 +106,7 @@ public final class FusedMaskedConv2d: Sendable {
 
     /// `[batch, height, width, channels]` of the dense result for a map of shape `input`.
     func outputShape(for input: [Int]) throws(ProteanError) -> [Int] {
-        try maskedCalls.call(for: input, layer: conv.place).output
+        try maskedPlans.prepared(for: input, layer: conv.place).output
     }
 
     /// Cycles that the active outputs of `mask` are estimated to take, from a map of shape `input` by
@@ -115,7 +115,7 @@ public final class FusedMaskedConv2d: Sendable {
         for input: [Int], mask: MaskPlan, fromRows: Bool = false
     ) throws(ProteanError) -> Double {
         guard mask.count > 0 else { return 0 }
-        let call = try maskedCalls.call(for: input, layer: conv.place)
+        let call = try maskedPlans.prepared(for: input, layer: conv.place)
         let estimates = try call.estimates(mask, clears: false, layer: conv.place)
         return estimates[fromRows ? estimates.fastestOfRows : estimates.fastest]
     }
@@ -173,7 +173,7 @@ public final class FusedMaskedConv2d: Sendable {
 
     /// Whether Winograd's algorithm applies to maps of shape `shape` under the settings in force.
     func hasTiles(for shape: [Int], mask: MaskPlan) throws(ProteanError) -> Bool {
-        let call = try maskedCalls.call(for: shape, layer: conv.place)
+        let call = try maskedPlans.prepared(for: shape, layer: conv.place)
         let estimates = try call.estimates(mask, clears: false, layer: conv.place)
         return estimates[estimates.tiles] < .infinity
     }
@@ -195,7 +195,7 @@ public final class FusedMaskedConv2d: Sendable {
     ///
     /// - Throws: ``ProteanError`` when a tensor does not fit.
     func dense(_ x: Tensor, residual: Tensor? = nil) throws(ProteanError) -> Tensor {
-        try conv.run(x, calls: calls, epilogue: epilogue(residual))
+        try conv.run(x, plans: plans, epilogue: epilogue(residual))
     }
 
     /// Compact rows `[active pixels, channels]` in the mask's order.
@@ -232,7 +232,7 @@ public final class FusedMaskedConv2d: Sendable {
             "MaskedConv2d", path: conv.label, input: x, mask: mask,
             cost: { _ in cost(x, mask, way) }
         ) { () throws(ProteanError) in
-            try body(maskedCalls.packed(for: call, way: way, layer: layer))
+            try body(maskedPlans.packed(for: call, way: way, layer: layer))
         }
     }
 
@@ -246,7 +246,7 @@ public final class FusedMaskedConv2d: Sendable {
             cost: { _ in cost(x, mask, .dense) }
         ) { () throws(ProteanError) in
             try finish(
-                Operations.conv2d(x, calls, epilogue: epilogue(residual), layer: conv.place))
+                Operations.conv2d(x, plans, epilogue: epilogue(residual), layer: conv.place))
         }
     }
 
@@ -267,9 +267,4 @@ public final class FusedMaskedConv2d: Sendable {
             bytes: (x.count + outputs + parameters) * MemoryLayout<Float>.stride
         ).folding(norm)
     }
-}
-
-extension Conv2dGeometry {
-    /// Whether every group has one input and one output channel.
-    var isDepthwise: Bool { groups == inputChannels && groups == outputChannels }
 }

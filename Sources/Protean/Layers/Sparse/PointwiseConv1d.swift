@@ -7,7 +7,7 @@ final class PointwiseConv1d: Module {
     let weight: Parameter
     let bias: Parameter
     let label: Label? = Label()
-    private let calls: Conv2dCalls
+    private let plans: Conv2dPlanCache
 
     /// Seeded initial values, uniform in ±1/√inputs.
     init(inputs: Int, outputs: Int, seed: UInt64, layer: String) throws(ProteanError) {
@@ -18,7 +18,7 @@ final class PointwiseConv1d: Module {
         weight = try Parameter(
             uniform: [outputs, inputs, 1], fanIn: inputs, seed: seed, layer: layer)
         bias = try Parameter(uniform: [outputs], fanIn: inputs, seed: ~seed, layer: layer)
-        calls = Conv2dCalls(weight: weight, bias: bias, geometry: geometry)
+        plans = Conv2dPlanCache(weight: weight, bias: bias, geometry: geometry)
     }
 
     var parameters: [NamedParameter] {
@@ -42,7 +42,7 @@ final class PointwiseConv1d: Module {
             () throws(ProteanError) in
             if rows == 0 { return try Tensor(emptyLike: x, shape: [0, outputs]) }
             let y = try Operations.conv2d(
-                try x.reshaped(to: [1, 1, rows, inputs]), calls,
+                try x.reshaped(to: [1, 1, rows, inputs]), plans,
                 epilogue: Conv2dEpilogue(activation: activation), layer: place)
             return try y.reshaped(to: [rows, outputs])
         }

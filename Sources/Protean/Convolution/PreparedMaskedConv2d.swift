@@ -1,0 +1,44 @@
+import CProteanKernels
+
+/// A masked convolution on maps of one shape: nothing in it depends on a mask or on values.
+final class PreparedMaskedConv2d: Sendable {
+    let shape: ptn_conv2d_shape
+    let settings: Runtime.Resolved
+    private let model: ptn_masked_conv2d_model
+    /// `[batch, height, width, channels]` of the dense result.
+    let output: [Int]
+    let packed = Derived<MaskedConv2dPlan.Way, PackedConv2d>(capacity: 3)
+
+    init(
+        shape: ptn_conv2d_shape, settings: Runtime.Resolved, model: ptn_masked_conv2d_model,
+        output: [Int]
+    ) {
+        self.shape = shape
+        self.settings = settings
+        self.model = model
+        self.output = output
+    }
+
+    /// The estimates for the active outputs of `mask` from a dense map; `clears` counts the writing of
+    /// inactive outputs.
+    func estimates(
+        _ mask: MaskPlan, clears: Bool, layer: String
+    ) throws(ProteanError) -> MaskedConv2dEstimates {
+        var model = model
+        var cycles = (0.0, 0.0, 0.0, 0.0)
+        let status = withExtendedLifetime(mask) {
+            withUnsafeMutableBytes(of: &cycles) {
+                ptn_masked_conv2d_estimate(
+                    &model, mask.kernelPlan, clears,
+                    $0.assumingMemoryBound(to: Double.self).baseAddress)
+            }
+        }
+        if status == PTN_BAD_ARGUMENT {
+            throw .shapeMismatch(
+                layer: layer, tensor: "mask", expected: "\(Array(output.prefix(3)))",
+                found: [mask.batch, mask.size.height, mask.size.width])
+        }
+        try status.check(layer)
+        return MaskedConv2dEstimates(cycles: cycles)
+    }
+}

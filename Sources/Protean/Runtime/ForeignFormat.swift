@@ -1,0 +1,16 @@
+/// A kind of file that people take for a weight file and that is not read: what it is, and what to
+/// do about it.
+///
+/// See ``ForeignFormat/recognise(_:)``.
+public struct ForeignFormat: Equatable, Sendable {
+    /// What the file is, such as `an ONNX model`.
+    public let name: String
+    /// What to do.
+    public let advice: String
+
+    /// A kind of file.
+    public init(name: String, advice: String) {
+        self.name = name
+        self.advice = advice
+    }
+}

@@ -27,6 +27,8 @@ package enum LayerCatalogue {
         .dynConvBottleneck,
         .dynConvInvertedResidual,
         .dynConvMaskUnit,
+        .embedding,
+        .fold,
         .globalDeformableKernelConv2d,
         .gridSample,
         .lasNetMaskUnit,
@@ -35,10 +37,14 @@ package enum LayerCatalogue {
         .maskedConv2d,
         .maxPool2d,
         .modulatedDeformableConv2d,
+        .multiheadAttention,
         .normGate,
         .perforatedConv2d,
         .pointRefine,
+        .reflectionPad2d,
+        .replicationPad2d,
         .roiAlign,
+        .simAM,
         .sparseBlocksConv,
         .sparseMaskBlock,
         .sparseMaskModule,
@@ -47,6 +53,9 @@ package enum LayerCatalogue {
         .spatialTransformer,
         .squeezeExcitation,
         .submanifoldConv2d,
+        .unfold,
+        .upsample,
+        .zeroPad2d,
     ]
 
     /// The entry of a layer, by the Swift type's name.

@@ -7,9 +7,9 @@ typedef struct attention_kernel {
     size_t group; // queries, one per lane
     void (*gather)(size_t rows, size_t depth, float scale, const float *from, size_t step,
                    float *to);
-    void (*step)(const attention_block *block);
-    void (*finish)(const attention_block *block, float *y, size_t step);
-    void (*weights)(const attention_block *block, float *weights, size_t step);
+    void (*step)(const ptn_attention_block *block);
+    void (*finish)(const ptn_attention_block *block, float *y, size_t step);
+    void (*weights)(const ptn_attention_block *block, float *weights, size_t step);
 } attention_kernel;
 
 #define PTN_SOURCE "../attention/attention.inc"
@@ -34,13 +34,15 @@ static size_t at(const ptn_attention_rows *rows, size_t sample, size_t head, siz
 }
 
 // Where the parts of a group lie in a thread's scratch; the scores are shared.
-static attention_block group_of(const attention_job *j, size_t sample, size_t head, size_t query,
-                                size_t index, float *scratch) {
+static ptn_attention_block group_of(const attention_job *j, size_t sample, size_t head,
+                                    size_t query, size_t index, float *scratch) {
     const ptn_attention_shape *s = j->shape;
     const size_t lanes = j->kernel->group;
-    attention_block b = {.shape = s, .first_query = query,
-                         .queries = ptn_min(lanes, s->queries - query), .masks = j->mask_count,
-                         .scores = scratch};
+    ptn_attention_block b = {.shape = s,
+                             .first_query = query,
+                             .queries = ptn_min(lanes, s->queries - query),
+                             .masks = j->mask_count,
+                             .scores = scratch};
     b.query = scratch + j->copied +
               (PTN_ATTENTION_KEYS + index * (s->depth + s->value_depth + 2)) * lanes;
     b.state = b.query + s->depth * lanes;
@@ -61,14 +63,14 @@ static attention_block group_of(const attention_job *j, size_t sample, size_t he
 }
 
 // Keys up to the last one that some query of the group sees.
-static size_t visible_keys(const attention_block *b) {
+static size_t visible_keys(const ptn_attention_block *b) {
     const ptn_attention_shape *s = b->shape;
     if (!s->causal || s->appended > 0) return s->keys;
     return ptn_min(s->keys, b->first_query + b->queries);
 }
 
 // Points a group at a block of keys; false when it sees none of them.
-static bool at_keys(const attention_job *j, attention_block *b, size_t sample, size_t head,
+static bool at_keys(const attention_job *j, ptn_attention_block *b, size_t sample, size_t head,
                     size_t key) {
     const size_t visible = visible_keys(b);
     if (key >= visible) return false;
@@ -85,8 +87,8 @@ static void copy_rows(const float *from, size_t step, size_t rows, size_t floats
     for (size_t r = 0; r < rows; r++) memcpy(to + r * floats, from + r * step, floats * sizeof *to);
 }
 
-// Rows that lie far apart, such as one head's part of longer rows, share few sets of the first-level
-// cache and push each other out; copied once for all groups of a task they do not.
+// Rows that lie far apart, such as one head's part of longer rows, share few sets of the
+// first-level cache and push each other out; copied once for all groups of a task they do not.
 static void copy_block(const attention_job *j, size_t sample, size_t head, size_t key,
                        float *copies) {
     const ptn_attention_shape *s = j->shape;
@@ -97,14 +99,15 @@ static void copy_block(const attention_job *j, size_t sample, size_t head, size_
               s->value_depth, copies + PTN_ATTENTION_KEYS * s->depth);
 }
 
-static void use_copies(attention_block *b, const float *copies) {
+static void use_copies(ptn_attention_block *b, const float *copies) {
     b->key = copies;
     b->value = copies + PTN_ATTENTION_KEYS * b->shape->depth;
     b->key_step = b->shape->depth;
     b->value_step = b->shape->value_depth;
 }
 
-static void write_weights(const attention_job *j, attention_block *b, size_t sample, size_t head) {
+static void write_weights(const attention_job *j, ptn_attention_block *b, size_t sample,
+                          size_t head) {
     const ptn_attention_shape *s = j->shape;
     float *row = j->weights + ((sample * s->heads + head) * s->queries + b->first_query) * s->keys;
     const size_t visible = visible_keys(b);
@@ -123,7 +126,7 @@ static void attention_task(void *context, size_t index, int thread) {
     const size_t begin = ptn_part_begin(all, j->tasks_per_head, part);
     const size_t groups = ptn_part_begin(all, j->tasks_per_head, part + 1) - begin;
     float *scratch = j->scratch + (size_t)thread * j->floats;
-    attention_block blocks[PTN_ATTENTION_GROUPS];
+    ptn_attention_block blocks[PTN_ATTENTION_GROUPS];
     for (size_t g = 0; g < groups; g++)
         blocks[g] = group_of(j, sample, head, (begin + g) * lanes, g, scratch);
     float *copies = scratch + PTN_ATTENTION_KEYS * lanes;
@@ -177,9 +180,15 @@ ptn_status ptn_attention(const ptn_runtime *runtime, const ptn_attention_shape *
     if (!query->values || !key->values || !value->values || !result->values)
         return PTN_BAD_ARGUMENT;
 
-    attention_job j = {.kernel = attention_kernels[runtime->isa], .shape = shape, .query = query,
-                       .key = key, .value = value, .result = result, .masks = masks,
-                       .mask_count = mask_count, .weights = weights};
+    attention_job j = {.kernel = attention_kernels[runtime->isa],
+                       .shape = shape,
+                       .query = query,
+                       .key = key,
+                       .value = value,
+                       .result = result,
+                       .masks = masks,
+                       .mask_count = mask_count,
+                       .weights = weights};
     const size_t groups = ptn_div_up(s->queries, j.kernel->group);
     j.tasks_per_head = ptn_div_up(groups, PTN_ATTENTION_GROUPS);
     // One core computes about 20 multiply-adds per nanosecond.
@@ -191,8 +200,7 @@ ptn_status ptn_attention(const ptn_runtime *runtime, const ptn_attention_shape *
     if (!ptn_mul(PTN_ATTENTION_KEYS, close || most == 1 ? 0 : depths, &j.copied) ||
         !ptn_mul(most, depths + 2, &j.floats) ||
         !ptn_add(j.floats, PTN_ATTENTION_KEYS, &j.floats) ||
-        !ptn_mul(j.floats, j.kernel->group, &j.floats) ||
-        !ptn_add(j.floats, j.copied, &j.floats) ||
+        !ptn_mul(j.floats, j.kernel->group, &j.floats) || !ptn_add(j.floats, j.copied, &j.floats) ||
         !ptn_float_bytes(j.floats, (size_t)threads, 1, 1, NULL))
         return PTN_SIZE_OVERFLOW;
     j.scratch = ptn_scratch_acquire(j.floats * (size_t)threads * sizeof(float));

@@ -1,6 +1,6 @@
 // What the driver of attention and its vector code share.
-#ifndef PTN_ATTENTION_INTERNAL_H
-#define PTN_ATTENTION_INTERNAL_H
+#ifndef PTN_ATTENTION_ATTENTION_H
+#define PTN_ATTENTION_ATTENTION_H
 
 #include "ptn_attention.h"
 
@@ -12,7 +12,7 @@ enum {
 };
 
 // One group of queries, one per lane, against one block of keys.
-typedef struct attention_block {
+typedef struct ptn_attention_block {
     const ptn_attention_shape *shape;
     size_t first_query, queries; // the group's, the lanes beyond them hold zeros
     size_t first_key, keys;      // the block's
@@ -26,6 +26,6 @@ typedef struct attention_block {
     float *scores; // [keys, group]
     float *state;  // [2, group]: largest score so far, sum of exponentials
     float *sums;   // [value_depth, group]
-} attention_block;
+} ptn_attention_block;
 
 #endif

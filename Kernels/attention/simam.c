@@ -21,9 +21,9 @@ typedef struct simam_job {
     size_t steps;  // parts of a sample's channels
     double lambda;
     const float *x;
-    float *parts;             // [samples, blocks, 3, channels]
-    float *means, *rests;     // [samples, channels]: what a mean has beyond single precision
-    float *factors;           // [samples, channels]
+    float *parts;         // [samples, blocks, 3, channels]
+    float *means, *rests; // [samples, channels]: what a mean has beyond single precision
+    float *factors;       // [samples, channels]
     float *y;
 } simam_job;
 
@@ -95,9 +95,14 @@ ptn_status ptn_simam(const ptn_runtime *runtime, size_t samples, size_t pixels, 
 
     float *scratch = ptn_scratch_acquire(floats * sizeof(float));
     if (!scratch) return PTN_OUT_OF_MEMORY;
-    simam_job j = {.block = simam_block[runtime->isa], .row = simam_row[runtime->isa],
-                   .blocks = blocks, .steps = ptn_div_up(channels, CHANNEL_STEP),
-                   .lambda = (double)lambda, .x = x, .parts = scratch, .y = y};
+    simam_job j = {.block = simam_block[runtime->isa],
+                   .row = simam_row[runtime->isa],
+                   .blocks = blocks,
+                   .steps = ptn_div_up(channels, CHANNEL_STEP),
+                   .lambda = (double)lambda,
+                   .x = x,
+                   .parts = scratch,
+                   .y = y};
     j.rows = ptn_rows_plan(samples, pixels, channels);
     j.means = scratch + samples * planes * channels;
     j.rests = j.means + samples * channels;

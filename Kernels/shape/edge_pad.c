@@ -50,8 +50,8 @@ ptn_status ptn_edge_pad(const ptn_runtime *runtime, ptn_edge_mode mode, const pt
         !ptn_float_bytes(n, j.height, j.width, c, &count))
         return PTN_SIZE_OVERFLOW;
     if ((int)mode < 0 || mode > PTN_EDGE_REFLECT || h == 0 || w == 0) return PTN_BAD_ARGUMENT;
-    if (mode == PTN_EDGE_REFLECT && (ptn_max(sizes->top, sizes->bottom) >= h ||
-                                     ptn_max(sizes->left, sizes->right) >= w))
+    if (mode == PTN_EDGE_REFLECT &&
+        (ptn_max(sizes->top, sizes->bottom) >= h || ptn_max(sizes->left, sizes->right) >= w))
         return PTN_BAD_ARGUMENT;
     if (count == 0) return PTN_OK;
     if (!x || !y) return PTN_BAD_ARGUMENT;

@@ -39,8 +39,12 @@ ptn_status ptn_embedding(const ptn_runtime *runtime, size_t count, const float *
         return PTN_BAD_ARGUMENT;
     if (floats == 0) return PTN_OK;
     if (!table || !y) return PTN_BAD_ARGUMENT;
-    embedding_job j = {.count = count, .per_task = ptn_max(1, PTN_CHUNK / depth), .depth = depth,
-                       .indices = indices, .table = table, .y = y};
+    embedding_job j = {.count = count,
+                       .per_task = ptn_max(1, PTN_CHUNK / depth),
+                       .depth = depth,
+                       .indices = indices,
+                       .table = table,
+                       .y = y};
     ptn_parallel(ptn_threads_for_floats(runtime, 2 * floats), ptn_div_up(count, j.per_task),
                  embedding_task, &j);
     return PTN_OK;

@@ -1,5 +1,5 @@
-// Windows as rows and back. Unfolding writes, and folding reads, the channels of a pixel `taps` floats
-// apart, within a row that stays in the first-level cache.
+// Windows as rows and back. Unfolding writes, and folding reads, the channels of a pixel `taps`
+// floats apart, within a row that stays in the first-level cache.
 #include "ptn_unfold.h"
 #include "../tensor/map.h"
 
@@ -21,8 +21,7 @@ static void unfold_window(const unfold_job *j, const float *map, size_t top, siz
         const bool inside = row >= s->padding_h && row - s->padding_h < j->h &&
                             column >= s->padding_w && column - s->padding_w < j->w;
         if (inside) {
-            const float *from =
-                map + ((row - s->padding_h) * j->w + column - s->padding_w) * j->c;
+            const float *from = map + ((row - s->padding_h) * j->w + column - s->padding_w) * j->c;
             for (size_t k = 0; k < j->c; k++) y[k * j->taps + t] = from[k];
         } else {
             for (size_t k = 0; k < j->c; k++) y[k * j->taps + t] = 0;
@@ -44,7 +43,8 @@ static void unfold_rows(void *context, size_t index, int thread) {
     }
 }
 
-// The window along one axis that has the padded position `at` as its tap `tap`; SIZE_MAX if none has.
+// The window along one axis that has the padded position `at` as its tap `tap`; SIZE_MAX if none
+// has.
 static size_t window_at(size_t at, size_t tap, size_t dilation, size_t stride, size_t outputs) {
     if (at < tap * dilation) return SIZE_MAX;
     const size_t begin = at - tap * dilation;
@@ -60,8 +60,7 @@ static void fold_pixel(const unfold_job *j, const float *x, size_t row, size_t c
             const size_t ox =
                 window_at(column + s->padding_w, l, s->dilation_w, s->stride_w, s->out_w);
             if (ox == SIZE_MAX) continue;
-            const float *from =
-                x + (oy * s->out_w + ox) * j->taps * j->c + i * s->kernel_w + l;
+            const float *from = x + (oy * s->out_w + ox) * j->taps * j->c + i * s->kernel_w + l;
             for (size_t k = 0; k < j->c; k++) y[k] += from[k * j->taps];
         }
     }
@@ -72,8 +71,7 @@ static void fold_rows(void *context, size_t index, int thread) {
     const unfold_job *j = context;
     const size_t end = ptn_min(j->rows, (index + 1) * j->rows_per_task);
     for (size_t r = index * j->rows_per_task; r < end; r++) {
-        const float *x =
-            j->x + r / j->h * j->windows.out_h * j->windows.out_w * j->taps * j->c;
+        const float *x = j->x + r / j->h * j->windows.out_h * j->windows.out_w * j->taps * j->c;
         for (size_t column = 0; column < j->w; column++)
             fold_pixel(j, x, r % j->h, column, j->y + (r * j->w + column) * j->c);
     }
@@ -90,8 +88,8 @@ static bool axis_fits(size_t size, size_t kernel, size_t dilation, size_t paddin
 }
 
 static ptn_status prepare(const ptn_runtime *runtime, const ptn_windows *s, size_t n, size_t h,
-                          size_t w, size_t c, const float *x, float *y, unfold_job *j,
-                          size_t *map, size_t *columns) {
+                          size_t w, size_t c, const float *x, float *y, unfold_job *j, size_t *map,
+                          size_t *columns) {
     ptn_status status = ptn_runtime_check(runtime);
     if (status != PTN_OK) return status;
     if (!axis_fits(h, s->kernel_h, s->dilation_h, s->padding_h, s->stride_h, s->out_h) ||
@@ -115,8 +113,8 @@ ptn_status ptn_unfold(const ptn_runtime *runtime, const ptn_windows *windows, si
     if ((map > 0 && !x) || !y) return PTN_BAD_ARGUMENT;
     j.rows = n * windows->out_h;
     j.rows_per_task = ptn_max(1, PTN_CHUNK / (windows->out_w * j.taps * c));
-    ptn_parallel(ptn_threads_for_floats(runtime, 2 * columns),
-                 ptn_div_up(j.rows, j.rows_per_task), unfold_rows, &j);
+    ptn_parallel(ptn_threads_for_floats(runtime, 2 * columns), ptn_div_up(j.rows, j.rows_per_task),
+                 unfold_rows, &j);
     return PTN_OK;
 }
 

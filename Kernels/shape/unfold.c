@@ -11,20 +11,22 @@ typedef struct unfold_job {
     float *y;
 } unfold_job;
 
+// One pixel of a window, NULL for one outside the map, whose channels lie `taps` floats apart.
+static void unfold_pixel(const float *from, size_t channels, size_t taps, float *y) {
+    for (size_t k = 0; k < channels; k++) y[k * taps] = from ? from[k] : 0;
+}
+
 // Writes one window; (top, left) is its first pixel in the padded map.
 static void unfold_window(const unfold_job *j, const float *map, size_t top, size_t left,
                           float *y) {
     const ptn_windows *s = &j->windows;
-    for (size_t t = 0; t < j->taps; t++) {
-        const size_t row = top + t / s->kernel_w * s->dilation_h;
-        const size_t column = left + t % s->kernel_w * s->dilation_w;
-        const bool inside = row >= s->padding_h && row - s->padding_h < j->h &&
-                            column >= s->padding_w && column - s->padding_w < j->w;
-        if (inside) {
-            const float *from = map + ((row - s->padding_h) * j->w + column - s->padding_w) * j->c;
-            for (size_t k = 0; k < j->c; k++) y[k * j->taps + t] = from[k];
-        } else {
-            for (size_t k = 0; k < j->c; k++) y[k * j->taps + t] = 0;
+    for (size_t i = 0; i < s->kernel_h; i++) {
+        // Positions before the map wrap around and so lie behind it.
+        const size_t row = top + i * s->dilation_h - s->padding_h;
+        for (size_t l = 0; l < s->kernel_w; l++, y++) {
+            const size_t column = left + l * s->dilation_w - s->padding_w;
+            const bool inside = row < j->h && column < j->w;
+            unfold_pixel(inside ? map + (row * j->w + column) * j->c : NULL, j->c, j->taps, y);
         }
     }
 }

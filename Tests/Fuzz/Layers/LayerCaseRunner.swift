@@ -222,7 +222,8 @@ extension Tensor {
                 for i in 0..<a.count { scale = Swift.max(scale, Swift.abs(left[i])) }
                 for i in 0..<a.count {
                     let (p, q) = (left[i], right[i])
-                    let equal = p == q || (p.isNaN && q.isNaN) || Swift.abs(p - q) <= tolerance * scale
+                    let equal =
+                        p == q || (p.isNaN && q.isNaN) || Swift.abs(p - q) <= tolerance * scale
                     if !equal || (tolerance == 0 && p.sign != q.sign && !p.isNaN) { return i }
                 }
                 return nil

@@ -38,8 +38,7 @@ void ptn_conv2d_estimate(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan
     // Only Winograd's forms are an alternative to sums.
     if (!ptn_conv2d_winograd_applies(s) || plan->out_h == 0 || plan->out_w == 0) return;
     for (ptn_conv2d_algorithm a = 0; a < PTN_CONV2D_ALGORITHMS; a++)
-        if (functions[a]->cycles)
-            plan->estimated_cycles[a] = functions[a]->cycles(isa, s, a, plan);
+        if (functions[a]->cycles) plan->estimated_cycles[a] = functions[a]->cycles(isa, s, a, plan);
 }
 
 ptn_status ptn_conv2d_choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
@@ -55,8 +54,7 @@ ptn_status ptn_conv2d_choose(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_
         break;
     case PTN_CONV2D_SUMS: plan->algorithm = sums_for(isa, s); break;
     case PTN_CONV2D_FORCE_DIRECT:
-        plan->algorithm =
-            ptn_conv2d_is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
+        plan->algorithm = ptn_conv2d_is_depthwise(s) ? PTN_CONV2D_DEPTHWISE : PTN_CONV2D_DIRECT;
         break;
     case PTN_CONV2D_WINOGRAD: plan->algorithm = winograd; break;
     case PTN_CONV2D_WINOGRAD_FORCE_4X4: plan->algorithm = PTN_CONV2D_WINOGRAD_4X4; break;

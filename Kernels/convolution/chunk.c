@@ -5,8 +5,9 @@
 #include <string.h>
 
 enum { MOST_OUTPUTS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6, MOST_LISTED_TAPS = 49 };
-// Few outputs read every weight few times, so weights that do not fit the second-level cache are the
-// bottleneck. Blocks that stay in the first-level cache then let the next ones come in meanwhile.
+// Few outputs read every weight few times, so weights that do not fit the second-level cache are
+// the bottleneck. Blocks that stay in the first-level cache then let the next ones come in
+// meanwhile.
 enum { FEW_OUTPUTS = 96, VERY_FEW_OUTPUTS = 32 };
 static const size_t SMALL_BLOCK_BYTES = 32 << 10, KEPT_BYTES = 1 << 20;
 
@@ -53,8 +54,8 @@ void ptn_chunk_append(ptn_chunk *chunk, size_t end, size_t tap_begin, size_t tap
     chunk->segments[chunk->segment_count++] = next;
 }
 
-// Some taps of one panel, or some channels of one tap: weights that stay in a cache while all tiles of
-// the chunk use them.
+// Some taps of one panel, or some channels of one tap: weights that stay in a cache while all tiles
+// of the chunk use them.
 typedef struct block {
     size_t tap_begin, tap_end;
     const float *weights; // of the first tap
@@ -100,7 +101,8 @@ static void place_listed(const ptn_chunk_job *j, const ptn_chunk *ch, const uint
 
 static void place_in_order(const ptn_chunk_job *j, const ptn_chunk *ch, size_t begin, size_t height,
                            const block *b) {
-    for (size_t m = 0; m < height; m++) ch->out[m] = place_of(j, ch, begin + m, b);
+    for (size_t m = 0; m < height; m++)
+        ch->out[m] = place_of(j, ch, begin + m, b);
 }
 
 // Fetches what the next tile, of `count` outputs from `begin` on, needs of maps beyond the caches.
@@ -132,8 +134,8 @@ static inline void fetch_pixels(const ptn_chunk_job *j, const output_run *run, s
         return;
     case PTN_FETCH_NEW_PIXELS:
         if (end == run->end || a->taps == 0) return;
-        a->prefetch = (const char *)(run->table[(a->taps - 1) * a->inputs_step + end] +
-                                     a->input_offset);
+        a->prefetch =
+            (const char *)(run->table[(a->taps - 1) * a->inputs_step + end] + a->input_offset);
         a->prefetch_step = pixel_step;
     }
 }
@@ -198,9 +200,9 @@ static void run_segment(const ptn_chunk_job *j, const ptn_chunk *ch, const ptn_s
     run_outputs(j, ch, &run, b, a);
 }
 
-// For each tap the outputs that find it inside the image, then the others. Where blocks hold one tap
-// each, only the former are multiplied. On a 7 x 7 map and a 3 x 3 kernel that leaves out a tenth of the
-// products that segments do not.
+// For each tap the outputs that find it inside the image, then the others. Where blocks hold one
+// tap each, only the former are multiplied. On a 7 x 7 map and a 3 x 3 kernel that leaves out a
+// tenth of the products that segments do not.
 typedef struct tap_lists {
     size_t inside[MOST_LISTED_TAPS];
     uint16_t outputs[MOST_LISTED_TAPS][FEW_OUTPUTS];
@@ -292,10 +294,12 @@ static size_t weight_bytes(const ptn_chunk_job *j, size_t panels) {
     return panels * j->taps * j->channels * j->panels.width * sizeof(float);
 }
 
-static size_t chunk_panels(const ptn_chunk *ch) { return ch->panel_end - ch->panel_begin; }
+static size_t chunk_panels(const ptn_chunk *ch) {
+    return ch->panel_end - ch->panel_begin;
+}
 
-// Whether the weights are a bottleneck. Where other chunks read other panels at the same time, the cache
-// may still hold some of these: then fewer outputs make them one.
+// Whether the weights are a bottleneck. Where other chunks read other panels at the same time, the
+// cache may still hold some of these: then fewer outputs make them one.
 static bool has_small_blocks(const ptn_chunk_job *j, const ptn_chunk *ch) {
     if (weight_bytes(j, chunk_panels(ch)) > KEPT_BYTES) return ch->outputs <= FEW_OUTPUTS;
     return j->taps > 1 && ch->outputs <= VERY_FEW_OUTPUTS &&

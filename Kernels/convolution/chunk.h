@@ -16,8 +16,8 @@ typedef struct ptn_chunk_job {
     const float *packed;
     size_t packed_stride;
     const float *zeros; // what table entries in the padding point at; NULL: there are none
-    // What a tile fetches of the next tile's input, and of its outputs where these lie in a map that the
-    // nearer caches do not hold.
+    // What a tile fetches of the next tile's input, and of its outputs where these lie in a map
+    // that the nearer caches do not hold.
     ptn_chunk_fetch fetch;
     size_t pixel_bytes; // from one pixel to the next where neighbours follow each other
     bool scattered;     // outputs lie apart: a tile fetches its own while it runs
@@ -28,7 +28,8 @@ typedef struct ptn_chunk_job {
 } ptn_chunk_job;
 
 // Neighbouring outputs of a chunk and the taps that any of them finds inside the image. Taps in the
-// padding above and below are not multiplied: on a 7 x 7 map that is a tenth of a 3 x 3 convolution.
+// padding above and below are not multiplied: on a 7 x 7 map that is a tenth of a 3 x 3
+// convolution.
 typedef struct ptn_segment {
     size_t begin, end;
     size_t tap_begin, tap_end;
@@ -53,7 +54,9 @@ typedef struct ptn_chunk {
 size_t ptn_chunk_outputs(size_t taps);
 // Pointers from one tap of a chunk's table to the next: an odd number of cache lines, since taps a
 // power of two apart would all fall into the same few sets of the first-level cache.
-static inline size_t ptn_chunk_step(size_t outputs) { return (ptn_div_up(outputs, 8) | 1) * 8; }
+static inline size_t ptn_chunk_step(size_t outputs) {
+    return (ptn_div_up(outputs, 8) | 1) * 8;
+}
 // Weights of this many bytes stay in the second-level cache from one chunk to the next.
 #define PTN_CHUNK_BLOCK_BYTES ((size_t)384 << 10)
 
@@ -61,9 +64,9 @@ static inline size_t ptn_chunk_step(size_t outputs) { return (ptn_div_up(outputs
 size_t ptn_chunk_bytes(ptn_isa isa, size_t taps);
 void ptn_chunk_place(ptn_chunk *chunk, size_t taps, char *scratch);
 
-// Adds the outputs after the last segment up to `end`, which have taps [tap_begin, tap_end). They join
-// the last segment when it has the same, or when either is so small that its tiles would cost more
-// than the taps saved.
+// Adds the outputs after the last segment up to `end`, which have taps [tap_begin, tap_end). They
+// join the last segment when it has the same, or when either is so small that its tiles would cost
+// more than the taps saved.
 void ptn_chunk_append(ptn_chunk *chunk, size_t end, size_t tap_begin, size_t tap_end);
 
 // All sums of the chunk, for its panels.

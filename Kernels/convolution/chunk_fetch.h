@@ -1,7 +1,8 @@
-// What a tile brings into the caches while it runs. Fetching everything at once would keep the weights
-// from coming in, so it is spread over the turns of the tile's innermost loop.
+// What a tile brings into the caches while it runs. Fetching everything at once would keep the
+// weights from coming in, so it is spread over the turns of the tile's innermost loop.
 //
-// The functions are inline: they run once per tile, and a small tile takes a fraction of a microsecond.
+// The functions are inline: they run once per tile, and a small tile takes a fraction of a
+// microsecond.
 #ifndef PTN_CONVOLUTION_CHUNK_FETCH_H
 #define PTN_CONVOLUTION_CHUNK_FETCH_H
 
@@ -13,13 +14,14 @@
 // Which pixels of the next tile a tile fetches, unless it fetches the next weights.
 typedef enum ptn_chunk_fetch {
     PTN_FETCH_NO_PIXELS = 0,
-    // Neighbours follow each other: the pixels that the next tile is the first to read, at the last tap.
+    // Neighbours follow each other: the pixels that the next tile is the first to read, at the last
+    // tap.
     PTN_FETCH_NEW_PIXELS,
     // Taps share no pixels, and outputs may lie apart: every pixel, tap by tap.
     PTN_FETCH_EVERY_TAP,
-    // Outputs may lie apart, and the taps of a kernel row are PTN_FETCH_WINDOW_TAPS neighbours in maps
-    // that the second-level cache does not hold: the pixels of the next tile's first six outputs.
-    // (Zen 4: scattered pixels of 256 x 256 x 64 1.1 to 1.27 times as fast.)
+    // Outputs may lie apart, and the taps of a kernel row are PTN_FETCH_WINDOW_TAPS neighbours in
+    // maps that the second-level cache does not hold: the pixels of the next tile's first six
+    // outputs. (Zen 4: scattered pixels of 256 x 256 x 64 1.1 to 1.27 times as fast.)
     PTN_FETCH_WINDOW,
 } ptn_chunk_fetch;
 
@@ -35,11 +37,11 @@ static inline size_t ptn_bytes_per_turn(size_t bytes, size_t turns) {
     return turns > 0 ? ptn_div_up(bytes, turns) : 0;
 }
 
-// `outputs` cut into `tiles` that bring in `bytes` of weights between them, from `far` or near, and new
-// pixels of `pixel_bytes` each.
-static inline ptn_tile_steps ptn_tile_steps_for(ptn_isa isa, const ptn_tile_args *a,
-                                                size_t outputs, size_t tiles, size_t bytes,
-                                                bool far, size_t pixel_bytes) {
+// `outputs` cut into `tiles` that bring in `bytes` of weights between them, from `far` or near, and
+// new pixels of `pixel_bytes` each.
+static inline ptn_tile_steps ptn_tile_steps_for(ptn_isa isa, const ptn_tile_args *a, size_t outputs,
+                                                size_t tiles, size_t bytes, bool far,
+                                                size_t pixel_bytes) {
     const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
     ptn_tile_steps t = {.low = outputs / tiles,
                         .taller = outputs % tiles,
@@ -59,12 +61,13 @@ static inline size_t ptn_pixels_in_line(const float *const *pixels, size_t count
                                         size_t pixel_bytes) {
     const size_t floats = pixel_bytes / sizeof(float);
     size_t run = 1;
-    while (run < count && pixels[run] == pixels[run - 1] + floats) run++;
+    while (run < count && pixels[run] == pixels[run - 1] + floats)
+        run++;
     return run;
 }
 
-// PTN_FETCH_EVERY_TAP: the next tile's `count` pixels at every tap, as two runs of neighbours. A cache
-// line of each per turn is enough for MOST pixels.
+// PTN_FETCH_EVERY_TAP: the next tile's `count` pixels at every tap, as two runs of neighbours. A
+// cache line of each per turn is enough for MOST pixels.
 static inline void ptn_fetch_every_tap(ptn_tile_args *a, size_t height, size_t count,
                                        size_t pixel_bytes) {
     enum { LINE = 64, PIXEL_STEP = PTN_TILE_UNROLL * sizeof(float), MOST = LINE / PIXEL_STEP };

@@ -22,8 +22,7 @@ static ptn_status plan_call(const ptn_runtime *runtime, const ptn_conv2d_shape *
     const ptn_status status = ptn_conv2d_outline_for(runtime, s, plan);
     if (status != PTN_OK) return status;
     const ptn_conv2d_functions *f = ptn_conv2d_functions_of(plan->algorithm);
-    plan->threads =
-        ptn_threads_worth(runtime->threads, f->nanoseconds(runtime->isa, s, plan));
+    plan->threads = ptn_threads_worth(runtime->threads, f->nanoseconds(runtime->isa, s, plan));
     plan->scratch_bytes = f->scratch(runtime->isa, s, plan);
     return PTN_OK;
 }

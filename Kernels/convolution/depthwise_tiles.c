@@ -6,8 +6,8 @@
 #define PTN_SOURCE "../convolution/depthwise_tiles.inc"
 #include "../core/foreach_isa.h"
 
-static const ptn_depthwise_fn any_tile[PTN_ISA_COUNT] = PTN_TABLE(dw_any);
-static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = PTN_POINTERS(dw_tiles);
+static const ptn_depthwise_fn any_tile[PTN_ISA_COUNT] = PTN_TABLE(depthwise_any);
+static const ptn_depthwise_table *const tiles[PTN_ISA_COUNT] = PTN_POINTERS(depthwise_tile_table);
 
 typedef ptn_depthwise_axis axis;
 
@@ -23,8 +23,7 @@ static size_t greatest_common_divisor(size_t a, size_t b) {
 static axis axis_for(size_t size, size_t outputs, size_t taps, size_t pad, size_t stride,
                      size_t dilation) {
     const size_t common = greatest_common_divisor(stride, dilation);
-    return (axis){size,   outputs,  taps,              pad,
-                  stride, dilation, dilation / common, stride / common};
+    return (axis){size, outputs, taps, pad, stride, dilation, dilation / common, stride / common};
 }
 
 static void activate_tile(const ptn_depthwise_job *j, const ptn_depthwise_tile *t, size_t rows) {
@@ -54,9 +53,10 @@ static void find_columns(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size
     const size_t right = t->last_column < wanted ? wanted - t->last_column : 0;
     if (t->columns < most || (left != 0 && left != padding) ||
         (right != 0 && right + h->phase_stride != padding + 1))
-        t->place = SOME;
+        t->place = PTN_DEPTHWISE_SOME;
     else
-        t->place = left ? (right ? BOTH : LEFT) : (right ? RIGHT : INNER);
+        t->place = left ? (right ? PTN_DEPTHWISE_BOTH : PTN_DEPTHWISE_LEFT)
+                        : (right ? PTN_DEPTHWISE_RIGHT : PTN_DEPTHWISE_INNER);
 }
 
 // Lays the next tile of at most `left` outputs at `position` and says what computes it.
@@ -88,8 +88,8 @@ void ptn_depthwise_find_rows(const ptn_depthwise_job *j, size_t sample, size_t o
     }
 }
 
-// Brings in the inputs and outputs of the `left` outputs that follow a tile, at most a tile's: of the
-// input rows those that the rows of outputs above have not read.
+// Brings in the inputs and outputs of the `left` outputs that follow a tile, at most a tile's: of
+// the input rows those that the rows of outputs above have not read.
 static void fetch_next(const ptn_depthwise_job *j, const ptn_depthwise_tile *t, size_t rows,
                        size_t ox, size_t left) {
     const axis *h = &j->horizontal, *v = &j->vertical;
@@ -103,8 +103,8 @@ static void fetch_next(const ptn_depthwise_job *j, const ptn_depthwise_tile *t, 
         ptn_fetch(t->out + r * t->out_row + t->columns * t->c, columns * t->c);
 }
 
-void ptn_depthwise_outputs(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t rows, size_t ox,
-                           size_t end, float *y) {
+void ptn_depthwise_outputs(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t rows,
+                           size_t ox, size_t end, float *y) {
     const axis *h = &j->horizontal;
     while (ox < end) {
         const size_t left = ptn_div_up(end - ox, h->phases);
@@ -136,7 +136,8 @@ ptn_depthwise_tile ptn_depthwise_tile_for(const ptn_depthwise_job *j, size_t sam
 }
 
 // Tiles of constant size exist for small square kernels.
-static const ptn_depthwise_fn (*sized_tiles(const ptn_depthwise_job *j, ptn_isa isa))[2][PLACES] {
+static const ptn_depthwise_fn (*sized_tiles(const ptn_depthwise_job *j,
+                                            ptn_isa isa))[2][PTN_DEPTHWISE_PLACES] {
     const size_t taps = j->vertical.taps, stride = j->vertical.phase_stride;
     const bool fits = (taps == 3 || taps == 5 || taps == 7) && taps == j->horizontal.taps &&
                       stride <= 2 && stride == j->horizontal.phase_stride &&

@@ -24,7 +24,7 @@ typedef struct direct_job {
     column_range inside;    // outputs whose whole window is in the row
     size_t out_w;
     bool pointwise;
-    bool merged; // a row of taps is one tap with kw * c channels
+    bool merged;        // a row of taps is one tap with kw * c channels
     const float *zeros; // as many floats as a tile's tap has channels
     char *thread_scratch;
     size_t thread_bytes;
@@ -55,8 +55,7 @@ static size_t shared_scratch_bytes(const ptn_conv2d_shape *s, const ptn_conv2d_p
 }
 
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    return shared_scratch_bytes(s, plan) +
-           (size_t)plan->threads * thread_scratch_bytes(isa, s, 1);
+    return shared_scratch_bytes(s, plan) + (size_t)plan->threads * thread_scratch_bytes(isa, s, 1);
 }
 
 static void fill_row_offsets(const direct_job *j, size_t out_h) {
@@ -98,12 +97,14 @@ static output_run run_at(const direct_job *j, size_t first, size_t row, size_t r
 }
 
 static void fill_constant(const float **entries, size_t count, const float *value) {
-    for (size_t i = 0; i < count; i++) entries[i] = value;
+    for (size_t i = 0; i < count; i++)
+        entries[i] = value;
 }
 
 static void fill_linear(const float **entries, size_t count, const float *first, size_t step) {
     const uintptr_t from = (uintptr_t)first, bytes = step * sizeof(float);
-    for (size_t i = 0; i < count; i++) entries[i] = (const float *)(from + i * bytes);
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (const float *)(from + i * bytes);
 }
 
 // One tap of a run: zeros, then pixels in even steps, then zeros.
@@ -212,11 +213,11 @@ static void run_chunk(void *context, size_t index, int thread) {
     const direct_job *j = context;
     const ptn_conv2d_shape *s = j->shape;
     // Parts of the panels vary slowest, so that neighbouring tasks share weights in the cache.
-    const size_t row_chunk = index % j->chunks, rest = index / j->chunks;
+    const size_t chunk = index % j->chunks, rest = index / j->chunks;
     const size_t part = rest % j->panel_parts;
     ptn_chunk ch = {.sample = rest / j->panel_parts};
-    const size_t first = ptn_part_begin(j->pixels, j->chunks, row_chunk);
-    ch.outputs = ptn_part_begin(j->pixels, j->chunks, row_chunk + 1) - first;
+    const size_t first = ptn_part_begin(j->pixels, j->chunks, chunk);
+    ch.outputs = ptn_part_begin(j->pixels, j->chunks, chunk + 1) - first;
     const size_t all_panels = s->groups * j->chunk.panels.count;
     ch.panel_begin = ptn_part_begin(all_panels, j->panel_parts, part);
     ch.panel_end = ptn_part_begin(all_panels, j->panel_parts, part + 1);
@@ -286,8 +287,8 @@ static ptn_status run(const ptn_conv2d_call *call) {
     const ptn_conv2d_plan *plan = call->plan;
     const size_t maps = call->input.count;
     const size_t thread_bytes = thread_scratch_bytes(call->runtime->isa, s, maps);
-    char *scratch = ptn_scratch_acquire(shared_scratch_bytes(s, plan) +
-                                        (size_t)plan->threads * thread_bytes);
+    char *scratch =
+        ptn_scratch_acquire(shared_scratch_bytes(s, plan) + (size_t)plan->threads * thread_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     direct_job j = {.chunk = chunk_job(call),
                     .shape = s,

@@ -2,7 +2,8 @@
 //
 // A driver makes one ptn_epilogue per call and resolves it once per sample and block of output
 // channels to a ptn_epilogue_part, which micro-kernels read (epilogue.inc). Clamps (identity, ReLU,
-// ReLU6) are part of that; other activations run over the stored outputs while these are in a cache.
+// ReLU6) are part of that; other activations run over the stored outputs while these are in a
+// cache.
 #ifndef PTN_CONVOLUTION_EPILOGUE_H
 #define PTN_CONVOLUTION_EPILOGUE_H
 

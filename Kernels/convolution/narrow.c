@@ -1,7 +1,8 @@
 // Convolution with a few output channels, as in layers that give one map of scores: a panel of
-// channels would be mostly padding, so vectors run along the input channels instead. A task is one row
-// of outputs. Sums run over taps row by row; each lane adds up input channels of its own, and the
-// lanes are added at the end.
+// channels would be mostly padding, so vectors run along the input channels instead. A task is one
+// row of outputs. Sums run over taps row by row; each lane adds up input channels of its own, and
+// the lanes are added at the end.
+#include "../core/tuning.h"
 #include "algorithm.h"
 #include "cost.h"
 #include "narrow_group.h"
@@ -63,11 +64,12 @@ static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm al
     packed += part * taps * padded;
     memset(packed, 0, taps * padded * sizeof *packed);
     for (size_t c = 0; c < s->c; c++)
-        for (size_t t = 0; t < taps; t++) packed[t * padded + c] = filter[c * taps + t] * factor;
+        for (size_t t = 0; t < taps; t++)
+            packed[t * padded + c] = filter[c * taps + t] * factor;
 }
 
-// pixels[p] at column `k` of the kernel for the outputs from `ox` on of an input row, NULL outside the
-// image.
+// pixels[p] at column `k` of the kernel for the outputs from `ox` on of an input row, NULL outside
+// the image.
 static void fill_tap(const narrow_job *j, const float *row, size_t ox, size_t k,
                      const float **pixels) {
     const ptn_conv2d_shape *s = j->shape;
@@ -77,7 +79,8 @@ static void fill_tap(const narrow_job *j, const float *row, size_t ox, size_t k,
         last - s->pad_left < s->w) {
         const float *at = row + (first - s->pad_left) * s->c;
         const size_t step = s->stride_w * s->c;
-        for (size_t p = 0; p < PTN_NARROW_PIXELS; p++) pixels[p] = at + p * step;
+        for (size_t p = 0; p < PTN_NARROW_PIXELS; p++)
+            pixels[p] = at + p * step;
         return;
     }
     for (size_t p = 0; p < PTN_NARROW_PIXELS; p++) {

@@ -1,8 +1,8 @@
 // Panels of packed weights: blocks of output channels as wide as a tile.
 //
-// Packed weights of a group are panels one after the other, each [tap][input channel][width], padded
-// with zeros. The direct convolution, its masked form, deformable convolution and, with one panel set
-// per plane, Winograd's forms multiply them.
+// Packed weights of a group are panels one after the other, each [tap][input channel][width],
+// padded with zeros. The direct convolution, its masked form, deformable convolution and, with one
+// panel set per plane, Winograd's forms multiply them.
 #ifndef PTN_CONVOLUTION_PANELS_H
 #define PTN_CONVOLUTION_PANELS_H
 
@@ -24,7 +24,8 @@ typedef struct ptn_panels {
     size_t padded;         // channels including padding
 } ptn_panels;
 
-// Relative time of a panel by its vectors: four run as fast as three, two are slower, one is slowest.
+// Relative time of a panel by its vectors: four run as fast as three, two are slower, one is
+// slowest.
 static inline double ptn_panel_time(size_t vectors) {
     static const double time[] = {0, 1.3, 2.2, 3.05, 4};
     return time[vectors];
@@ -38,9 +39,9 @@ static inline size_t ptn_panel_vectors(const ptn_panels *p, size_t channels, siz
     return ptn_min(p->vectors, ptn_div_up(channels - column, p->vector));
 }
 
-// The panels of all groups of a convolution. Floats of the packed weights; false: too many. Number of
-// panels. Packing of panel `part` from [k][c/groups][kh][kw], each output channel multiplied by its
-// `scale` (NULL: 1), into the weights that begin at `packed`.
+// The panels of all groups of a convolution. Floats of the packed weights; false: too many. Number
+// of panels. Packing of panel `part` from [k][c/groups][kh][kw], each output channel multiplied by
+// its `scale` (NULL: 1), into the weights that begin at `packed`.
 bool ptn_panels_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
 size_t ptn_panels_parts(ptn_isa isa, const ptn_conv2d_shape *shape);
 void ptn_panels_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,

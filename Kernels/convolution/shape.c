@@ -14,11 +14,11 @@ static ptn_status size_along(size_t size, size_t pad_a, size_t pad_b, size_t ker
 }
 
 ptn_status ptn_conv2d_output_size(const ptn_conv2d_shape *s, size_t *out_h, size_t *out_w) {
-    ptn_status status = size_along(s->h, s->pad_top, s->pad_bottom, s->kh, s->dilation_h,
-                                   s->stride_h, out_h);
+    ptn_status status =
+        size_along(s->h, s->pad_top, s->pad_bottom, s->kh, s->dilation_h, s->stride_h, out_h);
     if (status == PTN_OK)
-        status = size_along(s->w, s->pad_left, s->pad_right, s->kw, s->dilation_w, s->stride_w,
-                            out_w);
+        status =
+            size_along(s->w, s->pad_left, s->pad_right, s->kw, s->dilation_w, s->stride_w, out_w);
     if (status != PTN_OK) return status;
     // Maps, and the tables of input rows and columns that drivers make: at most 16 bytes per entry.
     const bool fits = ptn_float_bytes(s->n, s->h, s->w, s->c, NULL) &&

@@ -42,8 +42,8 @@ static inline bool ptn_conv2d_sizes_valid(const ptn_conv2d_shape *s) {
            s->dilation_h > 0 && s->dilation_w > 0;
 }
 
-// Output size; PTN_SIZE_OVERFLOW where the padded image or a buffer over it does not fit the address
-// space, PTN_BAD_ARGUMENT where the padded image is smaller than the dilated kernel.
+// Output size; PTN_SIZE_OVERFLOW where the padded image or a buffer over it does not fit the
+// address space, PTN_BAD_ARGUMENT where the padded image is smaller than the dilated kernel.
 ptn_status ptn_conv2d_output_size(const ptn_conv2d_shape *shape, size_t *out_h, size_t *out_w);
 
 // Multiply-adds of all outputs, those of taps outside the image included.
@@ -67,8 +67,8 @@ static inline void ptn_tap_rows(const ptn_conv2d_shape *s, size_t oy, size_t *be
     *end = ptn_max(*begin, ptn_min(stop, s->kh));
 }
 
-// The input maps of a call: `count` maps whose channels are concatenated, equally many in each. More
-// than one only for a pointwise convolution with one group.
+// The input maps of a call: `count` maps whose channels are concatenated, equally many in each.
+// More than one only for a pointwise convolution with one group.
 typedef struct ptn_conv2d_input {
     const float *const *maps;
     size_t count;

@@ -8,24 +8,24 @@ bool ptn_weight_source_valid(const ptn_weight_source *w, const ptn_conv2d_epilog
     case PTN_WEIGHTS_SHARED: return w->packed != NULL;
     case PTN_WEIGHTS_MIXED:
         // A sample has one bias: mixed or the epilogue's.
-        return (w->sets == 0 || (w->packed && w->routing)) &&
-               !(e->bias && (w->biases || w->shift));
+        return (w->sets == 0 || (w->packed && w->routing)) && !(e->bias && (w->biases || w->shift));
     case PTN_WEIGHTS_PER_SAMPLE: return w->weights != NULL;
     }
     return false;
 }
 
-static ptn_status mix_biases(const ptn_runtime *runtime, const ptn_weight_source *w,
-                             size_t samples, size_t channels, float *biases) {
+static ptn_status mix_biases(const ptn_runtime *runtime, const ptn_weight_source *w, size_t samples,
+                             size_t channels, float *biases) {
     if (w->biases) {
-        const ptn_status status = ptn_expert_mix(runtime, samples, w->sets, channels, w->routing,
-                                                 w->biases, biases);
+        const ptn_status status =
+            ptn_expert_mix(runtime, samples, w->sets, channels, w->routing, w->biases, biases);
         if (status != PTN_OK) return status;
     } else {
         memset(biases, 0, samples * channels * sizeof *biases);
     }
     for (size_t s = 0; w->shift && s < samples; s++)
-        for (size_t k = 0; k < channels; k++) biases[s * channels + k] += w->shift[k];
+        for (size_t k = 0; k < channels; k++)
+            biases[s * channels + k] += w->shift[k];
     return PTN_OK;
 }
 
@@ -39,8 +39,8 @@ static ptn_status mix(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
     if (!packed) return PTN_OUT_OF_MEMORY;
     *weights = (ptn_sample_weights){
         .packed = packed, .packed_stride = plan->packed_floats, .scratch = packed};
-    const ptn_status status = ptn_expert_mix(runtime, s->n, w->sets, plan->packed_floats,
-                                             w->routing, w->packed, packed);
+    const ptn_status status =
+        ptn_expert_mix(runtime, s->n, w->sets, plan->packed_floats, w->routing, w->packed, packed);
     if (status != PTN_OK || (!w->biases && !w->shift)) return status;
     float *biases = packed + s->n * plan->packed_floats;
     weights->bias = biases;

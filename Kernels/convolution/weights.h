@@ -9,7 +9,7 @@ typedef struct ptn_sample_weights {
     size_t packed_stride; // floats from one sample's to the next; 0: shared
     const float *bias;    // mixed biases, or NULL where the epilogue's hold
     size_t bias_stride;
-    void *scratch;        // to be released by ptn_sample_weights_release
+    void *scratch; // to be released by ptn_sample_weights_release
 } ptn_sample_weights;
 
 // Whether the source keeps its contract beside this epilogue.

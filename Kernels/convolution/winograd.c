@@ -1,5 +1,5 @@
-// Driver of Winograd's convolution: 36 multiplications for 16 outputs, or 64 for 36, where the direct
-// way needs 144 and 324. Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks",
+// Driver of Winograd's convolution: 36 multiplications for 16 outputs, or 64 for 36, where the
+// direct way needs 144 and 324. Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks",
 // arXiv 1509.09308.
 //
 // The image is cut into tiles of outputs, the tiles into blocks whose transformed pixels stay
@@ -16,39 +16,40 @@
 #include "winograd_product.h"
 #include <string.h>
 
-static size_t pixels_bytes(const ptn_wino_form *form, const ptn_wino_cut *c,
+static size_t pixels_bytes(const ptn_winograd_form *form, const ptn_winograd_cut *c,
                            const ptn_conv2d_shape *s) {
     return ptn_round_64(form->planes * c->block_tiles * s->c * sizeof(float));
 }
 
-static size_t products_bytes(const ptn_wino_form *form, const ptn_wino_cut *c) {
+static size_t products_bytes(const ptn_winograd_form *form, const ptn_winograd_cut *c) {
     const size_t width = c->by_plane ? c->panels.padded : c->panels.width;
     return ptn_round_64(form->planes * c->block_tiles * width * sizeof(float));
 }
 
 // How many blocks are worked on at a time.
-static size_t block_sets(const ptn_wino_cut *c, int threads) {
+static size_t block_sets(const ptn_winograd_cut *c, int threads) {
     return c->by_plane ? 1 : (size_t)threads;
 }
 
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
+    const ptn_winograd_form *form = ptn_winograd_form_of(plan->algorithm);
     const size_t threads = (size_t)plan->threads;
-    const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, threads);
+    const ptn_winograd_cut c =
+        ptn_winograd_cut_for(form, isa, s, plan->out_h, plan->out_w, threads);
     return ptn_round_64(s->c * sizeof(float)) + ptn_round_64(s->n * c.tiles) +
            block_sets(&c, plan->threads) * (pixels_bytes(form, &c, s) + products_bytes(form, &c)) +
-           threads * ptn_wino_table_bytes(c.block_tiles);
+           threads * ptn_winograd_table_bytes(c.block_tiles);
 }
 
 typedef struct winograd_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
     ptn_epilogue epilogue;
-    const ptn_wino_form *form;
-    ptn_wino_cut cut;
+    const ptn_winograd_form *form;
+    ptn_winograd_cut cut;
     ptn_isa isa;
-    ptn_wino_input_fn input;
-    ptn_wino_output_fn output;
+    ptn_winograd_input_fn input;
+    ptn_winograd_output_fn output;
     const float *x, *packed;
     size_t packed_stride;
     float *y;
@@ -62,16 +63,16 @@ typedef struct winograd_job {
 typedef struct block {
     size_t sample, first; // tiles from here on of one image
     float *u;             // transformed pixels: [plane][tile][channel]
-    ptn_wino_block of;
+    ptn_winograd_block of;
 } block;
 
 static block block_at(const winograd_job *j, size_t index, size_t set) {
-    const ptn_wino_cut *c = &j->cut;
+    const ptn_winograd_cut *c = &j->cut;
     const size_t at = index % c->blocks, each = c->tiles / c->blocks, rest = c->tiles % c->blocks;
     block b = {.sample = index / c->blocks,
                .first = each * at + ptn_min(at, rest),
                .u = (float *)(j->inputs + set * pixels_bytes(j->form, c, j->shape))};
-    b.of = (ptn_wino_block){
+    b.of = (ptn_winograd_block){
         .tiles = each + (at < rest),
         .u = b.u,
         .products = (float *)(j->products + set * products_bytes(j->form, c)),
@@ -89,7 +90,7 @@ static size_t outputs_left(size_t size, size_t first, size_t dilation, size_t ou
 }
 
 static place place_of(const winograd_job *j, size_t tile) {
-    const ptn_wino_cut *c = &j->cut;
+    const ptn_winograd_cut *c = &j->cut;
     const ptn_conv2d_shape *s = j->shape;
     const size_t m = j->form->outputs, rest = tile / c->tiles_w, phase = rest / c->tiles_h;
     place p = {.top = phase / c->phases_w + rest % c->tiles_h * m * s->dilation_h,
@@ -109,31 +110,31 @@ static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     const float *image = j->x + b->sample * s->h * s->w * s->c;
     if (j->is_far && tile + 1 < b->of.tiles) {
         const place next = place_of(j, b->first + tile + 1);
-        ptn_wino_fetch_pixels(s, j->form->side, next.top, next.left, image);
+        ptn_winograd_fetch_pixels(s, j->form->side, next.top, next.left, image);
     }
     const place at = place_of(j, b->first + tile);
-    const float *pixels[PTN_WINO_MAX_PLANES];
-    ptn_wino_pixels(s, j->form->side, at.top, at.left, image, j->zeros, pixels);
+    const float *pixels[PTN_WINOGRAD_MAX_PLANES];
+    ptn_winograd_pixels(s, j->form->side, at.top, at.left, image, j->zeros, pixels);
     j->input(pixels, s->c, b->of.tiles * s->c, b->u + tile * s->c);
     if (!j->uneven) return;
     float sums[PTN_GUARD_SUMS] = {0};
-    ptn_wino_measure(j->form, j->isa, pixels, s->c, sums);
-    const uint64_t outputs = ptn_wino_outputs_inside(j->form, at.rows, at.columns);
+    ptn_winograd_measure(j->form, j->isa, pixels, s->c, sums);
+    const uint64_t outputs = ptn_winograd_outputs_inside(j->form, at.rows, at.columns);
     *uneven_at(j, b, tile) =
-        ptn_wino_is_uneven(j->form, sums, outputs, at.rows, at.columns, s->c);
+        ptn_winograd_is_uneven(j->form, sums, outputs, at.rows, at.columns, s->c);
 }
 
-static ptn_wino_weights weights_of(const winograd_job *j, const block *b) {
-    return (ptn_wino_weights){.form = j->form,
-                              .shape = j->shape,
-                              .panels = &j->cut.panels,
-                              .packed = j->packed + b->sample * j->packed_stride,
-                              .isa = j->isa,
-                              .side_by_side = j->cut.by_plane};
+static ptn_winograd_weights weights_of(const winograd_job *j, const block *b) {
+    return (ptn_winograd_weights){.form = j->form,
+                                  .shape = j->shape,
+                                  .panels = &j->cut.panels,
+                                  .packed = j->packed + b->sample * j->packed_stride,
+                                  .isa = j->isa,
+                                  .side_by_side = j->cut.by_plane};
 }
 
 static void *table_of(const winograd_job *j, int thread) {
-    return j->tables + (size_t)thread * ptn_wino_table_bytes(j->cut.block_tiles);
+    return j->tables + (size_t)thread * ptn_winograd_table_bytes(j->cut.block_tiles);
 }
 
 // A tile's first output's place in y, in floats.
@@ -142,15 +143,15 @@ static size_t output_at(const winograd_job *j, const block *b, const place *at) 
     return ((b->sample * plan->out_h + at->top) * plan->out_w + at->left) * j->shape->k;
 }
 
-static void activate_tile(const winograd_job *j, const ptn_wino_output *a, size_t channel) {
+static void activate_tile(const winograd_job *j, const ptn_winograd_output *a, size_t channel) {
     for (size_t i = 0; i < a->rows; i++)
         ptn_epilogue_activate_pixels(&j->epilogue, channel, a->channels, a->columns, a->out_pixel,
                                      a->out + i * a->out_row);
 }
 
 // The tile's outputs, of which `a` says how they lie.
-static void fetch_outputs(const winograd_job *j, const block *b, const ptn_wino_panel *p,
-                          const ptn_wino_output *a, size_t tile) {
+static void fetch_outputs(const winograd_job *j, const block *b, const ptn_winograd_panel *p,
+                          const ptn_winograd_output *a, size_t tile) {
     const place at = place_of(j, b->first + tile);
     const float *first = j->y + output_at(j, b, &at) + p->channel;
     for (size_t i = 0; i < at.rows; i++)
@@ -162,10 +163,10 @@ static void fetch_outputs(const winograd_job *j, const block *b, const ptn_wino_
 }
 
 // Tiles [first, last) of the block.
-static void transform_back(const winograd_job *j, const block *b, const ptn_wino_panel *p,
+static void transform_back(const winograd_job *j, const block *b, const ptn_winograd_panel *p,
                            size_t first, size_t last) {
     const ptn_conv2d_shape *s = j->shape;
-    ptn_wino_output a = {
+    ptn_winograd_output a = {
         .step = b->of.tiles * p->row,
         .channels = p->channels,
         .out_row = s->dilation_h * j->plan->out_w * s->k,
@@ -190,15 +191,16 @@ static void transform_back(const winograd_job *j, const block *b, const ptn_wino
 static void run_block(void *context, size_t index, int thread) {
     const winograd_job *j = context;
     const block b = block_at(j, index, (size_t)thread);
-    const ptn_wino_weights weights = weights_of(j, &b);
-    for (size_t t = 0; t < b.of.tiles; t++) transform_tile(j, &b, t);
-    ptn_wino_enter(&weights, &b.of, table_of(j, thread));
+    const ptn_winograd_weights weights = weights_of(j, &b);
+    for (size_t t = 0; t < b.of.tiles; t++)
+        transform_tile(j, &b, t);
+    ptn_winograd_enter(&weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
-        const ptn_wino_panel p = ptn_wino_panel_at(&weights, i);
+        const ptn_winograd_panel p = ptn_winograd_panel_at(&weights, i);
         const size_t floats = j->shape->c * p.width;
         for (size_t plane = 0; plane < j->form->planes; plane++)
-            ptn_wino_multiply(&weights, &b.of, &p, plane, p.weights + (plane + 1) * floats,
-                              table_of(j, thread));
+            ptn_winograd_multiply(&weights, &b.of, &p, plane, p.weights + (plane + 1) * floats,
+                                  table_of(j, thread));
         transform_back(j, &b, &p, 0, b.of.tiles);
     }
 }
@@ -217,16 +219,16 @@ static void run_block_tile(void *context, size_t tile, int thread) {
 
 static void run_block_plane(void *context, size_t plane, int thread) {
     const block_job *k = context;
-    const ptn_wino_weights weights = weights_of(k->job, &k->b);
-    ptn_wino_multiply_plane(&weights, &k->b.of, plane, table_of(k->job, thread));
+    const ptn_winograd_weights weights = weights_of(k->job, &k->b);
+    ptn_winograd_multiply_plane(&weights, &k->b.of, plane, table_of(k->job, thread));
 }
 
 static void run_block_back(void *context, size_t tile, int thread) {
     (void)thread;
     const block_job *k = context;
-    const ptn_wino_weights weights = weights_of(k->job, &k->b);
+    const ptn_winograd_weights weights = weights_of(k->job, &k->b);
     for (size_t index = 0; index < k->job->cut.panels.count; index++) {
-        const ptn_wino_panel p = ptn_wino_panel_at(&weights, index);
+        const ptn_winograd_panel p = ptn_winograd_panel_at(&weights, index);
         transform_back(k->job, &k->b, &p, tile, tile + 1);
     }
 }
@@ -244,7 +246,8 @@ static void run_by_plane(const winograd_job *j, int threads, size_t blocks) {
 static void report(const winograd_job *j, ptn_conv2d_guard *guard) {
     const size_t tiles = j->cut.tiles, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
     guard->tiles = j->shape->n * tiles;
-    for (size_t t = 0; t < guard->tiles; t++) guard->tiles_left_out += j->uneven[t];
+    for (size_t t = 0; t < guard->tiles; t++)
+        guard->tiles_left_out += j->uneven[t];
     if (guard->tiles_left_out == 0) return;
     memset(guard->left_out, 0, j->shape->n * pixels);
     for (size_t t = 0; t < guard->tiles; t++) {
@@ -262,7 +265,7 @@ static ptn_status run(const ptn_conv2d_call *call) {
     const ptn_conv2d_plan *plan = call->plan;
     char *scratch = ptn_scratch_acquire(plan->scratch_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
-    const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
+    const ptn_winograd_form *form = ptn_winograd_form_of(plan->algorithm);
     const ptn_isa isa = call->runtime->isa;
     const int threads = plan->threads;
     winograd_job j = {
@@ -270,10 +273,10 @@ static ptn_status run(const ptn_conv2d_call *call) {
         .plan = plan,
         .epilogue = ptn_epilogue_for(call->epilogue, isa, s->k, call->y),
         .form = form,
-        .cut = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, (size_t)threads),
+        .cut = ptn_winograd_cut_for(form, isa, s, plan->out_h, plan->out_w, (size_t)threads),
         .isa = isa,
-        .input = ptn_wino_input_for(form, isa),
-        .output = ptn_wino_output_for(form, isa),
+        .input = ptn_winograd_input_for(form, isa),
+        .output = ptn_winograd_output_for(form, isa),
         .x = call->input.maps[0],
         .packed = call->packed,
         .packed_stride = call->packed_stride,
@@ -304,7 +307,7 @@ static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
 
 static bool floats(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
                    size_t *count) {
-    return ptn_wino_floats(ptn_wino_form_of(algorithm), isa, s, count);
+    return ptn_winograd_floats(ptn_winograd_form_of(algorithm), isa, s, count);
 }
 
 static double cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
@@ -314,14 +317,14 @@ static double cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorith
 
 // Halved because threads may meet three times instead of once: a second one pays later.
 static double nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    const double compute = (double)s->n * cycles(isa, s, plan->algorithm, plan) /
-                           PTN_CYCLES_PER_NANOSECOND / 2;
+    const double compute =
+        (double)s->n * cycles(isa, s, plan->algorithm, plan) / PTN_CYCLES_PER_NANOSECOND / 2;
     return ptn_with_weights_nanoseconds(compute, plan);
 }
 
 static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
                  const float *weights, const float *scale, size_t part, float *packed) {
-    ptn_wino_pack(ptn_wino_form_of(algorithm), isa, s, weights, scale, part, packed);
+    ptn_winograd_pack(ptn_winograd_form_of(algorithm), isa, s, weights, scale, part, packed);
 }
 
 const ptn_conv2d_functions ptn_conv2d_winograd = {

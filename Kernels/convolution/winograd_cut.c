@@ -8,11 +8,12 @@ static const size_t BLOCK_CACHE = 896 << 10;
 // cost in the next cache: blocks become as large as the bound on scratch memory allows.
 static const size_t LARGE_WEIGHTS = 3 << 20, LARGE_BLOCK = 7 << 20;
 
-ptn_wino_cut ptn_wino_cut_for(const ptn_wino_form *form, ptn_isa isa, const ptn_conv2d_shape *s,
-                              size_t out_h, size_t out_w, size_t threads) {
-    ptn_wino_cut c = {.panels = ptn_panels_for(isa, s->k),
-                      .phases_h = ptn_min(s->dilation_h, out_h),
-                      .phases_w = ptn_min(s->dilation_w, out_w)};
+ptn_winograd_cut ptn_winograd_cut_for(const ptn_winograd_form *form, ptn_isa isa,
+                                      const ptn_conv2d_shape *s, size_t out_h, size_t out_w,
+                                      size_t threads) {
+    ptn_winograd_cut c = {.panels = ptn_panels_for(isa, s->k),
+                          .phases_h = ptn_min(s->dilation_h, out_h),
+                          .phases_w = ptn_min(s->dilation_w, out_w)};
     c.tiles_h = ptn_div_up(ptn_div_up(out_h, s->dilation_h), form->outputs);
     c.tiles_w = ptn_div_up(ptn_div_up(out_w, s->dilation_w), form->outputs);
     c.tiles = c.phases_h * c.phases_w * c.tiles_h * c.tiles_w;
@@ -26,10 +27,11 @@ ptn_wino_cut ptn_wino_cut_for(const ptn_wino_form *form, ptn_isa isa, const ptn_
     c.by_plane = c.blocks > 1 && weights > LARGE_WEIGHTS;
     // Blocks are shared out among threads. Where there are too few, they become smaller while the
     // weights stay in the second-level cache; else the threads share planes.
-    if (threads > 1 && !c.by_plane && weights <= PTN_WINO_SMALL_WEIGHTS) {
+    if (threads > 1 && !c.by_plane && weights <= PTN_WINOGRAD_SMALL_WEIGHTS) {
         const size_t most = ptn_max(1, c.tiles / PTN_TILE_MAX_HEIGHT);
         c.blocks = ptn_max(c.blocks, ptn_min(most, ptn_div_up(4 * threads, ptn_max(1, s->n))));
-        if (s->n % threads != 0) c.blocks = ptn_min(c.tiles, ptn_div_up(c.blocks, threads) * threads);
+        if (s->n % threads != 0)
+            c.blocks = ptn_min(c.tiles, ptn_div_up(c.blocks, threads) * threads);
     } else if (s->n * c.blocks < 2 * threads) {
         c.by_plane = threads > 1;
     }

@@ -6,18 +6,18 @@
 #include "epilogue.h"
 #include "panels.h"
 
-#define PTN_WINO_MAX_SIDE 8
-#define PTN_WINO_MAX_PLANES 64
-#define PTN_WINO_MAX_OUTPUTS 36
+#define PTN_WINOGRAD_MAX_SIDE 8
+#define PTN_WINOGRAD_MAX_PLANES 64
+#define PTN_WINOGRAD_MAX_OUTPUTS 36
 
 // F(outputs x outputs, 3 x 3): tiles of side x side pixels, as many planes of products.
-typedef struct ptn_wino_form {
+typedef struct ptn_winograd_form {
     size_t outputs, side, planes;
     const double (*filter)[3]; // G: [side][3]
-} ptn_wino_form;
+} ptn_winograd_form;
 
 // Back-transformation of one tile.
-typedef struct ptn_wino_output {
+typedef struct ptn_winograd_output {
     const float *products; // [plane][.., channel]
     size_t step;           // floats from plane to plane
     size_t channels;       // of this panel
@@ -27,24 +27,24 @@ typedef struct ptn_wino_output {
     // NULL, or where each output goes, row by row with `outputs` to a row: those that are not to be
     // touched somewhere else, with room for the panel's channels.
     float *const *places;
-    ptn_epilogue_part end;     // of the panel's first channel
-} ptn_wino_output;
+    ptn_epilogue_part end; // of the panel's first channel
+} ptn_winograd_output;
 
 // u[plane * step + c] = transformed tile, for all channels. `pixels` are the tile's, row by row.
-typedef void (*ptn_wino_input_fn)(const float *const *pixels, size_t channels, size_t step,
-                                  float *u);
-typedef void (*ptn_wino_output_fn)(const ptn_wino_output *args);
+typedef void (*ptn_winograd_input_fn)(const float *const *pixels, size_t channels, size_t step,
+                                      float *u);
+typedef void (*ptn_winograd_output_fn)(const ptn_winograd_output *args);
 
 // NULL for algorithms that are not Winograd's.
-const ptn_wino_form *ptn_wino_form_of(ptn_conv2d_algorithm algorithm);
-ptn_wino_input_fn ptn_wino_input_for(const ptn_wino_form *form, ptn_isa isa);
-ptn_wino_output_fn ptn_wino_output_for(const ptn_wino_form *form, ptn_isa isa);
+const ptn_winograd_form *ptn_winograd_form_of(ptn_conv2d_algorithm algorithm);
+ptn_winograd_input_fn ptn_winograd_input_for(const ptn_winograd_form *form, ptn_isa isa);
+ptn_winograd_output_fn ptn_winograd_output_for(const ptn_winograd_form *form, ptn_isa isa);
 
-// Floats of packed weights, [plane][channel][width] for each panel; false when they overflow. Packing
-// of panel `part`, as ptn_panels_pack.
-bool ptn_wino_floats(const ptn_wino_form *form, ptn_isa isa, const ptn_conv2d_shape *shape,
-                     size_t *floats);
-void ptn_wino_pack(const ptn_wino_form *form, ptn_isa isa, const ptn_conv2d_shape *shape,
-                   const float *weights, const float *scale, size_t part, float *packed);
+// Floats of packed weights, [plane][channel][width] for each panel; false when they overflow.
+// Packing of panel `part`, as ptn_panels_pack.
+bool ptn_winograd_floats(const ptn_winograd_form *form, ptn_isa isa, const ptn_conv2d_shape *shape,
+                         size_t *floats);
+void ptn_winograd_pack(const ptn_winograd_form *form, ptn_isa isa, const ptn_conv2d_shape *shape,
+                       const float *weights, const float *scale, size_t part, float *packed);
 
 #endif

@@ -2,8 +2,8 @@
 #include "winograd_pixels.h"
 #include "../core/fetch.h"
 
-void ptn_wino_fetch_pixels(const ptn_conv2d_shape *s, size_t side, size_t top, size_t left,
-                           const float *image) {
+void ptn_winograd_fetch_pixels(const ptn_conv2d_shape *s, size_t side, size_t top, size_t left,
+                               const float *image) {
     // Neighbours in a row are one run, unless they are dilated.
     const size_t run = s->dilation_w == 1 ? side : 1, pad = s->pad_left;
     for (size_t i = 0; i < side; i++) {

@@ -4,9 +4,9 @@
 // Weights that the second-level cache holds hardly any of from one call to the next.
 static const size_t FAR_BYTES = 4 << 20;
 
-ptn_wino_panel ptn_wino_panel_at(const ptn_wino_weights *w, size_t index) {
+ptn_winograd_panel ptn_winograd_panel_at(const ptn_winograd_weights *w, size_t index) {
     const ptn_panels *panels = w->panels;
-    ptn_wino_panel p = {.channel = index * panels->width};
+    ptn_winograd_panel p = {.channel = index * panels->width};
     p.vectors = ptn_panel_vectors(panels, w->shape->k, p.channel);
     p.width = p.vectors * panels->vector;
     p.channels = ptn_min(p.width, w->shape->k - p.channel);
@@ -16,13 +16,15 @@ ptn_wino_panel ptn_wino_panel_at(const ptn_wino_weights *w, size_t index) {
     return p;
 }
 
-void ptn_wino_enter(const ptn_wino_weights *w, const ptn_wino_block *b, void *table) {
+void ptn_winograd_enter(const ptn_winograd_weights *w, const ptn_winograd_block *b, void *table) {
     const float **pixels = table;
-    for (size_t t = 0; t < b->tiles; t++) pixels[t] = b->u + t * w->shape->c;
+    for (size_t t = 0; t < b->tiles; t++)
+        pixels[t] = b->u + t * w->shape->c;
 }
 
-void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const ptn_wino_panel *p,
-                       size_t plane, const float *next, void *table) {
+void ptn_winograd_multiply(const ptn_winograd_weights *w, const ptn_winograd_block *b,
+                           const ptn_winograd_panel *p, size_t plane, const float *next,
+                           void *table) {
     const size_t channels = w->shape->c, tiles = b->tiles;
     const float *const *pixels = table;
     float **out = (float **)table + tiles;
@@ -49,22 +51,24 @@ void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const
     a.prefetch = (const char *)next;
     for (size_t h = 0; h < heights; h++) {
         const size_t height = least + (h < higher);
-        for (size_t m = 0; m < height; m++, to += p->row) out[m] = to;
+        for (size_t m = 0; m < height; m++, to += p->row)
+            out[m] = to;
         run[height - 1](&a);
         a.inputs += height;
         a.prefetch += stream;
     }
 }
 
-void ptn_wino_multiply_plane(const ptn_wino_weights *w, const ptn_wino_block *b, size_t plane,
-                             void *table) {
+void ptn_winograd_multiply_plane(const ptn_winograd_weights *w, const ptn_winograd_block *b,
+                                 size_t plane, void *table) {
     const size_t count = w->panels->count;
-    ptn_wino_enter(w, b, table);
-    ptn_wino_panel p = ptn_wino_panel_at(w, 0);
+    ptn_winograd_enter(w, b, table);
+    ptn_winograd_panel p = ptn_winograd_panel_at(w, 0);
     for (size_t index = 0; index < count; index++) {
-        const ptn_wino_panel next = ptn_wino_panel_at(w, (index + 1) % count);
+        const ptn_winograd_panel next = ptn_winograd_panel_at(w, (index + 1) % count);
         const size_t after = index + 1 < count ? plane : plane + 1;
-        ptn_wino_multiply(w, b, &p, plane, next.weights + after * w->shape->c * next.width, table);
+        ptn_winograd_multiply(w, b, &p, plane, next.weights + after * w->shape->c * next.width,
+                              table);
         p = next;
     }
 }

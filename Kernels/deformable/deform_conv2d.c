@@ -19,10 +19,10 @@ static ptn_deform_tiling tiling_for(ptn_isa isa, const ptn_deform_conv2d_shape *
     case PTN_DEFORM_PANELS: t = ptn_deform_panels_tiling(isa, shape); break;
     case PTN_DEFORM_GROUPED: t = ptn_deform_grouped_tiling(isa, shape); break;
     case PTN_DEFORM_DEPTHWISE:
-        t = (ptn_deform_tiling){.rows = ptn_planned_pixels(entries), .taps = taps};
+        t = (ptn_deform_tiling){.pixels = ptn_planned_pixels(entries), .taps = taps};
         t.table = ptn_round_64(taps * sizeof(float *));
     }
-    t.plan = ptn_round_64(ptn_corners_bytes(t.rows * entries));
+    t.plan = ptn_round_64(ptn_corners_bytes(t.pixels * entries));
     t.compact = ptn_round_64(ptn_places_floats(entries) * sizeof(float));
     return t;
 }
@@ -31,7 +31,9 @@ static size_t thread_bytes(const ptn_deform_tiling *t) {
     return t->plan + t->compact + t->blended + t->partial + t->table + t->out;
 }
 
-static size_t zeros_floats(const ptn_conv2d_shape *s) { return ptn_div_up(s->c, 16) * 16; }
+static size_t zeros_floats(const ptn_conv2d_shape *s) {
+    return ptn_div_up(s->c, 16) * 16;
+}
 
 // Zeros and places of taps.
 static size_t places_bytes(const ptn_deform_conv2d_shape *shape) {
@@ -48,8 +50,8 @@ static double estimated_nanoseconds(ptn_isa isa, const ptn_deform_conv2d_shape *
                                     const ptn_deform_conv2d_plan *plan) {
     const ptn_conv2d_shape *s = &shape->conv;
     const double lanes = (double)ptn_isa_vector_floats(isa);
-    const double sampled = (double)s->n * (double)(plan->out_h * plan->out_w) * (double)s->c *
-                           (double)(s->kh * s->kw);
+    const double sampled =
+        (double)s->n * (double)(plan->out_h * plan->out_w) * (double)s->c * (double)(s->kh * s->kw);
     return (plan->multiply_adds + 12 * sampled) / (lanes * 2 * 2.5);
 }
 
@@ -131,7 +133,7 @@ static void cut(ptn_deform_job *j, int threads) {
     const bool narrow = j->way != PTN_DEFORM_PANELS;
     const size_t height = narrow ? 1 : ptn_deform_tile_height(j);
     const size_t tiles = ptn_div_up(pixels, height);
-    j->chunks = narrow ? 1 : ptn_div_up(tiles, j->tiling.rows / height);
+    j->chunks = narrow ? 1 : ptn_div_up(tiles, j->tiling.pixels / height);
     j->panel_parts = 1;
     if (threads <= 1) return;
     const size_t least = narrow ? NARROW_TASK_ROWS : TASK_ROWS;
@@ -184,7 +186,8 @@ static ptn_planned_map map_of(ptn_isa isa, const ptn_deform_conv2d_shape *shape,
 
 // Everything of a job that follows from its shape; `scratch` is what the plan asks for.
 static ptn_deform_job job_of(const ptn_runtime *runtime, const ptn_deform_conv2d_shape *shape,
-                         const ptn_deform_conv2d_plan *plan, ptn_planned_map map, char *scratch) {
+                             const ptn_deform_conv2d_plan *plan, ptn_planned_map map,
+                             char *scratch) {
     const ptn_conv2d_shape *s = &shape->conv;
     ptn_deform_job j = {
         .way = way_of(runtime->isa, s),

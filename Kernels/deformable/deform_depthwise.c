@@ -8,10 +8,11 @@ void ptn_deform_depthwise(void *job, size_t index, int thread) {
     const size_t end = ptn_part_begin(pixels, j->chunks, index % j->chunks + 1);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
     const ptn_corners corners =
-        ptn_corners_in(scratch, j->tiling.rows * j->entries, &j->map.p.image);
+        ptn_corners_in(scratch, j->tiling.pixels * j->entries, &j->map.p.image);
     float *compact = (float *)(scratch += j->tiling.plan);
     const float **weights = (const float **)(scratch + j->tiling.compact);
-    for (size_t tap = 0; tap < j->taps; tap++) weights[tap] = j->packed + tap * c;
+    for (size_t tap = 0; tap < j->taps; tap++)
+        weights[tap] = j->packed + tap * c;
     ptn_gather_args a = {
         .corners = &corners,
         .step = c,
@@ -23,7 +24,7 @@ void ptn_deform_depthwise(void *job, size_t index, int thread) {
     };
     size_t p = ptn_part_begin(pixels, j->chunks, index % j->chunks);
     for (size_t rows; p < end; p += rows) {
-        rows = ptn_min(j->tiling.rows, end - p);
+        rows = ptn_min(j->tiling.pixels, end - p);
         ptn_plan_pixels(&j->map, &corners, sample, p, rows, compact);
         const size_t at = (sample * pixels + p) * c;
         a.pixels = rows;

@@ -21,8 +21,8 @@ typedef struct deform_grouped_args {
     const float *weights;      // [tap][channels][lane]
     size_t lanes;              // output channels to store
     float *out;
-    size_t out_step;          // floats from one output to the next
-    ptn_epilogue_part end;    // of the block's first channel
+    size_t out_step;       // floats from one output to the next
+    ptn_epilogue_part end; // of the block's first channel
 } deform_grouped_args;
 
 typedef void (*deform_grouped_fn)(const deform_grouped_args *args);
@@ -84,11 +84,11 @@ ptn_deform_tiling ptn_deform_grouped_tiling(ptn_isa isa, const ptn_deform_conv2d
     const size_t pixels = ptn_grouped_outputs(isa);
     const size_t tiles = ptn_planned_pixels(shape->offset_groups * taps) / pixels;
     const size_t fit = BLENDED_FLOATS / (pixels * taps) / block_inputs(isa, s);
-    ptn_deform_tiling t = {.rows = pixels * ptn_max(tiles, 1), .taps = taps};
+    ptn_deform_tiling t = {.pixels = pixels * ptn_max(tiles, 1), .taps = taps};
     t.blocks = ptn_min(ptn_max(fit, 1), ptn_div_up(s->k, vector));
     // Tiles read whole vectors, two at most, beyond a row's end.
-    t.blended = ptn_round_64(
-        (pixels * taps * row_floats(isa, s, t.blocks) + 2 * vector) * sizeof(float));
+    t.blended =
+        ptn_round_64((pixels * taps * row_floats(isa, s, t.blocks) + 2 * vector) * sizeof(float));
     t.out = ptn_round_64(pixels * sizeof(float *));
     return t;
 }
@@ -119,7 +119,8 @@ static size_t blend_inputs(const ptn_deform_job *j, const grouped_part *part, si
     const size_t begin = block->from;
     const size_t end = last->from + last->span - 1 + s->c / s->groups;
     ptn_corners corners = part->corners;
-    for (size_t i = 0; i < 4; i++) corners.row[i] += first;
+    for (size_t i = 0; i < 4; i++)
+        corners.row[i] += first;
     corners.weight += 4 * first;
     corners.whole += first;
     const ptn_blend_args blend = {
@@ -140,8 +141,8 @@ static size_t blend_inputs(const ptn_deform_job *j, const grouped_part *part, si
 }
 
 // `blocks` blocks from `first` on of the pixels that part->out names; `entry`: the plan's first.
-static void run_blocks(const ptn_deform_job *j, const grouped_part *part, size_t entry, size_t pixels,
-                       size_t first, size_t blocks) {
+static void run_blocks(const ptn_deform_job *j, const grouped_part *part, size_t entry,
+                       size_t pixels, size_t first, size_t blocks) {
     const ptn_conv2d_shape *s = j->conv;
     const ptn_epilogue_part end = ptn_epilogue_at(&j->epilogue, part->sample, 0);
     const size_t vector = ptn_isa_vector_floats(j->map.isa), in = s->c / s->groups;
@@ -168,8 +169,8 @@ static void run_blocks(const ptn_deform_job *j, const grouped_part *part, size_t
 }
 
 // All channels of pixels `first` ... of the sample; the plan begins with pixel `planned`.
-static void run_tile(const ptn_deform_job *j, const grouped_part *part, size_t planned, size_t first,
-                     size_t pixels) {
+static void run_tile(const ptn_deform_job *j, const grouped_part *part, size_t planned,
+                     size_t first, size_t pixels) {
     const ptn_conv2d_shape *s = j->conv;
     const size_t vector = ptn_isa_vector_floats(j->map.isa);
     const size_t blocks = ptn_div_up(s->k, vector), parts = ptn_div_up(blocks, j->tiling.blocks);
@@ -189,13 +190,13 @@ void ptn_deform_grouped(void *job, size_t index, int thread) {
     const size_t all = j->map.pixels, end = ptn_part_begin(all, j->chunks, index % j->chunks + 1);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
     grouped_part part = {.sample = index / j->chunks};
-    part.corners = ptn_corners_in(scratch, t->rows * j->entries, &j->map.p.image);
+    part.corners = ptn_corners_in(scratch, t->pixels * j->entries, &j->map.p.image);
     part.compact = (float *)(scratch += t->plan);
     part.blended = (float *)(scratch += t->compact);
     part.out = (float **)(scratch + t->blended);
     size_t p = ptn_part_begin(all, j->chunks, index % j->chunks);
     for (size_t rows; p < end; p += rows) {
-        rows = ptn_min(t->rows, end - p);
+        rows = ptn_min(t->pixels, end - p);
         ptn_plan_pixels(&j->map, &part.corners, part.sample, p, rows, part.compact);
         const size_t tiles = ptn_div_up(rows, ptn_grouped_outputs(j->map.isa));
         for (size_t i = 0; i < tiles; i++) {

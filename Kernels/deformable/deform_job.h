@@ -9,15 +9,15 @@
 
 // How a shape is computed; follows from the shape and the instruction set alone.
 typedef enum ptn_deform_way {
-    PTN_DEFORM_PANELS,    // blended rows, multiplied by panels of weights
-    PTN_DEFORM_GROUPED,   // groups no wider than a vector: one vector of outputs spans several groups
+    PTN_DEFORM_PANELS,  // blended rows, multiplied by panels of weights
+    PTN_DEFORM_GROUPED, // groups no wider than a vector: one vector of outputs spans several groups
     PTN_DEFORM_DEPTHWISE, // samples are multiplied and added as they are blended
 } ptn_deform_way;
 
 // How the work of a chunk is cut, and bytes of scratch of a thread.
 typedef struct ptn_deform_tiling {
-    size_t rows, taps; // pixels that are planned, taps that are blended together
-    size_t blocks;     // grouped: vectors of outputs whose inputs are blended together
+    size_t pixels, taps; // that are planned together; taps that are blended together
+    size_t blocks;       // grouped: vectors of outputs whose inputs are blended together
     size_t plan, compact, blended, partial, table, out;
 } ptn_deform_tiling;
 
@@ -30,7 +30,7 @@ typedef struct ptn_deform_job {
     ptn_panels panels;
     const float *packed;
     float *y;
-    size_t taps, entries; // entries: of one pixel's plan
+    size_t taps, entries;      // entries: of one pixel's plan
     ptn_grouped_block *blocks; // grouped
     size_t chunks, panel_parts;
     ptn_deform_tiling tiling;

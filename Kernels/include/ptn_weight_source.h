@@ -1,5 +1,5 @@
-// Where the weights of a convolution come from: one set that all samples share, sets that are mixed for
-// each sample, or one set per sample.
+// Where the weights of a convolution come from: one set that all samples share, sets that are mixed
+// for each sample, or one set per sample.
 #ifndef PTN_WEIGHT_SOURCE_H
 #define PTN_WEIGHT_SOURCE_H
 
@@ -19,12 +19,12 @@ typedef enum ptn_weight_kind {
 // Members that do not belong to the kind are not looked at.
 typedef struct ptn_weight_source {
     ptn_weight_kind kind;
-    const float *packed;   // SHARED: one set; MIXED: set after set, each a plan's packed_floats
-    size_t sets;           // MIXED: their number
-    const float *routing;  // MIXED: [n][sets]
-    const float *biases;   // MIXED: [sets][k], mixed like the weights; NULL: 0
-    const float *shift;    // MIXED: [k], added to every sample's mixed bias; NULL: 0
-    const float *weights;  // PER_SAMPLE
+    const float *packed;  // SHARED: one set; MIXED: set after set, each a plan's packed_floats
+    size_t sets;          // MIXED: their number
+    const float *routing; // MIXED: [n][sets]
+    const float *biases;  // MIXED: [sets][k], mixed like the weights; NULL: 0
+    const float *shift;   // MIXED: [k], added to every sample's mixed bias; NULL: 0
+    const float *weights; // PER_SAMPLE
 } ptn_weight_source;
 
 // One packed set for all samples.

@@ -6,12 +6,11 @@ enum { INACTIVE_ROWS = 8 };
 
 ptn_inactive_job ptn_inactive_for(const ptn_masked_conv2d_mask *mask, size_t k, float *y) {
     ptn_inactive_job j = {.outputs = mask->outputs->view, .y = y, .k = k};
-    const bool nothing = mask->output == PTN_MASKED_ROWS || mask->inactive == PTN_MASKED_KEEP ||
+    const bool nothing = mask->output == PTN_MASKED_COMPACT || mask->inactive == PTN_MASKED_KEEP ||
                          (mask->inactive == PTN_MASKED_COPY && mask->base == y);
     if (nothing) return j;
     if (mask->inactive == PTN_MASKED_COPY) j.base = mask->base;
-    if (mask->inactive == PTN_MASKED_ZERO && mask->previous)
-        j.previous = mask->previous->view.bits;
+    if (mask->inactive == PTN_MASKED_ZERO && mask->previous) j.previous = mask->previous->view.bits;
     j.tasks = ptn_div_up(j.outputs.n * j.outputs.h, INACTIVE_ROWS);
     return j;
 }

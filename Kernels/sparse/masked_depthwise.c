@@ -1,5 +1,5 @@
-// Driver of the masked depthwise convolution. The commonest kernel is computed in tiles of up to four
-// rows (masked_depthwise_tiles.c), others row by row (masked_depthwise_rows.c).
+// Driver of the masked depthwise convolution. The commonest kernel is computed in tiles of up to
+// four rows (masked_depthwise_tiles.c), others row by row (masked_depthwise_rows.c).
 #include "masked_depthwise.h"
 #include "masked_depthwise_rows.h"
 #include "masked_depthwise_tiles.h"
@@ -8,19 +8,16 @@ ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
                                 const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
                                 const float *x, const float *packed, size_t packed_stride,
                                 const ptn_conv2d_epilogue *e, float *y) {
-    ptn_mdw_job j = {.tiles = {.shape = s,
-                                 .x = x,
-                                 .packed = packed,
-                                 .packed_stride = packed_stride,
-                                 .y = y},
-                       .shape = s,
-                       .plan = plan,
-                       .mask = mask,
-                       .isa = runtime->isa,
-                       .by_height = ptn_divider_for(plan->out_h),
-                       .inactive = ptn_inactive_for(mask, s->k, y)};
-    const bool tiled = mask->input == PTN_MASKED_MAP && ptn_mdw_is_tiled(s);
-    if (!tiled && !ptn_mdw_runs_scratch(&j)) return PTN_SIZE_OVERFLOW;
+    ptn_masked_depthwise_job j = {
+        .tiles = {.shape = s, .x = x, .packed = packed, .packed_stride = packed_stride, .y = y},
+        .shape = s,
+        .plan = plan,
+        .mask = mask,
+        .isa = runtime->isa,
+        .by_height = ptn_divider_for(plan->out_h),
+        .inactive = ptn_inactive_for(mask, s->k, y)};
+    const bool tiled = mask->input == PTN_MASKED_MAP && ptn_masked_depthwise_is_tiled(s);
+    if (!tiled && !ptn_masked_depthwise_runs_scratch(&j)) return PTN_SIZE_OVERFLOW;
     ptn_depthwise_prepare(&j.tiles, runtime->isa, plan, e);
     // As for the whole map: reading and writing counts as much as the multiply-adds.
     const double values = (double)mask->outputs->view.count * (double)s->c;
@@ -28,5 +25,6 @@ ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
     const double lanes = (double)ptn_isa_vector_floats(runtime->isa);
     const double nanoseconds = 1.5 * sums / (lanes * 5) + 2 * values * sizeof(float) / 50;
     const int threads = ptn_threads_worth(runtime->threads, nanoseconds);
-    return tiled ? ptn_mdw_run_tiles(&j, threads) : ptn_mdw_run_rows(&j, threads);
+    return tiled ? ptn_masked_depthwise_run_tiles(&j, threads)
+                 : ptn_masked_depthwise_run_rows(&j, threads);
 }

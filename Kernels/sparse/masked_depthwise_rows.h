@@ -5,6 +5,6 @@
 #include "masked_depthwise_runs.h"
 
 // All outputs of a job whose scratch memory for runs is known.
-ptn_status ptn_mdw_run_rows(ptn_mdw_job *job, int threads);
+ptn_status ptn_masked_depthwise_run_rows(ptn_masked_depthwise_job *job, int threads);
 
 #endif

@@ -1,5 +1,5 @@
-// Runs of neighbouring outputs of a masked depthwise convolution. Vectors lie along channels, so that
-// single pixels need no padding. Inputs that are masked themselves are copied out first.
+// Runs of neighbouring outputs of a masked depthwise convolution. Vectors lie along channels, so
+// that single pixels need no padding. Inputs that are masked themselves are copied out first.
 #include "masked_depthwise_runs.h"
 #include <string.h>
 
@@ -9,10 +9,12 @@ enum { RUNS = 64 };
 // Compact inputs are copied out for runs of at most so many outputs.
 enum { PATCH_OUTPUTS = 16 };
 
-typedef ptn_mdw_job depthwise_job;
-typedef ptn_mdw_workspace workspace;
+typedef ptn_masked_depthwise_job depthwise_job;
+typedef ptn_masked_depthwise_workspace workspace;
 
-static size_t runs_bytes(void) { return ptn_round_64(RUNS * sizeof(ptn_masked_dw_run)); }
+static size_t runs_bytes(void) {
+    return ptn_round_64(RUNS * sizeof(ptn_masked_depthwise_run));
+}
 static size_t rows_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(RUNS * s->kh * sizeof(float *));
 }
@@ -21,9 +23,9 @@ static size_t tile_rows_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(ptn_depthwise_row_slots(s) * sizeof(float *));
 }
 
-workspace ptn_mdw_workspace_of(const depthwise_job *j, int thread) {
+workspace ptn_masked_depthwise_workspace_of(const depthwise_job *j, int thread) {
     char *scratch = j->scratch + (size_t)thread * j->thread_bytes;
-    return (workspace){.runs = (ptn_masked_dw_run *)scratch,
+    return (workspace){.runs = (ptn_masked_depthwise_run *)scratch,
                        .rows = (const float **)(scratch + runs_bytes()),
                        .patch = (float *)(scratch + runs_bytes() + rows_bytes(j->shape)),
                        .tile_rows = (const float **)(scratch + j->tile_rows_at)};
@@ -36,8 +38,8 @@ static const float *copy_row(const depthwise_job *j, size_t sample, size_t iy, s
     float *row = patch + i * j->patch_columns * s->c;
     const size_t line = (sample * s->h + iy) * s->w;
     for (size_t x = from; x < to; x++) {
-        const int32_t at = j->input_rows[line + x];
-        const size_t place = j->mask->input == PTN_MASKED_ROWS ? (size_t)at : line + x;
+        const int32_t at = j->input_index[line + x];
+        const size_t place = j->mask->input == PTN_MASKED_COMPACT ? (size_t)at : line + x;
         if (at < 0)
             memset(row + (x - from) * s->c, 0, s->c * sizeof(float));
         else
@@ -48,18 +50,19 @@ static const float *copy_row(const depthwise_job *j, size_t sample, size_t iy, s
 }
 
 // Outputs [skip, skip + length) of a run.
-static ptn_masked_dw_run place_run(const depthwise_job *j, const ptn_mask_run *run, size_t skip,
-                                   size_t length, const float **rows, float *patch) {
+static ptn_masked_depthwise_run place_run(const depthwise_job *j, const ptn_mask_run *run,
+                                          size_t skip, size_t length, const float **rows,
+                                          float *patch) {
     const ptn_conv2d_shape *s = j->shape;
     const size_t row = (size_t)run->row, sample = ptn_divide(j->by_height, row);
     const size_t oy = row - sample * j->plan->out_h, start = (size_t)run->start + skip;
     const size_t reach = (s->kw - 1) * s->dilation_w;
-    const size_t place = j->mask->output == PTN_MASKED_ROWS ? (size_t)run->first + skip
-                                                            : row * j->plan->out_w + start;
-    ptn_masked_dw_run r = {.rows = rows,
-                           .left = (ptrdiff_t)(start * s->stride_w) - (ptrdiff_t)s->pad_left,
-                           .length = length,
-                           .out = j->tiles.y + place * s->c};
+    const size_t place = j->mask->output == PTN_MASKED_COMPACT ? (size_t)run->first + skip
+                                                               : row * j->plan->out_w + start;
+    ptn_masked_depthwise_run r = {.rows = rows,
+                                  .left = (ptrdiff_t)(start * s->stride_w) - (ptrdiff_t)s->pad_left,
+                                  .length = length,
+                                  .out = j->tiles.y + place * s->c};
     // Outputs whose first tap is not left of the image, and whose last is not right of it.
     const size_t before = r.left < 0 ? ptn_div_up((size_t)-r.left, s->stride_w) : 0;
     const ptrdiff_t room = (ptrdiff_t)s->w - 1 - (ptrdiff_t)reach - r.left;
@@ -73,7 +76,7 @@ static ptn_masked_dw_run place_run(const depthwise_job *j, const ptn_mask_run *r
         const size_t iy = oy * s->stride_h + i * s->dilation_h - s->pad_top;
         if (iy >= s->h)
             rows[i] = NULL;
-        else if (j->input_rows)
+        else if (j->input_index)
             rows[i] = copy_row(j, sample, iy, i, from, ptn_max(from, to), patch);
         else
             rows[i] = j->tiles.x + (sample * s->h + iy) * s->w * s->c;
@@ -88,9 +91,9 @@ static void activate_runs(const depthwise_job *j, const workspace *ws) {
                                      ws->runs[r].out);
 }
 
-ptn_masked_dw_args ptn_mdw_args_for(const depthwise_job *j, size_t sample) {
+ptn_masked_depthwise_args ptn_masked_depthwise_args_for(const depthwise_job *j, size_t sample) {
     const ptn_conv2d_shape *s = j->shape;
-    return (ptn_masked_dw_args){
+    return (ptn_masked_depthwise_args){
         .w = s->w,
         .c = s->c,
         .kh = s->kh,
@@ -102,32 +105,32 @@ ptn_masked_dw_args ptn_mdw_args_for(const depthwise_job *j, size_t sample) {
     };
 }
 
-void ptn_mdw_compute(const depthwise_job *j, workspace *ws) {
+void ptn_masked_depthwise_compute(const depthwise_job *j, workspace *ws) {
     if (ws->count == 0) return;
-    ptn_masked_dw_args a = ptn_mdw_args_for(j, ws->sample);
+    ptn_masked_depthwise_args a = ptn_masked_depthwise_args_for(j, ws->sample);
     a.runs = ws->runs;
     a.count = ws->count;
-    ptn_mdw_run_variants[j->isa](&a);
+    ptn_masked_depthwise_run_variants[j->isa](&a);
     if (j->tiles.epilogue.activate) activate_runs(j, ws);
     ws->count = 0;
 }
 
-void ptn_mdw_add_run(const depthwise_job *j, workspace *ws, const ptn_mask_run *run, size_t skip,
-                     size_t length) {
+void ptn_masked_depthwise_add_run(const depthwise_job *j, workspace *ws, const ptn_mask_run *run,
+                                  size_t skip, size_t length) {
     const size_t sample = ptn_divide(j->by_height, (size_t)run->row);
-    const size_t most = j->input_rows ? PATCH_OUTPUTS : length;
+    const size_t most = j->input_index ? PATCH_OUTPUTS : length;
     for (size_t done = 0; done < length; done += most) {
-        if (ws->count == RUNS || ws->sample != sample) ptn_mdw_compute(j, ws);
+        if (ws->count == RUNS || ws->sample != sample) ptn_masked_depthwise_compute(j, ws);
         ws->sample = sample;
         ws->runs[ws->count] = place_run(j, run, skip + done, ptn_min(most, length - done),
                                         ws->rows + ws->count * j->shape->kh, ws->patch);
         ws->count++;
         // There is one patch only.
-        if (j->input_rows) ptn_mdw_compute(j, ws);
+        if (j->input_index) ptn_masked_depthwise_compute(j, ws);
     }
 }
 
-bool ptn_mdw_runs_scratch(depthwise_job *j) {
+bool ptn_masked_depthwise_runs_scratch(depthwise_job *j) {
     const ptn_conv2d_shape *s = j->shape;
     size_t floats = 0;
     if (j->mask->input != PTN_MASKED_MAP) {

@@ -19,12 +19,11 @@ uint64_t ptn_tile_outputs_active(const ptn_tile_outputs *o, const ptn_tile_place
 
 // An active output's place in y, in floats.
 static size_t output_at(const ptn_tile_outputs *o, const ptn_tile_place *at, size_t i, size_t k) {
-    const size_t pixel =
-        (at->sample * o->out_h + at->top + i) * o->out_w + at->left + k;
-    return o->rows ? (size_t)o->rows[pixel] * o->k : pixel * o->y_step;
+    const size_t pixel = (at->sample * o->out_h + at->top + i) * o->out_w + at->left + k;
+    return o->index ? (size_t)o->index[pixel] * o->k : pixel * o->y_step;
 }
 
-void ptn_tile_outputs_fetch(const ptn_tile_outputs *o, const ptn_wino_panel *p,
+void ptn_tile_outputs_fetch(const ptn_tile_outputs *o, const ptn_winograd_panel *p,
                             const ptn_tile_place *at) {
     const size_t m = o->form->outputs;
     for (uint64_t rest = ptn_tile_outputs_active(o, at); rest; rest &= rest - 1) {
@@ -36,15 +35,15 @@ void ptn_tile_outputs_fetch(const ptn_tile_outputs *o, const ptn_wino_panel *p,
 }
 
 // Compact outputs, each straight to its row.
-static void store_rows(const ptn_tile_outputs *o, ptn_wino_output *a, const ptn_wino_panel *p,
-                       const ptn_tile_place *at, uint64_t active, float *values) {
+static void store_compact(const ptn_tile_outputs *o, ptn_winograd_output *a,
+                          const ptn_winograd_panel *p, const ptn_tile_place *at, uint64_t active,
+                          float *values) {
     const size_t m = o->form->outputs;
-    float *places[PTN_WINO_MAX_OUTPUTS], *const inactive = values;
+    float *places[PTN_WINOGRAD_MAX_OUTPUTS], *const inactive = values;
     for (size_t i = 0; i < at->rows; i++)
         for (size_t k = 0; k < at->columns; k++) {
             const bool is_active = active >> (i * m + k) & 1;
-            places[i * m + k] =
-                is_active ? o->y + output_at(o, at, i, k) + p->channel : inactive;
+            places[i * m + k] = is_active ? o->y + output_at(o, at, i, k) + p->channel : inactive;
         }
     a->out = inactive;
     a->places = places;
@@ -55,8 +54,9 @@ static void store_rows(const ptn_tile_outputs *o, ptn_wino_output *a, const ptn_
 }
 
 // Compact outputs with residuals, through a small buffer in which both lie as in a map.
-static void store_residual_rows(const ptn_tile_outputs *o, ptn_wino_output *a, const ptn_wino_panel *p,
-                                const ptn_tile_place *at, uint64_t active, float *values) {
+static void store_compact_residual(const ptn_tile_outputs *o, ptn_winograd_output *a,
+                                   const ptn_winograd_panel *p, const ptn_tile_place *at,
+                                   uint64_t active, float *values) {
     const size_t m = o->form->outputs, bytes = p->channels * sizeof(float);
     float *residuals = values + m * m * o->panel_width;
     a->out = values;
@@ -78,14 +78,15 @@ static void store_residual_rows(const ptn_tile_outputs *o, ptn_wino_output *a, c
 }
 
 // Straight into the map.
-static void store_map(const ptn_tile_outputs *o, ptn_wino_output *a, const ptn_wino_panel *p,
-                      const ptn_tile_place *at, uint64_t active, float *values) {
+static void store_map(const ptn_tile_outputs *o, ptn_winograd_output *a,
+                      const ptn_winograd_panel *p, const ptn_tile_place *at, uint64_t active,
+                      float *values) {
     const size_t m = o->form->outputs;
     a->out = o->y + output_at(o, at, 0, 0) + p->channel;
     a->out_row = o->out_w * o->y_step;
     a->out_pixel = o->y_step;
     a->end.residual = (ptrdiff_t)((uintptr_t)o->residual - (uintptr_t)o->y);
-    float *places[PTN_WINO_MAX_OUTPUTS];
+    float *places[PTN_WINOGRAD_MAX_OUTPUTS];
     if ((size_t)__builtin_popcountll(active) < at->rows * at->columns) {
         float *const inactive = values;
         for (size_t i = 0; i < at->rows; i++)
@@ -100,14 +101,15 @@ static void store_map(const ptn_tile_outputs *o, ptn_wino_output *a, const ptn_w
     if (!o->epilogue.activate) return;
     for (uint64_t rest = active; rest; rest &= rest - 1) {
         const size_t bit = (size_t)__builtin_ctzll(rest);
-        ptn_epilogue_activate(&o->epilogue, p->channel, p->channels, a->out + bit / m * a->out_row + bit % m * a->out_pixel);
+        ptn_epilogue_activate(&o->epilogue, p->channel, p->channels,
+                              a->out + bit / m * a->out_row + bit % m * a->out_pixel);
     }
 }
 
-void ptn_tile_outputs_store(const ptn_tile_outputs *o, const ptn_wino_panel *p,
+void ptn_tile_outputs_store(const ptn_tile_outputs *o, const ptn_winograd_panel *p,
                             const ptn_tile_place *at, const float *products, size_t step,
                             float *values) {
-    ptn_wino_output a = {
+    ptn_winograd_output a = {
         .products = products,
         .step = step,
         .channels = p->channels,
@@ -116,10 +118,10 @@ void ptn_tile_outputs_store(const ptn_tile_outputs *o, const ptn_wino_panel *p,
         .end = ptn_epilogue_at(&o->epilogue, at->sample, p->channel),
     };
     const uint64_t active = ptn_tile_outputs_active(o, at);
-    if (o->rows && o->residual)
-        store_residual_rows(o, &a, p, at, active, values);
-    else if (o->rows)
-        store_rows(o, &a, p, at, active, values);
+    if (o->index && o->residual)
+        store_compact_residual(o, &a, p, at, active, values);
+    else if (o->index)
+        store_compact(o, &a, p, at, active, values);
     else
         store_map(o, &a, p, at, active, values);
 }

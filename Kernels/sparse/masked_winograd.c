@@ -2,8 +2,8 @@
 // and transformed back; within them only active pixels are stored.
 //
 // The tiles of all samples are one list, cut into blocks whose transformed pixels stay in the
-// second-level cache, as in the dense driver (convolution/winograd.c). Sums run over channels in order,
-// whatever the cut.
+// second-level cache, as in the dense driver (convolution/winograd.c). Sums run over channels in
+// order, whatever the cut.
 #include "masked_winograd.h"
 #include "../convolution/cost.h"
 #include "../convolution/winograd_cut.h"
@@ -21,8 +21,8 @@ typedef struct tiles_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
     const ptn_masked_conv2d_mask *mask;
-    const ptn_wino_form *form;
-    ptn_wino_cut cut;
+    const ptn_winograd_form *form;
+    ptn_winograd_cut cut;
     ptn_isa isa;
     ptn_tile_inputs pixels;
     ptn_tile_outputs outputs;
@@ -34,7 +34,7 @@ typedef struct tiles_job {
     char *inputs, *products, *threads;
     size_t input_bytes, product_bytes, thread_bytes;
     uint8_t *uneven; // by tiles of the list: 1 for one that is left out; NULL without a guard
-    bool staged; // all threads work on one block
+    bool staged;     // all threads work on one block
     ptn_inactive_job inactive;
     bool is_far; // the maps lie beyond the caches
 } tiles_job;
@@ -43,8 +43,8 @@ typedef struct tiles_block {
     const tiles_job *job;
     size_t first;
     float *u; // [plane][tile][channel]
-    ptn_wino_block of;
-    ptn_wino_weights weights;
+    ptn_winograd_block of;
+    ptn_winograd_weights weights;
 } tiles_block;
 
 static tiles_block block_at(const tiles_job *j, size_t index, size_t set) {
@@ -58,9 +58,9 @@ static tiles_block block_at(const tiles_job *j, size_t index, size_t set) {
                                  .packed = j->packed,
                                  .isa = j->isa,
                                  .side_by_side = j->staged}};
-    b.of = (ptn_wino_block){.tiles = ptn_part_begin(j->count, j->blocks, index + 1) - first,
-                            .u = b.u,
-                            .products = (float *)(j->products + set * j->product_bytes)};
+    b.of = (ptn_winograd_block){.tiles = ptn_part_begin(j->count, j->blocks, index + 1) - first,
+                                .u = b.u,
+                                .products = (float *)(j->products + set * j->product_bytes)};
     return b;
 }
 
@@ -76,18 +76,17 @@ static ptn_tile_place place_of(const tiles_job *j, size_t at) {
     }
     const size_t m = j->form->outputs, tile = (size_t)j->tiles[at];
     const size_t down = ptn_divide(j->by_tiles_w, tile);
-    ptn_tile_place p = {
-        .sample = low, .top = down * m, .left = (tile - down * j->cut.tiles_w) * m};
+    ptn_tile_place p = {.sample = low, .top = down * m, .left = (tile - down * j->cut.tiles_w) * m};
     p.rows = ptn_min(m, j->plan->out_h - p.top);
     p.columns = ptn_min(m, j->plan->out_w - p.left);
     return p;
 }
 
-// The outputs by which a tile is judged. With a whole map as input these are all of the tile's, active or
-// not, so that active outputs are computed as in the dense convolution.
+// The outputs by which a tile is judged. With a whole map as input these are all of the tile's,
+// active or not, so that active outputs are computed as in the dense convolution.
 static uint64_t judged_outputs(const tiles_job *j, const ptn_tile_place *at) {
     return j->mask->input == PTN_MASKED_MAP
-               ? ptn_wino_outputs_inside(j->form, at->rows, at->columns)
+               ? ptn_winograd_outputs_inside(j->form, at->rows, at->columns)
                : ptn_tile_outputs_active(&j->outputs, at);
 }
 
@@ -103,15 +102,16 @@ static void transform_tile(const tiles_block *b, size_t tile) {
     ptn_tile_inputs_transform(&j->pixels, &at, b->of.tiles * c, b->u + tile * c,
                               j->uneven ? sums : NULL);
     if (j->uneven)
-        j->uneven[b->first + tile] = ptn_wino_is_uneven(j->form, sums, judged_outputs(j, &at),
-                                                        at.rows, at.columns, c);
+        j->uneven[b->first + tile] =
+            ptn_winograd_is_uneven(j->form, sums, judged_outputs(j, &at), at.rows, at.columns, c);
 }
 
 static void *table_of(const tiles_job *j, int thread) {
     return j->threads + (size_t)thread * j->thread_bytes;
 }
 
-static void transform_back(const tiles_block *b, const ptn_wino_panel *p, size_t tile, int thread) {
+static void transform_back(const tiles_block *b, const ptn_winograd_panel *p, size_t tile,
+                           int thread) {
     const tiles_job *j = b->job;
     if (j->uneven && j->uneven[b->first + tile]) return;
     if (j->is_far && tile + 1 < b->of.tiles) {
@@ -119,7 +119,8 @@ static void transform_back(const tiles_block *b, const ptn_wino_panel *p, size_t
         ptn_tile_outputs_fetch(&j->outputs, p, &next);
     }
     const ptn_tile_place at = place_of(j, b->first + tile);
-    float *values = (float *)((char *)table_of(j, thread) + ptn_wino_table_bytes(j->block_tiles));
+    float *values =
+        (float *)((char *)table_of(j, thread) + ptn_winograd_table_bytes(j->block_tiles));
     ptn_tile_outputs_store(&j->outputs, p, &at, b->of.products + tile * p->row + p->first,
                            b->of.tiles * p->row, values);
 }
@@ -132,15 +133,17 @@ static void run_block(void *context, size_t index, int thread) {
         return;
     }
     const tiles_block b = block_at(j, index, (size_t)thread);
-    for (size_t t = 0; t < b.of.tiles; t++) transform_tile(&b, t);
-    ptn_wino_enter(&b.weights, &b.of, table_of(j, thread));
+    for (size_t t = 0; t < b.of.tiles; t++)
+        transform_tile(&b, t);
+    ptn_winograd_enter(&b.weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
-        const ptn_wino_panel p = ptn_wino_panel_at(&b.weights, i);
+        const ptn_winograd_panel p = ptn_winograd_panel_at(&b.weights, i);
         for (size_t plane = 0; plane < j->form->planes; plane++)
-            ptn_wino_multiply(&b.weights, &b.of, &p, plane,
-                              p.weights + (plane + 1) * j->shape->c * p.width,
-                              table_of(j, thread));
-        for (size_t t = 0; t < b.of.tiles; t++) transform_back(&b, &p, t, thread);
+            ptn_winograd_multiply(&b.weights, &b.of, &p, plane,
+                                  p.weights + (plane + 1) * j->shape->c * p.width,
+                                  table_of(j, thread));
+        for (size_t t = 0; t < b.of.tiles; t++)
+            transform_back(&b, &p, t, thread);
     }
 }
 
@@ -151,13 +154,13 @@ static void stage_tile(void *context, size_t tile, int thread) {
 
 static void stage_plane(void *context, size_t plane, int thread) {
     const tiles_block *b = context;
-    ptn_wino_multiply_plane(&b->weights, &b->of, plane, table_of(b->job, thread));
+    ptn_winograd_multiply_plane(&b->weights, &b->of, plane, table_of(b->job, thread));
 }
 
 static void stage_back(void *context, size_t tile, int thread) {
     const tiles_block *b = context;
     for (size_t index = 0; index < b->job->cut.panels.count; index++) {
-        const ptn_wino_panel p = ptn_wino_panel_at(&b->weights, index);
+        const ptn_winograd_panel p = ptn_winograd_panel_at(&b->weights, index);
         transform_back(b, &p, tile, thread);
     }
 }
@@ -177,14 +180,14 @@ static void run_staged(tiles_job *j, int threads) {
     ptn_parallel(threads, j->inactive.tasks, stage_inactive, &j->inactive);
 }
 
-// Large weights, or few tiles for several threads: all threads share each block. Weights that stay in
-// the second-level cache allow smaller blocks instead, as in the dense driver.
+// Large weights, or few tiles for several threads: all threads share each block. Weights that stay
+// in the second-level cache allow smaller blocks instead, as in the dense driver.
 static void cut_tiles(tiles_job *j, int threads) {
     const ptn_panels *panels = &j->cut.panels;
     const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
     size_t fit = j->cut.block_tiles;
     const bool few = threads > 1 && ptn_div_up(j->count, fit) < wanted;
-    const bool small = j->plan->packed_floats * sizeof(float) <= PTN_WINO_SMALL_WEIGHTS;
+    const bool small = j->plan->packed_floats * sizeof(float) <= PTN_WINOGRAD_SMALL_WEIGHTS;
     if (few && small && !j->cut.by_plane) {
         const size_t most = ptn_max(1, j->count / PTN_TILE_MAX_HEIGHT);
         const size_t blocks = ptn_div_up(ptn_min(wanted, most), (size_t)threads) * (size_t)threads;
@@ -198,9 +201,8 @@ static void cut_tiles(tiles_job *j, int threads) {
     const size_t floats = j->form->planes * j->block_tiles * sizeof(float);
     j->input_bytes = ptn_round_64(floats * j->shape->c);
     j->product_bytes = ptn_round_64(floats * j->width);
-    j->thread_bytes =
-        ptn_wino_table_bytes(j->block_tiles) +
-        ptn_round_64(ptn_tile_outputs_floats(j->form, panels->width) * sizeof(float));
+    j->thread_bytes = ptn_winograd_table_bytes(j->block_tiles) +
+                      ptn_round_64(ptn_tile_outputs_floats(j->form, panels->width) * sizeof(float));
 }
 
 static ptn_status run_tiles(tiles_job *j, int threads) {
@@ -227,7 +229,8 @@ static ptn_status run_tiles(tiles_job *j, int threads) {
 static void report(const tiles_job *j, ptn_conv2d_guard *guard) {
     const size_t m = j->form->outputs, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
     guard->tiles = j->count;
-    for (size_t t = 0; t < j->count; t++) guard->tiles_left_out += j->uneven[t];
+    for (size_t t = 0; t < j->count; t++)
+        guard->tiles_left_out += j->uneven[t];
     if (guard->tiles_left_out == 0) return;
     memset(guard->left_out, 0, j->shape->n * pixels);
     for (size_t t = 0; t < j->count; t++) {
@@ -243,8 +246,8 @@ static void report(const tiles_job *j, ptn_conv2d_guard *guard) {
 
 static int threads_for(const ptn_runtime *runtime, const tiles_job *j) {
     if (j->count == 0) return 1;
-    const double products = (double)j->count * (double)j->form->planes * (double)j->shape->c *
-                            (double)j->shape->k;
+    const double products =
+        (double)j->count * (double)j->form->planes * (double)j->shape->c * (double)j->shape->k;
     const double compute = 1.5 * ptn_product_nanoseconds(runtime->isa, products);
     return ptn_threads_worth(runtime->threads, ptn_with_weights_nanoseconds(compute, j->plan));
 }
@@ -253,9 +256,9 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                                const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
                                const float *x, const float *packed, const ptn_conv2d_epilogue *e,
                                float *y) {
-    const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
-    const ptn_wino_cut cut =
-        ptn_wino_cut_for(form, runtime->isa, s, plan->out_h, plan->out_w, 1);
+    const ptn_winograd_form *form = ptn_winograd_form_of(plan->algorithm);
+    const ptn_winograd_cut cut =
+        ptn_winograd_cut_for(form, runtime->isa, s, plan->out_h, plan->out_w, 1);
     tiles_job j = {.shape = s,
                    .plan = plan,
                    .mask = mask,
@@ -265,7 +268,7 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                    .isa = runtime->isa,
                    .pixels = ptn_tile_inputs_for(s, form, runtime->isa, mask, x),
                    .outputs = {.form = form,
-                               .output = ptn_wino_output_for(form, runtime->isa),
+                               .output = ptn_winograd_output_for(form, runtime->isa),
                                .mask = &mask->outputs->view,
                                .epilogue = ptn_epilogue_for(e, runtime->isa, s->k, y),
                                .residual = e->residual,
@@ -278,10 +281,10 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
                    .packed = packed,
                    .is_far = ptn_maps_bytes(s, plan->out_h, plan->out_w) > PTN_FAR_BYTES,
                    .inactive = ptn_inactive_for(mask, s->k, y)};
-    const ptn_mask_plan *order = mask->output_rows ? mask->output_rows : mask->outputs;
-    if (mask->output == PTN_MASKED_ROWS && !(j.outputs.rows = ptn_mask_plan_rows(order)))
+    const ptn_mask_plan *order = mask->output_order ? mask->output_order : mask->outputs;
+    if (mask->output == PTN_MASKED_COMPACT && !(j.outputs.index = ptn_mask_plan_index(order)))
         return PTN_OUT_OF_MEMORY;
-    if (mask->input == PTN_MASKED_ROWS && !(j.pixels.rows = ptn_mask_plan_rows(mask->inputs)))
+    if (mask->input == PTN_MASKED_COMPACT && !(j.pixels.index = ptn_mask_plan_index(mask->inputs)))
         return PTN_OUT_OF_MEMORY;
     const size_t all = s->n * j.cut.tiles, offsets = ptn_round_64((s->n + 1) * sizeof(size_t));
     const size_t tiles = ptn_round_64((all + 1) * sizeof(int32_t));

@@ -4,7 +4,8 @@
 
 #include "ptn_masked_conv2d.h"
 
-// Winograd's form that the plan names, on the tiles that hold an active pixel; arguments are checked.
+// Winograd's form that the plan names, on the tiles that hold an active pixel; arguments are
+// checked.
 ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
                                const float *x, const float *packed,

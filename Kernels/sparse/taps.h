@@ -7,12 +7,13 @@
 #include "mask_plan.h"
 #include "ptn_masked_conv2d.h"
 
-// Where the input pixels of an output's taps lie. Positions are relative to the image's first pixel.
+// Where the input pixels of an output's taps lie. Positions are relative to the image's first
+// pixel.
 typedef struct ptn_taps {
     const ptn_conv2d_shape *shape;
     ptn_masked_layout layout;
     const float *x, *zeros;
-    const int32_t *rows; // inverse map of the inputs; NULL for a dense map
+    const int32_t *index; // inverse map of the inputs; NULL for a dense map
     size_t out_w;
     ptn_divider by_width;
     // Outputs in [top, bottom) x [left, right) have all their taps inside the image.

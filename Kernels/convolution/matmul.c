@@ -1,9 +1,9 @@
 // Products of matrices: packing of the second one, and what runs what.
 #include "ptn_matmul.h"
-#include "../convolution/conv2d_internal.h"
-#include "map.h"
+#include "panels.h"
+#include "../tensor/map.h"
 #include "ptn_layout.h"
-#include "walk.h"
+#include "../tensor/walk.h"
 
 enum {
     FEW_UNROLL = 8,      // rows of b that are added at a time
@@ -13,7 +13,7 @@ enum {
     NARROW_ROWS = 64,    // of a task with few columns
 };
 
-#define PTN_SOURCE "../tensor/matmul.inc"
+#define PTN_SOURCE "../convolution/matmul.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*few_rows_fn)(size_t m, size_t n, size_t k, size_t b_stride, size_t y_stride,

@@ -1,7 +1,7 @@
 // The transposed convolution on the tiles of the direct one: a task is a chunk of the outputs of one
 // phase.
 #include "chunk.h"
-#include "conv_transpose2d.h"
+#include "transpose_algorithm.h"
 #include <string.h>
 
 // Tasks per thread to aim at, and pixels of a chunk below which cutting costs more than it gains.
@@ -23,7 +23,7 @@ static size_t most_taps(const ptn_conv_transpose2d_shape *s) {
     return ptn_transpose_taps(&rows, 0) * ptn_transpose_taps(&columns, 0);
 }
 
-size_t ptn_transpose_direct_scratch(ptn_isa isa, const ptn_conv_transpose2d_shape *shape) {
+static size_t scratch_bytes(ptn_isa isa, const ptn_conv_transpose2d_shape *shape) {
     const ptn_transpose_axis rows = ptn_transpose_rows(shape);
     const ptn_transpose_axis columns = ptn_transpose_columns(shape);
     // Phases differ by one tap per axis, and those that no tap meets have one of zeros.
@@ -35,6 +35,16 @@ size_t ptn_transpose_direct_scratch(ptn_isa isa, const ptn_conv_transpose2d_shap
             bytes = ptn_max(bytes, ptn_chunk_bytes(isa, taps));
         }
     return ptn_round_64(bytes);
+}
+
+// Outputs that no tap meets have a tap of zeros at the end.
+static bool floats(ptn_isa isa, const ptn_conv_transpose2d_shape *s, size_t *count) {
+    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return false;
+    const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
+    size_t taps, padded;
+    return ptn_mul(s->kh, s->kw, &taps) && ptn_add(taps, 1, &taps) &&
+           ptn_mul(panels.padded, s->groups, &padded) &&
+           ptn_float_bytes(taps, s->c / s->groups, padded, 1, count);
 }
 
 // The taps of one class of rows and one of columns, and one group: [tap][c][panel's width].
@@ -62,8 +72,8 @@ static void pack_class(const ptn_conv_transpose2d_shape *s, const ptn_transpose_
     }
 }
 
-void ptn_transpose_direct_pack(ptn_isa isa, const ptn_conv_transpose2d_shape *shape,
-                               const float *weights, const float *scale, float *packed) {
+static void pack(ptn_isa isa, const ptn_conv_transpose2d_shape *shape, const float *weights,
+                 const float *scale, float *packed) {
     const ptn_conv_transpose2d_shape *s = shape;
     const ptn_transpose_axis rows = ptn_transpose_rows(s), columns = ptn_transpose_columns(s);
     const size_t in = s->c / s->groups, out = s->k / s->groups, all = s->kh * s->kw;
@@ -117,11 +127,11 @@ static void fill_places(const ptn_transpose_call *call, const ptn_transpose_phas
 static void fill_chunk(const ptn_transpose_call *call, const ptn_transpose_phase *rows,
                        const ptn_transpose_phase *columns, size_t first, ptn_chunk *ch) {
     const ptn_conv_transpose2d_shape *s = call->shape;
-    const size_t step = ptn_chunk_step(ch->rows), wide = columns->taps;
+    const size_t step = ptn_chunk_step(ch->outputs), wide = columns->taps;
     const bool met = rows->taps > 0 && wide > 0;
     const float *image = call->x + ch->sample * s->h * s->w * s->c;
-    for (size_t row = 0; row < ch->rows;) {
-        const output_run run = run_at(columns, first, row, ch->rows);
+    for (size_t row = 0; row < ch->outputs;) {
+        const output_run run = run_at(columns, first, row, ch->outputs);
         const size_t length = run.end - run.begin;
         fill_places(call, rows, columns, &run, ch->sample, ch->places + row);
         size_t begin = 0, end = 1;
@@ -159,10 +169,10 @@ static void run_chunk(void *context, size_t index, int thread) {
     const size_t part = rest % j->panel_parts;
     const size_t all_panels = s->groups * j->chunk.panels.count;
     ptn_chunk ch = {.sample = rest / j->panel_parts,
-                    .rows = ptn_part_begin(pixels, j->chunks, part_of_phase + 1) - first,
+                    .outputs = ptn_part_begin(pixels, j->chunks, part_of_phase + 1) - first,
                     .panel_begin = ptn_part_begin(all_panels, j->panel_parts, part),
                     .panel_end = ptn_part_begin(all_panels, j->panel_parts, part + 1)};
-    if (ch.rows == 0) return;
+    if (ch.outputs == 0) return;
     ptn_chunk_job job = j->chunk;
     const bool met = rows->taps > 0 && columns->taps > 0;
     job.taps = met ? rows->taps * columns->taps : 1;
@@ -185,10 +195,10 @@ static void cut(transpose_job *j) {
     // The first phase has as many outputs as any.
     const size_t pixels = call->rows[0].count * call->columns[0].count;
     const size_t all_panels = s->groups * j->chunk.panels.count;
-    const size_t floats =
+    const size_t weights =
         s->kh * s->kw * j->chunk.channels * j->chunk.panels.padded * s->groups;
-    j->phases_first = floats * sizeof(float) <= 2 * PTN_CHUNK_BLOCK_BYTES;
-    j->chunks = ptn_div_up(pixels, ptn_chunk_rows(most_taps(s)));
+    j->phases_first = weights * sizeof(float) <= 2 * PTN_CHUNK_BLOCK_BYTES;
+    j->chunks = ptn_div_up(pixels, ptn_chunk_outputs(most_taps(s)));
     j->panel_parts = 1;
     if (call->threads <= 1) return;
     const size_t wanted = TASKS_PER_THREAD * (size_t)call->threads;
@@ -197,25 +207,36 @@ static void cut(transpose_job *j) {
     j->panel_parts = ptn_min(all_panels, ptn_div_up(wanted, s->n * phases * j->chunks));
 }
 
-void ptn_transpose_direct(const ptn_transpose_call *call) {
+static void run(const ptn_transpose_call *call) {
     const ptn_conv_transpose2d_shape *s = call->shape;
     const size_t outputs = s->n * s->out_h * s->out_w * s->k;
     transpose_job j = {.call = call,
-                       .chunk = {.isa = call->runtime->isa,
-                                 .panels = ptn_panels_for(call->runtime->isa, s->k / s->groups),
+                       .chunk = {.isa = call->isa,
+                                 .panels = ptn_panels_for(call->isa, s->k / s->groups),
                                  .groups = s->groups,
                                  .channels = s->c / s->groups,
-                                 .outputs = s->k,
+                                 .out_channels = s->k,
                                  .epilogue = call->epilogue,
                                  .packed = call->packed,
-                                 .y = call->y,
                                  .zeros = call->zeros,
+                                 .fetch = PTN_FETCH_NEW_PIXELS,
                                  .scattered = outputs * sizeof(float) > FAR_BYTES,
                                  .pixel_bytes = s->c * sizeof(float)}};
-    const ptn_activation kind = call->epilogue->activation.kind;
-    if (!ptn_clamp_of(kind, &j.chunk.low, &j.chunk.high))
-        j.chunk.activate = ptn_activate_row[call->runtime->isa];
     cut(&j);
     const size_t phases = call->row_axis.phases * call->column_axis.phases;
     ptn_parallel(call->threads, s->n * j.panel_parts * phases * j.chunks, run_chunk, &j);
 }
+
+// The last of the list: whatever no other computes faster.
+static bool pays(ptn_isa isa, const ptn_conv_transpose2d_shape *s) {
+    (void)isa;
+    (void)s;
+    return true;
+}
+
+const ptn_transpose_functions ptn_transpose_direct = {.pays = pays,
+                                                      .floats = floats,
+                                                      .scratch = scratch_bytes,
+                                                      .pack = pack,
+                                                      .run = run,
+                                                      .slowness = 1};

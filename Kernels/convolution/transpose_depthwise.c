@@ -1,7 +1,6 @@
 // The transposed convolution of single channels: a task is a row of outputs, vectors run along the
 // channels.
-#include "conv2d_internal.h"
-#include "conv_transpose2d.h"
+#include "transpose_algorithm.h"
 
 // Outputs of one phase that follow each other and have the same taps inside the image.
 typedef struct transpose_run {
@@ -9,13 +8,11 @@ typedef struct transpose_run {
     const float *const *x;       // [taps]: the first output's input pixels ...
     const float *const *weights; // ... and the weights of their taps
     size_t x_step, y_step;       // floats to the next output's
-    const float *bias, *gate, *residual; // may be NULL
-    bool residual_last;
-    float low, high;
+    ptn_epilogue_part end;
     float *y;
 } transpose_run;
 
-#define PTN_SOURCE "../convolution/conv_transpose2d_depthwise.inc"
+#define PTN_SOURCE "../convolution/transpose_depthwise.inc"
 #include "../core/foreach_isa.h"
 
 typedef void (*run_fn)(const transpose_run *run);
@@ -24,8 +21,6 @@ static const run_fn transpose_run_depthwise[PTN_ISA_COUNT] = PTN_TABLE(transpose
 typedef struct depthwise_job {
     const ptn_transpose_call *call;
     run_fn run;
-    ptn_activate_row_fn activate; // NULL when the clamp says it all
-    float low, high;
 } depthwise_job;
 
 static size_t list_bytes(const ptn_conv_transpose2d_shape *s) {
@@ -35,12 +30,19 @@ static size_t list_bytes(const ptn_conv_transpose2d_shape *s) {
     return ptn_round_64(taps * sizeof(float *));
 }
 
-size_t ptn_transpose_depthwise_scratch(const ptn_conv_transpose2d_shape *shape) {
+static size_t scratch_bytes(ptn_isa isa, const ptn_conv_transpose2d_shape *shape) {
+    (void)isa;
     return 2 * list_bytes(shape);
 }
 
-void ptn_transpose_depthwise_pack(const ptn_conv_transpose2d_shape *shape, const float *weights,
-                                  const float *scale, float *packed) {
+static bool floats(ptn_isa isa, const ptn_conv_transpose2d_shape *s, size_t *count) {
+    (void)isa;
+    return ptn_float_bytes(s->kh, s->kw, s->c, 1, count);
+}
+
+static void pack(ptn_isa isa, const ptn_conv_transpose2d_shape *shape, const float *weights,
+                 const float *scale, float *packed) {
+    (void)isa;
     const ptn_conv_transpose2d_shape *s = shape;
     const ptn_transpose_axis rows = ptn_transpose_rows(s), columns = ptn_transpose_columns(s);
     for (size_t i = 0; i < s->kh; i++)
@@ -102,19 +104,13 @@ static void run_outputs(const depthwise_job *j, const output_row *row,
                         const float **x, const float **weights) {
     const ptn_transpose_call *call = j->call;
     const ptn_conv_transpose2d_shape *s = call->shape;
-    const ptn_conv2d_epilogue *e = call->epilogue;
     const size_t column = columns->first + begin * s->stride_w;
     const size_t at = (row->index * s->out_w + column) * s->k;
     run->taps = list_taps(call, row, columns, begin, x, weights);
-    run->residual = e->residual ? e->residual + at : NULL;
     run->y = call->y + at;
     j->run(run);
-    if (!j->activate) return;
-    const ptn_activation_spec *act = &e->activation;
-    for (size_t p = 0; p < run->count; p++) {
-        float *y = run->y + p * run->y_step;
-        j->activate(act->kind, act->slope, act->slopes, s->k, y, y);
-    }
+    if (call->epilogue.activate)
+        ptn_epilogue_activate_pixels(&call->epilogue, 0, s->k, run->count, run->y_step, run->y);
 }
 
 // The outputs [*begin, *end) of a phase that find all of its columns of taps inside the image.
@@ -135,7 +131,6 @@ static void run_row(void *context, size_t index, int thread) {
     const depthwise_job *j = context;
     const ptn_transpose_call *call = j->call;
     const ptn_conv_transpose2d_shape *s = call->shape;
-    const ptn_conv2d_epilogue *e = call->epilogue;
     const output_row row = row_at(call, index);
     char *scratch = call->thread_scratch + (size_t)thread * call->thread_bytes;
     const float **x = (const float **)scratch;
@@ -145,11 +140,7 @@ static void run_row(void *context, size_t index, int thread) {
                          .weights = weights,
                          .x_step = s->c,
                          .y_step = s->stride_w * s->k,
-                         .bias = e->bias ? e->bias + row.sample * e->bias_stride : NULL,
-                         .gate = e->gate ? e->gate + row.sample * s->k : NULL,
-                         .residual_last = e->residual_after_activation,
-                         .low = j->low,
-                         .high = j->high};
+                         .end = ptn_epilogue_at(&call->epilogue, row.sample, 0)};
     for (size_t phase = 0; phase < call->column_axis.phases; phase++) {
         const ptn_transpose_phase *columns = &call->columns[phase];
         size_t begin, end;
@@ -162,10 +153,20 @@ static void run_row(void *context, size_t index, int thread) {
     }
 }
 
-void ptn_transpose_depthwise(const ptn_transpose_call *call) {
+static void run(const ptn_transpose_call *call) {
     const ptn_conv_transpose2d_shape *s = call->shape;
-    depthwise_job j = {.call = call, .run = transpose_run_depthwise[call->runtime->isa]};
-    if (!ptn_clamp_of(call->epilogue->activation.kind, &j.low, &j.high))
-        j.activate = ptn_activate_row[call->runtime->isa];
+    depthwise_job j = {.call = call, .run = transpose_run_depthwise[call->isa]};
     ptn_parallel(call->threads, s->n * s->out_h, run_row, &j);
 }
+
+static bool pays(ptn_isa isa, const ptn_conv_transpose2d_shape *s) {
+    (void)isa;
+    return s->groups == s->c && s->k == s->c;
+}
+
+const ptn_transpose_functions ptn_transpose_depthwise = {.pays = pays,
+                                                         .floats = floats,
+                                                         .scratch = scratch_bytes,
+                                                         .pack = pack,
+                                                         .run = run,
+                                                         .slowness = 3};

@@ -1,6 +1,6 @@
-// What the parts of the transposed convolution share; not visible outside Kernels/convolution.
-#ifndef PTN_CONV_TRANSPOSE2D_INTERNAL_H
-#define PTN_CONV_TRANSPOSE2D_INTERNAL_H
+// The phases of a transposed convolution: which taps an output meets at which inputs.
+#ifndef PTN_CONVOLUTION_TRANSPOSE_PHASES_H
+#define PTN_CONVOLUTION_TRANSPOSE_PHASES_H
 
 #include "../core/checked.h"
 #include "ptn_conv_transpose2d.h"
@@ -57,36 +57,5 @@ static inline void ptn_transpose_inside(const ptn_transpose_axis *axis,
     *end = last > 0 ? ptn_min(phase->taps, ptn_div_up((size_t)last, axis->jump)) : 0;
     *end = ptn_max(*begin, *end);
 }
-
-// One input and one output channel per group.
-static inline bool ptn_transpose_is_depthwise(const ptn_conv_transpose2d_shape *s) {
-    return s->groups == s->c && s->k == s->c;
-}
-
-// Scratch of one thread, packing and running, of the two ways. `rows` and `columns` are the phases.
-size_t ptn_transpose_direct_scratch(ptn_isa isa, const ptn_conv_transpose2d_shape *shape);
-void ptn_transpose_direct_pack(ptn_isa isa, const ptn_conv_transpose2d_shape *shape,
-                               const float *weights, const float *scale, float *packed);
-size_t ptn_transpose_depthwise_scratch(const ptn_conv_transpose2d_shape *shape);
-void ptn_transpose_depthwise_pack(const ptn_conv_transpose2d_shape *shape, const float *weights,
-                                  const float *scale, float *packed);
-
-// What a call has ready for either.
-typedef struct ptn_transpose_call {
-    const ptn_runtime *runtime;
-    const ptn_conv_transpose2d_shape *shape;
-    ptn_transpose_axis row_axis, column_axis;
-    const ptn_transpose_phase *rows, *columns;
-    const float *x, *packed;
-    const float *zeros; // as many as an input pixel has channels
-    const ptn_conv2d_epilogue *epilogue;
-    float *y;
-    int threads;
-    char *thread_scratch;
-    size_t thread_bytes;
-} ptn_transpose_call;
-
-void ptn_transpose_direct(const ptn_transpose_call *call);
-void ptn_transpose_depthwise(const ptn_transpose_call *call);
 
 #endif

@@ -219,7 +219,7 @@ extension Tensor {
                 guard let left = a.baseAddress, let right = b.baseAddress else { return nil }
                 if memcmp(left, right, a.count * MemoryLayout<Float>.stride) == 0 { return nil }
                 var scale: Float = 1
-                for i in 0..<a.count { scale = max(scale, abs(left[i])) }
+                for i in 0..<a.count { scale = Swift.max(scale, abs(left[i])) }
                 for i in 0..<a.count {
                     let (p, q) = (left[i], right[i])
                     let equal = p == q || (p.isNaN && q.isNaN) || abs(p - q) <= tolerance * scale
@@ -232,7 +232,7 @@ extension Tensor {
 
     /// Sample `index` of the first axis, as a batch of one.
     func sample(_ index: Int) throws -> Tensor {
-        let size = count / max(shape[0], 1)
+        let size = count / Swift.max(shape[0], 1)
         return try Tensor(
             Array(elements[index * size..<(index + 1) * size]), shape: [1] + shape.dropFirst())
     }

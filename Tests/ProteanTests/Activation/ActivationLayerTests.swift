@@ -31,6 +31,14 @@ import Testing
         #expect(GELU().activation == .gelu)
         #expect(GELU(approximate: .tanh).activation == .geluTanh)
         #expect(Identity().activation == .identity)
+        #expect(ReLU().activation == .relu)
+        #expect(ReLU6().activation == .relu6)
+        #expect(Sigmoid().activation == .sigmoid)
+        #expect(HardSigmoid().activation == .hardSigmoid)
+        #expect(HardSwish().activation == .hardSwish)
+        #expect(SiLU().activation == .silu)
+        #expect(Mish().activation == .mish)
+        #expect(Tanh().activation == .tanh)
     }
 
     @Test func preluHasItsParameter() throws {

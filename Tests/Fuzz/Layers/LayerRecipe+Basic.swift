@@ -2,7 +2,7 @@ import Protean
 import ProteanCatalogue
 
 extension LayerRecipe {
-    /// Activations, norms of rows, resampling and layers that move numbers.
+    /// Norms of rows, resampling and layers that move numbers.
     static let basic: [String: LayerRecipe] = [
         "PReLU": LayerRecipe { random, scene in
             ["num_parameters": random.percent(50) ? 1 : Value(scene.channels)]
@@ -57,9 +57,10 @@ extension LayerRecipe {
             ]
         },
         "Resize": LayerRecipe { random, _ in resize(&random) },
-    ].merging(activations) { $1 }
+    ]
 
-    private static let activations: [String: LayerRecipe] = Dictionary(
+    /// The rows of the activations' table.
+    static let activations: [String: LayerRecipe] = Dictionary(
         uniqueKeysWithValues: LayerCatalogue.entries.filter { $0.benchmark.kernel == "activation" }
             .map { ($0.name, activation($0)) })
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh SWIFT check|fix: formatting of all Swift and C sources, checked or corrected.
+# lint.sh SWIFT check|fix: formatting of all Swift and C sources, checked or corrected; and whether the
+# pages of results are those that `make results` makes.
 #
 # Swift: the toolchain's own `swift format`, configured by .swift-format. C: clang-format, configured
 # by .clang-format. Releases of clang-format format differently, and each system brings another one
@@ -31,10 +32,12 @@ check)
     $swift format lint --strict --parallel --recursive "${swift_sources[@]}" || status=1
     c_sources | xargs -0 "$formatter" --dry-run --Werror || status=1
     [ $status -eq 0 ] || echo "error: 'make format' corrects most of this" >&2
+    python3 Scripts/results.py --check || status=1
     ;;
 fix)
     $swift format --in-place --parallel --recursive "${swift_sources[@]}"
-    c_sources | xargs -0 "$formatter" -i
+    # Lists of macros settle at the second pass.
+    for _ in 1 2; do c_sources | xargs -0 "$formatter" -i; done
     ;;
 *)
     echo "usage: lint.sh SWIFT check|fix" >&2

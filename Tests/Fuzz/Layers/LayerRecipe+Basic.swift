@@ -23,7 +23,7 @@ extension LayerRecipe {
             if values["variant"] == "timm" { return ["x": scene.map] }
             return ["x": leadingAxes(&random, scene) + [scene.channels]]
         },
-        "GlobalAveragePool2d": LayerRecipe { random, _ in ["flatten": random.flag()] },
+        "GlobalAveragePool2d": LayerRecipe { _, _ in [:] },
         "Softmax": LayerRecipe { random, _ in
             ["dim": random.percent(50) ? 1 : -1]
         } inputs: { random, scene, values in
@@ -36,7 +36,7 @@ extension LayerRecipe {
             ["x": leadingAxes(&random, scene)]
         },
         "Flatten": LayerRecipe { _, _ in
-            [:]
+            ["start_dim": 1]
         } inputs: { random, scene, _ in
             ["x": random.percent(60) ? scene.map : leadingAxes(&random, scene)]
         },

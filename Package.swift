@@ -115,6 +115,14 @@ let package = Package(
             ],
             path: "Tests/Fuzz",
             swiftSettings: strict),
+        // Files of a new layer, and README.md's table of layers; see Docs/AddingALayer.md. No product.
+        .executableTarget(
+            name: "protean-scaffold",
+            dependencies: [
+                "ProteanCatalogue",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
         // Double-precision loops that kernels are tested against.
         .target(
             name: "CReference",
@@ -148,7 +156,8 @@ let package = Package(
             name: "ProteanCLITests",
             dependencies: [
                 "Protean", "ProteanCatalogue", "ProteanImage", "ProteanModels", "ProteanCLI",
-                "CommandSupport", "kernelbench",
+                "CommandSupport", "kernelbench", "protean-scaffold",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         // What the harness makes is what it claims to make, and what it should notice it notices.

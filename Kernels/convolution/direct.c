@@ -213,11 +213,11 @@ static void run_chunk(void *context, size_t index, int thread) {
     const direct_job *j = context;
     const ptn_conv2d_shape *s = j->shape;
     // Parts of the panels vary slowest, so that neighbouring tasks share weights in the cache.
-    const size_t row_chunk = index % j->chunks, rest = index / j->chunks;
+    const size_t chunk = index % j->chunks, rest = index / j->chunks;
     const size_t part = rest % j->panel_parts;
     ptn_chunk ch = {.sample = rest / j->panel_parts};
-    const size_t first = ptn_part_begin(j->pixels, j->chunks, row_chunk);
-    ch.outputs = ptn_part_begin(j->pixels, j->chunks, row_chunk + 1) - first;
+    const size_t first = ptn_part_begin(j->pixels, j->chunks, chunk);
+    ch.outputs = ptn_part_begin(j->pixels, j->chunks, chunk + 1) - first;
     const size_t all_panels = s->groups * j->chunk.panels.count;
     ch.panel_begin = ptn_part_begin(all_panels, j->panel_parts, part);
     ch.panel_end = ptn_part_begin(all_panels, j->panel_parts, part + 1);

@@ -4,9 +4,6 @@
 #include "tile.h"
 #include <math.h>
 
-// Weights up to here are read from the second-level cache.
-static const double KEPT_BYTES = 5e5;
-
 double ptn_panels_time(const ptn_panels *p, size_t channels) {
     double sum = 0;
     for (size_t first = 0; first < channels; first += p->width)
@@ -42,5 +39,5 @@ double ptn_direct_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2
     const double terms = tap_rows(s, plan->out_h) * (double)plan->out_w * (double)s->kw * channels;
     return costs->product * terms * ptn_panels_time(&p, out) / 2 +
            costs->address * pixels * entries + costs->tile * tiles +
-           costs->byte * fmax(0, weights - KEPT_BYTES);
+           costs->byte * fmax(0, weights - ptn_tuning_common.direct_kept_bytes);
 }

@@ -6,6 +6,7 @@
 // serves all taps of a row that reach it, so three multiply-adds with full vectors follow one
 // permutation.
 #include "grouped.h"
+#include "../core/tuning.h"
 #include "algorithm.h"
 #include "cost.h"
 #include "epilogue.h"
@@ -53,15 +54,9 @@ typedef grouped_tile_fn grouped_tile_table[GROUPED_COLUMNS];
 
 static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = PTN_POINTERS(grouped_tiles);
 
-// Estimated times of blocks and of the direct convolution per tap and pixel, in units of a vector
-// multiply-add, fitted to measurements on a server core with two 512-bit units.
 bool ptn_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *s) {
-    // A block within one group, in one vector of a pixel, in two.
-    static const double spread[PTN_ISA_COUNT][3] = {
-        {1.6, 3.4, 3.4}, {1.65, 2.8, 3}, {1.33, 2.33, 3.2}, {1.5, 2, 2.5}};
-    // A panel of the direct convolution, by its vectors.
-    static const double panel[PTN_ISA_COUNT][PTN_PANEL_MAX_VECTORS + 1] = {
-        {0, 2, 2.2}, {0, 2.4, 2.3}, {0, 2.86, 2.7, 3.45, 4.3}, {0, 2, 2.4, 3.2, 4.2}};
+    const ptn_common_tuning *common = &ptn_tuning_common;
+    const ptn_grouped_costs *costs = &common->grouped[isa];
     const size_t vector = ptn_isa_vector_floats(isa), out = s->k / s->groups;
     if (out > PTN_PANEL_MAX_VECTORS * vector) return false;
     // Blocks repeat after `out` of them at most.
@@ -70,14 +65,16 @@ bool ptn_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *s) {
     for (size_t b = 0; b < blocks; b++) {
         const size_t span = ptn_grouped_span(s, vector, b);
         if (span > 2 * vector) return false;
-        grouped += spread[isa][span == 1 ? 0 : span <= vector ? 1 : 2] / (double)blocks;
+        grouped += costs->spread[span == 1 ? 0 : span <= vector ? 1 : 2] / (double)blocks;
     }
     const bool single = s->kw == 1 || s->dilation_w > 1 || s->stride_w > 2;
-    grouped *= (double)all * (single ? 1.7 : s->stride_w == 2 ? 1.6 : 1);
+    grouped *= (double)all * (single             ? common->grouped_single
+                              : s->stride_w == 2 ? common->grouped_strided
+                                                 : 1);
     const ptn_panels panels = ptn_panels_for(isa, out);
     for (size_t column = 0; column < out; column += panels.width)
-        direct += panel[isa][ptn_panel_vectors(&panels, out, column)];
-    return grouped < 0.95 * direct * (double)s->groups;
+        direct += costs->panel[ptn_panel_vectors(&panels, out, column)];
+    return grouped < common->grouped_margin * direct * (double)s->groups;
 }
 
 static bool floats(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
@@ -188,8 +185,8 @@ static const float *row_at(const ptn_conv2d_shape *s, const float *image, size_t
 
 // Kernels of one row are done with a line so soon that the next row's should come in meanwhile;
 // with more rows, asking for lines costs more than it gains. Returns the first of them or NULL.
-static const float *look_ahead(const grouped_job *j, const float *image, size_t oy,
-                               grouped_tile_args *a) {
+static const float *next_inputs(const grouped_job *j, const float *image, size_t oy,
+                                grouped_tile_args *a) {
     const ptn_conv2d_shape *s = j->shape;
     const grouped_taps *run = a->run;
     const float *row = s->kh == 1 ? row_at(s, image, (oy + 1) * s->stride_h) : NULL;
@@ -223,7 +220,7 @@ static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
     for (size_t oy = rows[0]; oy < rows[1]; oy++) {
         for (size_t i = 0; i < s->kh; i++)
             addresses[i] = row_at(s, image, oy * s->stride_h + i * s->dilation_h);
-        const float *ahead = look_ahead(j, image, oy, &a);
+        const float *ahead = next_inputs(j, image, oy, &a);
         const size_t pixel = (sample * j->plan->out_h + oy) * j->plan->out_w + ox;
         for (size_t b = blocks[0]; b < blocks[1]; b++) {
             const size_t channel = b * j->vector;

@@ -2,6 +2,7 @@
 // channels would be mostly padding, so vectors run along the input channels instead. A task is one
 // row of outputs. Sums run over taps row by row; each lane adds up input channels of its own, and
 // the lanes are added at the end.
+#include "../core/tuning.h"
 #include "algorithm.h"
 #include "cost.h"
 #include "narrow_group.h"

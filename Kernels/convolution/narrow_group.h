@@ -3,6 +3,7 @@
 #ifndef PTN_CONVOLUTION_NARROW_GROUP_H
 #define PTN_CONVOLUTION_NARROW_GROUP_H
 
+#include "../core/tuning.h"
 #include "epilogue.h"
 #include "panels.h"
 
@@ -32,7 +33,9 @@ static inline bool ptn_narrow_pays(ptn_isa isa, size_t c, size_t k, double taps)
     if (k > PTN_NARROW_MOST_CHANNELS || c < 8) return false;
     const size_t vector = ptn_isa_vector_floats(isa);
     const double vectors = (double)(ptn_narrow_padded(isa, c) / vector);
-    const double narrow = (double)k * (0.75 * taps * vectors + 4);
+    const ptn_common_tuning *common = &ptn_tuning_common;
+    const double narrow =
+        (double)k * (common->narrow_product * taps * vectors + common->narrow_sum);
     return narrow < taps * (double)c * ptn_panel_time(ptn_div_up(k, vector)) / 2;
 }
 

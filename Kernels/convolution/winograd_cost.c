@@ -6,11 +6,6 @@
 #include "winograd_cut.h"
 #include <math.h>
 
-// Weights up to here stay in the second-level cache, and none of those beyond the second bound do.
-static const double KEPT_BYTES = 1.5e6, LOST_BYTES = 4.5e6;
-// The same of the last-level cache.
-static const double LAST_KEPT_BYTES = 1.2e7, LAST_LOST_BYTES = 2.4e7;
-
 // How much of `bytes` is gone from a cache before it is used again: 0 up to `kept`, 1 from `all`
 // on.
 static double lost_share(double bytes, double kept, double all) {
@@ -20,6 +15,7 @@ static double lost_share(double bytes, double kept, double all) {
 double ptn_winograd_cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
                            size_t out_h, size_t out_w) {
     const ptn_tuning *tuning = ptn_tuning_for(isa);
+    const ptn_common_tuning *common = &ptn_tuning_common;
     const ptn_winograd_form *form = ptn_winograd_form_of(algorithm);
     const ptn_winograd_costs *costs = &tuning->winograd[algorithm == PTN_CONV2D_WINOGRAD_6X6];
     const ptn_winograd_cut c = ptn_winograd_cut_for(form, isa, s, out_h, out_w, 1);
@@ -27,9 +23,10 @@ double ptn_winograd_cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_al
     const size_t heights =
         c.blocks * ptn_div_up(c.block_tiles, ptn_tile_height(isa, c.panels.vectors));
     const double weights = planes * in * (double)c.panels.padded * sizeof(float);
-    const double beyond = lost_share(weights, LAST_KEPT_BYTES, LAST_LOST_BYTES);
+    const double beyond = lost_share(weights, common->last_kept_bytes, common->last_lost_bytes);
     const double byte = (1 - beyond) / costs->far_bytes + beyond / costs->memory_bytes;
-    const double lost = lost_share(weights, KEPT_BYTES, LOST_BYTES);
+    const double lost =
+        lost_share(weights, common->winograd_kept_bytes, common->winograd_lost_bytes);
     const double far = lost * weights * (double)c.blocks * byte;
     const double sums = costs->product * planes * tiles * in * ptn_panels_time(&c.panels, s->k) / 2;
     const double near = fmax(sums, weights * (double)heights / costs->near_bytes);

@@ -72,6 +72,47 @@ static const ptn_tuning zen_narrow_vectors = {
     .streams_single_tiles = true,
 };
 
+// *_bytes: bytes of weights, fitted with the tables above; 2026-11-21, last_* 2026-11-22.
+// narrow: from the times of one to eight output channels; 2026-11-21. Line not recorded.
+//     kernelbench --explain --case 'narrow conv2d h=56 w=56 c=64 k=1 r=3' shows the estimate.
+// grouped: fitted to measurements on a server core with two 512-bit units; 2026-11-21. NEON not
+//     measured. kernelbench --explain --shapes resnext50_32x4d --threads 1
+// masked: cycles on a server core with two 512-bit units, on ResNet's stages; 2026-11-21.
+//     kernelbench --break-even --shapes dense3x3 --threads 1
+// masked_depthwise: on a server core with two 512-bit units; 2026-11-22.
+//     kernelbench --against-direct --shapes masked_depthwise --threads 1
+const ptn_common_tuning ptn_tuning_common = {
+    .direct_kept_bytes = 5e5,
+    .winograd_kept_bytes = 1.5e6,
+    .winograd_lost_bytes = 4.5e6,
+    .last_kept_bytes = 1.2e7,
+    .last_lost_bytes = 2.4e7,
+    .narrow_product = 0.75,
+    .narrow_sum = 4,
+    .grouped_single = 1.7,
+    .grouped_strided = 1.6,
+    .grouped_margin = 0.95,
+    .grouped = {[PTN_ISA_SCALAR] = {{1.6, 3.4, 3.4}, {0, 2, 2.2}},
+                [PTN_ISA_AVX2] = {{1.65, 2.8, 3}, {0, 2.4, 2.3}},
+                [PTN_ISA_AVX512] = {{1.33, 2.33, 3.2}, {0, 2.86, 2.7, 3.45, 4.3}},
+                [PTN_ISA_NEON] = {{1.5, 2, 2.5}, {0, 2, 2.4, 3.2, 4.2}}},
+    .masked = {.kept_bytes = 1 << 20,
+               .near_bytes = 4 << 20,
+               .pixel = 6,
+               .line = 4,
+               .scattered = 2.5,
+               .depthwise = 1.5,
+               .grouped = 1.25},
+    .masked_depthwise = {.full_four = 3.8,
+                         .full_two = 4.6,
+                         .alone = 17,
+                         .some_four = 64,
+                         .some_two = 41,
+                         .least_active = {3, 4},
+                         .scattered = 1.1,
+                         .least_in_column = 1.4},
+};
+
 const ptn_tuning *ptn_tuning_for(ptn_isa isa) {
     const bool wide = isa == PTN_ISA_AVX512;
     if (ptn_core_kind_here() == PTN_CORE_ZEN) return wide ? &halved_avx512 : &zen_narrow_vectors;

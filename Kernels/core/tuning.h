@@ -1,7 +1,8 @@
-// Constants that were fitted to measurements and differ between kinds of cores.
+// Constants that were fitted to measurements: one table per kind of core, and one of those that are
+// taken to be the same on all.
 //
-// Results never depend on them: they say how memory is read and which algorithm is estimated to be
-// fastest. Constants that are the same for all cores stand beside the code that they steer.
+// Results never depend on them: they say which algorithm is estimated to be fastest and how memory
+// is read. How work is cut into tasks and blocks is said beside the code that cuts.
 #ifndef PTN_TUNING_H
 #define PTN_TUNING_H
 
@@ -51,5 +52,44 @@ typedef struct ptn_tuning {
 
 // The table for an instruction set on the core that asks.
 const ptn_tuning *ptn_tuning_for(ptn_isa isa);
+
+// Groups narrower than a vector, in vector multiply-adds per tap and output pixel.
+typedef struct ptn_grouped_costs {
+    double spread[3]; // a block within one group, in one vector of a pixel, in two
+    double panel[5];  // a panel of the direct convolution, by its vectors
+} ptn_grouped_costs;
+
+// Estimates of the masked convolution.
+typedef struct ptn_masked_estimates {
+    double kept_bytes, near_bytes; // of weights in the second-level, in the last-level cache
+    double pixel, line, scattered; // cycles: an address; 64 bytes written; 64 bytes read that no
+                                   // neighbour has brought into the first-level cache
+    double depthwise, grouped;     // cycles of a vector multiply-add
+} ptn_masked_estimates;
+
+// Tiles of the masked depthwise convolution, in vectors that are loaded and stored.
+typedef struct ptn_masked_depthwise_costs {
+    double full_four, full_two; // an output of a tile of four, of two rows, all active
+    double alone;               // an output alone
+    double some_four, some_two; // a whole tile of four, of two rows of which some are active
+    size_t least_active[2];     // outputs of a tile of two, of four rows that make it worth it
+    // Tiles of which some are active are looked for where the pixels of cells of 2 x 2 that hold an
+    // active one are at least `scattered` times as many as the active ones, and the columns of a
+    // tile that hold an active pixel hold at least `least_in_column` in the mean.
+    double scattered, least_in_column;
+} ptn_masked_depthwise_costs;
+
+typedef struct ptn_common_tuning {
+    double direct_kept_bytes; // weights up to here are read from the second-level cache
+    // Winograd: weights up to `kept` stay in a cache, none of those beyond `lost` do.
+    double winograd_kept_bytes, winograd_lost_bytes; // the second-level cache
+    double last_kept_bytes, last_lost_bytes;         // the last-level cache
+    double narrow_product, narrow_sum; // cycles of a vector product, of the sum over lanes
+    double grouped_single, grouped_strided, grouped_margin; // factors
+    ptn_grouped_costs grouped[PTN_ISA_COUNT];
+    ptn_masked_estimates masked;
+    ptn_masked_depthwise_costs masked_depthwise;
+} ptn_common_tuning;
+extern const ptn_common_tuning ptn_tuning_common;
 
 #endif

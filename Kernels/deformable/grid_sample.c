@@ -19,7 +19,7 @@ typedef struct cubic_args {
 #define PTN_SOURCE "../deformable/grid_sample.inc"
 #include "../core/foreach_isa.h"
 
-typedef void (*positions_fn)(const axis_rule rules[2], ptn_grid_padding padding, bool nearest,
+typedef void (*positions_fn)(const ptn_grid_axis rules[2], ptn_grid_padding padding, bool nearest,
                              const float *grid, size_t count, float *y, float *x);
 typedef void (*corners_fn)(const ptn_sampled_image *image, const float *y, const float *x,
                            size_t count, const ptn_corners *corners);
@@ -33,7 +33,7 @@ typedef struct grid_job {
     const ptn_grid_sample_shape *shape;
     const float *x, *grid, *zeros;
     float *y;
-    axis_rule rules[2]; // y, x
+    ptn_grid_axis rules[2]; // y, x
     size_t pixels, parts;
     bool is_far; // image and result, from the caches
     char *thread_scratch;
@@ -50,7 +50,7 @@ static void copy_nearest(const ptn_corners *corners, size_t count, size_t channe
 }
 
 // Pixel `base + i` along one axis, -1 outside. `base` may be anything, NaN included.
-static ptrdiff_t cubic_index(const axis_rule *rule, ptn_grid_padding padding, float base, float i) {
+static ptrdiff_t cubic_index(const ptn_grid_axis *rule, ptn_grid_padding padding, float base, float i) {
     float p = base + i;
     if (padding == PTN_GRID_REFLECTION) {
         float r = fabsf(p - rule->low);
@@ -78,7 +78,7 @@ static void sample_cubic(const grid_job *j, const float *image, const float *gri
         float weights[2][4];
         ptrdiff_t index[2][4];
         for (int axis = 0; axis < 2; axis++) {
-            const axis_rule *rule = &j->rules[axis];
+            const ptn_grid_axis *rule = &j->rules[axis];
             const float p = (grid[2 * m + 1 - axis] + 1) * rule->scale + rule->shift;
             const float base = floorf(p);
             cubic_weights(p - base, weights[axis]);

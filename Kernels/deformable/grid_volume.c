@@ -13,7 +13,7 @@ typedef struct volume_job {
     const ptn_grid_volume_shape *shape;
     const float *x, *grid, *zeros;
     float *y;
-    axis_rule rules[3]; // z, y, x
+    ptn_grid_axis rules[3]; // z, y, x
     size_t voxels, parts;
     char *thread_scratch;
 } volume_job;
@@ -29,13 +29,13 @@ typedef struct axis_pair {
 } axis_pair;
 
 // Mirrored about low and low + span; infinity becomes NaN.
-static float mirrored(float p, const axis_rule *rule) {
+static float mirrored(float p, const ptn_grid_axis *rule) {
     if (!(rule->span > 0)) return 0;
     const float twice = 2 * rule->span, r = fmodf(fabsf(p - rule->low), twice);
     return fminf(twice - r, r) + rule->low;
 }
 
-static float position(const axis_rule *rule, ptn_grid_padding padding, float g) {
+static float position(const ptn_grid_axis *rule, ptn_grid_padding padding, float g) {
     float p = (g + 1) * rule->scale + rule->shift;
     if (padding == PTN_GRID_REFLECTION) p = mirrored(p, rule);
     // NaN becomes 0.
@@ -43,7 +43,7 @@ static float position(const axis_rule *rule, ptn_grid_padding padding, float g) 
     return p;
 }
 
-static axis_pair pair_at(const axis_rule *rule, float p, bool nearest) {
+static axis_pair pair_at(const ptn_grid_axis *rule, float p, bool nearest) {
     if (!(p > -1 && p < rule->last + 1)) {
         const float weight = isnan(p) && !nearest ? NAN : 0;
         return (axis_pair){{-1, -1}, {weight, weight}};
@@ -59,7 +59,7 @@ static void plan_voxel(const volume_job *j, const float *volume, const float *gr
     const ptn_grid_volume_shape *s = j->shape;
     axis_pair axis[3];
     for (size_t i = 0; i < 3; i++) {
-        const axis_rule *rule = &j->rules[i];
+        const ptn_grid_axis *rule = &j->rules[i];
         axis[i] =
             pair_at(rule, position(rule, s->padding, grid[2 - i]), s->mode == PTN_GRID_NEAREST);
     }

@@ -3,19 +3,13 @@
 // convolution's tiles. Where many but not all outputs of a tile are active, all are computed, and
 // those that are not are stored where nobody reads.
 #include "masked_depthwise_tiles.h"
+#include "../core/tuning.h"
 #include <string.h>
 
 // Tiles that wait at most; tasks per thread to aim at.
 enum { TILES = 64, TASKS_PER_THREAD = 12 };
 
-// Active outputs from which on all of a tile's are computed, for tiles of two and of four rows.
-static const size_t LEAST_ACTIVE[] = {3, 4};
-// Vectors that are loaded and stored for an output of tiles of four and of two rows that are active
-// throughout, for one alone and for a tile of which some are.
-static const double FULL_FOUR = 3.8, FULL_TWO = 4.6, ALONE = 17, SOME_FOUR = 64, SOME_TWO = 41;
-// Such tiles are not looked for where active pixels fill cells of 2 x 2 but for a tenth, nor where
-// a column that holds one holds fewer than this.
-static const double SCATTERED = 1.1, LEAST_IN_COLUMN = 1.4;
+static const ptn_masked_depthwise_costs *const costs = &ptn_tuning_common.masked_depthwise;
 
 // Rows of a tile: as many sums and weights as there are registers for.
 static size_t tile_rows(ptn_isa isa) {
@@ -223,16 +217,17 @@ static bool some_pay(const group *g) {
         fours += (size_t)__builtin_popcountll(a & b & c & d);
     }
     const double lone = (double)(either - both), twos = (double)(2 * both - 4 * fours);
-    const double apart = FULL_FOUR * 4 * (double)fours + FULL_TWO * twos + ALONE * lone;
-    const double some =
-        (g->rows > 2 ? SOME_FOUR : SOME_TWO) * (double)columns / PTN_MASKED_DEPTHWISE_COLUMNS;
-    return some < apart && LEAST_IN_COLUMN * (double)columns <= (double)(either + both);
+    const double apart =
+        costs->full_four * 4 * (double)fours + costs->full_two * twos + costs->alone * lone;
+    const double some = (g->rows > 2 ? costs->some_four : costs->some_two) * (double)columns /
+                        PTN_MASKED_DEPTHWISE_COLUMNS;
+    return some < apart && costs->least_in_column * (double)columns <= (double)(either + both);
 }
 
 // Tiles of all rows where enough of their outputs are active.
 static void add_dense_parts(group *g) {
     const ptn_mask_view *v = &g->job->mask->outputs->view;
-    const size_t rows = g->rows > 2 ? 4 : 2, least = LEAST_ACTIVE[rows > 2];
+    const size_t rows = g->rows > 2 ? 4 : 2, least = costs->least_active[rows > 2];
     for (size_t i = 0; i < v->words; i++) {
         g->common[i] = 0;
         for (size_t r = 0; r < g->rows; r++)
@@ -327,7 +322,7 @@ ptn_status ptn_masked_depthwise_run_tiles(ptn_masked_depthwise_job *j, int threa
     const ptn_mask_view *v = &j->mask->outputs->view;
     const size_t groups = v->n * ptn_div_up(v->h, tile_rows(j->isa));
     const ptn_mask_statistics sums = ptn_mask_plan_statistics(j->mask->outputs);
-    j->scattered = 4 * (double)sums.cells2 > SCATTERED * (double)sums.count;
+    j->scattered = 4 * (double)sums.cells2 > costs->scattered * (double)sums.count;
     if (v->count > 0)
         j->compute_tasks = threads > 1 ? ptn_min(groups, TASKS_PER_THREAD * (size_t)threads) : 1;
     j->thread_bytes = scratch_bytes(j);

@@ -8,13 +8,7 @@
 #include "masked_depthwise_tiles.h"
 #include "ptn_masked_conv2d.h"
 
-static const double KEPT_BYTES = 1 << 20, NEAR_BYTES = 4 << 20;
-// Cycles of an address and of writing 64 bytes of an inactive pixel.
-static const double PIXEL_CYCLES = 6, LINE_CYCLES = 4;
-// Cycles of 64 bytes of an input that no neighbour has brought into the first-level cache.
-static const double SCATTERED_CYCLES = 2.5;
-// Cycles of a vector multiply-add.
-static const double DEPTHWISE_CYCLES = 1.5, GROUPED_CYCLES = 1.25;
+static const ptn_masked_estimates *const common = &ptn_tuning_common.masked;
 
 // The costs of a core hardly differ between its instruction sets.
 static const ptn_masked_costs *costs_here(void) {
@@ -24,8 +18,8 @@ static const ptn_masked_costs *costs_here(void) {
 // Cycles in which weights come in from beyond the second-level cache.
 static double traffic_cycles(double floats) {
     const ptn_masked_costs *costs = costs_here();
-    const double bytes = floats * sizeof(float), near = fmin(bytes, NEAR_BYTES);
-    if (bytes <= KEPT_BYTES) return 0;
+    const double bytes = floats * sizeof(float), near = fmin(bytes, common->near_bytes);
+    if (bytes <= common->kept_bytes) return 0;
     return near / costs->far_bytes + (bytes - near) / costs->memory_bytes;
 }
 
@@ -52,7 +46,7 @@ static double plain_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_con
     const double pixels = (double)plan->out_h * (double)plan->out_w;
     const double outputs = (double)(s->groups * ptn_panels_for(isa, s->k / s->groups).padded);
     return pixels * (outputs * (double)(s->c / s->groups * s->kh * s->kw) / lanes / 2 +
-                     PIXEL_CYCLES * (double)(s->kh * s->kw));
+                     common->pixel * (double)(s->kh * s->kw));
 }
 
 // The whole map in the form that dense convolutions of such groups take.
@@ -60,9 +54,9 @@ static double grouped_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_c
     const double sums = (double)(s->k * (s->c / s->groups)) * (double)(s->kh * s->kw);
     const double vectors =
         (double)plan->out_h * (double)plan->out_w * sums / (double)ptn_isa_vector_floats(isa);
-    if (plan->algorithm == PTN_CONV2D_DEPTHWISE) return DEPTHWISE_CYCLES * vectors;
+    if (plan->algorithm == PTN_CONV2D_DEPTHWISE) return common->depthwise * vectors;
     const bool pays = s->groups > 1 && ptn_grouped_pays(isa, s);
-    return pays ? GROUPED_CYCLES * vectors : plain_cycles(isa, s, plan);
+    return pays ? common->grouped * vectors : plain_cycles(isa, s, plan);
 }
 
 // Depthwise outputs cost as much as on the whole map where they fill squares, and some three times
@@ -81,7 +75,7 @@ static double depthwise_share(const ptn_masked_conv2d_model *m, const ptn_mask_p
 // Of an active pixel whose neighbours are not.
 static double scattered_cycles(const ptn_conv2d_shape *s) {
     const double lines = (double)(s->kh * s->kw) * (double)(s->c / s->groups) / 16;
-    return s->kh * s->kw > 1 ? SCATTERED_CYCLES * lines : 0;
+    return s->kh * s->kw > 1 ? common->scattered * lines : 0;
 }
 
 static void model_tiles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
@@ -148,7 +142,7 @@ static double pixel_cycles(const ptn_masked_conv2d_model *m, const ptn_mask_plan
     const double apart = fmax(0, 1 - share / (double)m->n);
     // Sums and the weights' way overlap in part.
     return hypot(sums, m->traffic) +
-           (PIXEL_CYCLES + m->scattered * apart) * (double)outputs->view.count;
+           (common->pixel + m->scattered * apart) * (double)outputs->view.count;
 }
 
 ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *m,
@@ -169,7 +163,7 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *m,
         cycles[PTN_MASKED_TILES_4X4] <= 1.4 * cycles[PTN_MASKED_PIXELS])
         status = estimate_tiles(m, outputs, 1, &cycles[PTN_MASKED_TILES_6X6]);
     // The dense way writes inactive outputs in any case: a map that is there has its own back.
-    const double lines = LINE_CYCLES * (double)inactive * (double)m->k / 16;
+    const double lines = common->line * (double)inactive * (double)m->k / 16;
     for (size_t i = 0; i < PTN_MASKED_WAYS; i++)
         if (cycles[i] > 0 && (clears || i == PTN_MASKED_DENSE)) cycles[i] += lines;
     return status;

@@ -85,6 +85,13 @@ package final class LayerInputs {
         return tensor.rank == 5 ? try layout.toLibrary(tensor) : try map(name)
     }
 
+    /// A map or a volume in the library's axis order, or a tensor with fewer axes as it lies in the
+    /// file.
+    func mapOrPlain(_ name: String) throws -> Tensor {
+        let tensor = try plain(name)
+        return tensor.rank == 4 || tensor.rank == 5 ? try layout.toLibrary(tensor) : tensor
+    }
+
     /// The result `y` of a layer that treats the channels of `x` alike whether they are those of a map
     /// `[B, C, H, W]` or of rows `[B, C]`.
     func rowsOrMap(_ layer: (Tensor) throws -> Tensor) throws -> [LayerOutput] {

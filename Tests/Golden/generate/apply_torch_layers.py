@@ -6,7 +6,7 @@ Run: python apply_torch_layers.py   (needs torch, torchvision, timm, safetensors
 import torch
 from torch import nn
 
-from apply import OUT, map_of, save
+from golden import main, map_of, save
 
 SEQUENCES = ("input.x", "output.y")
 
@@ -85,8 +85,4 @@ def norms():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(0)
-    OUT.mkdir(exist_ok=True)
-    conv1d()
-    conv_transpose2d()
-    norms()
+    main(seed=0, sequence=[conv1d, conv_transpose2d, norms])

@@ -8,7 +8,7 @@ LIBRARIES := libomp-dev libpng-dev libjpeg-dev
 # The test images of the embedded network's check.
 TEST_DATA := dataset-fashion-mnist
 
-.PHONY: all demo test fuzz bench peers peers-networks peers-environment format lint snippets docs \
+.PHONY: all demo test fuzz bench peers peers-networks peers-environment catalogue format lint snippets docs \
 	api-check test-address test-thread test-undefined results dependencies test-dependencies \
 	script-dependencies weights clean
 
@@ -47,6 +47,10 @@ peers-networks: all peers-environment weights
 peers-environment:
 	python3 -m venv .build-peers
 	.build-peers/bin/pip install --quiet -r Benchmarks/peers/requirements.txt
+
+# README.md's table of layers, from Sources/ProteanCatalogue.
+catalogue: dependencies
+	$(SWIFT) run protean-scaffold readme
 
 format: script-dependencies
 	Scripts/lint.sh $(SWIFT) fix

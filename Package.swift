@@ -5,11 +5,11 @@ import PackageDescription
 // Tools 6.2 accepts these flags in a package that others depend on.
 let kernelSettings: [CSetting] = [
     .unsafeFlags(["-O3"]),
-    // Without this the multiply and add of the portable variant could be contracted on some
-    // targets only, and results would depend on the compiler's mood.
+    // Without this a compiler may turn a multiplication and an addition of the portable variant
+    // into one fused operation, and results would differ between compilers and targets.
     .unsafeFlags(["-ffp-contract=off"]),
     .define("NDEBUG"),
-    // OpenMP is a Linux matter; elsewhere the drivers use libdispatch.
+    // OpenMP is used on Linux only; on macOS threads come from libdispatch.
     .unsafeFlags(["-fopenmp"], .when(platforms: [.linux])),
 ]
 
@@ -115,6 +115,14 @@ let package = Package(
             ],
             path: "Tests/Fuzz",
             swiftSettings: strict),
+        // Files of a new layer, and README.md's table of layers; see Docs/AddingALayer.md. No product.
+        .executableTarget(
+            name: "protean-scaffold",
+            dependencies: [
+                "ProteanCatalogue",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
         // Double-precision loops that kernels are tested against.
         .target(
             name: "CReference",
@@ -148,7 +156,7 @@ let package = Package(
             name: "ProteanCLITests",
             dependencies: [
                 "Protean", "ProteanCatalogue", "ProteanImage", "ProteanModels", "ProteanCLI",
-                "CommandSupport", "kernelbench",
+                "CommandSupport", "kernelbench", "protean-scaffold",
             ],
             swiftSettings: strict),
         // What the harness makes is what it claims to make, and what it should notice it notices.

@@ -16,8 +16,8 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGES = os.path.join(ROOT, "Docs")
 # What users read first; pages that are not named follow in alphabetical order.
-USERS = ["YourOwnLayer", "WeightFiles", "Images", "Commands", "Threading", "Numerics", "Sparse",
-         "Deploying", "Performance", "Glossary"]
+USERS = ["YourOwnLayer", "TensorOperations", "WeightFiles", "Images", "Commands", "Threading",
+         "Numerics", "Sparse", "Deploying", "Performance", "Glossary"]
 
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^\s*```")

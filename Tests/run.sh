@@ -61,9 +61,17 @@ skipped_tests() {
         }' "$1"
 }
 
-# Names, as SUITE/TEST, of the skipped tests of a report that no line of the list allows.
+# The tests that may be skipped, as SUITE/TEST.
+allowed_skips() { sed 's/ *#.*//; /^$/d' Tests/may-be-skipped.txt; }
+
+# Names of the skipped tests of a report that may not be skipped.
 unexpected_skips() {
-    skipped_tests "$1" | cut -f 1 | grep -vxFf <(sed 's/ *#.*//; /^$/d' Tests/may-be-skipped.txt) || :
+    skipped_tests "$1" | cut -f 1 | grep -vxFf <(allowed_skips) || :
+}
+
+# Names of the tests that may be skipped but do not exist.
+stale_skips() {
+    allowed_skips | grep -vxFf <($swift test list --skip-build | sed 's/^[^.]*\.//') || :
 }
 
 # The number NAME="..." of a report's first suite; nothing where there is no report.
@@ -140,14 +148,16 @@ perform() {
 
 # The commands are tested as processes, so they are built first.
 $swift build --build-tests
+stale=$(stale_skips)
+[ -z "$stale" ] || die "Tests/may-be-skipped.txt names tests that do not exist: $stale"
 sets=$(instruction_sets)
 [ -n "$sets" ] || die "'protean plugins --json' names no instruction set"
-campaigns="lint snippets docs fuzz-files fuzz-layers fuzz-layers-address"
-all_runs="$sets one-cpu $campaigns"
+campaigns="snippets docs fuzz-files fuzz-layers fuzz-layers-address"
+all_runs="lint $sets one-cpu $campaigns"
 if ! command -v taskset >/dev/null; then
     [ "$(uname)" != Linux ] || die "the run on one CPU needs taskset, of the package util-linux"
     echo "note: there is no taskset here; the run on one CPU is left out"
-    all_runs="$sets $campaigns"
+    all_runs="lint $sets $campaigns"
 fi
 [ $# -gt 0 ] || set -- $all_runs
 for run in "$@"; do

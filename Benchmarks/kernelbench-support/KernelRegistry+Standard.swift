@@ -36,6 +36,8 @@ extension KernelRegistry {
             AddBenchmark.self,
             BatchNorm2dBenchmark.self,
             CopyBenchmark.self,
+            BroadcastBenchmark.self, ReduceBenchmark.self, MatmulBenchmark.self,
+            TransposeBenchmark.self,
         ]
     }
 }

@@ -1,73 +1,10 @@
 // Planning, packing and dispatch of transposed convolutions.
-#include "conv_transpose2d.h"
-#include "conv2d_internal.h"
+#include "ptn_conv_transpose2d.h"
+#include "transpose_algorithm.h"
 #include <string.h>
 
-// Beyond this, products of two of the sizes below would not fit.
+// Beyond this, products of two strides would not fit.
 #define MOST_STRIDE (((size_t)1 << 31) - 1)
-
-static size_t gcd(size_t a, size_t b) {
-    while (b > 0) {
-        const size_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-// The number b < modulus with a * b = 1 modulo `modulus`, of two numbers without a common factor: the
-// extended form of Euclid's algorithm.
-static size_t inverse(size_t a, size_t modulus) {
-    long long r0 = (long long)modulus, r1 = (long long)(a % modulus), t0 = 0, t1 = 1;
-    while (r1 > 0) {
-        const long long quotient = r0 / r1, r2 = r0 - quotient * r1, t2 = t0 - quotient * t1;
-        r0 = r1;
-        r1 = r2;
-        t0 = t1;
-        t1 = t2;
-    }
-    return (size_t)(t0 < 0 ? t0 + (long long)modulus : t0) % modulus;
-}
-
-static ptn_transpose_axis axis(size_t in, size_t out, size_t kernel, size_t stride, size_t dilation,
-                               size_t pad) {
-    const size_t common = gcd(stride, dilation);
-    return (ptn_transpose_axis){.in = in,
-                                .out = out,
-                                .kernel = kernel,
-                                .stride = stride,
-                                .dilation = dilation,
-                                .pad = pad,
-                                .period = stride / common,
-                                .jump = dilation / common,
-                                .phases = ptn_min(stride, out)};
-}
-
-ptn_transpose_axis ptn_transpose_rows(const ptn_conv_transpose2d_shape *s) {
-    return axis(s->h, s->out_h, s->kh, s->stride_h, s->dilation_h, s->pad_top);
-}
-
-ptn_transpose_axis ptn_transpose_columns(const ptn_conv_transpose2d_shape *s) {
-    return axis(s->w, s->out_w, s->kw, s->stride_w, s->dilation_w, s->pad_left);
-}
-
-void ptn_transpose_phases(const ptn_transpose_axis *a, ptn_transpose_phase *phases) {
-    const size_t common = a->stride / a->period;
-    const size_t factor = inverse(a->jump, a->period);
-    for (size_t first = 0; first < a->phases; first++) {
-        const size_t at = first + a->pad, remainder = at % a->stride;
-        ptn_transpose_phase *phase = &phases[first];
-        *phase = (ptn_transpose_phase){.first = first,
-                                       .count = ptn_div_up(a->out - first, a->stride)};
-        // class * dilation = remainder modulo stride.
-        if (remainder % common != 0) continue;
-        phase->tap_class = remainder / common * factor % a->period;
-        phase->taps = ptn_transpose_taps(a, phase->tap_class);
-        if (phase->taps == 0) continue;
-        const size_t last = phase->tap_class + a->period * (phase->taps - 1);
-        phase->base = ((ptrdiff_t)at - (ptrdiff_t)(last * a->dilation)) / (ptrdiff_t)a->stride;
-    }
-}
 
 static bool axis_valid(size_t kernel, size_t stride, size_t dilation, size_t out) {
     return kernel > 0 && out > 0 && stride > 0 && stride <= MOST_STRIDE && dilation > 0 &&
@@ -89,15 +26,10 @@ static bool reach_fits(size_t in, size_t out, size_t kernel, size_t stride, size
            all <= (size_t)__PTRDIFF_MAX__;
 }
 
-// Floats of the packed weights. Outputs that no tap meets have a tap of zeros at the end.
-static bool packed_floats(ptn_isa isa, const ptn_conv_transpose2d_shape *s, size_t *floats) {
-    if (ptn_transpose_is_depthwise(s)) return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats);
-    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return false;
-    const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
-    size_t taps, padded;
-    return ptn_mul(s->kh, s->kw, &taps) && ptn_add(taps, 1, &taps) &&
-           ptn_mul(panels.padded, s->groups, &padded) &&
-           ptn_float_bytes(taps, s->c / s->groups, padded, 1, floats);
+static const ptn_transpose_functions *functions_for(ptn_isa isa,
+                                                    const ptn_conv_transpose2d_shape *s) {
+    if (ptn_transpose_depthwise.pays(isa, s)) return &ptn_transpose_depthwise;
+    return ptn_transpose_narrow.pays(isa, s) ? &ptn_transpose_narrow : &ptn_transpose_direct;
 }
 
 static size_t shared_scratch(const ptn_conv_transpose2d_shape *s) {
@@ -106,17 +38,11 @@ static size_t shared_scratch(const ptn_conv_transpose2d_shape *s) {
            ptn_round_64(s->c * sizeof(float));
 }
 
-static size_t thread_scratch(ptn_isa isa, const ptn_conv_transpose2d_shape *s) {
-    return ptn_transpose_is_depthwise(s) ? ptn_transpose_depthwise_scratch(s)
-                                         : ptn_transpose_direct_scratch(isa, s);
-}
-
 // A rough time on one thread: some 2.8 GHz, or the map's and the weights' way from memory.
 static double nanoseconds(ptn_isa isa, const ptn_conv_transpose2d_shape *s,
                           const ptn_conv_transpose2d_plan *plan) {
     const double lanes = (double)ptn_isa_vector_floats(isa);
-    const double slow = ptn_transpose_is_depthwise(s) ? 3 : 1;
-    const double compute = slow * plan->multiply_adds / (lanes * 2 * 2.5);
+    const double compute = functions_for(isa, s)->slowness * plan->multiply_adds / (lanes * 2 * 2.5);
     const double outputs = (double)s->n * (double)s->out_h * (double)s->out_w * (double)s->k;
     const double traffic = (outputs + (double)plan->packed_floats) * 4 / 10;
     return compute > traffic ? compute : traffic;
@@ -136,13 +62,13 @@ ptn_status ptn_conv_transpose2d_plan_for(const ptn_runtime *runtime,
         !ptn_float_bytes(s->n, s->h, s->w, s->c, NULL) ||
         !ptn_float_bytes(s->n, s->out_h, s->out_w, s->k, NULL) ||
         !ptn_add(ptn_min(s->stride_h, s->out_h), ptn_min(s->stride_w, s->out_w), &phases) ||
-        !packed_floats(runtime->isa, s, &plan->packed_floats))
+        !functions_for(runtime->isa, s)->floats(runtime->isa, s, &plan->packed_floats))
         return PTN_SIZE_OVERFLOW;
     plan->multiply_adds = (double)s->n * (double)s->h * (double)s->w * (double)s->k *
                           (double)(s->c / s->groups) * (double)s->kh * (double)s->kw;
     plan->threads = ptn_threads_worth(runtime->threads, nanoseconds(runtime->isa, s, plan));
-    plan->scratch_bytes =
-        shared_scratch(s) + (size_t)plan->threads * thread_scratch(runtime->isa, s);
+    const size_t thread_bytes = functions_for(runtime->isa, s)->scratch(runtime->isa, s);
+    plan->scratch_bytes = shared_scratch(s) + (size_t)plan->threads * thread_bytes;
     return PTN_OK;
 }
 
@@ -150,10 +76,7 @@ ptn_status ptn_conv_transpose2d_pack(ptn_isa isa, const ptn_conv_transpose2d_sha
                                      const float *weights, const float *scale, float *packed) {
     if (!ptn_isa_supported(isa)) return PTN_UNSUPPORTED_ISA;
     if (!sizes_valid(shape)) return PTN_BAD_ARGUMENT;
-    if (ptn_transpose_is_depthwise(shape))
-        ptn_transpose_depthwise_pack(shape, weights, scale, packed);
-    else
-        ptn_transpose_direct_pack(isa, shape, weights, scale, packed);
+    functions_for(isa, shape)->pack(isa, shape, weights, scale, packed);
     return PTN_OK;
 }
 
@@ -169,18 +92,20 @@ ptn_status ptn_conv_transpose2d(const ptn_runtime *runtime, const ptn_conv_trans
     char *scratch = ptn_scratch_acquire(plan.scratch_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     const size_t shared = shared_scratch(s), zeros = ptn_round_64(s->c * sizeof(float));
-    ptn_transpose_call call = {.runtime = runtime,
+    const ptn_transpose_functions *functions = functions_for(runtime->isa, s);
+    ptn_transpose_call call = {.isa = runtime->isa,
                                .shape = s,
                                .row_axis = ptn_transpose_rows(s),
                                .column_axis = ptn_transpose_columns(s),
                                .x = x,
                                .packed = packed,
                                .zeros = (const float *)(scratch + shared - zeros),
-                               .epilogue = epilogue,
+                               .epilogue =
+                                   ptn_epilogue_for(epilogue, runtime->isa, s->k, y),
                                .y = y,
                                .threads = plan.threads,
                                .thread_scratch = scratch + shared,
-                               .thread_bytes = thread_scratch(runtime->isa, s)};
+                               .thread_bytes = functions->scratch(runtime->isa, s)};
     memset(scratch + shared - zeros, 0, zeros);
     ptn_transpose_phase *rows = (ptn_transpose_phase *)scratch;
     ptn_transpose_phase *columns = rows + call.row_axis.phases;
@@ -188,10 +113,7 @@ ptn_status ptn_conv_transpose2d(const ptn_runtime *runtime, const ptn_conv_trans
     ptn_transpose_phases(&call.column_axis, columns);
     call.rows = rows;
     call.columns = columns;
-    if (ptn_transpose_is_depthwise(s))
-        ptn_transpose_depthwise(&call);
-    else
-        ptn_transpose_direct(&call);
+    functions->run(&call);
     ptn_scratch_release(scratch);
     return PTN_OK;
 }

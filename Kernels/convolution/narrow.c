@@ -5,64 +5,34 @@
 #include "../core/tuning.h"
 #include "algorithm.h"
 #include "cost.h"
-#include "epilogue.h"
+#include "narrow_group.h"
 #include <string.h>
-
-enum { PTN_NARROW_PIXELS = 8, MOST_CHANNELS = 8 };
-
-// Eight outputs.
-typedef struct ptn_narrow_args {
-    size_t c, k, taps;
-    const float *const *pixels; // [taps][8]: where the channels begin that an output reads
-    const float *weights;       // [k][taps][c, rounded up to vectors]
-    float *sums;                // [k][8]
-} ptn_narrow_args;
-
-#define PTN_SOURCE "../convolution/narrow.inc"
-#include "../core/foreach_isa.h"
-
-typedef void (*narrow_fn)(const ptn_narrow_args *args);
-static const narrow_fn group_variants[PTN_ISA_COUNT] = PTN_TABLE(narrow_group);
 
 typedef struct narrow_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
     ptn_epilogue epilogue;
-    narrow_fn group;
+    ptn_narrow_fn group;
     const float *x, *packed, *zeros;
     size_t packed_stride;
     float *y;
     const float **pixels; // [threads][taps][8]
 } narrow_job;
 
-static size_t padded_channels(ptn_isa isa, const ptn_conv2d_shape *s) {
-    const size_t vector = ptn_isa_vector_floats(isa);
-    return ptn_div_up(s->c, vector) * vector;
-}
-
 static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
     (void)isa;
-    return s->groups == 1 && s->k <= MOST_CHANNELS && !ptn_conv2d_is_depthwise(s);
+    return s->groups == 1 && s->k <= PTN_NARROW_MOST_CHANNELS && !ptn_conv2d_is_depthwise(s);
 }
 
-// In cycles per output: products with operands from the first-level cache and the sum over lanes,
-// against those of the narrowest tile of the direct convolution.
 static bool pays(ptn_isa isa, const ptn_conv2d_shape *s) {
-    if (s->groups > 1 || s->k > MOST_CHANNELS || s->c < 8) return false;
-    const size_t vector = ptn_isa_vector_floats(isa);
-    const ptn_common_tuning *common = &ptn_tuning_common;
-    const double taps = (double)(s->kh * s->kw);
-    const double vectors = (double)(padded_channels(isa, s) / vector);
-    const double narrow =
-        (double)s->k * (common->narrow_product * taps * vectors + common->narrow_sum);
-    return narrow < taps * (double)s->c * ptn_panel_time(ptn_div_up(s->k, vector)) / 2;
+    return s->groups == 1 && ptn_narrow_pays(isa, s->c, s->k, (double)(s->kh * s->kw));
 }
 
 static bool floats(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
                    size_t *count) {
     (void)algorithm;
     if (s->c > (size_t)__PTRDIFF_MAX__ / 64) return false;
-    return ptn_float_bytes(s->k, s->kh, s->kw, padded_channels(isa, s), count);
+    return ptn_float_bytes(s->k, s->kh, s->kw, ptn_narrow_padded(isa, s->c), count);
 }
 
 static size_t table_bytes(const ptn_conv2d_shape *s) {
@@ -89,7 +59,7 @@ static size_t parts(ptn_isa isa, const ptn_conv2d_shape *s) {
 static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
                  const float *weights, const float *scale, size_t part, float *packed) {
     (void)algorithm;
-    const size_t taps = s->kh * s->kw, padded = padded_channels(isa, s);
+    const size_t taps = s->kh * s->kw, padded = ptn_narrow_padded(isa, s->c);
     const float factor = scale ? scale[part] : 1, *filter = weights + part * s->c * taps;
     packed += part * taps * padded;
     memset(packed, 0, taps * padded * sizeof *packed);
@@ -135,30 +105,6 @@ static void fill_pixels(const narrow_job *j, size_t sample, size_t oy, size_t ox
     }
 }
 
-// y = clamp(gate * sum + bias + residual) of `count` outputs, from float `at` of y on.
-static void finish(const narrow_job *j, const ptn_epilogue_part *e, const float *sums, size_t at,
-                   size_t count) {
-    const size_t channels = j->shape->k;
-    const float *residuals = e->has_residual ? ptn_epilogue_residual(e, j->y) : NULL;
-    const float *bias = e->bias, *gate = e->gate;
-    const float low = e->low, high = e->high;
-    const bool residual_last = e->residual_last;
-    for (size_t p = 0; p < count; p++)
-        for (size_t k = 0; k < channels; k++) {
-            const size_t i = at + p * channels + k;
-            float v = sums[k * PTN_NARROW_PIXELS + p];
-            if (gate) v *= gate[k];
-            if (bias) v += bias[k];
-            const float residual = residuals ? residuals[i] : 0;
-            if (residuals && !residual_last) v += residual;
-            // Comparisons that are false for NaN, so that it stays.
-            v = v < low ? low : v;
-            v = v > high ? high : v;
-            if (residuals && residual_last) v += residual;
-            j->y[i] = v;
-        }
-}
-
 static void run_row(void *context, size_t index, int thread) {
     const narrow_job *j = context;
     const ptn_conv2d_shape *s = j->shape;
@@ -166,7 +112,7 @@ static void run_row(void *context, size_t index, int thread) {
     const size_t out_w = j->plan->out_w, row = index * out_w * s->k;
     const float **pixels = (const float **)((char *)j->pixels + (size_t)thread * table_bytes(s));
     const ptn_epilogue_part end = ptn_epilogue_at(&j->epilogue, sample, 0);
-    float sums[MOST_CHANNELS * PTN_NARROW_PIXELS];
+    float sums[PTN_NARROW_MOST_CHANNELS * PTN_NARROW_PIXELS];
     const ptn_narrow_args a = {.c = s->c,
                                .k = s->k,
                                .taps = s->kh * s->kw,
@@ -176,7 +122,8 @@ static void run_row(void *context, size_t index, int thread) {
     for (size_t ox = 0; ox < out_w; ox += PTN_NARROW_PIXELS) {
         fill_pixels(j, sample, oy, ox, pixels);
         j->group(&a);
-        finish(j, &end, sums, row + ox * s->k, ptn_min(PTN_NARROW_PIXELS, out_w - ox));
+        ptn_narrow_finish(&end, sums, s->k, ptn_min(PTN_NARROW_PIXELS, out_w - ox), s->k,
+                          j->y + row + ox * s->k);
     }
     if (j->epilogue.activate)
         ptn_epilogue_activate_pixels(&j->epilogue, 0, s->k, out_w, s->k, j->y + row);
@@ -192,7 +139,7 @@ static ptn_status run(const ptn_conv2d_call *call) {
     narrow_job j = {.shape = s,
                     .plan = plan,
                     .epilogue = ptn_epilogue_for(call->epilogue, call->runtime->isa, s->k, call->y),
-                    .group = group_variants[call->runtime->isa],
+                    .group = ptn_narrow_group_for(call->runtime->isa),
                     .x = call->input.maps[0],
                     .packed = call->packed,
                     .zeros = (float *)scratch,

@@ -3,6 +3,8 @@
 #define PROTEAN_KERNELS_H
 
 #include "ptn_activation.h"
+#include "ptn_axes.h"
+#include "ptn_broadcast.h"
 #include "ptn_connection_mix.h"
 #include "ptn_conv2d.h"
 #include "ptn_conv2d_chain.h"
@@ -14,6 +16,7 @@
 #include "ptn_dynamic_relu.h"
 #include "ptn_elementwise.h"
 #include "ptn_expert_mix.h"
+#include "ptn_gather.h"
 #include "ptn_grid_sample.h"
 #include "ptn_grid_volume.h"
 #include "ptn_group_norm.h"
@@ -27,10 +30,12 @@
 #include "ptn_mask_plan.h"
 #include "ptn_mask_select.h"
 #include "ptn_masked_conv2d.h"
+#include "ptn_matmul.h"
 #include "ptn_memory.h"
 #include "ptn_pixel_norm.h"
 #include "ptn_pool.h"
 #include "ptn_random.h"
+#include "ptn_reduce.h"
 #include "ptn_resize.h"
 #include "ptn_rms_norm.h"
 #include "ptn_roi_align.h"
@@ -38,6 +43,8 @@
 #include "ptn_runtime.h"
 #include "ptn_softmax.h"
 #include "ptn_status.h"
+#include "ptn_strided_copy.h"
+#include "ptn_unary.h"
 #include "ptn_weight_source.h"
 
 #endif

@@ -93,6 +93,11 @@ private struct NamedActivation: ActivationLayer {
 }
 
 extension KeyMap {
+    /// Maps for parts that are named by their position.
+    static func parts(_ maps: [KeyMap]) -> KeyMap {
+        parts(maps.enumerated().map { (name: "\($0.offset)", map: $0.element) })
+    }
+
     /// Maps for parts under the names of submodules: `0.weight` is mapped by the map of `0`.
     static func parts(_ maps: [(name: String, map: KeyMap)]) -> KeyMap {
         KeyMap { key in

@@ -80,6 +80,9 @@ package struct LayerEntry: Sendable {
     package let benchmark: LayerBenchmark
     /// The test file in `Tests/ProteanTests/<Family>`, without `.swift`.
     package let test: String
+    /// Public types that make sense with this layer only and are described on its page, such as the
+    /// network that routes.
+    package let parts: [String]
     /// Builds the layer.
     package let build: @Sendable (LayerConfiguration) throws -> BuiltLayer
 
@@ -91,7 +94,7 @@ package struct LayerEntry: Sendable {
         inputs: [TensorDescription] = [TensorDescription("x", "[B, C, H, W]")],
         weights: [TensorDescription] = [],
         outputs: [TensorDescription] = [TensorDescription("y", "[B, O, H', W']")],
-        golden: [String], benchmark: LayerBenchmark, test: String? = nil,
+        golden: [String], benchmark: LayerBenchmark, test: String? = nil, parts: [String] = [],
         build: @escaping @Sendable (LayerConfiguration) throws -> BuiltLayer
     ) {
         self.name = name
@@ -107,6 +110,7 @@ package struct LayerEntry: Sendable {
         self.golden = golden
         self.benchmark = benchmark
         self.test = test ?? name + "Tests"
+        self.parts = parts
         self.build = build
     }
 

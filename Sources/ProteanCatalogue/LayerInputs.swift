@@ -85,6 +85,26 @@ package final class LayerInputs {
         return tensor.rank == 5 ? try layout.toLibrary(tensor) : try map(name)
     }
 
+    /// A map or a volume in the library's axis order, or a tensor with fewer axes as it lies in the
+    /// file.
+    func mapOrPlain(_ name: String) throws -> Tensor {
+        let tensor = try plain(name)
+        return tensor.rank == 4 || tensor.rank == 5 ? try layout.toLibrary(tensor) : tensor
+    }
+
+    /// The result `y` of a layer that treats the channels of `x` alike whether they are those of a map
+    /// `[B, C, H, W]` or of rows `[B, C]`.
+    func rowsOrMap(_ layer: (Tensor) throws -> Tensor) throws -> [LayerOutput] {
+        let x = try plain("x")
+        if x.rank == 4 { return [.map("y", try layer(map("x")))] }
+        guard x.rank == 2 else {
+            throw ProteanError.shapeMismatch(
+                layer: entry.name, tensor: "x", expected: "[B, C] or four axes \(layout.axes)",
+                found: x.shape)
+        }
+        return [.plain("y", try layer(x))]
+    }
+
     /// A map that need not be there.
     func optionalMap(_ name: String) throws -> Tensor? {
         tensors[name] == nil ? nil : try map(name)

@@ -52,6 +52,13 @@ struct KernelTests {
         "a add n=3 h=5 w=9 c=17",
         "a batch_norm2d h=5 w=9 c=17",
         "a copy n=3 h=5 w=9 c=17",
+        "a broadcast n=3 h=5 w=9 c=17",
+        "a broadcast h=5 w=9 c=3 algorithm=pixels",
+        "a reduce n=3 h=5 w=9 c=17",
+        "a reduce h=5 w=9 c=3 algorithm=variance_channels",
+        "a matmul n=3 h=5 c=17 k=9",
+        "a matmul h=9 c=3 k=5 algorithm=transposed",
+        "a transpose n=3 h=5 w=9 c=17",
     ]
 
     @Test(arguments: small)

@@ -34,9 +34,10 @@ extension Checkpoint {
 }
 
 extension Tensor {
-    /// `[B, C, H, W]` as `[B, H, W, C]`, volumes likewise; other ranks as they are.
-    func channelsLast() throws -> Tensor {
-        guard rank == 4 || rank == 5 else { return self }
+    /// `[B, C, H, W]` as `[B, H, W, C]`, volumes likewise, and three axes where they are a sequence;
+    /// other ranks as they are.
+    func channelsLast(isSequence: Bool = false) throws -> Tensor {
+        guard rank == 4 || rank == 5 || isSequence else { return self }
         let (values, pixels) = (elements, shape[2...].reduce(1, *))
         let moved = (0..<count).map { index in
             let (channel, pixel) = (index % shape[1], index / shape[1] % max(pixels, 1))
@@ -79,11 +80,16 @@ extension Tensor {
         let isLast = options.contains("nhwc")
         // Four or five axes that do not follow the layout.
         let plain = Set((golden.metadata["plain"] ?? "").split(separator: " ").map(String.init))
+        let sequences = Set(
+            (golden.metadata["sequences"] ?? "").split(separator: " ").map(String.init))
+        func stored(_ name: String, _ tensor: Tensor) throws -> Tensor {
+            guard isLast, !plain.contains(name) else { return tensor }
+            return try tensor.channelsLast(isSequence: sequences.contains(name))
+        }
         let weights = try golden.group("weights")
         let inputs = try golden.group("input").map {
             (name, tensor) -> (name: String, tensor: Tensor) in
-            let moves = isLast && !plain.contains("input." + name)
-            return (name: name, tensor: moves ? try tensor.channelsLast() : tensor)
+            (name: name, tensor: try stored("input." + name, tensor))
         }
         try Checkpoint.writeSafetensors(to: folder.path("in"), tensors: inputs)
         var arguments = [
@@ -101,8 +107,7 @@ extension Tensor {
         let expected = try golden.group("output")
         #expect(written.names == expected.map(\.name).sorted())
         for (name, tensor) in expected {
-            let moves = isLast && !plain.contains("output." + name)
-            let reference = moves ? try tensor.channelsLast() : tensor
+            let reference = try stored("output." + name, tensor)
             let difference = try written.tensor(name).maximumDifference(from: reference)
             let scale = reference.elements.map(abs).max() ?? 1
             #expect(difference <= Self.tolerance * max(scale, 1), "\(name)")

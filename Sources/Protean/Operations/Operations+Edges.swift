@@ -7,7 +7,10 @@ extension Operations {
     /// Cost: one read and one write per element.
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`, at least one pixel.
-    ///   - top: rows above; the other counts likewise. None is negative.
+    ///   - top: rows above, at least 0.
+    ///   - bottom: rows below, at least 0.
+    ///   - left: columns to the left, at least 0.
+    ///   - right: columns to the right, at least 0.
     /// - Returns: `[batch, top + height + bottom, left + width + right, channels]`.
     /// - Throws: ``ProteanError`` when a count is negative or the map has no pixels.
     public static func replicatePad(

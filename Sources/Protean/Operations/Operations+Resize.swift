@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// How ``Operations/resize(_:to:mode:scale:)`` finds values between pixels. With s = input size /
+/// How ``Operations/resize(_:to:mode:)`` finds values between pixels. With s = input size /
 /// output size:
 public enum ResizeMode: Sendable, Equatable {
     /// The pixel ⌊i · s⌋; PyTorch's `nearest`.

@@ -31,7 +31,8 @@ extension LayerEntry {
             .init("routing_fn.bias", "[E]", optional: true),
         ],
         golden: ["condconv", "condconv_depthwise", "condconv_options", "condconv_routed"],
-        benchmark: .kernel("condconv2d", "h=28 w=28 c=128 k=128 r=3 experts=4")
+        benchmark: .kernel("condconv2d", "h=28 w=28 c=128 k=128 r=3 experts=4"),
+        parts: ["CondConvRouting"]
     ) { configuration in
         let (channels, experts) = try (
             configuration.int("in_channels"), configuration.int("num_experts")

@@ -64,9 +64,11 @@ struct LayerCase {
     private static func stored(
         _ name: String, _ shape: [Int], _ layout: MapLayout, isMap: Bool?
     ) -> [Int] {
-        guard layout == .nhwc, shape.count >= 4, isMap ?? !["grid", "w"].contains(name) else {
-            return shape
-        }
+        // A map that is known to be one may be a sequence.
+        let moves =
+            isMap.map { $0 && shape.count >= 3 }
+            ?? (shape.count >= 4 && !["grid", "w"].contains(name))
+        guard layout == .nhwc, moves else { return shape }
         return [shape[0]] + shape[2...] + [shape[1]]
     }
 

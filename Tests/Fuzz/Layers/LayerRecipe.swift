@@ -42,7 +42,9 @@ struct LayerRecipe: Sendable {
     }
 
     private static let all: [String: LayerRecipe] =
-        convolutions.merging(sampling) { $1 }.merging(sparse) { $1 }.merging(blocks) { $1 }
+        [convolutions, sampling, sparse, blocks, basic].reduce(into: [:]) { all, some in
+            all.merge(some) { $1 }
+        }
 }
 
 /// Values that several recipes draw.

@@ -6,7 +6,7 @@ Run: python apply_basic.py   (needs torch, torchvision, timm, safetensors)
 
 import torch
 import torch.nn.functional as F
-from apply import map_of, save
+from golden import main, map_of, save
 from timm.layers import LayerNorm2d
 from timm.layers.adaptive_avgmax_pool import FastAdaptiveAvgPool
 from torch import nn
@@ -115,9 +115,4 @@ def resampling():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(19)
-    activations()
-    normalization()
-    pooling()
-    shapes()
-    resampling()
+    main(seed=19, sequence=[activations, normalization, pooling, shapes, resampling])

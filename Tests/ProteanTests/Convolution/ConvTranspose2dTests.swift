@@ -111,11 +111,11 @@ struct TransposedReference {
             try layer(x)
         } check: { isa, y in
             #expect(y.shape == shape)
-            // Winograd's forms, which stride 1 may take, round some four times as much.
             let error = reference.worstError(y) { sum, index in
                 sum + Double(bias?[index % test.outputs] ?? 0)
             }
-            #expect(error < 24, "\(isa)")
+            // With stride 1 one of Winograd's forms may run, whose errors follow a tile's largest sums.
+            #expect(error < (test.stride == 1 ? 120 : 24), "\(isa)")
         }
     }
 
@@ -284,7 +284,7 @@ struct TransposedReference {
             try layer(padding: 2)(Tensor(zeros: [1, 1, 1, 4]))
         }
         #expect(throws: ProteanError.self) {
-            try layer(stride: 1 << 20).outputShape(for: [1, 1 << 44, 1, 4])
+            try layer(stride: Size2d(1 << 20)).outputShape(for: [1, 1 << 44, 1, 4])
         }
         #expect(throws: ProteanError.self) {
             try ConvTranspose2d(weight: Tensor(zeros: [2, 2, 3]))

@@ -16,7 +16,7 @@ public final class Residual: Layer {
         self.activation = activation
     }
 
-    /// The channels of ``main``, which the shortcut shares.
+    /// The channels of `main`, which the shortcut shares.
     public var channelFlow: ChannelFlow { main.channelFlow }
 
     /// `main` and, if there is one, `shortcut`.

@@ -11,7 +11,7 @@
 
 #include "ptn_axes.h"
 
-typedef enum ptn_reduce_op {
+typedef enum ptn_reduce_kind {
     PTN_REDUCE_SUM = 0,
     PTN_REDUCE_MEAN,
     PTN_REDUCE_VARIANCE, // sum of squared deviations from the mean / max(0, n - correction)
@@ -20,14 +20,14 @@ typedef enum ptn_reduce_op {
     PTN_REDUCE_PRODUCT,
     PTN_REDUCE_MAXIMUM, // NaN where there is one
     PTN_REDUCE_MINIMUM,
-} ptn_reduce_op;
+} ptn_reduce_kind;
 #define PTN_REDUCE_COUNT 8
 
 // y of the axes of x [sizes[0]] ... [sizes[rank - 1]] whose bit in `axes` is 0; bit 0 is the
 // outermost. Over no numbers a sum and a norm are 0, a product is 1, a mean and a variance NaN; for
 // extremes that is PTN_BAD_ARGUMENT. Scratch: where there are few results, 16 bytes for some 64
 // elements of x at most.
-PTN_MUST_CHECK ptn_status ptn_reduce(const ptn_runtime *runtime, ptn_reduce_op kind, size_t rank,
+PTN_MUST_CHECK ptn_status ptn_reduce(const ptn_runtime *runtime, ptn_reduce_kind kind, size_t rank,
                                      const size_t *sizes, uint32_t axes, size_t correction,
                                      const float *x, float *y);
 

@@ -3,7 +3,7 @@
 #include "map.h"
 
 typedef struct arg_job {
-    const ptn_reduce_functions *f;
+    const ptn_reduce_table *f;
     size_t outer, size, inner, column_blocks, per_task;
     const float *x, *values;
     float *y;
@@ -52,7 +52,7 @@ ptn_status ptn_arg_extreme(const ptn_runtime *runtime, bool largest, size_t oute
     status = ptn_reduce(runtime, largest ? PTN_REDUCE_MAXIMUM : PTN_REDUCE_MINIMUM, 3,
                         (size_t[]){outer, size, inner}, 1 << 1, 0, x, values);
     if (status == PTN_OK) {
-        arg_job j = {.f = &ptn_reduce_table[runtime->isa],
+        arg_job j = {.f = &ptn_reduce_functions[runtime->isa],
                      .outer = outer,
                      .size = size,
                      .inner = inner,

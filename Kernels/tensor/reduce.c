@@ -14,8 +14,8 @@ typedef struct axis_list {
 } axis_list;
 
 typedef struct reduce_job {
-    const ptn_reduce_functions *f;
-    ptn_reduce_op kind;
+    const ptn_reduce_table *f;
+    ptn_reduce_kind kind;
     size_t correction;
     axis_list kept, summed;    // in front of the run
     size_t rows, columns;      // of a run
@@ -33,18 +33,18 @@ typedef struct totals {
     double first[PTN_REDUCE_COLUMNS], second[PTN_REDUCE_COLUMNS];
 } totals;
 
-static bool is_variance(ptn_reduce_op kind) {
+static bool is_variance(ptn_reduce_kind kind) {
     return kind == PTN_REDUCE_VARIANCE || kind == PTN_REDUCE_STANDARD_DEVIATION;
 }
 
-static bool is_extreme(ptn_reduce_op kind) {
+static bool is_extreme(ptn_reduce_kind kind) {
     return kind == PTN_REDUCE_MAXIMUM || kind == PTN_REDUCE_MINIMUM;
 }
 
-static ptn_reduce_term form_of(ptn_reduce_op kind) {
-    return kind == PTN_REDUCE_L2        ? PTN_TERM_SQUARES
-           : kind == PTN_REDUCE_PRODUCT ? PTN_TERM_PRODUCT
-                                        : PTN_TERM_VALUES;
+static ptn_reduce_terms form_of(ptn_reduce_kind kind) {
+    return kind == PTN_REDUCE_L2        ? PTN_REDUCE_TERM_SQUARES
+           : kind == PTN_REDUCE_PRODUCT ? PTN_REDUCE_TERM_PRODUCT
+                                        : PTN_REDUCE_TERM_SUM;
 }
 
 static size_t offset_at(const axis_list *l, size_t position) {
@@ -80,17 +80,17 @@ static double part_rows(const reduce_job *j, size_t part) {
            (double)(begin % j->pieces * j->piece_rows);
 }
 
-static void sum_part(const reduce_job *j, ptn_reduce_term form, size_t kept, size_t part,
+static void sum_part(const reduce_job *j, ptn_reduce_terms form, size_t kept, size_t part,
                      size_t column, size_t n, const double *means, double *sums) {
     const size_t wide = j->together * j->columns, all = j->together > 1 ? wide : n;
-    const double neutral = form == PTN_TERM_PRODUCT ? 1 : 0;
+    const double neutral = form == PTN_REDUCE_TERM_PRODUCT ? 1 : 0;
     for (size_t i = 0; i < all; i++) sums[i] = neutral;
     size_t index, end;
     for (part_range(j, part, &index, &end); index < end; index++) {
         const piece p = piece_at(j, kept, index, column);
         if (j->columns == 1) {
             const double more = j->f->row(form, p.rows, p.x, means ? means[0] : 0);
-            sums[0] = form == PTN_TERM_PRODUCT ? sums[0] * more : sums[0] + more;
+            sums[0] = form == PTN_REDUCE_TERM_PRODUCT ? sums[0] * more : sums[0] + more;
         } else if (j->together == 1) {
             j->f->columns(form, p.rows, j->columns, n, p.x, means, sums);
         } else {
@@ -100,7 +100,7 @@ static void sum_part(const reduce_job *j, ptn_reduce_term form, size_t kept, siz
         }
     }
     for (size_t i = n; i < all; i++) {
-        if (form == PTN_TERM_PRODUCT)
+        if (form == PTN_REDUCE_TERM_PRODUCT)
             sums[i % n] *= sums[i];
         else
             sums[i % n] += sums[i];
@@ -144,7 +144,7 @@ static void reduce_part(const reduce_job *j, size_t kept, size_t part, size_t co
     for (size_t i = 0; i < n; i++) means[i] = t->first[i] /= rows;
     for (size_t i = n; i < j->together * j->columns && j->together > 1; i++)
         means[i] = means[i % n];
-    sum_part(j, PTN_TERM_DEVIATIONS, kept, part, column, n, means, t->second);
+    sum_part(j, PTN_REDUCE_TERM_DEVIATIONS, kept, part, column, n, means, t->second);
 }
 
 static void finish(const reduce_job *j, const totals *t, size_t n, float *y) {
@@ -241,20 +241,20 @@ static void short_rows_task(void *context, size_t index, int thread) {
     float across[(PTN_REDUCE_LANES - 1) * STRIDE], best[STRIDE];
     totals t;
     const size_t first = index * STRIDE, n = ptn_min(STRIDE, j->kept.count - first);
-    const ptn_reduce_term form = form_of(j->kind);
+    const ptn_reduce_terms form = form_of(j->kind);
     j->f->turn(n, j->rows, j->x + first * j->rows, across, STRIDE);
     if (is_extreme(j->kind)) {
         for (size_t i = 0; i < n; i++) best[i] = -INFINITY;
         j->f->largest_columns(j->kind == PTN_REDUCE_MINIMUM, j->rows, STRIDE, n, across, best);
         for (size_t i = 0; i < n; i++) t.first[i] = best[i];
     } else {
-        for (size_t i = 0; i < n; i++) t.first[i] = form == PTN_TERM_PRODUCT ? 1 : 0;
+        for (size_t i = 0; i < n; i++) t.first[i] = form == PTN_REDUCE_TERM_PRODUCT ? 1 : 0;
         j->f->columns(form, j->rows, STRIDE, n, across, NULL, t.first);
     }
     if (is_variance(j->kind)) {
         for (size_t i = 0; i < n; i++) t.second[i] = 0;
         for (size_t i = 0; i < n; i++) t.first[i] /= (double)j->rows;
-        j->f->columns(PTN_TERM_DEVIATIONS, j->rows, STRIDE, n, across, t.first, t.second);
+        j->f->columns(PTN_REDUCE_TERM_DEVIATIONS, j->rows, STRIDE, n, across, t.first, t.second);
     }
     finish(j, &t, n, j->y + first);
 }
@@ -328,7 +328,7 @@ static ptn_status run(reduce_job *j, const ptn_runtime *runtime, size_t count) {
 }
 
 // Results over no numbers.
-static ptn_status fill_empty(ptn_reduce_op kind, size_t results, float *y) {
+static ptn_status fill_empty(ptn_reduce_kind kind, size_t results, float *y) {
     if (is_extreme(kind)) return PTN_BAD_ARGUMENT;
     if (!y) return PTN_BAD_ARGUMENT;
     const float value = kind == PTN_REDUCE_PRODUCT                        ? 1
@@ -338,7 +338,7 @@ static ptn_status fill_empty(ptn_reduce_op kind, size_t results, float *y) {
     return PTN_OK;
 }
 
-ptn_status ptn_reduce(const ptn_runtime *runtime, ptn_reduce_op kind, size_t rank,
+ptn_status ptn_reduce(const ptn_runtime *runtime, ptn_reduce_kind kind, size_t rank,
                       const size_t *sizes, uint32_t axes, size_t correction, const float *x,
                       float *y) {
     const ptn_status status = ptn_runtime_check(runtime);
@@ -354,7 +354,7 @@ ptn_status ptn_reduce(const ptn_runtime *runtime, ptn_reduce_op kind, size_t ran
     if (results == 0) return PTN_OK;
     if (count == 0) return fill_empty(kind, results, y);
     if (!x || !y) return PTN_BAD_ARGUMENT;
-    reduce_job j = {.f = &ptn_reduce_table[runtime->isa],
+    reduce_job j = {.f = &ptn_reduce_functions[runtime->isa],
                     .kind = kind,
                     .correction = correction,
                     .x = x,

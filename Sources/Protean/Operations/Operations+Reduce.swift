@@ -132,7 +132,7 @@ extension Operations {
     }
 
     private static func reduce(
-        _ kind: ptn_reduce_op, _ x: Tensor, _ axes: [Int]?, _ keepDimensions: Bool,
+        _ kind: ptn_reduce_kind, _ x: Tensor, _ axes: [Int]?, _ keepDimensions: Bool,
         correction: Int = 0, layer: String
     ) throws(ProteanError) -> Tensor {
         let (shape, bits) = try reducedShape(x, axes, keepDimensions, layer: layer)

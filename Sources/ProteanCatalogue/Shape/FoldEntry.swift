@@ -7,7 +7,7 @@ extension LayerEntry {
         summary: .fixed("sliding windows as rows and back"),
         keys: [.required("output_size", "n or [h, w] of the map")]
             + ConfigurationKey.slidingWindow,
-        inputs: [.init("x", "[B, C * kh * kw, L]; any layout")],
+        inputs: [.init("x", "[B, C * kh * kw, L]")],
         outputs: [.init("y", "[B, C, H, W]")],
         golden: ["fold", "fold_options"],
         benchmark: .generic(
@@ -19,14 +19,7 @@ extension LayerEntry {
             kernelSize: configuration.size("kernel_size"),
             dilation: configuration.size("dilation"), padding: configuration.size("padding"),
             stride: configuration.size("stride"))
-        return BuiltLayer(layer) { inputs in
-            let x = try inputs.plain("x")
-            guard x.rank == 3 else {
-                throw ProteanError.shapeMismatch(
-                    layer: "Fold", tensor: "x", expected: "[B, C * kh * kw, L]", found: x.shape)
-            }
-            return [.map("y", try layer(Operations.permute(x, [0, 2, 1])))]
-        }
+        return BuiltLayer(layer) { inputs in [.map("y", try layer(inputs.channelsLast("x")))] }
     }
 
     private static func foldSample(_ sizes: CaseSizes) throws -> LayerSample {
@@ -41,6 +34,6 @@ extension LayerEntry {
         let area = try window.int("kernel_size") * window.int("kernel_size")
         return LayerSample(
             values,
-            inputs: ["x": .plain([map[0], map[3] * area, try windows(map[1]) * windows(map[2])])])
+            inputs: ["x": .map([map[0], try windows(map[1]) * windows(map[2]), map[3] * area])])
     }
 }

@@ -1,13 +1,13 @@
 """Golden values for `protean apply`: attention layers.
 
-SimAM has no package; it is written down here from its paper's formula. See apply.py.
-Run: python apply_attention.py   (needs torch, torchvision, timm, safetensors)
+SimAM has no package; it is written down here from its paper's formula. See golden.py.
+Run: python apply_attention.py [FUNCTION ...]   (needs torch, safetensors)
 """
 
 import torch
 from torch import nn
 
-from apply import map_of, save
+from golden import layer, main, map_of, save
 
 
 class SimAM(nn.Module):
@@ -21,6 +21,7 @@ class SimAM(nn.Module):
         return x * torch.sigmoid(d / (4 * (variance + self.e_lambda)) + 0.5)
 
 
+@layer
 def simam():
     save("simam", "SimAM", {}, SimAM(), map_of(2, 17, 7, 5))
     save("simam_options", "SimAM", {"e_lambda": 0.1}, SimAM(0.1), map_of(1, 3, 13, 12))
@@ -55,6 +56,7 @@ def attend(case, inputs, **config):
     save(case, "MultiheadAttention", config, nn.MultiheadAttention(**made), inputs, run, plain)
 
 
+@layer
 def multihead_attention():
     def x(*shape):
         return torch.randn(*shape)
@@ -79,6 +81,4 @@ def multihead_attention():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(9)
-    simam()
-    multihead_attention()
+    main()

@@ -1,14 +1,15 @@
 """Golden values for `protean apply`: layers that move, repeat or choose numbers.
 
-See apply.py. Run: python apply_shape.py   (needs torch, torchvision, timm, safetensors)
+See golden.py. Run: python apply_shape.py [FUNCTION ...]   (needs torch, safetensors)
 """
 
 import torch
 from torch import nn
 
-from apply import map_of, save
+from golden import layer, main, map_of, save
 
 
+@layer
 def embedding():
     def case(name, indices, **config):
         save(name, "Embedding", config, nn.Embedding(**config),
@@ -19,24 +20,48 @@ def embedding():
     case("embedding_padding", [3, 0, 9], num_embeddings=10, embedding_dim=1, padding_idx=-1)
 
 
-def padding():
-    for name, layer in (("reflection_pad2d", "ReflectionPad2d"),
-                        ("replication_pad2d", "ReplicationPad2d"), ("zero_pad2d", "ZeroPad2d")):
-        for case, shape, amount in (("", (2, 3, 5, 7), 2), ("_sides", (1, 17, 4, 3), [1, 2, 3, 0])):
-            module = getattr(nn, layer)(tuple(amount) if isinstance(amount, list) else amount)
-            save(name + case, layer, {"padding": amount}, module, map_of(*shape))
+def pad(stem, name):
+    for case, shape, amount in (("", (2, 3, 5, 7), 2), ("_sides", (1, 17, 4, 3), [1, 2, 3, 0])):
+        module = getattr(nn, name)(tuple(amount) if isinstance(amount, list) else amount)
+        save(stem + case, name, {"padding": amount}, module, map_of(*shape))
 
 
-def unfold_and_fold():
-    options = {"kernel_size": [2, 3], "dilation": [2, 1], "padding": [0, 2], "stride": [1, 2]}
-    save("unfold", "Unfold", {"kernel_size": 3}, nn.Unfold(3), map_of(2, 3, 5, 7))
-    save("unfold_options", "Unfold", options, nn.Unfold(**options), map_of(1, 5, 7, 6))
-    config = {"output_size": [5, 7], "kernel_size": 3}
-    save("fold", "Fold", config, nn.Fold(**config), {"x": torch.randn(2, 27, 15)})
-    config = {"output_size": [7, 6]} | options
-    save("fold_options", "Fold", config, nn.Fold(**config), {"x": torch.randn(1, 30, 20)})
+@layer
+def reflection_pad2d():
+    pad("reflection_pad2d", "ReflectionPad2d")
 
 
+@layer
+def replication_pad2d():
+    pad("replication_pad2d", "ReplicationPad2d")
+
+
+@layer
+def zero_pad2d():
+    pad("zero_pad2d", "ZeroPad2d")
+
+
+WINDOWS = {"kernel_size": [2, 3], "dilation": [2, 1], "padding": [0, 2], "stride": [1, 2]}
+
+
+@layer
+def unfold():
+    rows = ["output.y"]
+    save("unfold", "Unfold", {"kernel_size": 3}, nn.Unfold(3), map_of(2, 3, 5, 7), sequences=rows)
+    save("unfold_options", "Unfold", WINDOWS, nn.Unfold(**WINDOWS), map_of(1, 5, 7, 6),
+         sequences=rows)
+
+
+@layer
+def fold():
+    def case(name, shape, **config):
+        save(name, "Fold", config, nn.Fold(**config), map_of(*shape), sequences=["input.x"])
+
+    case("fold", (2, 27, 15), output_size=[5, 7], kernel_size=3)
+    case("fold_options", (1, 30, 20), output_size=[7, 6], **WINDOWS)
+
+
+@layer
 def upsample():
     def case(name, shape, **config):
         made = {k: tuple(v) if isinstance(v, list) else v for k, v in config.items()}
@@ -51,8 +76,4 @@ def upsample():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(10)
-    embedding()
-    padding()
-    unfold_and_fold()
-    upsample()
+    main()

@@ -109,6 +109,20 @@ struct Conv1dCase: CustomTestStringConvertible {
         #expect(try layer(x, activation: .relu).elements == plain.map { max($0, 0) })
     }
 
+    @Test func aNormAndAnActivationAreFused() throws {
+        let layer = try Conv1d(inputChannels: 6, outputChannels: 10, kernelSize: 3)
+        let norm = try BatchNorm1d(channels: 10)
+        for (i, named) in norm.parameters.enumerated() {
+            try named.parameter.set(try Initializer.uniform([10], in: 0.5...2, seed: UInt64(i)))
+        }
+        let fused = try FusedConv1d(layer, norm, .relu)
+        let x = try Tensor.random([2, 9, 6])
+        let separate = try norm(try layer(x), activation: .relu)
+        let expected = separate.elements.map { Double($0) }
+        MapTest.expect(try fused(x), shape: separate.shape, expected, tolerance: 2e-5)
+        #expect(throws: ProteanError.self) { try FusedConv1d(layer, BatchNorm1d(channels: 9)) }
+    }
+
     @Test func anIdentityKernelReturnsItsInput() throws {
         let layer = try Conv1d(inputChannels: 2, outputChannels: 2, kernelSize: 1, bias: false)
         try layer.weight.set(try Tensor([1, 0, 0, 1], shape: [2, 2, 1]))

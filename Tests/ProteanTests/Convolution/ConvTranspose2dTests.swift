@@ -208,6 +208,30 @@ struct TransposedReference {
         #expect(abs(left - right) < 1e-4 * max(1, abs(left)), "\(left) \(right)")
     }
 
+    /// With stride 1 the mirrored convolution folds the norm, else the phases do.
+    @Test(arguments: [1, 2])
+    func aNormAndAnActivationAreFused(_ stride: Int) throws {
+        let layer = try ConvTranspose2d(
+            inputChannels: 6, outputChannels: 10, kernelSize: 3, stride: Size2d(stride))
+        let norm = try BatchNorm2d(channels: 10)
+        for (i, named) in norm.parameters.enumerated() {
+            try named.parameter.set(try Initializer.uniform([10], in: 0.5...2, seed: UInt64(i)))
+        }
+        let fused = try FusedConvTranspose2d(layer, norm, .relu)
+        let x = try Tensor.random([2, 5, 4, 6])
+        let separate = try norm(try layer(x))
+        let residual = try Tensor.random(separate.shape, seed: 2)
+        let expected = zip(separate.elements, residual.elements).map { Double(max($0 + $1, 0)) }
+        let y = try fused(x, residual: residual)
+        MapTest.expect(y, shape: separate.shape, expected, tolerance: 2e-5)
+        // It follows the norm.
+        try norm.bias?.set(try Tensor(repeating: 100, shape: [10]))
+        #expect(try fused(x).elements.allSatisfy { $0 > 50 })
+        #expect(throws: ProteanError.self) {
+            try FusedConvTranspose2d(layer, BatchNorm2d(channels: 9))
+        }
+    }
+
     @Test func weightsAreFollowedWhenTheyChange() throws {
         for stride in [1, 2] {
             let layer = try ConvTranspose2d(

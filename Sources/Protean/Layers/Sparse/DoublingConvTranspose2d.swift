@@ -3,7 +3,9 @@
 ///
 /// Every one of the four remainders of an output's position modulo 2 reads at most 2 × 2 inputs, so it
 /// runs as one 2 × 2 convolution with four times the channels, put beside each other afterwards; no
-/// inserted zero is multiplied. Parameters `weight` `[in, out, 3, 3]` and `bias` `[out]`.
+/// inserted zero is multiplied. ``ConvTranspose2d`` computes the four remainders apart; here there are two
+/// output channels, whose eight values per input pixel fit one vector, and a mask follows from the exact
+/// bits of their sums. Parameters `weight` `[in, out, 3, 3]` and `bias` `[out]`.
 final class DoublingConvTranspose2d: Layer {
     let label: Label? = Label()
     let weight, bias: Parameter

@@ -219,10 +219,11 @@ extension Tensor {
                 guard let left = a.baseAddress, let right = b.baseAddress else { return nil }
                 if memcmp(left, right, a.count * MemoryLayout<Float>.stride) == 0 { return nil }
                 var scale: Float = 1
-                for i in 0..<a.count { scale = Swift.max(scale, abs(left[i])) }
+                for i in 0..<a.count { scale = Swift.max(scale, Swift.abs(left[i])) }
                 for i in 0..<a.count {
                     let (p, q) = (left[i], right[i])
-                    let equal = p == q || (p.isNaN && q.isNaN) || abs(p - q) <= tolerance * scale
+                    let equal =
+                        p == q || (p.isNaN && q.isNaN) || Swift.abs(p - q) <= tolerance * scale
                     if !equal || (tolerance == 0 && p.sign != q.sign && !p.isNaN) { return i }
                 }
                 return nil

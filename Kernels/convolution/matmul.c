@@ -132,21 +132,23 @@ static ptn_status run_product(product *p) {
     const ptn_status status = pack(p);
     if (status != PTN_OK) return status;
     const ptn_conv2d_epilogue epilogue = {.activation = {.kind = PTN_ACT_IDENTITY}};
+    const ptn_weight_source weights = ptn_weights_shared(p->packed);
     const size_t narrow = p->plan.algorithm == PTN_CONV2D_NARROW ? m / NARROW_ROWS : 0;
     if (narrow > 0) {
         // The tasks of that way are rows of an image.
         ptn_conv2d_shape image = p->shape;
         image.h = narrow;
         image.w = NARROW_ROWS;
-        const ptn_status all = ptn_conv2d(&p->runtime, &image, p->a, p->packed, 0, &epilogue, p->y);
+        const ptn_status all =
+            ptn_conv2d(&p->runtime, &image, p->a, &weights, &epilogue, p->y, NULL);
         if (all != PTN_OK) return all;
     }
     ptn_conv2d_shape rest = p->shape;
     const size_t done = narrow * NARROW_ROWS;
     rest.w -= done;
     if (rest.w == 0) return PTN_OK;
-    return ptn_conv2d(&p->runtime, &rest, p->a + done * k, p->packed, 0, &epilogue,
-                      p->y + done * n);
+    return ptn_conv2d(&p->runtime, &rest, p->a + done * k, &weights, &epilogue, p->y + done * n,
+                      NULL);
 }
 
 // What all products of a call share.

@@ -129,8 +129,8 @@ struct LayerCaseRunner {
         guard let layer = built.module as? any Layer, one.entry.inputs.count == 1,
             let x = one.inputs["x"], let y = first.first
         else { return }
-        let isSequence = x.rank == 3 && y.isMap
-        let isMap = isSequence || (x.rank >= 4 && one.entry.name != "Linear")
+        // A result of the same number of axes that is no map comes from an input that is none.
+        let isMap = x.rank >= 3 && (y.isMap || (x.rank >= 4 && y.tensor.rank < x.rank))
         let shape =
             isMap && one.layout == .nchw ? [x.shape[0]] + x.shape[2...] + [x.shape[1]] : x.shape
         let traced: [Int]

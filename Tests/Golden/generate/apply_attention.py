@@ -7,7 +7,7 @@ Run: python apply_attention.py   (needs torch, torchvision, timm, safetensors)
 import torch
 from torch import nn
 
-from apply import map_of, save
+from golden import main, map_of, save
 
 
 class SimAM(nn.Module):
@@ -79,6 +79,4 @@ def multihead_attention():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(9)
-    simam()
-    multihead_attention()
+    main(seed=9, sequence=[simam, multihead_attention])

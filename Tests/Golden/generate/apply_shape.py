@@ -6,7 +6,7 @@ See apply.py. Run: python apply_shape.py   (needs torch, torchvision, timm, safe
 import torch
 from torch import nn
 
-from apply import map_of, save
+from golden import main, map_of, save
 
 
 def embedding():
@@ -51,8 +51,4 @@ def upsample():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(10)
-    embedding()
-    padding()
-    unfold_and_fold()
-    upsample()
+    main(seed=10, sequence=[embedding, padding, unfold_and_fold, upsample])

@@ -1,6 +1,6 @@
 """Golden values for `protean apply`: attention layers.
 
-SimAM has no package; it is written down here from its paper's formula. See apply.py.
+SimAM has no package; it is written down here from its paper's formula. See golden.py.
 Run: python apply_attention.py   (needs torch, torchvision, timm, safetensors)
 """
 

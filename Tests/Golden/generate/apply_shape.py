@@ -1,6 +1,6 @@
 """Golden values for `protean apply`: layers that move, repeat or choose numbers.
 
-See apply.py. Run: python apply_shape.py   (needs torch, torchvision, timm, safetensors)
+See golden.py. Run: python apply_shape.py   (needs torch, torchvision, timm, safetensors)
 """
 
 import torch

@@ -3,7 +3,7 @@
 //
 // For a few pixels and blocks at a time, the blocks' inputs are blended for all taps into rows that
 // stay near. A tile multiplies them: each input vector is permuted so that
-// every lane holds the channel that its group wants. No sum waits, none is padded to a panel.
+// every lane holds the channel that its group wants. Sums stay in registers, and no panel is padded.
 #include "deform_grouped.h"
 #include <string.h>
 

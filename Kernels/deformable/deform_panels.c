@@ -2,7 +2,7 @@
 //
 // A chunk of pixels is planned once; then, a few taps at a time, sampled pixels are blended into
 // rows that stay in the second-level cache, and the convolution's tiles multiply these rows by the
-// packed weights of all panels. Unfinished sums wait in scratch for the next taps.
+// packed weights of all panels. Unfinished sums are kept in scratch memory until the next taps.
 #include "deform_panels.h"
 #include <string.h>
 

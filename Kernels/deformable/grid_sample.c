@@ -100,7 +100,7 @@ static void fetch_pixels(const ptn_corners *corners, size_t begin, size_t end, s
                          const float *y) {
     for (size_t e = begin; e < end; e++) {
         ptn_fetch(y + e * channels, channels);
-        // Neighbours in a row lie side by side; of whole entries the first address says it all.
+        // Neighbours in a row lie side by side; for entries wholly inside the image the first address is enough.
         const bool whole = corners->whole[e];
         ptn_fetch(corners->row[0][e], whole ? 2 * channels : channels);
         ptn_fetch(whole ? corners->row[0][e] + corners->below : corners->row[2][e],

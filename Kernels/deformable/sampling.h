@@ -31,7 +31,7 @@ typedef struct ptn_sampled_image {
 // weight[4 * e + i], side by side so that one load fetches the four.
 //
 // Where whole[e] is 255, all four lie in the image, `right` and `below` floats apart: row[0][e]
-// says it all, and where all entries that one call planned are of that kind, the other addresses
+// is enough, and where all entries that one call planned are of that kind, the other addresses
 // are not written. `whole` is NULL where entries are not made from an image.
 typedef struct ptn_corners {
     const float **row[4];

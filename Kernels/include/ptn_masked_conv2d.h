@@ -48,7 +48,7 @@ typedef struct ptn_masked_conv2d_mask {
     // all.
     const ptn_mask_plan *output_order;
     // Winograd's forms only: active outputs of tiles that are left out. NULL: none is. With a dense
-    // map as input the same tiles are left out as by ptn_conv2d_guarded; with others all that
+    // map as input the same tiles are left out as by ptn_conv2d with a guard; with others all that
     // matters is what the active outputs read.
     ptn_conv2d_guard *guard;
 } ptn_masked_conv2d_mask;

@@ -3,7 +3,7 @@
 #include "map.h"
 
 typedef struct arg_job {
-    const reduce_functions *f;
+    const ptn_reduce_table *f;
     size_t outer, size, inner, column_blocks, per_task;
     const float *x, *values;
     float *y;
@@ -29,8 +29,9 @@ static void arg_task(void *context, size_t index, int thread) {
         return;
     }
     for (size_t item = index * j->per_task; item < end; item++) {
-        const size_t o = item / j->column_blocks, first = item % j->column_blocks * REDUCE_COLUMNS;
-        const size_t n = ptn_min(REDUCE_COLUMNS, j->inner - first), at = o * j->inner + first;
+        const size_t o = item / j->column_blocks,
+                     first = item % j->column_blocks * PTN_REDUCE_COLUMNS;
+        const size_t n = ptn_min(PTN_REDUCE_COLUMNS, j->inner - first), at = o * j->inner + first;
         j->f->first_rows(j->size, j->inner, n, j->x + o * j->size * j->inner + first,
                          j->values + at, j->y + at);
     }
@@ -55,11 +56,11 @@ ptn_status ptn_arg_extreme(const ptn_runtime *runtime, bool largest, size_t oute
                      .outer = outer,
                      .size = size,
                      .inner = inner,
-                     .column_blocks = ptn_div_up(inner, REDUCE_COLUMNS),
+                     .column_blocks = ptn_div_up(inner, PTN_REDUCE_COLUMNS),
                      .x = x,
                      .values = values,
                      .y = y};
-        j.per_task = ptn_max(1, REDUCE_BLOCK / size / ptn_min(inner, REDUCE_COLUMNS));
+        j.per_task = ptn_max(1, PTN_REDUCE_BLOCK / size / ptn_min(inner, PTN_REDUCE_COLUMNS));
         ptn_parallel(ptn_threads_for_floats(runtime, count),
                      ptn_div_up(outer * j.column_blocks, j.per_task), arg_task, &j);
     }

@@ -14,7 +14,7 @@ typedef struct axis_list {
 } axis_list;
 
 typedef struct reduce_job {
-    const reduce_functions *f;
+    const ptn_reduce_table *f;
     ptn_reduce_kind kind;
     size_t correction;
     axis_list kept, summed;    // in front of the run
@@ -28,9 +28,9 @@ typedef struct reduce_job {
     float *y;
 } reduce_job;
 
-// The sums of up to REDUCE_COLUMNS columns; `second` has squared deviations, of variances only.
+// The sums of up to PTN_REDUCE_COLUMNS columns; `second` has squared deviations, of variances only.
 typedef struct totals {
-    double first[REDUCE_COLUMNS], second[REDUCE_COLUMNS];
+    double first[PTN_REDUCE_COLUMNS], second[PTN_REDUCE_COLUMNS];
 } totals;
 
 static bool is_variance(ptn_reduce_kind kind) {
@@ -41,10 +41,10 @@ static bool is_extreme(ptn_reduce_kind kind) {
     return kind == PTN_REDUCE_MAXIMUM || kind == PTN_REDUCE_MINIMUM;
 }
 
-static reduce_form form_of(ptn_reduce_kind kind) {
-    return kind == PTN_REDUCE_L2        ? REDUCE_SQUARES
-           : kind == PTN_REDUCE_PRODUCT ? REDUCE_PRODUCT
-                                        : REDUCE_SUM;
+static ptn_reduce_terms form_of(ptn_reduce_kind kind) {
+    return kind == PTN_REDUCE_L2        ? PTN_REDUCE_TERM_SQUARES
+           : kind == PTN_REDUCE_PRODUCT ? PTN_REDUCE_TERM_PRODUCT
+                                        : PTN_REDUCE_TERM_SUM;
 }
 
 static size_t offset_at(const axis_list *l, size_t position) {
@@ -80,17 +80,17 @@ static double part_rows(const reduce_job *j, size_t part) {
            (double)(begin % j->pieces * j->piece_rows);
 }
 
-static void sum_part(const reduce_job *j, reduce_form form, size_t kept, size_t part, size_t column,
-                     size_t n, const double *means, double *sums) {
+static void sum_part(const reduce_job *j, ptn_reduce_terms form, size_t kept, size_t part,
+                     size_t column, size_t n, const double *means, double *sums) {
     const size_t wide = j->together * j->columns, all = j->together > 1 ? wide : n;
-    const double neutral = form == REDUCE_PRODUCT ? 1 : 0;
+    const double neutral = form == PTN_REDUCE_TERM_PRODUCT ? 1 : 0;
     for (size_t i = 0; i < all; i++) sums[i] = neutral;
     size_t index, end;
     for (part_range(j, part, &index, &end); index < end; index++) {
         const piece p = piece_at(j, kept, index, column);
         if (j->columns == 1) {
             const double more = j->f->row(form, p.rows, p.x, means ? means[0] : 0);
-            sums[0] = form == REDUCE_PRODUCT ? sums[0] * more : sums[0] + more;
+            sums[0] = form == PTN_REDUCE_TERM_PRODUCT ? sums[0] * more : sums[0] + more;
         } else if (j->together == 1) {
             j->f->columns(form, p.rows, j->columns, n, p.x, means, sums);
         } else {
@@ -100,7 +100,7 @@ static void sum_part(const reduce_job *j, reduce_form form, size_t kept, size_t 
         }
     }
     for (size_t i = n; i < all; i++) {
-        if (form == REDUCE_PRODUCT)
+        if (form == PTN_REDUCE_TERM_PRODUCT)
             sums[i % n] *= sums[i];
         else
             sums[i % n] += sums[i];
@@ -111,7 +111,7 @@ static void largest_part(const reduce_job *j, size_t kept, size_t part, size_t c
                          double *results) {
     const bool negated = j->kind == PTN_REDUCE_MINIMUM;
     const size_t wide = j->together * j->columns, all = j->together > 1 ? wide : n;
-    float best[REDUCE_COLUMNS];
+    float best[PTN_REDUCE_COLUMNS];
     for (size_t i = 0; i < all; i++) best[i] = -INFINITY;
     size_t index, end;
     for (part_range(j, part, &index, &end); index < end; index++) {
@@ -140,11 +140,11 @@ static void reduce_part(const reduce_job *j, size_t kept, size_t part, size_t co
     sum_part(j, form_of(j->kind), kept, part, column, n, NULL, t->first);
     if (!is_variance(j->kind)) return;
     const double rows = part_rows(j, part);
-    double means[REDUCE_COLUMNS];
+    double means[PTN_REDUCE_COLUMNS];
     for (size_t i = 0; i < n; i++) means[i] = t->first[i] /= rows;
     for (size_t i = n; i < j->together * j->columns && j->together > 1; i++)
         means[i] = means[i % n];
-    sum_part(j, REDUCE_DEVIATIONS, kept, part, column, n, means, t->second);
+    sum_part(j, PTN_REDUCE_TERM_DEVIATIONS, kept, part, column, n, means, t->second);
 }
 
 static void finish(const reduce_job *j, const totals *t, size_t n, float *y) {
@@ -171,10 +171,10 @@ static void reduce_task(void *context, size_t index, int thread) {
     const size_t end = ptn_min(j->items, (index + 1) * j->items_per_task);
     totals t;
     for (size_t item = index * j->items_per_task; item < end; item++) {
-        const size_t column = item % j->column_blocks * REDUCE_COLUMNS;
+        const size_t column = item % j->column_blocks * PTN_REDUCE_COLUMNS;
         const size_t part = item / j->column_blocks % j->parts;
         const size_t kept = item / j->column_blocks / j->parts;
-        const size_t n = ptn_min(REDUCE_COLUMNS, j->columns - column);
+        const size_t n = ptn_min(PTN_REDUCE_COLUMNS, j->columns - column);
         reduce_part(j, kept, part, column, n, &t);
         if (j->parts == 1) {
             finish(j, &t, n, j->y + kept * j->columns + column);
@@ -208,9 +208,9 @@ static void combine(const reduce_job *j, totals *t, size_t n, double rows, doubl
 static void combine_task(void *context, size_t index, int thread) {
     (void)thread;
     const reduce_job *j = context;
-    const size_t column = index % j->column_blocks * REDUCE_COLUMNS;
+    const size_t column = index % j->column_blocks * PTN_REDUCE_COLUMNS;
     const size_t kept = index / j->column_blocks;
-    const size_t n = ptn_min(REDUCE_COLUMNS, j->columns - column);
+    const size_t n = ptn_min(PTN_REDUCE_COLUMNS, j->columns - column);
     totals t;
     double rows = 0;
     for (size_t part = 0; part < j->parts; part++) {
@@ -230,31 +230,31 @@ static void combine_task(void *context, size_t index, int thread) {
 // Whether results are sums of short rows that follow each other. They are then taken across: their
 // rows become columns.
 static bool has_short_rows(const reduce_job *j) {
-    return j->columns == 1 && j->rows > 1 && j->rows < REDUCE_LANES && j->summed.count == 1 &&
+    return j->columns == 1 && j->rows > 1 && j->rows < PTN_REDUCE_LANES && j->summed.count == 1 &&
            j->kept.rank == 1;
 }
 
 static void short_rows_task(void *context, size_t index, int thread) {
     (void)thread;
     const reduce_job *j = context;
-    enum { STRIDE = REDUCE_COLUMNS };
-    float across[(REDUCE_LANES - 1) * STRIDE], best[STRIDE];
+    enum { STRIDE = PTN_REDUCE_COLUMNS };
+    float across[(PTN_REDUCE_LANES - 1) * STRIDE], best[STRIDE];
     totals t;
     const size_t first = index * STRIDE, n = ptn_min(STRIDE, j->kept.count - first);
-    const reduce_form form = form_of(j->kind);
+    const ptn_reduce_terms form = form_of(j->kind);
     j->f->turn(n, j->rows, j->x + first * j->rows, across, STRIDE);
     if (is_extreme(j->kind)) {
         for (size_t i = 0; i < n; i++) best[i] = -INFINITY;
         j->f->largest_columns(j->kind == PTN_REDUCE_MINIMUM, j->rows, STRIDE, n, across, best);
         for (size_t i = 0; i < n; i++) t.first[i] = best[i];
     } else {
-        for (size_t i = 0; i < n; i++) t.first[i] = form == REDUCE_PRODUCT ? 1 : 0;
+        for (size_t i = 0; i < n; i++) t.first[i] = form == PTN_REDUCE_TERM_PRODUCT ? 1 : 0;
         j->f->columns(form, j->rows, STRIDE, n, across, NULL, t.first);
     }
     if (is_variance(j->kind)) {
         for (size_t i = 0; i < n; i++) t.second[i] = 0;
         for (size_t i = 0; i < n; i++) t.first[i] /= (double)j->rows;
-        j->f->columns(REDUCE_DEVIATIONS, j->rows, STRIDE, n, across, t.first, t.second);
+        j->f->columns(PTN_REDUCE_TERM_DEVIATIONS, j->rows, STRIDE, n, across, t.first, t.second);
     }
     finish(j, &t, n, j->y + first);
 }
@@ -290,25 +290,25 @@ static void merge(reduce_job *j, size_t rank, const size_t *sizes, uint32_t axes
 
 // Cuts the work; by the shape only.
 static void cut(reduce_job *j) {
-    const size_t block = ptn_min(j->columns, REDUCE_COLUMNS), all = j->summed.count * j->rows;
-    j->column_blocks = ptn_div_up(j->columns, REDUCE_COLUMNS);
+    const size_t block = ptn_min(j->columns, PTN_REDUCE_COLUMNS), all = j->summed.count * j->rows;
+    j->column_blocks = ptn_div_up(j->columns, PTN_REDUCE_COLUMNS);
     j->together = 1;
-    if (j->columns > 1 && j->columns < REDUCE_WIDE / 2)
-        j->together = ptn_min(j->rows, REDUCE_WIDE / j->columns);
-    const size_t rows = ptn_max(REDUCE_BLOCK / block, ptn_div_up(all, REDUCE_MOST_PARTS));
+    if (j->columns > 1 && j->columns < PTN_REDUCE_WIDE / 2)
+        j->together = ptn_min(j->rows, PTN_REDUCE_WIDE / j->columns);
+    const size_t rows = ptn_max(PTN_REDUCE_BLOCK / block, ptn_div_up(all, PTN_REDUCE_MOST_PARTS));
     j->piece_rows = ptn_min(rows, j->rows);
     j->pieces = ptn_div_up(j->rows, j->piece_rows);
     j->per_part = j->pieces > 1 ? 1 : ptn_max(1, rows / j->rows);
     j->parts = ptn_div_up(j->summed.count * j->pieces, j->per_part);
     j->items = j->kept.count * j->parts * j->column_blocks;
     const size_t item = ptn_min(all, rows) * block;
-    j->items_per_task = ptn_max(1, REDUCE_BLOCK / item);
+    j->items_per_task = ptn_max(1, PTN_REDUCE_BLOCK / item);
 }
 
 static ptn_status run(reduce_job *j, const ptn_runtime *runtime, size_t count) {
     if (has_short_rows(j)) {
         ptn_parallel(ptn_threads_for_floats(runtime, 4 * count),
-                     ptn_div_up(j->kept.count, REDUCE_COLUMNS), short_rows_task, j);
+                     ptn_div_up(j->kept.count, PTN_REDUCE_COLUMNS), short_rows_task, j);
         return PTN_OK;
     }
     cut(j);

@@ -11,7 +11,7 @@
     {reduce_row_##isa,      reduce_columns_##isa, largest_row_##isa,                               \
      largest_columns_##isa, first_rows_##isa,     turn_##isa}
 
-const reduce_functions ptn_reduce_functions[PTN_ISA_COUNT] = {
+const ptn_reduce_table ptn_reduce_functions[PTN_ISA_COUNT] = {
     [PTN_ISA_SCALAR] = FUNCTIONS(scalar),
 #if defined(__x86_64__)
     [PTN_ISA_AVX2] = FUNCTIONS(avx2),

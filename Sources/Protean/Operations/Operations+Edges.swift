@@ -27,8 +27,10 @@ extension Operations {
     /// Cost: one read and one write per element.
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`, at least one pixel.
-    ///   - top: rows above; the other counts likewise. None is negative, and each is smaller than the
-    ///     map along its axis.
+    ///   - top: rows above, at least 0 and fewer than the map has.
+    ///   - bottom: rows below, at least 0 and fewer than the map has.
+    ///   - left: columns to the left, at least 0 and fewer than the map has.
+    ///   - right: columns to the right, at least 0 and fewer than the map has.
     /// - Returns: `[batch, top + height + bottom, left + width + right, channels]`.
     /// - Throws: ``ProteanError`` when a count is negative or too large, or the map has no pixels.
     public static func reflectPad(

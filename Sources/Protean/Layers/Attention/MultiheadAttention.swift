@@ -39,6 +39,7 @@ public final class MultiheadAttention: Layer {
     ///   - addZeroAttention: whether a key and a value of zeros follow them.
     ///   - keyChannels: channels of keys; nil for `embeddingChannels`.
     ///   - valueChannels: channels of values; nil for `embeddingChannels`.
+    ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
         embeddingChannels: Int, heads: Int, bias: Bool = true, addBiasKeyValue: Bool = false,
@@ -117,7 +118,14 @@ public final class MultiheadAttention: Layer {
     ///
     /// As ``callAsFunction(query:key:value:mask:keyMask:isCausal:)``, with PyTorch's
     /// `need_weights=True`. The weights take memory and a second product of queries and keys.
-    /// - Parameter averaged: whether the weights are means over the heads.
+    /// - Parameters:
+    ///   - query: as of the call without weights.
+    ///   - key: likewise.
+    ///   - value: likewise.
+    ///   - mask: likewise.
+    ///   - keyMask: likewise.
+    ///   - isCausal: likewise.
+    ///   - averaged: whether the weights are means over the heads.
     /// - Returns: The result, and weights `[batch, queries, keys]`, or `[batch, heads, queries, keys]`
     ///   unless `averaged`; keys that the layer adds are the last ones.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.

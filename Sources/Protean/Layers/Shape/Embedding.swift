@@ -24,6 +24,7 @@ public final class Embedding: Layer {
     ///   - count: rows, 1...2²⁴, so that every index is a Float32.
     ///   - channels: length of a vector.
     ///   - paddingIndex: a row in 0 ..< count, or counted from the end by -1 ... -count.
+    ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
         count: Int, channels: Int, paddingIndex: Int? = nil, seed: UInt64 = 0

@@ -84,7 +84,7 @@ struct LayerTemplates {
             /// SCAFFOLD: the formula in double precision.
             private static func reference(_ x: Tensor) -> [Double] { x.elements.map(Double.init) }
 
-            @Test(arguments: [[1, 5, 9, 17], [3, 4, 3, 33], [2, 1, 1, 8], [1, 20, 31, 3], [0, 2, 3, 4]])
+            @Test(arguments: [[1, 5, 9, 17], [3, 4, 3, 33], [2, 1, 1, 8], [0, 2, 3, 4]])
             func agreesWithItsFormula(shape: [Int]) throws {
                 let x = try Tensor.random(shape)
                 let expected = Self.reference(x)
@@ -231,7 +231,7 @@ extension LayerTemplates {
             "write the reference in \(generatorPath) and run "
                 + "`python apply_\(folder.lowercased()).py \(names.stem)` there, which makes "
                 + "Tests/Golden/apply/\(names.stem).safetensors",
-            "make catalogue, for the table in README.md",
+            "make catalogue, for the table in README.md, and make format",
             "add a line to CHANGELOG.md",
             "swift test --filter '\(type)|CatalogueTests|ApplyGoldenTests|LayerCaseTests'",
         ]

@@ -1,4 +1,4 @@
-"""Golden values for `protean apply`: layers of torch.nn beside those of apply.py; see there.
+"""Golden values for `protean apply`: layers of torch.nn; see golden.py.
 
 Run: python apply_torch_layers.py   (needs torch, torchvision, timm, safetensors)
 """

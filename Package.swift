@@ -157,6 +157,7 @@ let package = Package(
             dependencies: [
                 "Protean", "ProteanCatalogue", "ProteanImage", "ProteanModels", "ProteanCLI",
                 "CommandSupport", "kernelbench", "protean-scaffold",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         // What the harness makes is what it claims to make, and what it should notice it notices.

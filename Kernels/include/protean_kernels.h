@@ -3,6 +3,7 @@
 #define PROTEAN_KERNELS_H
 
 #include "ptn_activation.h"
+#include "ptn_attention.h"
 #include "ptn_axes.h"
 #include "ptn_broadcast.h"
 #include "ptn_connection_mix.h"
@@ -14,7 +15,9 @@
 #include "ptn_deform_conv2d.h"
 #include "ptn_deform_kernel.h"
 #include "ptn_dynamic_relu.h"
+#include "ptn_edge_pad.h"
 #include "ptn_elementwise.h"
+#include "ptn_embedding.h"
 #include "ptn_expert_mix.h"
 #include "ptn_gather.h"
 #include "ptn_grid_sample.h"
@@ -41,10 +44,12 @@
 #include "ptn_roi_align.h"
 #include "ptn_roofline.h"
 #include "ptn_runtime.h"
+#include "ptn_simam.h"
 #include "ptn_softmax.h"
 #include "ptn_status.h"
 #include "ptn_strided_copy.h"
 #include "ptn_unary.h"
+#include "ptn_unfold.h"
 #include "ptn_weight_source.h"
 
 #endif

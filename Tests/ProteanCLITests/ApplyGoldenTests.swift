@@ -40,8 +40,8 @@ extension Tensor {
         guard rank == 4 || rank == 5 || isSequence else { return self }
         let (values, pixels) = (elements, shape[2...].reduce(1, *))
         let moved = (0..<count).map { index in
-            let (channel, pixel) = (index % shape[1], index / shape[1] % max(pixels, 1))
-            let image = index / max(shape[1] * pixels, 1)
+            let (channel, pixel) = (index % shape[1], index / shape[1] % Swift.max(pixels, 1))
+            let image = index / Swift.max(shape[1] * pixels, 1)
             return values[(image * shape[1] + channel) * pixels + pixel]
         }
         return try Tensor(moved, shape: [shape[0]] + shape[2...] + [shape[1]])

@@ -73,7 +73,7 @@ import Testing
         for path in paths { #expect(built.keyMap(path) == path) }
         // mmcv's older name of the same convolution.
         let old = KeyMap.deformable
-        let part = try #require(paths.first { $0.hasSuffix("conv_offset.weight") })
+        let part = try #require(paths.first(where: { $0.hasSuffix("conv_offset.weight") }))
         for name in ["conv_offset.weight", "conv2_offset.weight", "weight"] {
             #expect(built.keyMap("main.0.\(name)") == old(name).map { "main.0.\($0)" })
         }

@@ -129,8 +129,8 @@ struct LayerCaseRunner {
         guard let layer = built.module as? any Layer, one.entry.inputs.count == 1,
             let x = one.inputs["x"], let y = first.first
         else { return }
-        let isSequence = x.rank == 3 && y.isMap
-        let isMap = isSequence || (x.rank >= 4 && one.entry.name != "Linear")
+        // A result of the same number of axes that is no map comes from an input that is none.
+        let isMap = x.rank >= 3 && (y.isMap || (x.rank >= 4 && y.tensor.rank < x.rank))
         let shape =
             isMap && one.layout == .nchw ? [x.shape[0]] + x.shape[2...] + [x.shape[1]] : x.shape
         let traced: [Int]
@@ -219,10 +219,11 @@ extension Tensor {
                 guard let left = a.baseAddress, let right = b.baseAddress else { return nil }
                 if memcmp(left, right, a.count * MemoryLayout<Float>.stride) == 0 { return nil }
                 var scale: Float = 1
-                for i in 0..<a.count { scale = max(scale, abs(left[i])) }
+                for i in 0..<a.count { scale = Swift.max(scale, Swift.abs(left[i])) }
                 for i in 0..<a.count {
                     let (p, q) = (left[i], right[i])
-                    let equal = p == q || (p.isNaN && q.isNaN) || abs(p - q) <= tolerance * scale
+                    let equal =
+                        p == q || (p.isNaN && q.isNaN) || Swift.abs(p - q) <= tolerance * scale
                     if !equal || (tolerance == 0 && p.sign != q.sign && !p.isNaN) { return i }
                 }
                 return nil
@@ -232,7 +233,7 @@ extension Tensor {
 
     /// Sample `index` of the first axis, as a batch of one.
     func sample(_ index: Int) throws -> Tensor {
-        let size = count / max(shape[0], 1)
+        let size = count / Swift.max(shape[0], 1)
         return try Tensor(
             Array(elements[index * size..<(index + 1) * size]), shape: [1] + shape.dropFirst())
     }

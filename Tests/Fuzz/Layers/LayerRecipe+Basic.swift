@@ -2,7 +2,7 @@ import Protean
 import ProteanCatalogue
 
 extension LayerRecipe {
-    /// Activations, norms of rows, resampling and layers that move numbers.
+    /// Norms of rows, resampling and layers that move numbers.
     static let basic: [String: LayerRecipe] = [
         "PReLU": LayerRecipe { random, scene in
             ["num_parameters": random.percent(50) ? 1 : Value(scene.channels)]
@@ -23,7 +23,7 @@ extension LayerRecipe {
             if values["variant"] == "timm" { return ["x": scene.map] }
             return ["x": leadingAxes(&random, scene) + [scene.channels]]
         },
-        "GlobalAveragePool2d": LayerRecipe { random, _ in ["flatten": random.flag()] },
+        "GlobalAveragePool2d": LayerRecipe { _, _ in [:] },
         "Softmax": LayerRecipe { random, _ in
             ["dim": random.percent(50) ? 1 : -1]
         } inputs: { random, scene, values in
@@ -36,7 +36,7 @@ extension LayerRecipe {
             ["x": leadingAxes(&random, scene)]
         },
         "Flatten": LayerRecipe { _, _ in
-            [:]
+            ["start_dim": 1]
         } inputs: { random, scene, _ in
             ["x": random.percent(60) ? scene.map : leadingAxes(&random, scene)]
         },
@@ -57,9 +57,10 @@ extension LayerRecipe {
             ]
         },
         "Resize": LayerRecipe { random, _ in resize(&random) },
-    ].merging(activations) { $1 }
+    ]
 
-    private static let activations: [String: LayerRecipe] = Dictionary(
+    /// The rows of the activations' table.
+    static let activations: [String: LayerRecipe] = Dictionary(
         uniqueKeysWithValues: LayerCatalogue.entries.filter { $0.benchmark.kernel == "activation" }
             .map { ($0.name, activation($0)) })
 

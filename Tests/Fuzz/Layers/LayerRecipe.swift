@@ -42,7 +42,8 @@ struct LayerRecipe: Sendable {
     }
 
     private static let all: [String: LayerRecipe] =
-        [convolutions, sampling, sparse, blocks, basic].reduce(into: [:]) { all, some in
+        [convolutions, sampling, sparse, blocks, basic, activations].reduce(into: [:]) {
+            all, some in
             all.merge(some) { $1 }
         }
 }

@@ -35,7 +35,9 @@ def activations():
         ("identity", "Identity", nn.Identity, {}, (2, 5, 3, 4)),
         ("identity_empty", "Identity", nn.Identity, {}, (0, 5, 3, 4)),
     ]:
-        save(case, layer, config, reference(**config), wide(*shape))
+        # Done in place, the input would be lost.
+        given = {key: value for key, value in config.items() if key != "inplace"}
+        save(case, layer, config, reference(**given), wide(*shape))
     save("prelu", "PReLU", {}, nn.PReLU(), wide(2, 5, 7, 4))
     config = {"num_parameters": 17, "init": 0.1}
     save("prelu_channels", "PReLU", config, nn.PReLU(**config), wide(1, 17, 4, 5))
@@ -47,7 +49,8 @@ def normalization():
     def norm(case, shape, **config):
         save(case, "LayerNorm", config, nn.LayerNorm(**config), map_of(*shape))
 
-    norm("layer_norm", (2, 5, 3, 17), normalized_shape=17)
+    save("layer_norm", "LayerNorm", {"normalized_shape": 17}, nn.LayerNorm(17),
+         map_of(2, 5, 3, 17), plain=["input.x", "output.y"])
     norm("layer_norm_options", (3, 4, 7), normalized_shape=[7], eps=0.01, bias=False)
     norm("layer_norm_plain", (5, 33), normalized_shape=33, elementwise_affine=False)
     save("layer_norm_timm", "LayerNorm", {"variant": "timm", "num_channels": 7}, LayerNorm2d(7),
@@ -58,11 +61,9 @@ def normalization():
 
 
 def pooling():
-    for case, shape, config in [
-        ("global_average_pool2d", (2, 17, 5, 9), {}),
-        ("global_average_pool2d_flat", (3, 7, 8, 3), {"flatten": True}),
-    ]:
-        save(case, "GlobalAveragePool2d", config, FastAdaptiveAvgPool(**config), map_of(*shape))
+    for case, shape in [("global_average_pool2d", (2, 17, 5, 9)),
+                        ("global_average_pool2d_large", (1, 33, 41, 37))]:
+        save(case, "GlobalAveragePool2d", {}, FastAdaptiveAvgPool(flatten=True), map_of(*shape))
 
 
 def shapes():

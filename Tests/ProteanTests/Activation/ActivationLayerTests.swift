@@ -31,6 +31,39 @@ import Testing
         #expect(GELU().activation == .gelu)
         #expect(GELU(approximate: .tanh).activation == .geluTanh)
         #expect(Identity().activation == .identity)
+        #expect(ReLU().activation == .relu)
+        #expect(ReLU6().activation == .relu6)
+        #expect(Sigmoid().activation == .sigmoid)
+        #expect(HardSigmoid().activation == .hardSigmoid)
+        #expect(HardSwish().activation == .hardSwish)
+        #expect(SiLU().activation == .silu)
+        #expect(Mish().activation == .mish)
+        #expect(Tanh().activation == .tanh)
+    }
+
+    /// Every layer of the table computes its function, by itself as in a container.
+    @Test func layersAreTheirFunctions() throws {
+        let layers: [(any ActivationLayer, Activation)] = [
+            (Identity(), .identity), (ReLU(), .relu), (ReLU6(), .relu6),
+            (LeakyReLU(), .leakyReLU(slope: 0.01)), (Sigmoid(), .sigmoid),
+            (HardSigmoid(), .hardSigmoid), (HardSwish(), .hardSwish), (SiLU(), .silu),
+            (GELU(), .gelu), (GELU(approximate: .tanh), .geluTanh), (Mish(), .mish),
+            (Tanh(), .tanh),
+        ]
+        let x = try MapTest.tensor([3, 5, 7, 17], seed: 9, range: 8)
+        for (layer, activation) in layers {
+            #expect(layer.activation == activation)
+            let expected = x.elements.map {
+                ActivationKernelTests.reference(activation, Double($0))
+            }
+            try MapTest.everywhere {
+                try layer(x)
+            } check: { isa, y in
+                MapTest.expect(
+                    y, shape: x.shape, expected, tolerance: 4e-7, "\(activation) \(isa)")
+            }
+            #expect(try layer.outputShape(for: [0, 3, 2]) == [0, 3, 2])
+        }
     }
 
     @Test func preluHasItsParameter() throws {

@@ -20,17 +20,14 @@ struct Conv2dAgreement {
 
     /// On every instruction set, and the same bits for any number of threads.
     func expectEverywhere() throws {
-        for isa in KernelISA.supported {
-            let single = try Runtime.with(isa: isa, threads: 1) { try layer(x) }
-            #expect(single.shape == reference.outputShape)
-            let worst = reference.worstError(single) { $0 + bias[$1 % bias.count] }
+        try MapTest.everywhere {
+            try layer(x)
+        } check: { isa, y in
+            #expect(y.shape == reference.outputShape)
+            let worst = reference.worstError(y) { $0 + bias[$1 % bias.count] }
             // Errors add up like a random walk at most as long as the sum.
             let limit = 4 + 2 * Double(layer.geometry.fanIn).squareRoot()
             #expect(worst < limit, "\(isa): \(worst) units, limit \(limit)")
-            for threads in [2, 3] {
-                let several = try Runtime.with(isa: isa, threads: threads) { try layer(x) }
-                #expect(several.isBitEqual(to: single), "\(isa), \(threads) threads")
-            }
         }
     }
 

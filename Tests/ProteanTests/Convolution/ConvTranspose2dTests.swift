@@ -92,6 +92,13 @@ struct TransposedReference {
         // The sums of neighbouring input channels in several blocks.
         TransposedCase(
             input: [1, 3, 3, 700], outputs: 70, kernel: 4, stride: 2, padding: 1, bias: false),
+        // Few output channels: vectors along the input channels.
+        TransposedCase(input: [2, 9, 11, 33], outputs: 3, kernel: 4, stride: 2, padding: 1),
+        TransposedCase(
+            input: [1, 40, 33, 64], outputs: 1, kernel: Size2d(height: 3, width: 5),
+            stride: Size2d(height: 2, width: 3), padding: Size2d(height: 0, width: 4),
+            dilation: Size2d(height: 1, width: 2), bias: false),
+        TransposedCase(input: [1, 3, 5, 64], outputs: 2, kernel: 1, stride: 3, outputPadding: 2),
         // Large enough for several threads.
         TransposedCase(input: [1, 23, 26, 40], outputs: 50, kernel: 4, stride: 2, padding: 1),
         TransposedCase(
@@ -119,15 +126,18 @@ struct TransposedReference {
         }
     }
 
-    @Test(arguments: [1, 4, 8])
-    func theEpilogueIsAppliedToEveryOutput(_ groups: Int) throws {
+    /// Input and output channels and groups, of every way of computing.
+    @Test(arguments: [(8, 8, 1), (8, 8, 4), (8, 8, 8), (64, 3, 1)])
+    func theEpilogueIsAppliedToEveryOutput(inputs: Int, outputs: Int, groups: Int) throws {
         // Outputs that no tap reaches among them.
         let test = TransposedCase(
-            input: [2, 4, 3, 8], outputs: 8, kernel: 2, stride: 3, outputPadding: 1, groups: groups)
+            input: [2, 4, 3, inputs], outputs: outputs, kernel: 2, stride: 3, outputPadding: 1,
+            groups: groups)
         let layer = try test.layer()
         let x = try Tensor.random(test.input, seed: 4)
         let shape = try layer.outputShape(for: test.input)
-        let residual = try Tensor.random(shape, seed: 5), gate = try Tensor.random([2, 8], seed: 6)
+        let residual = try Tensor.random(shape, seed: 5)
+        let gate = try Tensor.random([2, outputs], seed: 6)
         let reference = TransposedReference(
             layer.geometry, x: x, weight: layer.weight.value, output: shape)
         let bias = try #require(layer.bias).value.elements
@@ -138,8 +148,9 @@ struct TransposedReference {
                 try layer(x, outputSize: nil, epilogue: epilogue)
             } check: { isa, y in
                 let error = reference.worstError(y) { sum, index in
-                    let factor = factors[index / (shape[1] * shape[2] * 8) * 8 + index % 8]
-                    let z = sum * Double(factor) + Double(bias[index % 8]) + Double(added[index])
+                    let (sample, k) = (index / (shape[1] * shape[2] * outputs), index % outputs)
+                    let factor = Double(factors[sample * outputs + k])
+                    let z = sum * factor + Double(bias[k]) + Double(added[index])
                     return activation == .relu ? max(z, 0) : z / (1 + exp(-z))
                 }
                 #expect(error < 60, "\(isa) \(activation)")

@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func everyPublicLayerHasAPage() throws {
-        let declaration = /public (?:final class|struct) (\w+): (?:Layer|ActivationLayer|Module)\b/
+        let declaration = /public (?:final class|struct) (\w+): (?:\w*(?:Layer|Module|Gate|Norm|Epilogue))\b/
         var layers: [String] = []
         for file in Self.files(in: ["Sources/Protean/Layers"], suffix: ".swift") {
             let text = try String(contentsOf: file, encoding: .utf8)

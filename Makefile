@@ -8,7 +8,9 @@ LIBRARIES := libomp-dev libpng-dev libjpeg-dev
 # The test images of the embedded network's check.
 TEST_DATA := dataset-fashion-mnist
 
-.PHONY: all demo test fuzz bench peers peers-networks peers-environment format lint dependencies test-dependencies weights clean
+.PHONY: all demo test fuzz bench peers peers-networks peers-environment catalogue format lint snippets docs \
+	api-check test-address test-thread test-undefined results dependencies test-dependencies \
+	script-dependencies weights clean
 
 all: dependencies
 	$(SWIFT) build -c release
@@ -17,9 +19,14 @@ all: dependencies
 demo: all
 	$(SWIFT) run -c release --skip-build protean demo
 
-# Under every instruction set that this machine has and on one CPU; RUNS="avx2 one-cpu" selects.
-test: dependencies test-dependencies weights
+# The gate: all tests under every instruction set that this machine has and on one CPU, and what
+# `lint`, `snippets` and `docs` check; RUNS="avx2 lint" selects.
+test: dependencies test-dependencies script-dependencies weights
 	Tests/run.sh $(SWIFT) $(RUNS)
+
+# The tests under a sanitizer; OPTIONS="--filter Conv2d" selects. See Docs/Sanitizers.md.
+test-address test-thread test-undefined: dependencies
+	Scripts/sanitize.sh $(SWIFT) $(@:test-%=%) $(OPTIONS)
 
 # Generated hostile files, 108,000 of them; see Docs/Fuzzing.md.
 fuzz: dependencies
@@ -41,14 +48,31 @@ peers-environment:
 	python3 -m venv .build-peers
 	.build-peers/bin/pip install --quiet -r Benchmarks/peers/requirements.txt
 
-format:
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests Benchmarks
-	@command -v clang-format >/dev/null && \
-	  clang-format -i $$(git ls-files 'Kernels/*.[ch]' 'Sources/*.[ch]' 'Tests/*.[ch]') || \
-	  echo "clang-format is not installed: C files were left as they are"
+# README.md's table of layers, from Sources/ProteanCatalogue.
+catalogue: dependencies
+	$(SWIFT) run protean-scaffold readme
 
-lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Benchmarks
+format: script-dependencies
+	Scripts/lint.sh $(SWIFT) fix
+
+lint: script-dependencies
+	Scripts/lint.sh $(SWIFT) check
+
+# The examples in the pages compile.
+snippets: dependencies script-dependencies
+	Scripts/snippets.sh $(SWIFT)
+
+# The documentation of the libraries, in .build-docs; a warning is an error.
+docs: dependencies script-dependencies
+	Scripts/docs.sh $(SWIFT)
+
+# What breaks the source of programs that use the last tagged version.
+api-check: dependencies
+	Scripts/api-check.sh $(SWIFT) $(TAG)
+
+# The tables of Docs/Performance.md from the files in Benchmarks/results.
+results: script-dependencies
+	Scripts/results.py --update
 
 dependencies:
 	@Tests/install.sh "$(SUDO)" $(LIBRARIES)
@@ -56,6 +80,10 @@ dependencies:
 test-dependencies:
 	@Tests/install.sh "$(SUDO)" $(TEST_DATA) || \
 	  echo "note: $(TEST_DATA) cannot be installed; the check on its images will be skipped"
+
+# Python for the scripts; Debian keeps its virtual environments in a package of their own.
+script-dependencies:
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || Tests/install.sh "$(SUDO)" python3-venv
 
 # Published ImageNet weights for the tests that compare with PyTorch.
 weights:

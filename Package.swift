@@ -5,11 +5,11 @@ import PackageDescription
 // Tools 6.2 accepts these flags in a package that others depend on.
 let kernelSettings: [CSetting] = [
     .unsafeFlags(["-O3"]),
-    // Without this the multiply and add of the portable variant could be contracted on some
-    // targets only, and results would depend on the compiler's mood.
+    // Without this a compiler may turn a multiplication and an addition of the portable variant
+    // into one fused operation, and results would differ between compilers and targets.
     .unsafeFlags(["-ffp-contract=off"]),
     .define("NDEBUG"),
-    // OpenMP is a Linux matter; elsewhere the drivers use libdispatch.
+    // OpenMP is used on Linux only; on macOS threads come from libdispatch.
     .unsafeFlags(["-fopenmp"], .when(platforms: [.linux])),
 ]
 
@@ -71,7 +71,8 @@ let package = Package(
             name: "ProteanImage",
             dependencies: ["CProteanImage", "Protean"],
             swiftSettings: strict),
-        // How every layer is built and run from its reference's options, for commands and checks.
+        // What is known about every layer: how it is built and run from its reference's options,
+        // golden cases, benchmark, family; for commands and checks.
         .target(
             name: "ProteanCatalogue",
             dependencies: ["Protean"],
@@ -93,7 +94,7 @@ let package = Package(
         // What `kernelbench` is made of: a library, so that tests reach it.
         .target(
             name: "KernelbenchSupport",
-            dependencies: ["Protean", "CProteanKernels"],
+            dependencies: ["Protean", "ProteanCatalogue", "CProteanKernels"],
             path: "Benchmarks/kernelbench-support",
             swiftSettings: strict),
         .executableTarget(
@@ -114,6 +115,14 @@ let package = Package(
             ],
             path: "Tests/Fuzz",
             swiftSettings: strict),
+        // Files of a new layer, and README.md's table of layers; see Docs/AddingALayer.md. No product.
+        .executableTarget(
+            name: "protean-scaffold",
+            dependencies: [
+                "ProteanCatalogue",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict),
         // Double-precision loops that kernels are tested against.
         .target(
             name: "CReference",
@@ -122,7 +131,9 @@ let package = Package(
             linkerSettings: [.linkedLibrary("z")]),
         .testTarget(
             name: "ProteanTests",
-            dependencies: ["Protean", "ProteanModels", "CProteanKernels", "CReference"],
+            dependencies: [
+                "Protean", "ProteanCatalogue", "ProteanModels", "CProteanKernels", "CReference",
+            ],
             swiftSettings: strict),
         // A package of its own as well, see Docs/YourOwnLayer.md: what it uses is public.
         .target(
@@ -145,7 +156,8 @@ let package = Package(
             name: "ProteanCLITests",
             dependencies: [
                 "Protean", "ProteanCatalogue", "ProteanImage", "ProteanModels", "ProteanCLI",
-                "CommandSupport", "kernelbench",
+                "CommandSupport", "kernelbench", "protean-scaffold",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         // What the harness makes is what it claims to make, and what it should notice it notices.
@@ -157,7 +169,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "KernelbenchTests",
-            dependencies: ["KernelbenchSupport", "kernelbench"],
+            dependencies: ["KernelbenchSupport", "ProteanCatalogue", "kernelbench"],
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6],

@@ -1,7 +1,15 @@
+import ProteanCatalogue
+
 extension KernelRegistry {
-    /// Every kernel that can be measured.
+    /// Every kernel that can be measured: those with code of their own, then those of the layers'
+    /// entries.
     package static var standard: KernelRegistry {
-        KernelRegistry([
+        KernelRegistry(bespoke, layers: LayerCatalogue.entries)
+    }
+
+    /// Kernels with code of their own.
+    package static var bespoke: [any BenchmarkKernel.Type] {
+        [
             Conv2dBenchmark.self,
             LinearBenchmark.self,
             CondConv2dBenchmark.self,
@@ -28,6 +36,8 @@ extension KernelRegistry {
             AddBenchmark.self,
             BatchNorm2dBenchmark.self,
             CopyBenchmark.self,
-        ])
+            BroadcastBenchmark.self, ReduceBenchmark.self, MatmulBenchmark.self,
+            TransposeBenchmark.self,
+        ]
     }
 }

@@ -10,6 +10,14 @@ extension BenchmarkCase {
         [try batch(), try integer(.h), try integer(.w), try integer(.c)]
     }
 
+    /// `[n, h, w, c]`, or `[n, c]` without `h` and `w`.
+    func rowsShape() throws(CaseError) -> [Int] {
+        guard values[.h] != nil || values[.w] != nil else {
+            return [try batch(), try integer(.c)]
+        }
+        return try inputShape()
+    }
+
     /// The activation named after `activation=`.
     func activationValue() throws(CaseError) -> Activation {
         guard let name = try word(.activation, of: Activation.names.sorted()) else {

@@ -1,4 +1,5 @@
 import Foundation
+import ProteanCatalogue
 
 /// Where case lines come from: named files, the files beside the package, a small built-in set.
 package struct ShapeLibrary {
@@ -37,11 +38,14 @@ package struct ShapeLibrary {
     }
 
     /// The cases of the named files. A name is a path, or a file of the folder with or without
-    /// `.txt`, or `demo`, which is built in.
+    /// `.txt`, or `demo` or `layers`, which are built in.
     package func cases(named names: [String]) throws -> [BenchmarkCase] {
         try names.flatMap { name in
             if let file = file(named: name) { return try cases(in: file, shown: name) }
             if name == "demo" { return try builtIn() }
+            if name == "layers" {
+                return try parser.parse(text: Self.layers, file: "built-in layers")
+            }
             throw CaseError(
                 place: "--shapes", expected: "a readable file or one of \(knownNames())",
                 found: "'\(name)'")
@@ -64,7 +68,8 @@ package struct ShapeLibrary {
 
     private func knownNames() -> String {
         let names = files().map { $0.deletingPathExtension().lastPathComponent }
-        return (names.contains("demo") ? names : names + ["demo"]).joined(separator: ", ")
+        let builtIn = ["demo", "layers"].filter { !names.contains($0) }
+        return (names + builtIn).joined(separator: ", ")
     }
 
     private func file(named name: String) -> URL? {
@@ -95,6 +100,13 @@ package struct ShapeLibrary {
 
     private func builtIn() throws -> [BenchmarkCase] {
         try parser.parse(text: Self.demo, file: "built-in demo")
+    }
+
+    /// The standard case of every layer, named by the layer's type.
+    package static var layers: String {
+        LayerCatalogue.entries.map { entry in
+            "\(entry.name) \(entry.benchmark.kernel) \(entry.benchmark.standard)"
+        }.joined(separator: "\n")
     }
 
     /// The lines of `Benchmarks/shapes/demo.txt`, for a command that was copied elsewhere.

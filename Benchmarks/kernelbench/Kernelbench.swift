@@ -27,6 +27,7 @@ struct Kernelbench: ParsableCommand {
               kernelbench --case 'mine conv2d h=28 w=28 c=128 k=128 r=3' --isa avx2,avx512
               kernelbench --shapes dense3x3 --json results.json --report report.html
               kernelbench --list --filter depthwise
+              kernelbench --shapes layers --filter 'Norm|Pool'
               kernelbench --explain --shapes resnet50 --threads 2
               kernelbench --shapes masked3x3 --report curves.html
               kernelbench --against-direct --shapes bottleneck --threads 1,2
@@ -63,7 +64,10 @@ struct Kernelbench: ParsableCommand {
     @Option(
         parsing: .upToNextOption,
         help: ArgumentHelp(
-            "Shape files, or names of files in Benchmarks/shapes. Default: all of those.",
+            """
+            Shape files, or names of files in Benchmarks/shapes; layers: a standard case of every \
+            layer. Default: all files.
+            """,
             valueName: "file"))
     var shapes: [String] = []
 

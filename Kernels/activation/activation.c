@@ -1,5 +1,6 @@
 // Element-wise activations.
-#include "../tensor/map.h"
+#include "../core/rows.h"
+#include "activate.h"
 
 #define PTN_SOURCE "../activation/activation.inc"
 #include "../core/foreach_isa.h"

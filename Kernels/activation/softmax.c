@@ -1,6 +1,6 @@
 // Softmax over the innermost axis: three passes over a row that stays in cache.
 #include "ptn_softmax.h"
-#include "../tensor/map.h"
+#include "../core/rows.h"
 #include <math.h>
 
 #define PTN_SOURCE "../activation/softmax.inc"

@@ -41,7 +41,9 @@ typedef struct strip {
     rows held[PTN_CHAIN_MOST];
 } strip;
 
-static size_t reach_of(const ptn_conv2d_shape *s) { return (s->kh - 1) * s->dilation_h + 1; }
+static size_t reach_of(const ptn_conv2d_shape *s) {
+    return (s->kh - 1) * s->dilation_h + 1;
+}
 
 // Input rows that `count` output rows read, where no border is near.
 static size_t rows_read(const ptn_conv2d_shape *s, size_t count) {
@@ -78,7 +80,8 @@ static ptn_status compute(strip *t, size_t stage, rows r, float *out) {
     ptn_conv2d_epilogue e = g->epilogue;
     if (e.residual)
         e.residual += (t->sample * j->plan.out_h + r.begin) * j->plan.out_w * j->plan.out_k;
-    return ptn_conv2d(&j->runtime, &s, input_row(t, stage, in.begin), g->packed, 0, &e, out);
+    const ptn_weight_source weights = ptn_weights_shared(g->packed);
+    return ptn_conv2d(&j->runtime, &s, input_row(t, stage, in.begin), &weights, &e, out, NULL);
 }
 
 static ptn_status pull(strip *t, size_t stage, rows wanted) {
@@ -107,7 +110,8 @@ static void run_strip(void *context, size_t index, int thread) {
     const size_t count = ptn_part_begin(p->out_h, p->strips, index % p->strips + 1) - first;
     const size_t bands = ptn_div_up(count, p->band);
     for (size_t b = 0; b < bands; b++) {
-        const rows r = {first + ptn_part_begin(count, bands, b), first + ptn_part_begin(count, bands, b + 1)};
+        const rows r = {first + ptn_part_begin(count, bands, b),
+                        first + ptn_part_begin(count, bands, b + 1)};
         float *out = j->y + (t.sample * p->out_h + r.begin) * p->out_w * p->out_k;
         ptn_status status = compute(&t, j->count - 1, r, out);
         if (status != PTN_OK) {
@@ -200,8 +204,7 @@ static ptn_status prepare(chain_job *j, const ptn_runtime *runtime) {
 }
 
 ptn_status ptn_conv2d_chain_plan_for(const ptn_runtime *runtime, size_t count,
-                                     const ptn_conv2d_stage *stages,
-                                     ptn_conv2d_chain_plan *plan) {
+                                     const ptn_conv2d_stage *stages, ptn_conv2d_chain_plan *plan) {
     chain_job j = {.stages = stages, .count = count};
     ptn_status status = prepare(&j, runtime);
     *plan = j.plan;

@@ -1,9 +1,11 @@
 // Driver of the direct convolution: cuts the output into chunks of pixels and panels of channels,
-// makes each chunk's table of row addresses and runs tiles over it.
+// makes each chunk's table of input addresses and runs tiles over it.
 //
 // A chunk's table is made in scratch from two small tables, one of input rows and one of input
 // columns, and used for all panels. Nothing of the size of the image is ever built.
+#include "algorithm.h"
 #include "chunk.h"
+#include "cost.h"
 #include <string.h>
 
 // The outputs of a row, from `begin` to before `end`, that find a column of taps inside the image.
@@ -16,13 +18,13 @@ typedef struct direct_job {
     const ptn_conv2d_shape *shape;
     ptn_conv2d_input input;
     float *y;
-    size_t pixels, chunks, chunk_rows, panel_parts;
+    size_t pixels, chunks, chunk_outputs, panel_parts;
     ptrdiff_t *row_offsets; // [out_h][kh]: floats from the image's start; -1 outside
     column_range *columns;  // [kw]
     column_range inside;    // outputs whose whole window is in the row
     size_t out_w;
     bool pointwise;
-    bool merged; // a row of taps is one tap with kw * c channels
+    bool merged;        // a row of taps is one tap with kw * c channels
     const float *zeros; // as many floats as a tile's tap has channels
     char *thread_scratch;
     size_t thread_bytes;
@@ -35,7 +37,7 @@ static size_t taps_of(const ptn_conv2d_shape *s, size_t maps) {
 
 static size_t window_bytes(const ptn_conv2d_shape *s) {
     if (!ptn_conv2d_is_merged(s)) return 0;
-    return ptn_round_64(ptn_chunk_rows(taps_of(s, 1)) * s->kh * s->kw * s->c * sizeof(float));
+    return ptn_round_64(ptn_chunk_outputs(taps_of(s, 1)) * s->kh * s->kw * s->c * sizeof(float));
 }
 
 static size_t zeros_bytes(const ptn_conv2d_shape *s) {
@@ -52,10 +54,8 @@ static size_t shared_scratch_bytes(const ptn_conv2d_shape *s, const ptn_conv2d_p
            zeros_bytes(s);
 }
 
-size_t ptn_conv2d_direct_scratch(ptn_isa isa, const ptn_conv2d_shape *shape,
-                                 const ptn_conv2d_plan *plan) {
-    return shared_scratch_bytes(shape, plan) +
-           (size_t)plan->threads * thread_scratch_bytes(isa, shape, 1);
+static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    return shared_scratch_bytes(s, plan) + (size_t)plan->threads * thread_scratch_bytes(isa, s, 1);
 }
 
 static void fill_row_offsets(const direct_job *j, size_t out_h) {
@@ -97,12 +97,14 @@ static output_run run_at(const direct_job *j, size_t first, size_t row, size_t r
 }
 
 static void fill_constant(const float **entries, size_t count, const float *value) {
-    for (size_t i = 0; i < count; i++) entries[i] = value;
+    for (size_t i = 0; i < count; i++)
+        entries[i] = value;
 }
 
 static void fill_linear(const float **entries, size_t count, const float *first, size_t step) {
     const uintptr_t from = (uintptr_t)first, bytes = step * sizeof(float);
-    for (size_t i = 0; i < count; i++) entries[i] = (const float *)(from + i * bytes);
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (const float *)(from + i * bytes);
 }
 
 // One tap of a run: zeros, then pixels in even steps, then zeros.
@@ -194,12 +196,12 @@ static void fill_merged_table(const direct_job *j, const float *image, size_t fi
 
 static void fill_segments(const direct_job *j, ptn_chunk *ch, size_t first) {
     if (j->pointwise) {
-        ptn_chunk_append(ch, ch->rows, 0, j->chunk.taps);
+        ptn_chunk_append(ch, ch->outputs, 0, j->chunk.taps);
         return;
     }
     const size_t per_row = j->chunk.taps / j->shape->kh;
-    for (size_t row = 0; row < ch->rows;) {
-        const output_run run = run_at(j, first, row, ch->rows);
+    for (size_t row = 0; row < ch->outputs;) {
+        const output_run run = run_at(j, first, row, ch->outputs);
         size_t begin, end;
         ptn_tap_rows(j->shape, run.y, &begin, &end);
         row += run.end - run.begin;
@@ -211,11 +213,11 @@ static void run_chunk(void *context, size_t index, int thread) {
     const direct_job *j = context;
     const ptn_conv2d_shape *s = j->shape;
     // Parts of the panels vary slowest, so that neighbouring tasks share weights in the cache.
-    const size_t row_chunk = index % j->chunks, rest = index / j->chunks;
+    const size_t chunk = index % j->chunks, rest = index / j->chunks;
     const size_t part = rest % j->panel_parts;
     ptn_chunk ch = {.sample = rest / j->panel_parts};
-    const size_t first = ptn_part_begin(j->pixels, j->chunks, row_chunk);
-    ch.rows = ptn_part_begin(j->pixels, j->chunks, row_chunk + 1) - first;
+    const size_t first = ptn_part_begin(j->pixels, j->chunks, chunk);
+    ch.outputs = ptn_part_begin(j->pixels, j->chunks, chunk + 1) - first;
     const size_t all_panels = s->groups * j->chunk.panels.count;
     ch.panel_begin = ptn_part_begin(all_panels, j->panel_parts, part);
     ch.panel_end = ptn_part_begin(all_panels, j->panel_parts, part + 1);
@@ -225,11 +227,11 @@ static void run_chunk(void *context, size_t index, int thread) {
     const float *image = j->input.maps[0] + ch.sample * s->h * s->w * s->c;
     float *windows = (float *)(scratch + j->thread_bytes - window_bytes(s));
     if (j->pointwise)
-        fill_maps(j, ch.sample * j->pixels + first, ch.rows, ch.table);
+        fill_maps(j, ch.sample * j->pixels + first, ch.outputs, ch.table);
     else if (j->merged)
-        fill_merged_table(j, image, first, ch.rows, ch.table, windows);
+        fill_merged_table(j, image, first, ch.outputs, ch.table, windows);
     else
-        fill_table(j, image, first, ch.rows, ch.table);
+        fill_table(j, image, first, ch.outputs, ch.table);
     ch.place = j->y + (ch.sample * j->pixels + first) * s->k;
     fill_segments(j, &ch, first);
     ptn_chunk_run(&j->chunk, &ch);
@@ -246,7 +248,7 @@ static void cut(direct_job *j, int threads) {
     const ptn_conv2d_shape *s = j->shape;
     const ptn_panels *panels = &j->chunk.panels;
     const size_t all_panels = s->groups * panels->count;
-    j->chunks = ptn_div_up(j->pixels, j->chunk_rows);
+    j->chunks = ptn_div_up(j->pixels, j->chunk_outputs);
     j->panel_parts = 1;
     if (threads <= 1) return;
     const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
@@ -260,48 +262,51 @@ static void cut(direct_job *j, int threads) {
         j->chunks = ptn_min(ptn_div_up(j->chunks, (size_t)threads) * (size_t)threads, j->pixels);
 }
 
-ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                             const ptn_conv2d_plan *plan, const ptn_conv2d_input *input,
-                             const float *packed, size_t packed_stride,
-                             const ptn_conv2d_epilogue *epilogue, float *y) {
-    const ptn_conv2d_shape *s = shape;
-    const size_t thread_bytes = thread_scratch_bytes(runtime->isa, s, input->count);
-    char *scratch = ptn_scratch_acquire(shared_scratch_bytes(s, plan) +
-                                        (size_t)plan->threads * thread_bytes);
-    if (!scratch) return PTN_OUT_OF_MEMORY;
+static ptn_chunk_job chunk_job(const ptn_conv2d_call *call) {
+    const ptn_conv2d_shape *s = call->shape;
+    const ptn_isa isa = call->runtime->isa;
     const bool merged = ptn_conv2d_is_merged(s);
-    const size_t channels = s->c / s->groups / input->count;
-    direct_job j = {.chunk = {.isa = runtime->isa,
-                              .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
-                              .groups = s->groups,
-                              .taps = taps_of(s, input->count),
-                              .channels = merged ? s->kw * s->c : channels,
-                              .outputs = s->k,
-                              .epilogue = epilogue,
-                              .packed = packed,
-                              .packed_stride = packed_stride,
-                              .y = y,
-                              .pixel_bytes = s->stride_w * channels * s->groups * sizeof(float),
-                              .ahead = input->count > 1},
+    const size_t maps = call->input.count, channels = s->c / s->groups / maps;
+    return (ptn_chunk_job){
+        .isa = isa,
+        .panels = ptn_panels_for(isa, s->k / s->groups),
+        .groups = s->groups,
+        .taps = taps_of(s, maps),
+        .channels = merged ? s->kw * s->c : channels,
+        .out_channels = s->k,
+        .epilogue = ptn_epilogue_for(call->epilogue, isa, s->k, call->y),
+        .packed = call->packed,
+        .packed_stride = call->packed_stride,
+        .fetch = maps > 1 ? PTN_FETCH_EVERY_TAP : PTN_FETCH_NEW_PIXELS,
+        .pixel_bytes = s->stride_w * channels * s->groups * sizeof(float),
+    };
+}
+
+static ptn_status run(const ptn_conv2d_call *call) {
+    const ptn_conv2d_shape *s = call->shape;
+    const ptn_conv2d_plan *plan = call->plan;
+    const size_t maps = call->input.count;
+    const size_t thread_bytes = thread_scratch_bytes(call->runtime->isa, s, maps);
+    char *scratch =
+        ptn_scratch_acquire(shared_scratch_bytes(s, plan) + (size_t)plan->threads * thread_bytes);
+    if (!scratch) return PTN_OUT_OF_MEMORY;
+    direct_job j = {.chunk = chunk_job(call),
                     .shape = s,
-                    .input = *input,
-                    .y = y,
+                    .input = call->input,
+                    .y = call->y,
                     .pixels = plan->out_h * plan->out_w,
-                    .chunk_rows = ptn_chunk_rows(taps_of(s, input->count)),
+                    .chunk_outputs = ptn_chunk_outputs(taps_of(s, maps)),
                     .out_w = plan->out_w,
                     .pointwise = ptn_conv2d_is_pointwise(s),
-                    .merged = merged,
+                    .merged = ptn_conv2d_is_merged(s),
                     .row_offsets = (ptrdiff_t *)scratch,
                     .columns = (column_range *)((ptrdiff_t *)scratch + plan->out_h * s->kh),
                     .thread_scratch = scratch + shared_scratch_bytes(s, plan),
                     .thread_bytes = thread_bytes};
-    if (!ptn_clamp_of(epilogue->activation.kind, &j.chunk.low, &j.chunk.high))
-        j.chunk.activate = ptn_activate_row[runtime->isa];
-
     float *zeros = (float *)(j.thread_scratch - zeros_bytes(s));
     memset(zeros, 0, zeros_bytes(s));
     j.zeros = zeros;
-    if (!j.pointwise && !merged) j.chunk.zeros = zeros;
+    if (!j.pointwise && !j.merged) j.chunk.zeros = zeros;
     if (!j.pointwise) {
         fill_row_offsets(&j, plan->out_h);
         fill_columns(&j);
@@ -311,3 +316,52 @@ ptn_status ptn_conv2d_direct(const ptn_runtime *runtime, const ptn_conv2d_shape 
     ptn_scratch_release(scratch);
     return PTN_OK;
 }
+
+static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
+    (void)isa;
+    return !ptn_conv2d_is_depthwise(s);
+}
+
+// The last of the list: whatever no other computes faster.
+static bool pays(ptn_isa isa, const ptn_conv2d_shape *s) {
+    (void)isa;
+    (void)s;
+    return true;
+}
+
+static bool floats(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                   size_t *count) {
+    (void)algorithm;
+    return ptn_panels_floats(isa, s, count);
+}
+
+static double cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                     const ptn_conv2d_plan *plan) {
+    (void)algorithm;
+    return ptn_direct_cycles(isa, s, plan);
+}
+
+static double nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    const double compute =
+        (double)s->n * ptn_direct_cycles(isa, s, plan) / PTN_CYCLES_PER_NANOSECOND;
+    return ptn_with_weights_nanoseconds(compute, plan);
+}
+
+static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                 const float *weights, const float *scale, size_t part, float *packed) {
+    (void)algorithm;
+    ptn_panels_pack(isa, s, weights, scale, part, packed);
+}
+
+const ptn_conv2d_functions ptn_conv2d_direct = {
+    .applies = applies,
+    .pays = pays,
+    .floats = floats,
+    .scratch = scratch_bytes,
+    .cycles = cycles,
+    .nanoseconds = nanoseconds,
+    .parts = ptn_panels_parts,
+    .pack = pack,
+    .run = run,
+    .joined_pixels = SIZE_MAX,
+};

@@ -6,6 +6,11 @@
 // serves all taps of a row that reach it, so three multiply-adds with full vectors follow one
 // permutation.
 #include "grouped.h"
+#include "../core/tuning.h"
+#include "algorithm.h"
+#include "cost.h"
+#include "epilogue.h"
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -33,15 +38,12 @@ typedef struct grouped_tile_args {
     size_t from, span; // channel of the block's first input; how far its groups lie apart, + 1
     const int32_t *lanes_from; // [lane]: where the lane's group begins, counted from `from`
     const float *weights;      // [kh][channels][kw][lane]
-    size_t lanes; // output channels to store
+    size_t lanes;              // output channels to store
     float *out;
-    size_t out_step;          // floats from one output to the next
-    const float *ahead;       // inputs of the next row of outputs ...
-    size_t ahead_count;       // ... so many of the first run's
-    const float *bias, *gate; // of the block's first channel; may be NULL
-    ptrdiff_t residual;       // bytes from an output to its residual; used when has_residual
-    bool has_residual, residual_last;
-    float low, high;
+    size_t out_step;       // floats from one output to the next
+    const float *ahead;    // inputs of the next row of outputs ...
+    size_t ahead_count;    // ... so many of the first run's
+    ptn_epilogue_part end; // of the block's first channel
 } grouped_tile_args;
 
 typedef void (*grouped_tile_fn)(const grouped_tile_args *args);
@@ -52,53 +54,51 @@ typedef grouped_tile_fn grouped_tile_table[GROUPED_COLUMNS];
 
 static const grouped_tile_table *const tile_tables[PTN_ISA_COUNT] = PTN_POINTERS(grouped_tiles);
 
-// How far the groups of block `block` lie apart, + 1.
-static size_t span_of(const ptn_conv2d_shape *s, size_t vector, size_t block) {
-    const size_t in = s->c / s->groups, out = s->k / s->groups, begin = block * vector;
-    return ((ptn_min(begin + vector, s->k) - 1) / out - begin / out) * in + 1;
-}
-
-// Estimated times of both ways per tap and pixel, in units of a vector multiply-add, fitted to
-// measurements on a server core with two 512-bit units.
-bool ptn_conv2d_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *s) {
-    // A block within one group, in one vector of a pixel, in two.
-    static const double spread[PTN_ISA_COUNT][3] = {
-        {1.6, 3.4, 3.4}, {1.65, 2.8, 3}, {1.33, 2.33, 3.2}, {1.5, 2, 2.5}};
-    // A panel of the direct way, by its vectors.
-    static const double panel[PTN_ISA_COUNT][PTN_TILE_MAX_VECTORS + 1] = {
-        {0, 2, 2.2}, {0, 2.4, 2.3}, {0, 2.86, 2.7, 3.45, 4.3}, {0, 2, 2.4, 3.2, 4.2}};
+bool ptn_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *s) {
+    const ptn_common_tuning *common = &ptn_tuning_common;
+    const ptn_grouped_costs *costs = &common->grouped[isa];
     const size_t vector = ptn_isa_vector_floats(isa), out = s->k / s->groups;
-    if (out > PTN_TILE_MAX_VECTORS * vector) return false;
+    if (out > PTN_PANEL_MAX_VECTORS * vector) return false;
     // Blocks repeat after `out` of them at most.
     const size_t all = ptn_div_up(s->k, vector), blocks = ptn_min(all, out);
     double grouped = 0, direct = 0;
     for (size_t b = 0; b < blocks; b++) {
-        const size_t span = span_of(s, vector, b);
+        const size_t span = ptn_grouped_span(s, vector, b);
         if (span > 2 * vector) return false;
-        grouped += spread[isa][span == 1 ? 0 : span <= vector ? 1 : 2] / (double)blocks;
+        grouped += costs->spread[span == 1 ? 0 : span <= vector ? 1 : 2] / (double)blocks;
     }
     const bool single = s->kw == 1 || s->dilation_w > 1 || s->stride_w > 2;
-    grouped *= (double)all * (single ? 1.7 : s->stride_w == 2 ? 1.6 : 1);
+    grouped *= (double)all * (single             ? common->grouped_single
+                              : s->stride_w == 2 ? common->grouped_strided
+                                                 : 1);
     const ptn_panels panels = ptn_panels_for(isa, out);
     for (size_t column = 0; column < out; column += panels.width)
-        direct += panel[isa][ptn_panel_vectors(&panels, out, column)];
-    return grouped < 0.95 * direct * (double)s->groups;
+        direct += costs->panel[ptn_panel_vectors(&panels, out, column)];
+    return grouped < common->grouped_margin * direct * (double)s->groups;
 }
 
-bool ptn_conv2d_grouped_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
+static bool floats(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                   size_t *count) {
+    (void)algorithm;
     if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return false;
     const size_t vector = ptn_isa_vector_floats(isa);
     return ptn_float_bytes(s->kh, s->kw, s->c / s->groups, ptn_div_up(s->k, vector) * vector,
-                           floats);
+                           count);
 }
 
-// [k][c][row][column] into [block][row][c][column][lane].
-void ptn_conv2d_grouped_pack(ptn_isa isa, const ptn_conv2d_shape *s, const float *weights,
-                             const float *scale, float *packed) {
+static size_t parts(ptn_isa isa, const ptn_conv2d_shape *s) {
+    return ptn_div_up(s->k, ptn_isa_vector_floats(isa));
+}
+
+// Block `part` of [block][row][c][column][lane].
+static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                 const float *weights, const float *scale, size_t part, float *packed) {
+    (void)algorithm;
     const size_t vector = ptn_isa_vector_floats(isa), in = s->c / s->groups;
-    const size_t taps = s->kh * s->kw, lanes = ptn_div_up(s->k, vector) * vector;
-    for (size_t k = 0; k < lanes; k++) {
-        float *to = packed + k / vector * vector * taps * in + k % vector;
+    const size_t taps = s->kh * s->kw;
+    for (size_t lane = 0; lane < vector; lane++) {
+        const size_t k = part * vector + lane;
+        float *to = packed + part * vector * taps * in + lane;
         const float factor = k < s->k && scale ? scale[k] : 1;
         for (size_t i = 0; i < s->kh; i++)
             for (size_t c = 0; c < in; c++)
@@ -110,13 +110,11 @@ void ptn_conv2d_grouped_pack(ptn_isa isa, const ptn_conv2d_shape *s, const float
 typedef struct grouped_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
-    const ptn_conv2d_epilogue *epilogue;
+    ptn_epilogue epilogue;
     const grouped_tile_table *tiles;
-    ptn_activate_row_fn activate; // NULL when the clamp says it all
     const float *x, *packed;
     size_t packed_stride;
     float *y;
-    float low, high;
     size_t vector, blocks;             // lanes; vectors of output channels
     ptn_grouped_block *block;          // [blocks]
     size_t columns;                    // tiles per row of outputs
@@ -139,8 +137,7 @@ static size_t thread_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(s->kh * sizeof(float *)) + ptn_round_64(s->kw * sizeof(grouped_taps));
 }
 
-size_t ptn_conv2d_grouped_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
-                                  const ptn_conv2d_plan *plan) {
+static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     return zeros_bytes(s) + blocks_bytes(isa, s) + (size_t)plan->threads * thread_bytes(s);
 }
 
@@ -188,8 +185,8 @@ static const float *row_at(const ptn_conv2d_shape *s, const float *image, size_t
 
 // Kernels of one row are done with a line so soon that the next row's should come in meanwhile;
 // with more rows, asking for lines costs more than it gains. Returns the first of them or NULL.
-static const float *look_ahead(const grouped_job *j, const float *image, size_t oy,
-                               grouped_tile_args *a) {
+static const float *next_inputs(const grouped_job *j, const float *image, size_t oy,
+                                grouped_tile_args *a) {
     const ptn_conv2d_shape *s = j->shape;
     const grouped_taps *run = a->run;
     const float *row = s->kh == 1 ? row_at(s, image, (oy + 1) * s->stride_h) : NULL;
@@ -203,12 +200,10 @@ static const float *look_ahead(const grouped_job *j, const float *image, size_t 
 static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
                       const size_t blocks[2], size_t ox, size_t columns, char *scratch) {
     const ptn_conv2d_shape *s = j->shape;
-    const ptn_conv2d_epilogue *e = j->epilogue;
+    const ptn_epilogue_part end = ptn_epilogue_at(&j->epilogue, sample, 0);
     const size_t in = s->c / s->groups, block_floats = j->vector * s->kh * s->kw * in;
     const float *image = j->x + sample * s->h * s->w * s->c;
     const float *weights = j->packed + sample * j->packed_stride;
-    const float *bias = e->bias ? e->bias + sample * e->bias_stride : NULL;
-    const float *gate = e->gate ? e->gate + sample * s->k : NULL;
     const float **addresses = (const float **)scratch;
     grouped_taps *runs = (grouped_taps *)(scratch + ptn_round_64(s->kh * sizeof(float *)));
     grouped_tile_args a = {
@@ -221,16 +216,11 @@ static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
         .run = runs,
         .runs = find_runs(j, ox, columns, runs),
         .out_step = s->k,
-        .has_residual = e->residual != NULL,
-        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
     };
     for (size_t oy = rows[0]; oy < rows[1]; oy++) {
         for (size_t i = 0; i < s->kh; i++)
             addresses[i] = row_at(s, image, oy * s->stride_h + i * s->dilation_h);
-        const float *ahead = look_ahead(j, image, oy, &a);
+        const float *ahead = next_inputs(j, image, oy, &a);
         const size_t pixel = (sample * j->plan->out_h + oy) * j->plan->out_w + ox;
         for (size_t b = blocks[0]; b < blocks[1]; b++) {
             const size_t channel = b * j->vector;
@@ -239,8 +229,7 @@ static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
             a.lanes_from = j->block[b].lanes;
             a.lanes = ptn_min(j->vector, s->k - channel);
             a.weights = weights + b * block_floats;
-            a.bias = bias ? bias + channel : NULL;
-            a.gate = gate ? gate + channel : NULL;
+            a.end = ptn_epilogue_from(end, channel);
             a.ahead = ahead ? ahead + a.from : NULL;
             a.out = j->y + pixel * s->k + channel;
             (*j->tiles)[columns - 1](&a);
@@ -248,19 +237,14 @@ static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
     }
 }
 
-// Other activations than clamps, on a task's outputs while they are in the cache.
+// Activations that are no clamps, on a task's outputs while they are in the cache.
 static void activate(const grouped_job *j, size_t sample, const size_t rows[2],
                      const size_t columns[2], const size_t channels[2]) {
-    const ptn_conv2d_shape *s = j->shape;
-    const ptn_activation_spec *act = &j->epilogue->activation;
-    const size_t count = channels[1] - channels[0], width = columns[1] - columns[0];
-    const bool joined = count == s->k && !act->slopes; // the pixels of a row are one run
-    const float *slopes = act->slopes ? act->slopes + channels[0] : NULL;
+    const size_t all = j->shape->k, width = columns[1] - columns[0];
     for (size_t oy = rows[0]; oy < rows[1]; oy++) {
         const size_t pixel = (sample * j->plan->out_h + oy) * j->plan->out_w + columns[0];
-        float *y = j->y + pixel * s->k + channels[0];
-        for (size_t i = 0; i < (joined ? 1 : width); i++, y += s->k)
-            j->activate(act->kind, act->slope, slopes, joined ? count * width : count, y, y);
+        ptn_epilogue_activate_pixels(&j->epilogue, channels[0], channels[1] - channels[0], width,
+                                     all, j->y + pixel * all + channels[0]);
     }
 }
 
@@ -284,7 +268,7 @@ static void run_task(void *context, size_t index, int thread) {
         const size_t end = ptn_part_begin(j->plan->out_w, j->columns, t + 1);
         run_tiles(j, sample, rows, blocks, ox, end - ox, scratch);
     }
-    if (j->activate) activate(j, sample, rows, columns, channels);
+    if (j->epilogue.activate) activate(j, sample, rows, columns, channels);
 }
 
 // Inputs of a task should stay in the second-level cache from one block to the next; tasks per
@@ -305,36 +289,62 @@ static void cut(grouped_job *j) {
     const size_t wanted = ptn_div_up(TASKS_PER_THREAD * (size_t)j->plan->threads, s->n);
     j->bands = ptn_max(j->bands, ptn_min(wanted, ptn_div_up(out_h, LEAST_ROWS)));
     j->parts = ptn_min(j->blocks, ptn_div_up(wanted, j->bands * j->column_bands));
-    j->column_bands = ptn_max(
-        j->column_bands, ptn_min(j->columns, ptn_div_up(wanted, j->bands * j->parts)));
+    j->column_bands =
+        ptn_max(j->column_bands, ptn_min(j->columns, ptn_div_up(wanted, j->bands * j->parts)));
 }
 
-ptn_status ptn_conv2d_grouped(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                              const ptn_conv2d_plan *plan, const float *x, const float *packed,
-                              size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y) {
+static ptn_status run(const ptn_conv2d_call *call) {
+    const ptn_conv2d_shape *s = call->shape;
+    const ptn_conv2d_plan *plan = call->plan;
+    const ptn_isa isa = call->runtime->isa;
     char *scratch = ptn_scratch_acquire(plan->scratch_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
-    grouped_job j = {.shape = shape,
+    grouped_job j = {.shape = s,
                      .plan = plan,
-                     .epilogue = epilogue,
-                     .tiles = tile_tables[runtime->isa],
-                     .x = x,
-                     .packed = packed,
-                     .packed_stride = packed_stride,
-                     .y = y,
-                     .vector = ptn_isa_vector_floats(runtime->isa),
-                     .columns = ptn_div_up(plan->out_w, ptn_grouped_outputs(runtime->isa)),
+                     .epilogue = ptn_epilogue_for(call->epilogue, isa, s->k, call->y),
+                     .tiles = tile_tables[isa],
+                     .x = call->input.maps[0],
+                     .packed = call->packed,
+                     .packed_stride = call->packed_stride,
+                     .y = call->y,
+                     .vector = ptn_isa_vector_floats(isa),
+                     .columns = ptn_div_up(plan->out_w, ptn_grouped_outputs(isa)),
                      .zeros = (const float *)scratch,
-                     .block = (ptn_grouped_block *)(scratch + zeros_bytes(shape)),
-                     .thread_bytes = thread_bytes(shape)};
-    memset(scratch, 0, zeros_bytes(shape));
-    j.thread_scratch = scratch + zeros_bytes(shape) + blocks_bytes(runtime->isa, shape);
-    j.blocks = ptn_div_up(shape->k, j.vector);
-    for (size_t b = 0; b < j.blocks; b++) j.block[b] = ptn_grouped_block_at(shape, j.vector, b);
-    if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
-        j.activate = ptn_activate_row[runtime->isa];
+                     .block = (ptn_grouped_block *)(scratch + zeros_bytes(s)),
+                     .thread_bytes = thread_bytes(s)};
+    memset(scratch, 0, zeros_bytes(s));
+    j.thread_scratch = scratch + zeros_bytes(s) + blocks_bytes(isa, s);
+    j.blocks = ptn_div_up(s->k, j.vector);
+    for (size_t b = 0; b < j.blocks; b++)
+        j.block[b] = ptn_grouped_block_at(s, j.vector, b);
     cut(&j);
-    ptn_parallel(plan->threads, shape->n * j.bands * j.column_bands * j.parts, run_task, &j);
+    ptn_parallel(plan->threads, s->n * j.bands * j.column_bands * j.parts, run_task, &j);
     ptn_scratch_release(scratch);
     return PTN_OK;
 }
+
+static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
+    (void)isa;
+    return !ptn_conv2d_is_depthwise(s);
+}
+
+static bool pays(ptn_isa isa, const ptn_conv2d_shape *s) {
+    return s->groups > 1 && ptn_grouped_pays(isa, s);
+}
+
+static double nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    (void)s;
+    return ptn_with_weights_nanoseconds(2.5 * ptn_product_nanoseconds(isa, plan->multiply_adds),
+                                        plan);
+}
+
+const ptn_conv2d_functions ptn_conv2d_grouped = {
+    .applies = applies,
+    .pays = pays,
+    .floats = floats,
+    .scratch = scratch_bytes,
+    .nanoseconds = nanoseconds,
+    .parts = parts,
+    .pack = pack,
+    .run = run,
+};

@@ -1,9 +1,9 @@
 // Groups no wider than a vector: one vector of outputs, a block, spans several of them. What the
 // plain and the deformable convolution of such groups share.
-#ifndef PTN_CONV_GROUPED_H
-#define PTN_CONV_GROUPED_H
+#ifndef PTN_CONVOLUTION_GROUPED_H
+#define PTN_CONVOLUTION_GROUPED_H
 
-#include "conv2d_internal.h"
+#include "shape.h"
 
 enum { PTN_GROUPED_LANES = 16 };
 
@@ -26,6 +26,15 @@ static inline ptn_grouped_block ptn_grouped_block_at(const ptn_conv2d_shape *s, 
     }
     return b;
 }
+
+// How far the groups of block `block` lie apart, + 1.
+static inline size_t ptn_grouped_span(const ptn_conv2d_shape *s, size_t vector, size_t block) {
+    const size_t in = s->c / s->groups, out = s->k / s->groups, begin = block * vector;
+    return ((ptn_min(begin + vector, s->k) - 1) / out - begin / out) * in + 1;
+}
+
+// Whether blocks are estimated to be faster than the direct convolution, and are possible at all.
+bool ptn_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *shape);
 
 // Outputs of a tile at most: one register each, beside those for inputs and weights.
 #define PTN_GROUPED_OUTPUTS 14

@@ -1,77 +1,94 @@
-// Convolution with a few output channels, as in heads that give one map of scores: a panel of
-// channels would be mostly padding, so vectors run along the input channels instead. A task is one row
-// of outputs. Sums run over taps row by row; within, each lane has the channels of its own, and lanes
-// are added at the end.
-#include "conv2d_internal.h"
+// Convolution with a few output channels, as in layers that give one map of scores: a panel of
+// channels would be mostly padding, so vectors run along the input channels instead. A task is one
+// row of outputs. Sums run over taps row by row; each lane adds up input channels of its own, and
+// the lanes are added at the end.
+#include "../core/tuning.h"
+#include "algorithm.h"
+#include "cost.h"
+#include "narrow_group.h"
 #include <string.h>
-
-enum { PTN_NARROW_PIXELS = 8, MOST_CHANNELS = 8 };
-
-// Eight outputs.
-typedef struct ptn_narrow_args {
-    size_t c, k, taps;
-    const float *const *pixels; // [taps][8]: where the channels begin that an output reads
-    const float *weights;       // [k][taps][c, rounded up to vectors]
-    float *sums;                // [k][8]
-} ptn_narrow_args;
-
-#define PTN_SOURCE "../convolution/narrow.inc"
-#include "../core/foreach_isa.h"
-
-typedef void (*narrow_fn)(const ptn_narrow_args *args);
-static const narrow_fn group_variants[PTN_ISA_COUNT] = PTN_TABLE(narrow_group);
 
 typedef struct narrow_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
-    const ptn_conv2d_epilogue *epilogue;
-    narrow_fn group;
-    ptn_activate_row_fn activate; // NULL when the clamp says it all
+    ptn_epilogue epilogue;
+    ptn_narrow_fn group;
     const float *x, *packed, *zeros;
     size_t packed_stride;
     float *y;
     const float **pixels; // [threads][taps][8]
-    float low, high;
 } narrow_job;
 
-static size_t padded_channels(ptn_isa isa, const ptn_conv2d_shape *s) {
-    const size_t vector = ptn_isa_vector_floats(isa);
-    return ptn_div_up(s->c, vector) * vector;
+static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
+    (void)isa;
+    return s->groups == 1 && s->k <= PTN_NARROW_MOST_CHANNELS && !ptn_conv2d_is_depthwise(s);
 }
 
-// In cycles per output: products with operands from the first-level cache and the sum over lanes,
-// against those of the narrowest tile.
-bool ptn_conv2d_narrow_pays(ptn_isa isa, const ptn_conv2d_shape *s) {
-    if (s->groups > 1 || s->k > MOST_CHANNELS || s->c < 8) return false;
-    const size_t vector = ptn_isa_vector_floats(isa);
-    const double taps = (double)(s->kh * s->kw);
-    const double vectors = (double)(padded_channels(isa, s) / vector);
-    const double narrow = (double)s->k * (0.75 * taps * vectors + 4);
-    return narrow < taps * (double)s->c * ptn_panel_time(ptn_div_up(s->k, vector)) / 2;
+static bool pays(ptn_isa isa, const ptn_conv2d_shape *s) {
+    return s->groups == 1 && ptn_narrow_pays(isa, s->c, s->k, (double)(s->kh * s->kw));
 }
 
-bool ptn_conv2d_narrow_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
+static bool floats(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                   size_t *count) {
+    (void)algorithm;
     if (s->c > (size_t)__PTRDIFF_MAX__ / 64) return false;
-    return ptn_float_bytes(s->k, s->kh, s->kw, padded_channels(isa, s), floats);
+    return ptn_float_bytes(s->k, s->kh, s->kw, ptn_narrow_padded(isa, s->c), count);
 }
 
 static size_t table_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(s->kh * s->kw * PTN_NARROW_PIXELS * sizeof(float *));
 }
 
-size_t ptn_conv2d_narrow_scratch(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    (void)isa;
     return ptn_round_64(s->c * sizeof(float)) + (size_t)plan->threads * table_bytes(s);
 }
 
-void ptn_conv2d_narrow_pack(ptn_isa isa, const ptn_conv2d_shape *s, const float *weights,
-                            const float *scale, float *packed) {
-    const size_t taps = s->kh * s->kw, padded = padded_channels(isa, s);
-    memset(packed, 0, s->k * taps * padded * sizeof *packed);
-    for (size_t k = 0; k < s->k; k++)
-        for (size_t c = 0; c < s->c; c++)
-            for (size_t t = 0; t < taps; t++)
-                packed[(k * taps + t) * padded + c] =
-                    weights[(k * s->c + c) * taps + t] * (scale ? scale[k] : 1);
+static double nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    (void)s;
+    return ptn_with_weights_nanoseconds(8 * ptn_product_nanoseconds(isa, plan->multiply_adds),
+                                        plan);
+}
+
+static size_t parts(ptn_isa isa, const ptn_conv2d_shape *s) {
+    (void)isa;
+    return s->k;
+}
+
+// Output channel `part` of [k][tap][c, rounded up to vectors].
+static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                 const float *weights, const float *scale, size_t part, float *packed) {
+    (void)algorithm;
+    const size_t taps = s->kh * s->kw, padded = ptn_narrow_padded(isa, s->c);
+    const float factor = scale ? scale[part] : 1, *filter = weights + part * s->c * taps;
+    packed += part * taps * padded;
+    memset(packed, 0, taps * padded * sizeof *packed);
+    for (size_t c = 0; c < s->c; c++)
+        for (size_t t = 0; t < taps; t++)
+            packed[t * padded + c] = filter[c * taps + t] * factor;
+}
+
+// pixels[p] at column `k` of the kernel for the outputs from `ox` on of an input row, NULL outside
+// the image.
+static void fill_tap(const narrow_job *j, const float *row, size_t ox, size_t k,
+                     const float **pixels) {
+    const ptn_conv2d_shape *s = j->shape;
+    const size_t first = ox * s->stride_w + k * s->dilation_w;
+    const size_t last = first + (PTN_NARROW_PIXELS - 1) * s->stride_w;
+    if (row && ox + PTN_NARROW_PIXELS <= j->plan->out_w && first >= s->pad_left &&
+        last - s->pad_left < s->w) {
+        const float *at = row + (first - s->pad_left) * s->c;
+        const size_t step = s->stride_w * s->c;
+        for (size_t p = 0; p < PTN_NARROW_PIXELS; p++)
+            pixels[p] = at + p * step;
+        return;
+    }
+    for (size_t p = 0; p < PTN_NARROW_PIXELS; p++) {
+        const size_t o = ptn_min(ox + p, j->plan->out_w - 1);
+        const size_t x = o * s->stride_w + k * s->dilation_w;
+        const bool inside = row && x >= s->pad_left && x - s->pad_left < s->w;
+        pixels[p] = inside ? row + (x - s->pad_left) * s->c : j->zeros;
+    }
 }
 
 // pixels[tap][p] for the outputs from (sample, oy, ox) on; those beyond the row repeat its last.
@@ -83,47 +100,9 @@ static void fill_pixels(const narrow_job *j, size_t sample, size_t oy, size_t ox
         const size_t y = oy * s->stride_h + i * s->dilation_h;
         const bool row_inside = y >= s->pad_top && y - s->pad_top < s->h;
         const float *row = row_inside ? image + (y - s->pad_top) * s->w * s->c : NULL;
-        for (size_t k = 0; k < s->kw; k++)
-            for (size_t p = 0; p < PTN_NARROW_PIXELS; p++) {
-                const size_t o = ptn_min(ox + p, j->plan->out_w - 1);
-                const size_t x = o * s->stride_w + k * s->dilation_w;
-                const bool inside = row && x >= s->pad_left && x - s->pad_left < s->w;
-                *pixels++ = inside ? row + (x - s->pad_left) * s->c : j->zeros;
-            }
+        for (size_t k = 0; k < s->kw; k++, pixels += PTN_NARROW_PIXELS)
+            fill_tap(j, row, ox, k, pixels);
     }
-}
-
-// y = act(gate * sum + bias + residual) of `count` outputs.
-static void finish(const narrow_job *j, const float *sums, size_t sample, size_t at, size_t count) {
-    const ptn_conv2d_shape *s = j->shape;
-    const ptn_conv2d_epilogue *e = j->epilogue;
-    const float *bias = e->bias ? e->bias + sample * e->bias_stride : NULL;
-    const float *gate = e->gate ? e->gate + sample * s->k : NULL;
-    for (size_t p = 0; p < count; p++)
-        for (size_t k = 0; k < s->k; k++) {
-            const size_t i = at + p * s->k + k;
-            float v = sums[k * PTN_NARROW_PIXELS + p];
-            if (gate) v *= gate[k];
-            if (bias) v += bias[k];
-            const float residual = e->residual ? e->residual[i] : 0;
-            if (e->residual && !e->residual_after_activation) v += residual;
-            // Written so that NaN stays.
-            v = v < j->low ? j->low : v;
-            v = v > j->high ? j->high : v;
-            if (e->residual && e->residual_after_activation) v += residual;
-            j->y[i] = v;
-        }
-}
-
-static void activate(const narrow_job *j, float *row) {
-    const ptn_activation_spec *act = &j->epilogue->activation;
-    const size_t k = j->shape->k, out_w = j->plan->out_w;
-    if (act->kind != PTN_ACT_PRELU) {
-        j->activate(act->kind, act->slope, NULL, out_w * k, row, row);
-        return;
-    }
-    for (size_t o = 0; o < out_w; o++)
-        j->activate(act->kind, act->slope, act->slopes, k, row + o * k, row + o * k);
 }
 
 static void run_row(void *context, size_t index, int thread) {
@@ -132,7 +111,8 @@ static void run_row(void *context, size_t index, int thread) {
     const size_t sample = index / j->plan->out_h, oy = index % j->plan->out_h;
     const size_t out_w = j->plan->out_w, row = index * out_w * s->k;
     const float **pixels = (const float **)((char *)j->pixels + (size_t)thread * table_bytes(s));
-    float sums[MOST_CHANNELS * PTN_NARROW_PIXELS];
+    const ptn_epilogue_part end = ptn_epilogue_at(&j->epilogue, sample, 0);
+    float sums[PTN_NARROW_MOST_CHANNELS * PTN_NARROW_PIXELS];
     const ptn_narrow_args a = {.c = s->c,
                                .k = s->k,
                                .taps = s->kh * s->kw,
@@ -142,31 +122,43 @@ static void run_row(void *context, size_t index, int thread) {
     for (size_t ox = 0; ox < out_w; ox += PTN_NARROW_PIXELS) {
         fill_pixels(j, sample, oy, ox, pixels);
         j->group(&a);
-        finish(j, sums, sample, row + ox * s->k, ptn_min(PTN_NARROW_PIXELS, out_w - ox));
+        ptn_narrow_finish(&end, sums, s->k, ptn_min(PTN_NARROW_PIXELS, out_w - ox), s->k,
+                          j->y + row + ox * s->k);
     }
-    if (j->activate) activate(j, j->y + row);
+    if (j->epilogue.activate)
+        ptn_epilogue_activate_pixels(&j->epilogue, 0, s->k, out_w, s->k, j->y + row);
 }
 
-ptn_status ptn_conv2d_narrow(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                             const ptn_conv2d_plan *plan, const float *x, const float *packed,
-                             size_t packed_stride, const ptn_conv2d_epilogue *epilogue, float *y) {
+static ptn_status run(const ptn_conv2d_call *call) {
+    const ptn_conv2d_shape *s = call->shape;
+    const ptn_conv2d_plan *plan = call->plan;
     char *scratch = ptn_scratch_acquire(plan->scratch_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
-    const size_t zeros = ptn_round_64(shape->c * sizeof(float));
+    const size_t zeros = ptn_round_64(s->c * sizeof(float));
     memset(scratch, 0, zeros);
-    narrow_job j = {.shape = shape,
+    narrow_job j = {.shape = s,
                     .plan = plan,
-                    .epilogue = epilogue,
-                    .group = group_variants[runtime->isa],
-                    .x = x,
-                    .packed = packed,
+                    .epilogue = ptn_epilogue_for(call->epilogue, call->runtime->isa, s->k, call->y),
+                    .group = ptn_narrow_group_for(call->runtime->isa),
+                    .x = call->input.maps[0],
+                    .packed = call->packed,
                     .zeros = (float *)scratch,
-                    .packed_stride = packed_stride,
-                    .y = y,
+                    .packed_stride = call->packed_stride,
+                    .y = call->y,
                     .pixels = (const float **)(scratch + zeros)};
-    if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
-        j.activate = ptn_activate_row[runtime->isa];
-    ptn_parallel(plan->threads, shape->n * plan->out_h, run_row, &j);
+    ptn_parallel(plan->threads, s->n * plan->out_h, run_row, &j);
     ptn_scratch_release(scratch);
     return PTN_OK;
 }
+
+const ptn_conv2d_functions ptn_conv2d_narrow = {
+    .applies = applies,
+    .pays = pays,
+    .floats = floats,
+    .scratch = scratch_bytes,
+    .nanoseconds = nanoseconds,
+    .parts = parts,
+    .pack = pack,
+    .run = run,
+    .joined_pixels = 1,
+};

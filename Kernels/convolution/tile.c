@@ -1,6 +1,6 @@
-// Micro-kernels of the indirect GEMM for every instruction set.
-#include "conv2d_internal.h"
-#include <stdint.h>
+// Micro-kernels of the indirect matrix product for every instruction set.
+#include "tile.h"
+#include "../core/tuning.h"
 
 #define PTN_SOURCE "../convolution/tile.inc"
 #include "../core/foreach_isa.h"
@@ -9,4 +9,14 @@ static const ptn_tile_table (*const tables[PTN_ISA_COUNT])[2] = PTN_POINTERS(til
 
 const ptn_tile_fn *ptn_tiles_for(ptn_isa isa, size_t vectors, size_t prefetch_step) {
     return (*tables[isa])[prefetch_step > PTN_TILE_PREFETCH][vectors - 1];
+}
+
+size_t ptn_tile_prefetch_step(ptn_isa isa, size_t bytes, size_t tiles, size_t turns, bool far) {
+    enum { LINE = 64 };
+    // A single tile reads far weights in one go, which some cores' own prefetchers do best left
+    // alone.
+    if (turns == 0 || (far && tiles == 1 && ptn_tuning_for(isa)->streams_single_tiles)) return 0;
+    const size_t step = ptn_div_up(bytes, tiles * turns);
+    if (step <= PTN_TILE_PREFETCH || !far) return ptn_min(PTN_TILE_PREFETCH, step);
+    return ptn_min(PTN_TILE_FAR_PREFETCH, ptn_div_up(step, LINE) * LINE);
 }

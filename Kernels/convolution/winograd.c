@@ -1,90 +1,55 @@
-// Driver of Winograd's convolution: 36 multiplications for 16 outputs, or 64 for 36, where the direct
-// way needs 144 and 324. Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks",
+// Driver of Winograd's convolution: 36 multiplications for 16 outputs, or 64 for 36, where the
+// direct way needs 144 and 324. Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks",
 // arXiv 1509.09308.
 //
 // The image is cut into tiles of outputs, the tiles into blocks whose transformed pixels stay
 // in the second-level cache. For each plane a block's transformed pixels are multiplied
 // by that plane's weights with the tiles of the direct convolution; then products are transformed
 // back, with the epilogue. Sums run over channels in order, whatever the cut.
-#include "winograd.h"
+#include "../core/fetch.h"
+#include "algorithm.h"
+#include "cost.h"
+#include "winograd_cost.h"
+#include "winograd_cut.h"
+#include "winograd_guard.h"
+#include "winograd_pixels.h"
+#include "winograd_product.h"
 #include <string.h>
 
-// Transformed pixels and products of a block: three quarters of a common second-level cache.
-static const size_t BLOCK_CACHE = 896 << 10;
-// Weights beyond the second-level cache cost more to read for each such block than transformed data
-// cost in the next cache: blocks become as large as the bound on scratch memory allows.
-static const size_t LARGE_WEIGHTS = 3 << 20, LARGE_BLOCK = 7 << 20;
-
-bool ptn_conv2d_winograd_applies(const ptn_conv2d_shape *s) {
-    return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->groups == 1 &&
-           (s->c > 1 || s->k > 1);
-}
-
-ptn_wino_cut ptn_wino_cut_for(const ptn_wino_form *form, ptn_isa isa, const ptn_conv2d_shape *s,
-                              size_t out_h, size_t out_w, size_t threads) {
-    ptn_wino_cut c = {.panels = ptn_panels_for(isa, s->k),
-                      .phases_h = ptn_min(s->dilation_h, out_h),
-                      .phases_w = ptn_min(s->dilation_w, out_w)};
-    c.tiles_h = ptn_div_up(ptn_div_up(out_h, s->dilation_h), form->outputs);
-    c.tiles_w = ptn_div_up(ptn_div_up(out_w, s->dilation_w), form->outputs);
-    c.tiles = c.phases_h * c.phases_w * c.tiles_h * c.tiles_w;
-    const size_t pixel = form->planes * sizeof(float);
-    const size_t weights = pixel * s->c * c.panels.padded;
-    // Fewer than six tiles only where the bound on scratch memory asks for it.
-    const size_t large = ptn_max(1, LARGE_BLOCK / (pixel * (s->c + c.panels.padded)));
-    const size_t fit = ptn_max(ptn_min(large, PTN_TILE_MAX_ROWS / 2),
-                               BLOCK_CACHE / (pixel * (s->c + c.panels.width)));
-    c.blocks = ptn_div_up(c.tiles, fit);
-    c.by_plane = c.blocks > 1 && weights > LARGE_WEIGHTS;
-    // Blocks are shared out among threads. Where there are too few, they become smaller while the
-    // weights stay in the second-level cache; else the threads share planes.
-    if (threads > 1 && !c.by_plane && weights <= PTN_WINO_SMALL_WEIGHTS) {
-        const size_t most = ptn_max(1, c.tiles / PTN_TILE_MAX_ROWS);
-        c.blocks = ptn_max(c.blocks, ptn_min(most, ptn_div_up(4 * threads, ptn_max(1, s->n))));
-        if (s->n % threads != 0) c.blocks = ptn_min(c.tiles, ptn_div_up(c.blocks, threads) * threads);
-    } else if (s->n * c.blocks < 2 * threads) {
-        c.by_plane = threads > 1;
-    }
-    if (c.by_plane) c.blocks = ptn_div_up(c.tiles, large);
-    c.block_tiles = ptn_div_up(c.tiles, c.blocks);
-    return c;
-}
-
-static size_t pixels_bytes(const ptn_wino_form *form, const ptn_wino_cut *c,
+static size_t pixels_bytes(const ptn_winograd_form *form, const ptn_winograd_cut *c,
                            const ptn_conv2d_shape *s) {
     return ptn_round_64(form->planes * c->block_tiles * s->c * sizeof(float));
 }
 
-static size_t products_bytes(const ptn_wino_form *form, const ptn_wino_cut *c) {
+static size_t products_bytes(const ptn_winograd_form *form, const ptn_winograd_cut *c) {
     const size_t width = c->by_plane ? c->panels.padded : c->panels.width;
     return ptn_round_64(form->planes * c->block_tiles * width * sizeof(float));
 }
 
 // How many blocks are worked on at a time.
-static size_t block_sets(const ptn_wino_cut *c, int threads) {
+static size_t block_sets(const ptn_winograd_cut *c, int threads) {
     return c->by_plane ? 1 : (size_t)threads;
 }
 
-size_t ptn_conv2d_winograd_scratch(ptn_isa isa, const ptn_conv2d_shape *s,
-                                   const ptn_conv2d_plan *plan) {
-    const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
+static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    const ptn_winograd_form *form = ptn_winograd_form_of(plan->algorithm);
     const size_t threads = (size_t)plan->threads;
-    const ptn_wino_cut c = ptn_wino_cut_for(form, isa, s, plan->out_h, plan->out_w, threads);
+    const ptn_winograd_cut c =
+        ptn_winograd_cut_for(form, isa, s, plan->out_h, plan->out_w, threads);
     return ptn_round_64(s->c * sizeof(float)) + ptn_round_64(s->n * c.tiles) +
            block_sets(&c, plan->threads) * (pixels_bytes(form, &c, s) + products_bytes(form, &c)) +
-           threads * ptn_wino_table_bytes(c.block_tiles);
+           threads * ptn_winograd_table_bytes(c.block_tiles);
 }
 
 typedef struct winograd_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
-    const ptn_conv2d_epilogue *epilogue;
-    const ptn_wino_form *form;
-    ptn_wino_cut cut;
+    ptn_epilogue epilogue;
+    const ptn_winograd_form *form;
+    ptn_winograd_cut cut;
     ptn_isa isa;
-    ptn_wino_input_fn input;
-    ptn_wino_output_fn output;
-    ptn_activate_row_fn activate; // NULL when the clamp says it all
+    ptn_winograd_input_fn input;
+    ptn_winograd_output_fn output;
     const float *x, *packed;
     size_t packed_stride;
     float *y;
@@ -92,23 +57,22 @@ typedef struct winograd_job {
     char *inputs, *products, *tables; // transformed pixels; products; addresses
     // [n][tiles]: 1 for a tile that is left out; NULL without a guard.
     uint8_t *uneven;
-    float low, high;
-    bool is_far; // maps, from the caches
+    bool is_far; // the maps lie beyond the caches
 } winograd_job;
 
 typedef struct block {
     size_t sample, first; // tiles from here on of one image
     float *u;             // transformed pixels: [plane][tile][channel]
-    ptn_wino_block of;
+    ptn_winograd_block of;
 } block;
 
 static block block_at(const winograd_job *j, size_t index, size_t set) {
-    const ptn_wino_cut *c = &j->cut;
+    const ptn_winograd_cut *c = &j->cut;
     const size_t at = index % c->blocks, each = c->tiles / c->blocks, rest = c->tiles % c->blocks;
     block b = {.sample = index / c->blocks,
                .first = each * at + ptn_min(at, rest),
                .u = (float *)(j->inputs + set * pixels_bytes(j->form, c, j->shape))};
-    b.of = (ptn_wino_block){
+    b.of = (ptn_winograd_block){
         .tiles = each + (at < rest),
         .u = b.u,
         .products = (float *)(j->products + set * products_bytes(j->form, c)),
@@ -126,7 +90,7 @@ static size_t outputs_left(size_t size, size_t first, size_t dilation, size_t ou
 }
 
 static place place_of(const winograd_job *j, size_t tile) {
-    const ptn_wino_cut *c = &j->cut;
+    const ptn_winograd_cut *c = &j->cut;
     const ptn_conv2d_shape *s = j->shape;
     const size_t m = j->form->outputs, rest = tile / c->tiles_w, phase = rest / c->tiles_h;
     place p = {.top = phase / c->phases_w + rest % c->tiles_h * m * s->dilation_h,
@@ -146,31 +110,31 @@ static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     const float *image = j->x + b->sample * s->h * s->w * s->c;
     if (j->is_far && tile + 1 < b->of.tiles) {
         const place next = place_of(j, b->first + tile + 1);
-        ptn_wino_fetch_pixels(s, j->form->side, next.top, next.left, image);
+        ptn_winograd_fetch_pixels(s, j->form->side, next.top, next.left, image);
     }
     const place at = place_of(j, b->first + tile);
-    const float *pixels[PTN_WINO_MAX_PLANES];
-    ptn_wino_pixels(s, j->form->side, at.top, at.left, image, j->zeros, pixels);
+    const float *pixels[PTN_WINOGRAD_MAX_PLANES];
+    ptn_winograd_pixels(s, j->form->side, at.top, at.left, image, j->zeros, pixels);
     j->input(pixels, s->c, b->of.tiles * s->c, b->u + tile * s->c);
     if (!j->uneven) return;
     float sums[PTN_GUARD_SUMS] = {0};
-    ptn_wino_measure(j->form, j->isa, pixels, s->c, sums);
-    const uint64_t outputs = ptn_wino_outputs_inside(j->form, at.rows, at.columns);
+    ptn_winograd_measure(j->form, j->isa, pixels, s->c, sums);
+    const uint64_t outputs = ptn_winograd_outputs_inside(j->form, at.rows, at.columns);
     *uneven_at(j, b, tile) =
-        ptn_wino_is_uneven(j->form, sums, outputs, at.rows, at.columns, s->c);
+        ptn_winograd_is_uneven(j->form, sums, outputs, at.rows, at.columns, s->c);
 }
 
-static ptn_wino_weights weights_of(const winograd_job *j, const block *b) {
-    return (ptn_wino_weights){.form = j->form,
-                              .shape = j->shape,
-                              .panels = &j->cut.panels,
-                              .packed = j->packed + b->sample * j->packed_stride,
-                              .isa = j->isa,
-                              .side_by_side = j->cut.by_plane};
+static ptn_winograd_weights weights_of(const winograd_job *j, const block *b) {
+    return (ptn_winograd_weights){.form = j->form,
+                                  .shape = j->shape,
+                                  .panels = &j->cut.panels,
+                                  .packed = j->packed + b->sample * j->packed_stride,
+                                  .isa = j->isa,
+                                  .side_by_side = j->cut.by_plane};
 }
 
 static void *table_of(const winograd_job *j, int thread) {
-    return j->tables + (size_t)thread * ptn_wino_table_bytes(j->cut.block_tiles);
+    return j->tables + (size_t)thread * ptn_winograd_table_bytes(j->cut.block_tiles);
 }
 
 // A tile's first output's place in y, in floats.
@@ -179,48 +143,35 @@ static size_t output_at(const winograd_job *j, const block *b, const place *at) 
     return ((b->sample * plan->out_h + at->top) * plan->out_w + at->left) * j->shape->k;
 }
 
-static void finish_tile(const winograd_job *j, const ptn_wino_output *a, size_t channel) {
-    const ptn_activation_spec *act = &j->epilogue->activation;
-    const float *slopes = act->slopes ? act->slopes + channel : NULL;
+static void activate_tile(const winograd_job *j, const ptn_winograd_output *a, size_t channel) {
     for (size_t i = 0; i < a->rows; i++)
-        for (size_t k = 0; k < a->columns; k++) {
-            float *out = a->out + i * a->out_row + k * a->out_pixel;
-            j->activate(act->kind, act->slope, slopes, a->channels, out, out);
-        }
+        ptn_epilogue_activate_pixels(&j->epilogue, channel, a->channels, a->columns, a->out_pixel,
+                                     a->out + i * a->out_row);
 }
 
 // The tile's outputs, of which `a` says how they lie.
-static void fetch_outputs(const winograd_job *j, const block *b, const ptn_wino_panel *p,
-                          const ptn_wino_output *a, size_t tile) {
+static void fetch_outputs(const winograd_job *j, const block *b, const ptn_winograd_panel *p,
+                          const ptn_winograd_output *a, size_t tile) {
     const place at = place_of(j, b->first + tile);
     const float *first = j->y + output_at(j, b, &at) + p->channel;
     for (size_t i = 0; i < at.rows; i++)
         for (size_t k = 0; k < at.columns; k++) {
             const float *out = first + i * a->out_row + k * a->out_pixel;
-            const uintptr_t residual = (uintptr_t)out + (uintptr_t)a->residual;
             ptn_fetch(out, p->channels);
-            if (a->has_residual) ptn_fetch((const float *)residual, p->channels);
+            if (a->end.has_residual) ptn_fetch(ptn_epilogue_residual(&a->end, out), p->channels);
         }
 }
 
 // Tiles [first, last) of the block.
-static void transform_back(const winograd_job *j, const block *b, const ptn_wino_panel *p,
+static void transform_back(const winograd_job *j, const block *b, const ptn_winograd_panel *p,
                            size_t first, size_t last) {
     const ptn_conv2d_shape *s = j->shape;
-    const ptn_conv2d_plan *plan = j->plan;
-    const ptn_conv2d_epilogue *e = j->epilogue;
-    ptn_wino_output a = {
+    ptn_winograd_output a = {
         .step = b->of.tiles * p->row,
         .channels = p->channels,
-        .out_row = s->dilation_h * plan->out_w * s->k,
+        .out_row = s->dilation_h * j->plan->out_w * s->k,
         .out_pixel = s->dilation_w * s->k,
-        .bias = e->bias ? e->bias + b->sample * e->bias_stride + p->channel : NULL,
-        .gate = e->gate ? e->gate + b->sample * s->k + p->channel : NULL,
-        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
-        .has_residual = e->residual != NULL,
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
+        .end = ptn_epilogue_at(&j->epilogue, b->sample, p->channel),
     };
     for (size_t t = first; t < last; t++) {
         const place at = place_of(j, b->first + t);
@@ -232,7 +183,7 @@ static void transform_back(const winograd_job *j, const block *b, const ptn_wino
         a.columns = at.columns;
         a.out = j->y + output_at(j, b, &at) + p->channel;
         j->output(&a);
-        if (j->activate) finish_tile(j, &a, p->channel);
+        if (j->epilogue.activate) activate_tile(j, &a, p->channel);
     }
 }
 
@@ -240,15 +191,16 @@ static void transform_back(const winograd_job *j, const block *b, const ptn_wino
 static void run_block(void *context, size_t index, int thread) {
     const winograd_job *j = context;
     const block b = block_at(j, index, (size_t)thread);
-    const ptn_wino_weights weights = weights_of(j, &b);
-    for (size_t t = 0; t < b.of.tiles; t++) transform_tile(j, &b, t);
-    ptn_wino_enter(&weights, &b.of, table_of(j, thread));
+    const ptn_winograd_weights weights = weights_of(j, &b);
+    for (size_t t = 0; t < b.of.tiles; t++)
+        transform_tile(j, &b, t);
+    ptn_winograd_enter(&weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
-        const ptn_wino_panel p = ptn_wino_panel_at(&weights, i);
+        const ptn_winograd_panel p = ptn_winograd_panel_at(&weights, i);
         const size_t floats = j->shape->c * p.width;
         for (size_t plane = 0; plane < j->form->planes; plane++)
-            ptn_wino_multiply(&weights, &b.of, &p, plane, p.weights + (plane + 1) * floats,
-                              table_of(j, thread));
+            ptn_winograd_multiply(&weights, &b.of, &p, plane, p.weights + (plane + 1) * floats,
+                                  table_of(j, thread));
         transform_back(j, &b, &p, 0, b.of.tiles);
     }
 }
@@ -267,16 +219,16 @@ static void run_block_tile(void *context, size_t tile, int thread) {
 
 static void run_block_plane(void *context, size_t plane, int thread) {
     const block_job *k = context;
-    const ptn_wino_weights weights = weights_of(k->job, &k->b);
-    ptn_wino_multiply_plane(&weights, &k->b.of, plane, table_of(k->job, thread));
+    const ptn_winograd_weights weights = weights_of(k->job, &k->b);
+    ptn_winograd_multiply_plane(&weights, &k->b.of, plane, table_of(k->job, thread));
 }
 
 static void run_block_back(void *context, size_t tile, int thread) {
     (void)thread;
     const block_job *k = context;
-    const ptn_wino_weights weights = weights_of(k->job, &k->b);
+    const ptn_winograd_weights weights = weights_of(k->job, &k->b);
     for (size_t index = 0; index < k->job->cut.panels.count; index++) {
-        const ptn_wino_panel p = ptn_wino_panel_at(&weights, index);
+        const ptn_winograd_panel p = ptn_winograd_panel_at(&weights, index);
         transform_back(k->job, &k->b, &p, tile, tile + 1);
     }
 }
@@ -294,7 +246,8 @@ static void run_by_plane(const winograd_job *j, int threads, size_t blocks) {
 static void report(const winograd_job *j, ptn_conv2d_guard *guard) {
     const size_t tiles = j->cut.tiles, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
     guard->tiles = j->shape->n * tiles;
-    for (size_t t = 0; t < guard->tiles; t++) guard->tiles_left_out += j->uneven[t];
+    for (size_t t = 0; t < guard->tiles; t++)
+        guard->tiles_left_out += j->uneven[t];
     if (guard->tiles_left_out == 0) return;
     memset(guard->left_out, 0, j->shape->n * pixels);
     for (size_t t = 0; t < guard->tiles; t++) {
@@ -307,43 +260,80 @@ static void report(const winograd_job *j, ptn_conv2d_guard *guard) {
     }
 }
 
-ptn_status ptn_conv2d_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                               const ptn_conv2d_plan *plan, const float *x, const float *packed,
-                               size_t packed_stride, const ptn_conv2d_epilogue *epilogue,
-                               float *y, ptn_conv2d_guard *guard) {
+static ptn_status run(const ptn_conv2d_call *call) {
+    const ptn_conv2d_shape *s = call->shape;
+    const ptn_conv2d_plan *plan = call->plan;
     char *scratch = ptn_scratch_acquire(plan->scratch_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
-    const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
+    const ptn_winograd_form *form = ptn_winograd_form_of(plan->algorithm);
+    const ptn_isa isa = call->runtime->isa;
     const int threads = plan->threads;
-    winograd_job j = {.shape = shape,
-                      .plan = plan,
-                      .epilogue = epilogue,
-                      .form = form,
-                      .cut = ptn_wino_cut_for(form, runtime->isa, shape, plan->out_h, plan->out_w,
-                                              (size_t)threads),
-                      .isa = runtime->isa,
-                      .input = ptn_wino_input_for(form, runtime->isa),
-                      .output = ptn_wino_output_for(form, runtime->isa),
-                      .x = x,
-                      .packed = packed,
-                      .packed_stride = packed_stride,
-                      .y = y,
-                      .zeros = (float *)scratch,
-                      .is_far = ptn_maps_bytes(shape, plan) > PTN_FAR_BYTES};
-    if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
-        j.activate = ptn_activate_row[runtime->isa];
-    memset(scratch, 0, shape->c * sizeof(float));
-    char *flags = scratch + ptn_round_64(shape->c * sizeof(float));
-    if (guard) j.uneven = (uint8_t *)flags;
-    j.inputs = flags + ptn_round_64(shape->n * j.cut.tiles);
-    j.products = j.inputs + block_sets(&j.cut, threads) * pixels_bytes(form, &j.cut, shape);
+    winograd_job j = {
+        .shape = s,
+        .plan = plan,
+        .epilogue = ptn_epilogue_for(call->epilogue, isa, s->k, call->y),
+        .form = form,
+        .cut = ptn_winograd_cut_for(form, isa, s, plan->out_h, plan->out_w, (size_t)threads),
+        .isa = isa,
+        .input = ptn_winograd_input_for(form, isa),
+        .output = ptn_winograd_output_for(form, isa),
+        .x = call->input.maps[0],
+        .packed = call->packed,
+        .packed_stride = call->packed_stride,
+        .y = call->y,
+        .zeros = (float *)scratch,
+        .is_far = ptn_maps_bytes(s, plan->out_h, plan->out_w) > PTN_FAR_BYTES,
+    };
+    memset(scratch, 0, s->c * sizeof(float));
+    char *flags = scratch + ptn_round_64(s->c * sizeof(float));
+    if (call->guard) j.uneven = (uint8_t *)flags;
+    j.inputs = flags + ptn_round_64(s->n * j.cut.tiles);
+    j.products = j.inputs + block_sets(&j.cut, threads) * pixels_bytes(form, &j.cut, s);
     j.tables = j.products + block_sets(&j.cut, threads) * products_bytes(form, &j.cut);
-    const size_t blocks = shape->n * j.cut.blocks;
+    const size_t blocks = s->n * j.cut.blocks;
     if (j.cut.by_plane)
         run_by_plane(&j, threads, blocks);
     else
         ptn_parallel(threads, blocks, run_block, &j);
-    if (guard) report(&j, guard);
+    if (call->guard) report(&j, call->guard);
     ptn_scratch_release(scratch);
     return PTN_OK;
 }
+
+static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
+    (void)isa;
+    return ptn_conv2d_winograd_applies(s);
+}
+
+static bool floats(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                   size_t *count) {
+    return ptn_winograd_floats(ptn_winograd_form_of(algorithm), isa, s, count);
+}
+
+static double cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                     const ptn_conv2d_plan *plan) {
+    return ptn_winograd_cycles(isa, s, algorithm, plan->out_h, plan->out_w);
+}
+
+// Halved because threads may meet three times instead of once: a second one pays later.
+static double nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
+    const double compute =
+        (double)s->n * cycles(isa, s, plan->algorithm, plan) / PTN_CYCLES_PER_NANOSECOND / 2;
+    return ptn_with_weights_nanoseconds(compute, plan);
+}
+
+static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                 const float *weights, const float *scale, size_t part, float *packed) {
+    ptn_winograd_pack(ptn_winograd_form_of(algorithm), isa, s, weights, scale, part, packed);
+}
+
+const ptn_conv2d_functions ptn_conv2d_winograd = {
+    .applies = applies,
+    .floats = floats,
+    .scratch = scratch_bytes,
+    .cycles = cycles,
+    .nanoseconds = nanoseconds,
+    .parts = ptn_panels_parts,
+    .pack = pack,
+    .run = run,
+};

@@ -1,9 +1,9 @@
 // The two forms of Winograd's convolution: their transforms and the packing of their weights.
 // Points 0, 1, -1, 2, -2 (and 1/2, -1/2 for 6 x 6 outputs) and infinity.
-#include "winograd.h"
+#include "winograd_forms.h"
 #include <string.h>
 
-#define PTN_SOURCE "../convolution/winograd.inc"
+#define PTN_SOURCE "../convolution/winograd_forms.inc"
 #include "../core/foreach_isa.h"
 
 static const double filter_4x4[6][3] = {{0.25, 0, 0},
@@ -20,35 +20,32 @@ static const double filter_6x6[8][3] = {{1, 0, 0},
                                         {32.0 / 45, 16.0 / 45, 8.0 / 45},
                                         {32.0 / 45, -16.0 / 45, 8.0 / 45},
                                         {0, 0, 1}};
-static const ptn_wino_form form_4x4 = {4, 6, 36, filter_4x4}, form_6x6 = {6, 8, 64, filter_6x6};
+static const ptn_winograd_form form_4x4 = {4, 6, 36, filter_4x4}, form_6x6 = {6, 8, 64, filter_6x6};
 
-static const ptn_wino_input_fn input_4x4[PTN_ISA_COUNT] = PTN_TABLE(wino_input_4x4);
-static const ptn_wino_input_fn input_6x6[PTN_ISA_COUNT] = PTN_TABLE(wino_input_6x6);
-static const ptn_wino_output_fn output_4x4[PTN_ISA_COUNT] = PTN_TABLE(wino_output_4x4);
-static const ptn_wino_output_fn output_6x6[PTN_ISA_COUNT] = PTN_TABLE(wino_output_6x6);
+static const ptn_winograd_input_fn input_4x4[PTN_ISA_COUNT] = PTN_TABLE(winograd_input_4x4);
+static const ptn_winograd_input_fn input_6x6[PTN_ISA_COUNT] = PTN_TABLE(winograd_input_6x6);
+static const ptn_winograd_output_fn output_4x4[PTN_ISA_COUNT] = PTN_TABLE(winograd_output_4x4);
+static const ptn_winograd_output_fn output_6x6[PTN_ISA_COUNT] = PTN_TABLE(winograd_output_6x6);
 
-const ptn_wino_form *ptn_wino_form_of(ptn_conv2d_algorithm algorithm) {
+const ptn_winograd_form *ptn_winograd_form_of(ptn_conv2d_algorithm algorithm) {
     if (algorithm == PTN_CONV2D_WINOGRAD_4X4) return &form_4x4;
     return algorithm == PTN_CONV2D_WINOGRAD_6X6 ? &form_6x6 : NULL;
 }
 
-ptn_wino_input_fn ptn_wino_input_for(const ptn_wino_form *form, ptn_isa isa) {
+ptn_winograd_input_fn ptn_winograd_input_for(const ptn_winograd_form *form, ptn_isa isa) {
     return (form == &form_4x4 ? input_4x4 : input_6x6)[isa];
 }
 
-ptn_wino_output_fn ptn_wino_output_for(const ptn_wino_form *form, ptn_isa isa) {
+ptn_winograd_output_fn ptn_winograd_output_for(const ptn_winograd_form *form, ptn_isa isa) {
     return (form == &form_4x4 ? output_4x4 : output_6x6)[isa];
 }
 
-size_t ptn_conv2d_winograd_side(ptn_conv2d_algorithm algorithm) {
-    return ptn_wino_form_of(algorithm)->side;
-}
-
 // u = scale * G g G^T in double precision: transformed weights are rounded once.
-static void transform_filter(const ptn_wino_form *form, const float *g, double scale, double *u) {
-    const double(*G)[3] = form->filter;
+static void transform_filter(const ptn_winograd_form *form, const float *g, double scale,
+                             double *u) {
+    const double (*G)[3] = form->filter;
     const size_t side = form->side;
-    double half[PTN_WINO_MAX_SIDE][3];
+    double half[PTN_WINOGRAD_MAX_SIDE][3];
     for (size_t i = 0; i < side; i++)
         for (size_t j = 0; j < 3; j++)
             half[i][j] = G[i][0] * g[j] + G[i][1] * g[3 + j] + G[i][2] * g[6 + j];
@@ -58,41 +55,25 @@ static void transform_filter(const ptn_wino_form *form, const float *g, double s
                 scale * (half[i][0] * G[j][0] + half[i][1] * G[j][1] + half[i][2] * G[j][2]);
 }
 
-// Panels [plane][channel][width], padded with zeros.
-void ptn_conv2d_winograd_pack(ptn_isa isa, const ptn_conv2d_shape *s,
-                              ptn_conv2d_algorithm algorithm, const float *weights,
-                              const float *scale, float *packed) {
-    const ptn_wino_form *form = ptn_wino_form_of(algorithm);
-    const ptn_panels p = ptn_panels_for(isa, s->k);
-    memset(packed, 0, form->planes * s->c * p.padded * sizeof *packed);
-    for (size_t first = 0; first < s->k; first += p.width) {
-        const size_t width = ptn_panel_vectors(&p, s->k, first) * p.vector;
-        float *panel = packed + form->planes * s->c * first;
-        for (size_t j = 0; j < ptn_min(width, s->k - first); j++)
-            for (size_t c = 0; c < s->c; c++) {
-                double u[PTN_WINO_MAX_PLANES];
-                const size_t k = first + j;
-                transform_filter(form, weights + (k * s->c + c) * 9, scale ? scale[k] : 1, u);
-                for (size_t plane = 0; plane < form->planes; plane++)
-                    panel[(plane * s->c + c) * width + j] = (float)u[plane];
-            }
-    }
+bool ptn_winograd_floats(const ptn_winograd_form *form, ptn_isa isa, const ptn_conv2d_shape *s,
+                         size_t *floats) {
+    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return false;
+    return ptn_float_bytes(form->planes, s->c, ptn_panels_for(isa, s->k).padded, 1, floats);
 }
 
-void ptn_wino_fetch_pixels(const ptn_conv2d_shape *s, size_t side, size_t top, size_t left,
-                           const float *image) {
-    // Neighbours in a row are one run, unless they are dilated.
-    const size_t run = s->dilation_w == 1 ? side : 1, pad = s->pad_left;
-    for (size_t i = 0; i < side; i++) {
-        // Wraps around where the row lies above, and is then too large.
-        const size_t y = top + i * s->dilation_h - s->pad_top;
-        if (y >= s->h) continue;
-        for (size_t k = 0; k < side; k += run) {
-            const size_t at = left + k * s->dilation_w;
-            const size_t begin = at > pad ? at - pad : 0;
-            const size_t end = ptn_min(s->w, at + run > pad ? at + run - pad : 0);
-            const float *from = image + (y * s->w + begin) * s->c;
-            if (begin < end) ptn_fetch(from, (end - begin) * s->c);
+void ptn_winograd_pack(const ptn_winograd_form *form, ptn_isa isa, const ptn_conv2d_shape *s,
+                       const float *weights, const float *scale, size_t part, float *packed) {
+    const ptn_panels p = ptn_panels_for(isa, s->k);
+    const size_t first = part * p.width;
+    const size_t width = ptn_panel_vectors(&p, s->k, first) * p.vector;
+    float *panel = packed + form->planes * s->c * first;
+    memset(panel, 0, form->planes * s->c * width * sizeof *panel);
+    for (size_t j = 0; j < ptn_min(width, s->k - first); j++)
+        for (size_t c = 0; c < s->c; c++) {
+            double u[PTN_WINOGRAD_MAX_PLANES];
+            const size_t k = first + j;
+            transform_filter(form, weights + (k * s->c + c) * 9, scale ? scale[k] : 1, u);
+            for (size_t plane = 0; plane < form->planes; plane++)
+                panel[(plane * s->c + c) * width + j] = (float)u[plane];
         }
-    }
 }

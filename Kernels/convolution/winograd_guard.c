@@ -1,10 +1,11 @@
 // Which tiles Winograd's form would compute too inexactly.
 //
-// Its rounding errors are those of the tile's largest values, in all of the tile's outputs, while an
-// output's own sum may be of few or of small values. So tiles are measured. Every window of 3 x 3 pixels
-// holds one of the aligned blocks of 2 x 2 pixels from (1, 1) on: their sums of absolute values say how
-// little a window may hold. The root of the sum of all squares says how large the errors are.
-#include "winograd.h"
+// Its rounding errors are those of the tile's largest values, in all of the tile's outputs, while
+// an output's own sum may be of few or of small values. So tiles are measured. Every window of 3 x
+// 3 pixels holds one of the aligned blocks of 2 x 2 pixels from (1, 1) on: their sums of absolute
+// values say how little a window may hold. The root of the sum of all squares says how large the
+// errors are.
+#include "winograd_guard.h"
 #include <float.h>
 #include <string.h>
 
@@ -12,44 +13,50 @@
 #include "../core/foreach_isa.h"
 
 // Pixels by fours: the blocks row by row, then once around the border.
-static const unsigned char order_6[36] = {
-    7,  8, 13, 14, 9,  10, 15, 16, 19, 20, 25, 26, 21, 22, 27, 28, 0, 1,
-    2,  3, 4,  5,  11, 17, 23, 29, 35, 34, 33, 32, 31, 30, 24, 18, 12, 6};
+static const unsigned char order_6[36] = {7,  8,  13, 14, 9,  10, 15, 16, 19, 20, 25, 26,
+                                          21, 22, 27, 28, 0,  1,  2,  3,  4,  5,  11, 17,
+                                          23, 29, 35, 34, 33, 32, 31, 30, 24, 18, 12, 6};
 static const unsigned char order_8[64] = {
     9,  10, 17, 18, 11, 12, 19, 20, 13, 14, 21, 22, 25, 26, 33, 34, 27, 28, 35, 36, 29, 30,
     37, 38, 41, 42, 49, 50, 43, 44, 51, 52, 45, 46, 53, 54, 0,  1,  2,  3,  4,  5,  6,  7,
     15, 23, 31, 39, 47, 55, 63, 62, 61, 60, 59, 58, 57, 56, 48, 40, 32, 24, 16, 8};
 
-// How even a tile is: its smallest block beside the root of its squares, 1 where all values come from
-// one normal distribution, the root of the share of values that are not 0 where those lie scattered.
-// Less than LEAST is too little for any tile. Where a single value has a GOOD_PART of all squares, its
-// errors do not average out, and EVEN is asked for. See Docs/Numerics.md for what that leads to.
+// How even a tile is: its smallest block beside the root of its squares, 1 where all values come
+// from one normal distribution, the root of the share of values that are not 0 where those lie
+// scattered. Less than LEAST is too little for any tile. Where a single value has a GOOD_PART of
+// all squares, its errors do not average out, and EVEN is asked for. See Docs/Numerics.md for what
+// that leads to.
 static const float LEAST = 0.1f, EVEN = 0.5f, GOOD_PART = 0.2f;
 // What that is measured by: blocks of four values of mean 0.8 beside 36 or 64 squares of mean 1.
-static float scale_of(const ptn_wino_form *form) { return form->side == 6 ? 1.875f : 2.5f; }
+static float scale_of(const ptn_winograd_form *form) {
+    return form->side == 6 ? 1.875f : 2.5f;
+}
 
 typedef void (*measure_fn)(const float *const *pixels, const unsigned char *order, size_t blocks,
                            size_t groups, size_t channels, float *sums);
 static const measure_fn measure[PTN_ISA_COUNT] = PTN_TABLE(guard_measure);
 
-void ptn_wino_measure(const ptn_wino_form *form, ptn_isa isa, const float *const *pixels,
-                      size_t channels, float sums[PTN_GUARD_SUMS]) {
+void ptn_winograd_measure(const ptn_winograd_form *form, ptn_isa isa, const float *const *pixels,
+                          size_t channels, float sums[PTN_GUARD_SUMS]) {
     const size_t side = form->outputs / 2;
     measure[isa](pixels, form->side == 6 ? order_6 : order_8, side * side, form->planes / 4,
                  channels, sums);
 }
 
 // A window at the lower or right edge holds two rows of pixels, of which its block holds one.
-static float at_edge(size_t block, size_t outputs) { return 2 * block + 1 == outputs ? 4.0f / 3 : 1; }
+static float at_edge(size_t block, size_t outputs) {
+    return 2 * block + 1 == outputs ? 4.0f / 3 : 1;
+}
 
 // The smallest block that an output reads, of those of `outputs`.
-static float smallest_block(const ptn_wino_form *form, const float *sums, uint64_t outputs,
+static float smallest_block(const ptn_winograd_form *form, const float *sums, uint64_t outputs,
                             size_t rows, size_t columns) {
     const size_t m = form->outputs, blocks = m / 2;
     const uint64_t four = (uint64_t)3 << m | 3, all = ~(uint64_t)0 >> (64 - m * m);
     float least = FLT_MAX;
     if (outputs == all) { // most tiles
-        for (size_t i = 0; i < blocks * blocks; i++) least = sums[i] < least ? sums[i] : least;
+        for (size_t i = 0; i < blocks * blocks; i++)
+            least = sums[i] < least ? sums[i] : least;
         return least;
     }
     for (size_t i = 0; i < blocks; i++)
@@ -61,8 +68,8 @@ static float smallest_block(const ptn_wino_form *form, const float *sums, uint64
     return least;
 }
 
-bool ptn_wino_is_uneven(const ptn_wino_form *form, const float sums[PTN_GUARD_SUMS],
-                        uint64_t outputs, size_t rows, size_t columns, size_t channels) {
+bool ptn_winograd_is_uneven(const ptn_winograd_form *form, const float sums[PTN_GUARD_SUMS],
+                            uint64_t outputs, size_t rows, size_t columns, size_t channels) {
     const float squares = sums[PTN_GUARD_SQUARES];
     const float least = smallest_block(form, sums, outputs, rows, columns) * scale_of(form);
     const float largest = sums[PTN_GUARD_LARGEST];

@@ -1,12 +1,12 @@
 // Products of transformed pixels and weights, plane by plane, with the direct tiles.
-#include "winograd.h"
+#include "winograd_product.h"
 
 // Weights that the second-level cache holds hardly any of from one call to the next.
 static const size_t FAR_BYTES = 4 << 20;
 
-ptn_wino_panel ptn_wino_panel_at(const ptn_wino_weights *w, size_t index) {
+ptn_winograd_panel ptn_winograd_panel_at(const ptn_winograd_weights *w, size_t index) {
     const ptn_panels *panels = w->panels;
-    ptn_wino_panel p = {.channel = index * panels->width};
+    ptn_winograd_panel p = {.channel = index * panels->width};
     p.vectors = ptn_panel_vectors(panels, w->shape->k, p.channel);
     p.width = p.vectors * panels->vector;
     p.channels = ptn_min(p.width, w->shape->k - p.channel);
@@ -16,56 +16,59 @@ ptn_wino_panel ptn_wino_panel_at(const ptn_wino_weights *w, size_t index) {
     return p;
 }
 
-void ptn_wino_enter(const ptn_wino_weights *w, const ptn_wino_block *b, void *table) {
-    const float **rows = table;
-    for (size_t t = 0; t < b->tiles; t++) rows[t] = b->u + t * w->shape->c;
+void ptn_winograd_enter(const ptn_winograd_weights *w, const ptn_winograd_block *b, void *table) {
+    const float **pixels = table;
+    for (size_t t = 0; t < b->tiles; t++)
+        pixels[t] = b->u + t * w->shape->c;
 }
 
-void ptn_wino_multiply(const ptn_wino_weights *w, const ptn_wino_block *b, const ptn_wino_panel *p,
-                       size_t plane, const float *next, void *table) {
+void ptn_winograd_multiply(const ptn_winograd_weights *w, const ptn_winograd_block *b,
+                           const ptn_winograd_panel *p, size_t plane, const float *next,
+                           void *table) {
     const size_t channels = w->shape->c, tiles = b->tiles;
-    const float *const *rows = table;
+    const float *const *pixels = table;
     float **out = (float **)table + tiles;
-    const size_t heights = ptn_div_up(tiles, ptn_tile_rows(w->isa, p->vectors));
+    const size_t heights = ptn_div_up(tiles, ptn_tile_height(w->isa, p->vectors));
     const size_t bytes = channels * p->width * sizeof(float), turns = channels / PTN_TILE_UNROLL;
     const size_t all = w->form->planes * channels * w->panels->padded * sizeof(float);
     ptn_tile_args a = {.taps = 1,
                        .channels = channels,
-                       .row_offset = plane * tiles * channels,
+                       .input_offset = plane * tiles * channels,
                        .panel = p->weights + plane * channels * p->width,
                        .prefetch_step =
-                           ptn_tile_prefetch_step(bytes, heights, turns, all > FAR_BYTES),
+                           ptn_tile_prefetch_step(w->isa, bytes, heights, turns, all > FAR_BYTES),
                        .columns = p->width,
                        .out = out,
                        .first = true,
                        .last = true,
-                       .low = -INFINITY,
-                       .high = INFINITY};
+                       .end = ptn_epilogue_none()};
     a.stores = (const char *)a.panel;
     // Divisions once: two per tile took 3 to 4 % of the time of 56 x 56 x 64.
     const size_t least = tiles / heights, higher = tiles % heights, stream = bytes / heights;
     const ptn_tile_fn *run = ptn_tiles_for(w->isa, p->vectors, a.prefetch_step);
     float *to = b->products + plane * tiles * p->row + p->first;
-    a.rows = rows;
+    a.inputs = pixels;
     a.prefetch = (const char *)next;
     for (size_t h = 0; h < heights; h++) {
         const size_t height = least + (h < higher);
-        for (size_t m = 0; m < height; m++, to += p->row) out[m] = to;
+        for (size_t m = 0; m < height; m++, to += p->row)
+            out[m] = to;
         run[height - 1](&a);
-        a.rows += height;
+        a.inputs += height;
         a.prefetch += stream;
     }
 }
 
-void ptn_wino_multiply_plane(const ptn_wino_weights *w, const ptn_wino_block *b, size_t plane,
-                             void *table) {
+void ptn_winograd_multiply_plane(const ptn_winograd_weights *w, const ptn_winograd_block *b,
+                                 size_t plane, void *table) {
     const size_t count = w->panels->count;
-    ptn_wino_enter(w, b, table);
-    ptn_wino_panel p = ptn_wino_panel_at(w, 0);
+    ptn_winograd_enter(w, b, table);
+    ptn_winograd_panel p = ptn_winograd_panel_at(w, 0);
     for (size_t index = 0; index < count; index++) {
-        const ptn_wino_panel next = ptn_wino_panel_at(w, (index + 1) % count);
+        const ptn_winograd_panel next = ptn_winograd_panel_at(w, (index + 1) % count);
         const size_t after = index + 1 < count ? plane : plane + 1;
-        ptn_wino_multiply(w, b, &p, plane, next.weights + after * w->shape->c * next.width, table);
+        ptn_winograd_multiply(w, b, &p, plane, next.weights + after * w->shape->c * next.width,
+                              table);
         p = next;
     }
 }

@@ -8,7 +8,7 @@
 //     vset(x)                        x in every lane
 //     vfma(a, b, c)                  a * b + c; one rounding except in the scalar variant
 //     vmax(a, b) vmin(a, b)          b where either is NaN
-//     vround(v)                      nearest integer, ties to even; |v| < 2^22 in the scalar variant
+//     vround(v)                      nearest integer, ties to even; |v| < 2^22 where scalar
 //     vfloor(v)                      greatest whole number <= v; |v| < 2^31
 //     vselect(m, a, b)               a where m is -1, b where m is 0
 //     vall(m)                        whether every lane of m is -1; lanes are -1 or 0

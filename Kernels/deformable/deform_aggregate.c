@@ -22,9 +22,10 @@ size_t ptn_deform_aggregate_points(const ptn_deform_aggregate_shape *shape) {
     return shape->kh * shape->kw - (shape->remove_center ? 1 : 0);
 }
 
-// What `count` outputs from `p` on will want of far maps: displacements, modulation, where they go, and
-// below them the pixels that the next row of outputs reads first. All of it: any one alone gains
-// little. (EPYC, Zen 4, small displacements: 1.1 times as fast on 128 x 128, 1.2 to 1.4 on 200 x 200.)
+// What `count` outputs from `p` on will want of far maps: displacements, modulation, where they go,
+// and below them the pixels that the next row of outputs reads first. All of it: any one alone
+// gains little. (EPYC, Zen 4, small displacements: 1.1 times as fast on 128 x 128, 1.2 to 1.4 on
+// 200 x 200.)
 static void fetch_far(const aggregate_job *j, size_t sample, size_t p, size_t count) {
     const ptn_deform_aggregate_shape *s = j->shape;
     const ptn_planned_map *map = &j->map;
@@ -52,8 +53,7 @@ static void run_part(void *context, size_t index, int thread) {
                          .taps = j->map.points,
                          .offset_groups = s->groups,
                          .channels = s->channels / s->groups,
-                         .low = -INFINITY,
-                         .high = INFINITY};
+                         .end = ptn_epilogue_none()};
     for (size_t p = ptn_part_begin(j->map.pixels, j->parts, part), rows; p < end; p += rows) {
         rows = ptn_min(j->rows, end - p);
         if (j->is_far && p + rows < end)
@@ -150,9 +150,9 @@ ptn_status ptn_deform_aggregate(const ptn_runtime *runtime, const ptn_deform_agg
     j.plan_bytes = ptn_round_64(ptn_corners_bytes(j.rows * j.entries));
     j.thread_bytes = j.plan_bytes + ptn_round_64(places);
 
-    const int threads = ptn_threads_worth(
-        runtime->threads, (double)(s->n * j.map.pixels) * (double)j.map.points *
-                              ((double)s->groups * 2 + (double)s->channels * 0.15));
+    const int threads = ptn_threads_worth(runtime->threads,
+                                          (double)(s->n * j.map.pixels) * (double)j.map.points *
+                                              ((double)s->groups * 2 + (double)s->channels * 0.15));
     j.parts = ptn_sampling_tasks(j.map.pixels, s->n, TASK_PIXELS, threads);
     const size_t zeros = ptn_round_64(s->channels * sizeof(float));
     char *scratch =

@@ -1,35 +1,39 @@
 // Driver of the deformable convolution: which way, plans, packing, cutting. A task is some pixels
 // of one sample; deform_panels.c, deform_grouped.c and deform_depthwise.c run it.
 #include "ptn_deform_conv2d.h"
-#include "deform_internal.h"
+#include "deform_depthwise.h"
+#include "deform_grouped.h"
+#include "deform_panels.h"
 #include <string.h>
 
-deform_way ptn_deform_way(ptn_isa isa, const ptn_conv2d_shape *s) {
-    if (s->groups == s->c && s->k == s->c) return DEFORM_DEPTHWISE;
-    return ptn_deform_grouped_fits(isa, s) ? DEFORM_GROUPED : DEFORM_PANELS;
+static ptn_deform_way way_of(ptn_isa isa, const ptn_conv2d_shape *s) {
+    if (s->groups == s->c && s->k == s->c) return PTN_DEFORM_DEPTHWISE;
+    return ptn_deform_grouped_fits(isa, s) ? PTN_DEFORM_GROUPED : PTN_DEFORM_PANELS;
 }
 
-static deform_tiling tiling_for(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
+static ptn_deform_tiling tiling_for(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
     const ptn_conv2d_shape *s = &shape->conv;
     const size_t taps = s->kh * s->kw, entries = shape->offset_groups * taps;
-    deform_tiling t;
-    switch (ptn_deform_way(isa, s)) {
-    case DEFORM_PANELS: t = ptn_deform_panels_tiling(isa, shape); break;
-    case DEFORM_GROUPED: t = ptn_deform_grouped_tiling(isa, shape); break;
-    case DEFORM_DEPTHWISE:
-        t = (deform_tiling){.rows = ptn_planned_pixels(entries), .taps = taps};
+    ptn_deform_tiling t;
+    switch (way_of(isa, s)) {
+    case PTN_DEFORM_PANELS: t = ptn_deform_panels_tiling(isa, shape); break;
+    case PTN_DEFORM_GROUPED: t = ptn_deform_grouped_tiling(isa, shape); break;
+    case PTN_DEFORM_DEPTHWISE:
+        t = (ptn_deform_tiling){.pixels = ptn_planned_pixels(entries), .taps = taps};
         t.table = ptn_round_64(taps * sizeof(float *));
     }
-    t.plan = ptn_round_64(ptn_corners_bytes(t.rows * entries));
+    t.plan = ptn_round_64(ptn_corners_bytes(t.pixels * entries));
     t.compact = ptn_round_64(ptn_places_floats(entries) * sizeof(float));
     return t;
 }
 
-static size_t thread_bytes(const deform_tiling *t) {
+static size_t thread_bytes(const ptn_deform_tiling *t) {
     return t->plan + t->compact + t->blended + t->partial + t->table + t->out;
 }
 
-static size_t zeros_floats(const ptn_conv2d_shape *s) { return ptn_div_up(s->c, 16) * 16; }
+static size_t zeros_floats(const ptn_conv2d_shape *s) {
+    return ptn_div_up(s->c, 16) * 16;
+}
 
 // Zeros and places of taps.
 static size_t places_bytes(const ptn_deform_conv2d_shape *shape) {
@@ -38,7 +42,7 @@ static size_t places_bytes(const ptn_deform_conv2d_shape *shape) {
 }
 
 static size_t shared_bytes(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
-    const bool grouped = ptn_deform_way(isa, &shape->conv) == DEFORM_GROUPED;
+    const bool grouped = way_of(isa, &shape->conv) == PTN_DEFORM_GROUPED;
     return places_bytes(shape) + (grouped ? ptn_deform_blocks_bytes(isa, &shape->conv) : 0);
 }
 
@@ -46,8 +50,8 @@ static double estimated_nanoseconds(ptn_isa isa, const ptn_deform_conv2d_shape *
                                     const ptn_deform_conv2d_plan *plan) {
     const ptn_conv2d_shape *s = &shape->conv;
     const double lanes = (double)ptn_isa_vector_floats(isa);
-    const double sampled = (double)s->n * (double)(plan->out_h * plan->out_w) * (double)s->c *
-                           (double)(s->kh * s->kw);
+    const double sampled =
+        (double)s->n * (double)(plan->out_h * plan->out_w) * (double)s->c * (double)(s->kh * s->kw);
     return (plan->multiply_adds + 12 * sampled) / (lanes * 2 * 2.5);
 }
 
@@ -65,15 +69,10 @@ static bool sizes_fit(const ptn_deform_conv2d_shape *shape, const ptn_deform_con
 }
 
 static bool packed_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
-    const deform_way way = ptn_deform_way(isa, s);
-    if (way == DEFORM_DEPTHWISE) return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats);
-    if (way == DEFORM_GROUPED) return ptn_deform_grouped_floats(isa, s, floats);
-    // The panels' padding can exceed the channels by less than one panel.
-    if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return false;
-    const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
-    size_t padded;
-    return ptn_mul(panels.padded, s->groups, &padded) &&
-           ptn_float_bytes(s->kh, s->kw, s->c / s->groups, padded, floats);
+    const ptn_deform_way way = way_of(isa, s);
+    if (way == PTN_DEFORM_DEPTHWISE) return ptn_float_bytes(s->kh, s->kw, s->c, 1, floats);
+    if (way == PTN_DEFORM_GROUPED) return ptn_deform_grouped_floats(isa, s, floats);
+    return ptn_panels_floats(isa, s, floats);
 }
 
 ptn_status ptn_deform_conv2d_plan_for(const ptn_runtime *runtime,
@@ -94,28 +93,10 @@ ptn_status ptn_deform_conv2d_plan_for(const ptn_runtime *runtime,
         return PTN_SIZE_OVERFLOW;
     plan->threads =
         ptn_threads_worth(runtime->threads, estimated_nanoseconds(runtime->isa, shape, plan));
-    const deform_tiling t = tiling_for(runtime->isa, shape);
+    const ptn_deform_tiling t = tiling_for(runtime->isa, shape);
     plan->scratch_bytes =
         shared_bytes(runtime->isa, shape) + (size_t)plan->threads * thread_bytes(&t);
     return PTN_OK;
-}
-
-// Panels [tap][c][width] of one group, as the convolution's tiles read them.
-static void pack_group(const ptn_panels *p, size_t out, size_t in, size_t taps,
-                       const float *weights, const float *scale, float *packed) {
-    for (size_t first = 0; first < out; first += p->width) {
-        const size_t columns = ptn_min(out - first, p->width);
-        const size_t width = ptn_panel_vectors(p, out, first) * p->vector;
-        float *panel = packed + first * in * taps;
-        memset(panel, 0, in * taps * width * sizeof *panel);
-        for (size_t j = 0; j < columns; j++) {
-            const float *filter = weights + (first + j) * in * taps;
-            for (size_t c = 0; c < in; c++)
-                for (size_t t = 0; t < taps; t++)
-                    panel[(t * in + c) * width + j] =
-                        filter[c * taps + t] * (scale ? scale[first + j] : 1);
-        }
-    }
 }
 
 ptn_status ptn_deform_conv2d_pack(ptn_isa isa, const ptn_deform_conv2d_shape *shape,
@@ -124,22 +105,20 @@ ptn_status ptn_deform_conv2d_pack(ptn_isa isa, const ptn_deform_conv2d_shape *sh
     if (!ptn_isa_supported(isa)) return PTN_UNSUPPORTED_ISA;
     if (s->groups == 0 || s->c == 0 || s->k == 0 || s->c % s->groups || s->k % s->groups)
         return PTN_BAD_ARGUMENT;
-    const size_t in = s->c / s->groups, out = s->k / s->groups, taps = s->kh * s->kw;
-    const deform_way way = ptn_deform_way(isa, s);
-    if (way == DEFORM_GROUPED) {
+    const size_t taps = s->kh * s->kw;
+    const ptn_deform_way way = way_of(isa, s);
+    if (way == PTN_DEFORM_GROUPED) {
         ptn_deform_grouped_pack(isa, s, weights, scale, packed);
         return PTN_OK;
     }
-    if (way == DEFORM_DEPTHWISE) {
+    if (way == PTN_DEFORM_DEPTHWISE) {
         for (size_t c = 0; c < s->c; c++)
             for (size_t t = 0; t < taps; t++)
                 packed[t * s->c + c] = weights[c * taps + t] * (scale ? scale[c] : 1);
         return PTN_OK;
     }
-    const ptn_panels panels = ptn_panels_for(isa, out);
-    for (size_t g = 0; g < s->groups; g++)
-        pack_group(&panels, out, in, taps, weights + g * out * in * taps,
-                   scale ? scale + g * out : NULL, packed + g * panels.padded * in * taps);
+    for (size_t part = 0; part < ptn_panels_parts(isa, s); part++)
+        ptn_panels_pack(isa, s, weights, scale, part, packed);
     return PTN_OK;
 }
 
@@ -148,13 +127,13 @@ enum { TASKS_PER_THREAD = 12, TASK_ROWS = 48, NARROW_TASK_ROWS = 32 };
 
 // Cuts the work into nearly equal tasks. Pixels are cut first; where they are few, panels too, each
 // part then blending for itself, as long as that costs little beside the products.
-static void cut(deform_job *j, int threads) {
+static void cut(ptn_deform_job *j, int threads) {
     const size_t n = j->conv->n, wanted = TASKS_PER_THREAD * (size_t)threads;
     const size_t pixels = j->map.pixels;
-    const bool narrow = j->way != DEFORM_PANELS;
+    const bool narrow = j->way != PTN_DEFORM_PANELS;
     const size_t height = narrow ? 1 : ptn_deform_tile_height(j);
     const size_t tiles = ptn_div_up(pixels, height);
-    j->chunks = narrow ? 1 : ptn_div_up(tiles, j->tiling.rows / height);
+    j->chunks = narrow ? 1 : ptn_div_up(tiles, j->tiling.pixels / height);
     j->panel_parts = 1;
     if (threads <= 1) return;
     const size_t least = narrow ? NARROW_TASK_ROWS : TASK_ROWS;
@@ -167,7 +146,7 @@ static void cut(deform_job *j, int threads) {
         j->chunks = ptn_min(ptn_div_up(j->chunks, (size_t)threads) * (size_t)threads, tiles);
 }
 
-static void place_taps(const deform_job *j) {
+static void place_taps(const ptn_deform_job *j) {
     const ptn_conv2d_shape *s = j->conv;
     for (size_t tap = 0; tap < j->taps; tap++) {
         j->map.tap_y[tap] = (float)(tap / s->kw * s->dilation_h);
@@ -206,11 +185,12 @@ static ptn_planned_map map_of(ptn_isa isa, const ptn_deform_conv2d_shape *shape,
 }
 
 // Everything of a job that follows from its shape; `scratch` is what the plan asks for.
-static deform_job job_of(const ptn_runtime *runtime, const ptn_deform_conv2d_shape *shape,
-                         const ptn_deform_conv2d_plan *plan, ptn_planned_map map, char *scratch) {
+static ptn_deform_job job_of(const ptn_runtime *runtime, const ptn_deform_conv2d_shape *shape,
+                             const ptn_deform_conv2d_plan *plan, ptn_planned_map map,
+                             char *scratch) {
     const ptn_conv2d_shape *s = &shape->conv;
-    deform_job j = {
-        .way = ptn_deform_way(runtime->isa, s),
+    ptn_deform_job j = {
+        .way = way_of(runtime->isa, s),
         .shape = shape,
         .conv = s,
         .map = map,
@@ -226,7 +206,7 @@ static deform_job job_of(const ptn_runtime *runtime, const ptn_deform_conv2d_sha
     j.map.p.image.zeros = (const float *)scratch;
     ptn_set_places(&j.map, (float *)scratch + zeros_floats(s));
     place_taps(&j);
-    if (j.way == DEFORM_GROUPED) ptn_deform_find_blocks(&j);
+    if (j.way == PTN_DEFORM_GROUPED) ptn_deform_find_blocks(&j);
     cut(&j, plan->threads);
     return j;
 }
@@ -235,9 +215,9 @@ ptn_status ptn_deform_conv2d(const ptn_runtime *runtime, const ptn_deform_conv2d
                              const float *x, const float *offset, const float *mask,
                              const float *packed, const ptn_conv2d_epilogue *epilogue, float *y) {
     static void (*const task[])(void *, size_t, int) = {
-        [DEFORM_PANELS] = ptn_deform_panels,
-        [DEFORM_GROUPED] = ptn_deform_grouped,
-        [DEFORM_DEPTHWISE] = ptn_deform_depthwise,
+        [PTN_DEFORM_PANELS] = ptn_deform_panels,
+        [PTN_DEFORM_GROUPED] = ptn_deform_grouped,
+        [PTN_DEFORM_DEPTHWISE] = ptn_deform_depthwise,
     };
     const size_t n = shape->conv.n;
     ptn_deform_conv2d_plan plan;
@@ -247,12 +227,10 @@ ptn_status ptn_deform_conv2d(const ptn_runtime *runtime, const ptn_deform_conv2d
     char *scratch = ptn_scratch_acquire(plan.scratch_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     const ptn_planned_map map = map_of(runtime->isa, shape, &plan, x, offset, mask);
-    deform_job j = job_of(runtime, shape, &plan, map, scratch);
-    j.epilogue = epilogue;
+    ptn_deform_job j = job_of(runtime, shape, &plan, map, scratch);
+    j.epilogue = ptn_epilogue_for(epilogue, runtime->isa, shape->conv.k, y);
     j.packed = packed;
     j.y = y;
-    if (!ptn_clamp_of(epilogue->activation.kind, &j.low, &j.high))
-        j.activate = ptn_activate_row[runtime->isa];
     ptn_parallel(plan.threads, n * j.chunks * j.panel_parts, task[j.way], &j);
     ptn_scratch_release(scratch);
     return PTN_OK;

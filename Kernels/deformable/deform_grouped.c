@@ -4,7 +4,7 @@
 // For a few pixels and blocks at a time, the blocks' inputs are blended for all taps into rows that
 // stay near. A tile multiplies them: each input vector is permuted so that
 // every lane holds the channel that its group wants. No sum waits, none is padded to a panel.
-#include "deform_internal.h"
+#include "deform_grouped.h"
 #include <string.h>
 
 #define GROUPED_PIXELS PTN_GROUPED_OUTPUTS
@@ -21,11 +21,8 @@ typedef struct deform_grouped_args {
     const float *weights;      // [tap][channels][lane]
     size_t lanes;              // output channels to store
     float *out;
-    size_t out_step;          // floats from one output to the next
-    const float *bias, *gate; // of the block's first channel; may be NULL
-    ptrdiff_t residual;       // bytes from an output to its residual; used when has_residual
-    bool has_residual, residual_last;
-    float low, high;
+    size_t out_step;       // floats from one output to the next
+    ptn_epilogue_part end; // of the block's first channel
 } deform_grouped_args;
 
 typedef void (*deform_grouped_fn)(const deform_grouped_args *args);
@@ -81,17 +78,17 @@ void ptn_deform_grouped_pack(ptn_isa isa, const ptn_conv2d_shape *s, const float
     }
 }
 
-deform_tiling ptn_deform_grouped_tiling(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
+ptn_deform_tiling ptn_deform_grouped_tiling(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
     const ptn_conv2d_shape *s = &shape->conv;
     const size_t vector = ptn_isa_vector_floats(isa), taps = s->kh * s->kw;
     const size_t pixels = ptn_grouped_outputs(isa);
     const size_t tiles = ptn_planned_pixels(shape->offset_groups * taps) / pixels;
     const size_t fit = BLENDED_FLOATS / (pixels * taps) / block_inputs(isa, s);
-    deform_tiling t = {.rows = pixels * ptn_max(tiles, 1), .taps = taps};
+    ptn_deform_tiling t = {.pixels = pixels * ptn_max(tiles, 1), .taps = taps};
     t.blocks = ptn_min(ptn_max(fit, 1), ptn_div_up(s->k, vector));
     // Tiles read whole vectors, two at most, beyond a row's end.
-    t.blended = ptn_round_64(
-        (pixels * taps * row_floats(isa, s, t.blocks) + 2 * vector) * sizeof(float));
+    t.blended =
+        ptn_round_64((pixels * taps * row_floats(isa, s, t.blocks) + 2 * vector) * sizeof(float));
     t.out = ptn_round_64(pixels * sizeof(float *));
     return t;
 }
@@ -100,7 +97,7 @@ size_t ptn_deform_blocks_bytes(ptn_isa isa, const ptn_conv2d_shape *s) {
     return ptn_round_64(ptn_div_up(s->k, ptn_isa_vector_floats(isa)) * sizeof(ptn_grouped_block));
 }
 
-void ptn_deform_find_blocks(const deform_job *j) {
+void ptn_deform_find_blocks(const ptn_deform_job *j) {
     const size_t vector = ptn_isa_vector_floats(j->map.isa);
     for (size_t b = 0; b < ptn_div_up(j->conv->k, vector); b++)
         j->blocks[b] = ptn_grouped_block_at(j->conv, vector, b);
@@ -115,14 +112,15 @@ typedef struct grouped_part {
 } grouped_part;
 
 // Blends the inputs of `blocks` blocks for `pixels` pixels from entry `first` on, all taps.
-static size_t blend_inputs(const deform_job *j, const grouped_part *part, size_t first,
+static size_t blend_inputs(const ptn_deform_job *j, const grouped_part *part, size_t first,
                            size_t pixels, const ptn_grouped_block *block, size_t blocks) {
     const ptn_conv2d_shape *s = j->conv;
     const ptn_grouped_block *last = &block[blocks - 1];
     const size_t begin = block->from;
     const size_t end = last->from + last->span - 1 + s->c / s->groups;
     ptn_corners corners = part->corners;
-    for (size_t i = 0; i < 4; i++) corners.row[i] += first;
+    for (size_t i = 0; i < 4; i++)
+        corners.row[i] += first;
     corners.weight += 4 * first;
     corners.whole += first;
     const ptn_blend_args blend = {
@@ -143,26 +141,19 @@ static size_t blend_inputs(const deform_job *j, const grouped_part *part, size_t
 }
 
 // `blocks` blocks from `first` on of the pixels that part->out names; `entry`: the plan's first.
-static void run_blocks(const deform_job *j, const grouped_part *part, size_t entry, size_t pixels,
-                       size_t first, size_t blocks) {
+static void run_blocks(const ptn_deform_job *j, const grouped_part *part, size_t entry,
+                       size_t pixels, size_t first, size_t blocks) {
     const ptn_conv2d_shape *s = j->conv;
-    const ptn_conv2d_epilogue *e = j->epilogue;
+    const ptn_epilogue_part end = ptn_epilogue_at(&j->epilogue, part->sample, 0);
     const size_t vector = ptn_isa_vector_floats(j->map.isa), in = s->c / s->groups;
     const ptn_grouped_block *block = j->blocks + first;
     const size_t width = blend_inputs(j, part, entry, pixels, block, blocks);
-    const float *bias = e->bias ? e->bias + part->sample * e->bias_stride : NULL;
-    const float *gate = e->gate ? e->gate + part->sample * s->k : NULL;
     deform_grouped_args a = {
         .taps = j->taps,
         .channels = in,
         .row_floats = width,
         .tap_floats = pixels * width,
         .out_step = s->k,
-        .has_residual = e->residual != NULL,
-        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
     };
     for (size_t b = 0; b < blocks; b++) {
         const size_t channel = (first + b) * vector;
@@ -171,16 +162,15 @@ static void run_blocks(const deform_job *j, const grouped_part *part, size_t ent
         a.lanes_from = block[b].lanes;
         a.lanes = ptn_min(vector, s->k - channel);
         a.weights = j->packed + channel * j->taps * in;
-        a.bias = bias ? bias + channel : NULL;
-        a.gate = gate ? gate + channel : NULL;
+        a.end = ptn_epilogue_from(end, channel);
         a.out = part->out[0] + channel;
         (*tile_tables[j->map.isa])[pixels - 1](&a);
     }
 }
 
 // All channels of pixels `first` ... of the sample; the plan begins with pixel `planned`.
-static void run_tile(const deform_job *j, const grouped_part *part, size_t planned, size_t first,
-                     size_t pixels) {
+static void run_tile(const ptn_deform_job *j, const grouped_part *part, size_t planned,
+                     size_t first, size_t pixels) {
     const ptn_conv2d_shape *s = j->conv;
     const size_t vector = ptn_isa_vector_floats(j->map.isa);
     const size_t blocks = ptn_div_up(s->k, vector), parts = ptn_div_up(blocks, j->tiling.blocks);
@@ -191,22 +181,22 @@ static void run_tile(const deform_job *j, const grouped_part *part, size_t plann
         const size_t end = ptn_part_begin(blocks, parts, i + 1);
         run_blocks(j, part, (first - planned) * j->entries, pixels, begin, end - begin);
     }
-    if (j->activate) ptn_deform_activate(j, part->out, pixels, s->k, 0);
+    if (j->epilogue.activate) ptn_deform_activate(j, part->out, pixels, s->k, 0);
 }
 
 void ptn_deform_grouped(void *job, size_t index, int thread) {
-    const deform_job *j = job;
-    const deform_tiling *t = &j->tiling;
+    const ptn_deform_job *j = job;
+    const ptn_deform_tiling *t = &j->tiling;
     const size_t all = j->map.pixels, end = ptn_part_begin(all, j->chunks, index % j->chunks + 1);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
     grouped_part part = {.sample = index / j->chunks};
-    part.corners = ptn_corners_in(scratch, t->rows * j->entries, &j->map.p.image);
+    part.corners = ptn_corners_in(scratch, t->pixels * j->entries, &j->map.p.image);
     part.compact = (float *)(scratch += t->plan);
     part.blended = (float *)(scratch += t->compact);
     part.out = (float **)(scratch + t->blended);
     size_t p = ptn_part_begin(all, j->chunks, index % j->chunks);
     for (size_t rows; p < end; p += rows) {
-        rows = ptn_min(t->rows, end - p);
+        rows = ptn_min(t->pixels, end - p);
         ptn_plan_pixels(&j->map, &part.corners, part.sample, p, rows, part.compact);
         const size_t tiles = ptn_div_up(rows, ptn_grouped_outputs(j->map.isa));
         for (size_t i = 0; i < tiles; i++) {

@@ -26,11 +26,8 @@ static size_t gathered_floats(const ptn_deform_kernel_shape *s) {
 
 static ptn_sampled_image scope_of(const kernel_job *j) {
     const ptn_deform_kernel_shape *s = j->shape;
-    return (ptn_sampled_image){.pixels = j->scope,
-                               .zeros = j->zeros,
-                               .h = s->scope_h,
-                               .w = s->scope_w,
-                               .step = s->c};
+    return (ptn_sampled_image){
+        .pixels = j->scope, .zeros = j->zeros, .h = s->scope_h, .w = s->scope_w, .step = s->c};
 }
 
 static void plan_pixel(const kernel_job *j, const ptn_corners *corners, size_t pixel,
@@ -96,11 +93,11 @@ static void run_part(void *context, size_t index, int thread) {
                          .offset_groups = s->groups,
                          .channels = width,
                          .weights = rows,
-                         .low = -INFINITY,
-                         .high = INFINITY};
+                         .end = ptn_epilogue_none()};
     for (size_t p = ptn_part_begin(j->outputs, j->tasks, index); p < end;) {
         const size_t count = ptn_min(ROWS, end - p);
-        for (size_t m = 0; m < count; m++) plan_pixel(j, &corners, p + m, m * entries);
+        for (size_t m = 0; m < count; m++)
+            plan_pixel(j, &corners, p + m, m * entries);
         for (size_t m = 0; m < count; m++, p++) {
             find_taps(j, p, rows);
             a.first = m * entries;
@@ -130,8 +127,8 @@ ptn_status ptn_deform_kernel(const ptn_runtime *runtime, const ptn_deform_kernel
                              const float *x, const float *rotation, const float *scope, float *y) {
     const ptn_deform_kernel_shape *s = shape;
     if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
-    if (runtime->threads < 1 || s->k == 0 || s->stride == 0 || s->dilation == 0 ||
-        s->groups == 0 || s->c == 0 || s->c % s->groups != 0 || s->scope_h == 0 || s->scope_w == 0)
+    if (runtime->threads < 1 || s->k == 0 || s->stride == 0 || s->dilation == 0 || s->groups == 0 ||
+        s->c == 0 || s->c % s->groups != 0 || s->scope_h == 0 || s->scope_w == 0)
         return PTN_BAD_ARGUMENT;
     if (!sizes_fit(s)) return PTN_SIZE_OVERFLOW;
     const size_t reach = (s->k - 1) * s->dilation + 1;
@@ -156,8 +153,8 @@ ptn_status ptn_deform_kernel(const ptn_runtime *runtime, const ptn_deform_kernel
                               ((double)s->groups * 3 + (double)s->c * (s->groups > 1 ? 1 : 0.2)));
     const size_t shared = ptn_round_64((s->c + 2 * entries) * sizeof(float));
     j.plan_bytes = ptn_round_64(ptn_corners_bytes(ROWS * entries));
-    j.thread_bytes = ptn_round_64(j.plan_bytes + j.taps * sizeof(float *) +
-                                  gathered_floats(s) * sizeof(float));
+    j.thread_bytes =
+        ptn_round_64(j.plan_bytes + j.taps * sizeof(float *) + gathered_floats(s) * sizeof(float));
     float *scratch = ptn_scratch_acquire(shared + (size_t)threads * j.thread_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     float *tap_y = scratch + s->c, *tap_x = tap_y + entries;

@@ -3,44 +3,44 @@
 // A chunk of pixels is planned once; then, a few taps at a time, sampled pixels are blended into
 // rows that stay in the second-level cache, and the convolution's tiles multiply these rows by the
 // packed weights of all panels. Unfinished sums wait in scratch for the next taps.
-#include "deform_internal.h"
+#include "deform_panels.h"
 #include <string.h>
 
 // Floats of blended rows in a chunk, of one panel's weights for the same taps, of a chunk's
 // unfinished sums, and bytes of its plan: together they stay in the second-level cache.
 enum { BLENDED_FLOATS = 72 << 10, PANEL_FLOATS = 48 << 10, PARTIAL_FLOATS = 48 << 10 };
-enum { PLAN_BYTES = 160 << 10, MOST_ROWS = 252, LEAST_ROWS = 24 };
+enum { PLAN_BYTES = 160 << 10, MOST_PIXELS = 252, LEAST_PIXELS = 24 };
 
-deform_tiling ptn_deform_panels_tiling(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
+ptn_deform_tiling ptn_deform_panels_tiling(ptn_isa isa, const ptn_deform_conv2d_shape *shape) {
     const ptn_conv2d_shape *s = &shape->conv;
     const size_t taps = s->kh * s->kw, entries = shape->offset_groups * taps;
     const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
     const size_t columns = panels.padded * s->groups, floats = ptn_deform_row_floats(s);
     const size_t weights = s->c / s->groups * panels.width;
-    size_t fit = ptn_min(PANEL_FLOATS / weights, BLENDED_FLOATS / (floats * 2 * LEAST_ROWS));
+    size_t fit = ptn_min(PANEL_FLOATS / weights, BLENDED_FLOATS / (floats * 2 * LEAST_PIXELS));
     fit = ptn_min(ptn_max(fit, 1), taps);
-    deform_tiling t = {.taps = ptn_div_up(taps, ptn_div_up(taps, fit))};
-    t.rows = ptn_min(MOST_ROWS, BLENDED_FLOATS / (t.taps * floats));
-    if (t.taps < taps) t.rows = ptn_min(t.rows, PARTIAL_FLOATS / columns);
-    t.rows = ptn_min(t.rows, PLAN_BYTES / ptn_corners_bytes(entries));
-    t.rows = ptn_max(t.rows / PTN_TILE_MAX_ROWS * PTN_TILE_MAX_ROWS, LEAST_ROWS);
-    t.blended = t.rows * t.taps * floats * sizeof(float);
-    t.partial = ptn_round_64(t.rows * columns * sizeof(float));
-    t.table = ptn_round_64(t.rows * t.taps * sizeof(float *));
-    t.out = ptn_round_64(PTN_TILE_MAX_ROWS * sizeof(float *));
+    ptn_deform_tiling t = {.taps = ptn_div_up(taps, ptn_div_up(taps, fit))};
+    t.pixels = ptn_min(MOST_PIXELS, BLENDED_FLOATS / (t.taps * floats));
+    if (t.taps < taps) t.pixels = ptn_min(t.pixels, PARTIAL_FLOATS / columns);
+    t.pixels = ptn_min(t.pixels, PLAN_BYTES / ptn_corners_bytes(entries));
+    t.pixels = ptn_max(t.pixels / PTN_TILE_MAX_HEIGHT * PTN_TILE_MAX_HEIGHT, LEAST_PIXELS);
+    t.blended = t.pixels * t.taps * floats * sizeof(float);
+    t.partial = ptn_round_64(t.pixels * columns * sizeof(float));
+    t.table = ptn_round_64(t.pixels * t.taps * sizeof(float *));
+    t.out = ptn_round_64(PTN_TILE_MAX_HEIGHT * sizeof(float *));
     return t;
 }
 
 typedef struct chunk {
-    size_t sample, first, rows, panel_begin, panel_end;
+    size_t sample, first, outputs, panel_begin, panel_end;
     ptn_corners corners;
     float *compact, *blended, *partial;
-    const float **table; // [tap_block][rows]
+    const float **table; // [tap_block][outputs]
     float **out;
 } chunk;
 
 // Where the weights of a panel begin for a tap.
-static const float *weights_of(const deform_job *j, size_t panel, size_t tap) {
+static const float *weights_of(const ptn_deform_job *j, size_t panel, size_t tap) {
     const ptn_conv2d_shape *s = j->conv;
     const size_t in = s->c / s->groups, out = s->k / s->groups;
     const size_t group = panel / j->panels.count;
@@ -50,25 +50,27 @@ static const float *weights_of(const deform_job *j, size_t panel, size_t tap) {
 }
 
 // What tiles bring into the caches while they run, evenly over their turns.
-static void set_streams(ptn_tile_args *a, const char *next, size_t bytes, float *y, size_t height) {
+static void set_streams(ptn_isa isa, ptn_tile_args *a, const char *next, size_t bytes, float *y,
+                        size_t height) {
     const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
     a->prefetch = next ? next : (const char *)a->panel;
-    a->prefetch_step = next ? ptn_tile_prefetch_step(bytes, 1, turns, false) : 0;
+    a->prefetch_step = next ? ptn_tile_prefetch_step(isa, bytes, 1, turns, false) : 0;
     a->stores = (const char *)y;
     a->stores_step =
         a->last && turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
 }
 
-// The pixels that sample the image at a tap, `inside` with their rows, then those that find nothing but
-// zeros there: where a tap is multiplied on its own, the latter are left out. Sums do not change.
+// The pixels that sample the image at a tap, `inside` with their inputs, then those that find
+// nothing but zeros there: where a tap is multiplied on its own, the latter are left out. Sums do
+// not change.
 typedef struct tap_list {
     size_t inside;
-    uint16_t pixels[MOST_ROWS];
-    const float *rows[MOST_ROWS];
+    uint16_t pixels[MOST_PIXELS];
+    const float *inputs[MOST_PIXELS];
 } tap_list;
 
 // Zeros whose weights are numbers.
-static bool adds_nothing(const deform_job *j, const ptn_corners *c, size_t pixel, size_t tap) {
+static bool adds_nothing(const ptn_deform_job *j, const ptn_corners *c, size_t pixel, size_t tap) {
     const float *zeros = j->map.p.image.zeros;
     for (size_t q = 0; q < j->shape->offset_groups; q++) {
         const size_t e = (pixel * j->shape->offset_groups + q) * j->taps + tap;
@@ -80,28 +82,30 @@ static bool adds_nothing(const deform_job *j, const ptn_corners *c, size_t pixel
 }
 
 // Taps that are multiplied together: one where leaving out samples gains more than that costs.
-static size_t taps_together(const deform_job *j, const chunk *ch) {
+static size_t taps_together(const ptn_deform_job *j, const chunk *ch) {
     enum { LEAST_SHARE = 8 };
     if (j->tiling.taps == 1) return 1;
-    const size_t groups = j->shape->offset_groups, all = j->taps * ch->rows;
+    const size_t groups = j->shape->offset_groups, all = j->taps * ch->outputs;
     size_t others = 0, nothing = 0;
-    for (size_t e = 0; e < all * groups; e++) others += ch->corners.whole[e] == 0;
+    for (size_t e = 0; e < all * groups; e++)
+        others += ch->corners.whole[e] == 0;
     if (LEAST_SHARE * others < all * groups) return j->tiling.taps;
-    for (size_t m = 0; m < ch->rows; m++)
-        for (size_t tap = 0; tap < j->taps; tap++) nothing += adds_nothing(j, &ch->corners, m, tap);
+    for (size_t m = 0; m < ch->outputs; m++)
+        for (size_t tap = 0; tap < j->taps; tap++)
+            nothing += adds_nothing(j, &ch->corners, m, tap);
     return LEAST_SHARE * nothing >= all ? 1 : j->tiling.taps;
 }
 
 // Whether a pixel of the chunk is left out at the tap, and then the list.
-static bool list_pixels(const deform_job *j, const chunk *ch, size_t tap, tap_list *list) {
-    uint16_t others[MOST_ROWS];
+static bool list_pixels(const ptn_deform_job *j, const chunk *ch, size_t tap, tap_list *list) {
+    uint16_t others[MOST_PIXELS];
     size_t in = 0, out = 0;
-    for (size_t m = 0; m < ch->rows; m++) {
+    for (size_t m = 0; m < ch->outputs; m++) {
         if (adds_nothing(j, &ch->corners, m, tap)) {
             others[out++] = (uint16_t)m;
             continue;
         }
-        list->rows[in] = ch->table[m];
+        list->inputs[in] = ch->table[m];
         list->pixels[in++] = (uint16_t)m;
     }
     memcpy(list->pixels + in, others, out * sizeof *others);
@@ -113,62 +117,63 @@ static bool list_pixels(const deform_job *j, const chunk *ch, size_t tap, tap_li
 typedef struct panel_run {
     size_t begin, end, channel, width, vectors;
     const uint16_t *pixels; // NULL: pixels in order
-    const float *const *rows;
+    const float *const *inputs;
     float *partial;   // of the chunk's first pixel
     const char *next; // weights that come after these, or NULL
     size_t bytes;     // of them
 } panel_run;
 
-static void run_rows(const deform_job *j, const chunk *ch, const panel_run *r, ptn_tile_args *a) {
-    const size_t step = j->conv->k, rows = r->end - r->begin;
-    const size_t tiles = ptn_div_up(rows, ptn_tile_rows(j->map.isa, r->vectors));
+static void run_tiles(const ptn_deform_job *j, const chunk *ch, const panel_run *r,
+                      ptn_tile_args *a) {
+    const size_t step = j->conv->k, count = r->end - r->begin;
+    const size_t tiles = ptn_div_up(count, ptn_tile_height(j->map.isa, r->vectors));
     const ptn_tile_fn *run = ptn_tiles_for(j->map.isa, r->vectors, 0);
     float *y = j->y + (ch->sample * j->map.pixels + ch->first) * step + r->channel;
-    float *partials[PTN_TILE_MAX_ROWS];
+    float *partials[PTN_TILE_MAX_HEIGHT];
     a->partials = r->pixels ? partials : NULL;
     for (size_t t = 0; t < tiles; t++) {
-        const size_t begin = r->begin + ptn_part_begin(rows, tiles, t);
-        const size_t height = r->begin + ptn_part_begin(rows, tiles, t + 1) - begin;
+        const size_t begin = r->begin + ptn_part_begin(count, tiles, t);
+        const size_t height = r->begin + ptn_part_begin(count, tiles, t + 1) - begin;
         for (size_t m = 0; m < height; m++) {
             const size_t pixel = r->pixels ? r->pixels[begin + m] : begin + m;
             ch->out[m] = y + pixel * step;
             partials[m] = r->partial + pixel * r->width;
         }
-        a->rows = r->rows + begin;
+        a->inputs = r->inputs + begin;
         a->partial = r->partial + begin * r->width;
         const char *stream = r->next ? r->next + r->bytes / tiles * t : NULL;
-        set_streams(a, stream, ptn_div_up(r->bytes, tiles), ch->out[0], height);
+        set_streams(j->map.isa, a, stream, ptn_div_up(r->bytes, tiles), ch->out[0], height);
         if (r->pixels) a->stores_step = 0;
         run[height - 1](a);
-        if (j->activate && a->last)
+        if (j->epilogue.activate && a->last)
             ptn_deform_activate(j, ch->out, height, a->columns, r->channel);
     }
 }
 
 // The pixels of a list, and what the others still need.
-static void run_listed(const deform_job *j, const chunk *ch, const tap_list *list, panel_run *r,
+static void run_listed(const ptn_deform_job *j, const chunk *ch, const tap_list *list, panel_run *r,
                        ptn_tile_args *a) {
     r->pixels = list->pixels;
-    r->rows = list->rows;
+    r->inputs = list->inputs;
     if (a->first)
-        for (size_t i = list->inside; i < ch->rows; i++)
+        for (size_t i = list->inside; i < ch->outputs; i++)
             memset(r->partial + list->pixels[i] * r->width, 0, r->width * sizeof(float));
     r->end = list->inside;
-    run_rows(j, ch, r, a);
+    run_tiles(j, ch, r, a);
     if (!a->last) return;
     a->first = false;
     a->taps = 0;
     r->begin = list->inside;
-    r->end = ch->rows;
+    r->end = ch->outputs;
     r->next = NULL;
-    run_rows(j, ch, r, a);
+    run_tiles(j, ch, r, a);
 }
 
-// Multiplies the blended rows of `taps` taps from `tap` on by one panel; `list`: of the one tap, or NULL.
-static void run_panel(const deform_job *j, const chunk *ch, const tap_list *list, size_t panel,
+// Multiplies the blended rows of `taps` taps from `tap` on by one panel; `list`: of the one tap, or
+// NULL.
+static void run_panel(const ptn_deform_job *j, const chunk *ch, const tap_list *list, size_t panel,
                       size_t tap, size_t taps) {
     const ptn_conv2d_shape *s = j->conv;
-    const ptn_conv2d_epilogue *e = j->epilogue;
     const size_t in = s->c / s->groups, out = s->k / s->groups;
     const size_t group = panel / j->panels.count;
     const size_t column = panel % j->panels.count * j->panels.width;
@@ -177,28 +182,22 @@ static void run_panel(const deform_job *j, const chunk *ch, const tap_list *list
     ptn_tile_args a = {
         .taps = taps,
         .channels = in,
-        .rows_step = j->tiling.rows,
-        .row_offset = group * in,
+        .inputs_step = j->tiling.pixels,
+        .input_offset = group * in,
         .panel = weights_of(j, panel, tap),
         .columns = ptn_min(out - column, j->panels.width),
         .first = tap == 0,
         .last = tap + taps == j->taps,
         .out = ch->out,
-        .bias = e->bias ? e->bias + ch->sample * e->bias_stride + channel : NULL,
-        .gate = e->gate ? e->gate + ch->sample * s->k + channel : NULL,
-        .has_residual = e->residual != NULL,
-        .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)j->y),
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
+        .end = ptn_epilogue_at(&j->epilogue, ch->sample, channel),
     };
     panel_run r = {
-        .end = ch->rows,
+        .end = ch->outputs,
         .channel = channel,
         .width = width,
         .vectors = vectors,
-        .rows = ch->table,
-        .partial = ch->partial + (group * j->panels.padded + column) * j->tiling.rows,
+        .inputs = ch->table,
+        .partial = ch->partial + (group * j->panels.padded + column) * j->tiling.pixels,
         .bytes = taps * in * width * sizeof(float),
     };
     // The panel after this one, or the first panel of the taps after these.
@@ -209,11 +208,11 @@ static void run_panel(const deform_job *j, const chunk *ch, const tap_list *list
     if (list)
         run_listed(j, ch, list, &r, &a);
     else
-        run_rows(j, ch, &r, &a);
+        run_tiles(j, ch, &r, &a);
 }
 
-static chunk chunk_of(const deform_job *j, size_t index, int thread) {
-    const deform_tiling *t = &j->tiling;
+static chunk chunk_of(const ptn_deform_job *j, size_t index, int thread) {
+    const ptn_deform_tiling *t = &j->tiling;
     const size_t rest = index / j->chunks, part = rest % j->panel_parts;
     const size_t panels = j->conv->groups * j->panels.count, pixels = j->map.pixels;
     chunk ch = {.sample = rest / j->panel_parts};
@@ -221,11 +220,11 @@ static chunk chunk_of(const deform_job *j, size_t index, int thread) {
     const size_t height = ptn_deform_tile_height(j), tiles = ptn_div_up(pixels, height);
     ch.first = ptn_part_begin(tiles, j->chunks, index % j->chunks) * height;
     const size_t end = ptn_part_begin(tiles, j->chunks, index % j->chunks + 1) * height;
-    ch.rows = ptn_min(end, pixels) - ch.first;
+    ch.outputs = ptn_min(end, pixels) - ch.first;
     ch.panel_begin = ptn_part_begin(panels, j->panel_parts, part);
     ch.panel_end = ptn_part_begin(panels, j->panel_parts, part + 1);
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
-    ch.corners = ptn_corners_in(scratch, t->rows * j->entries, &j->map.p.image);
+    ch.corners = ptn_corners_in(scratch, t->pixels * j->entries, &j->map.p.image);
     ch.compact = (float *)(scratch += t->plan);
     ch.blended = (float *)(scratch += t->compact);
     ch.partial = (float *)(scratch += t->blended);
@@ -235,20 +234,20 @@ static chunk chunk_of(const deform_job *j, size_t index, int thread) {
 }
 
 void ptn_deform_panels(void *job, size_t index, int thread) {
-    const deform_job *j = job;
-    const deform_tiling *t = &j->tiling;
+    const ptn_deform_job *j = job;
+    const ptn_deform_tiling *t = &j->tiling;
     const chunk ch = chunk_of(j, index, thread);
-    ptn_plan_pixels(&j->map, &ch.corners, ch.sample, ch.first, ch.rows, ch.compact);
-    const size_t row_floats = ptn_deform_row_floats(j->conv), tap_floats = t->rows * row_floats;
+    ptn_plan_pixels(&j->map, &ch.corners, ch.sample, ch.first, ch.outputs, ch.compact);
+    const size_t row_floats = ptn_deform_row_floats(j->conv), tap_floats = t->pixels * row_floats;
     for (size_t tap = 0; tap < t->taps; tap++)
-        for (size_t m = 0; m < ch.rows; m++)
-            ch.table[tap * t->rows + m] = ch.blended + tap * tap_floats + m * row_floats;
+        for (size_t m = 0; m < ch.outputs; m++)
+            ch.table[tap * t->pixels + m] = ch.blended + tap * tap_floats + m * row_floats;
     const size_t together = taps_together(j, &ch);
     for (size_t tap = 0; tap < j->taps; tap += together) {
         const size_t taps = ptn_min(together, j->taps - tap);
         const ptn_blend_args blend = {
             .corners = &ch.corners,
-            .pixels = ch.rows,
+            .pixels = ch.outputs,
             .taps = j->taps,
             .offset_groups = j->shape->offset_groups,
             .channels = j->conv->c / j->shape->offset_groups,

@@ -6,17 +6,17 @@
 #include <math.h>
 
 // The rule along one axis.
-typedef struct axis_rule {
+typedef struct ptn_grid_axis {
     float scale, shift; // position = (g + 1) * scale + shift
     float last;         // the last pixel
     float low, span;    // reflection about low and low + span
-} axis_rule;
+} ptn_grid_axis;
 
-static inline axis_rule ptn_axis_rule(size_t size, bool align_corners) {
+static inline ptn_grid_axis ptn_axis_rule(size_t size, bool align_corners) {
     const float n = (float)size;
     if (align_corners)
-        return (axis_rule){.scale = (n - 1) / 2, .last = n - 1, .low = 0, .span = n - 1};
-    return (axis_rule){.scale = n / 2, .shift = -0.5f, .last = n - 1, .low = -0.5f, .span = n};
+        return (ptn_grid_axis){.scale = (n - 1) / 2, .last = n - 1, .low = 0, .span = n - 1};
+    return (ptn_grid_axis){.scale = n / 2, .shift = -0.5f, .last = n - 1, .low = -0.5f, .span = n};
 }
 
 // Position i of `count` between -1 and 1, computed from the nearer end.

@@ -19,7 +19,7 @@ typedef struct cubic_args {
 #define PTN_SOURCE "../deformable/grid_sample.inc"
 #include "../core/foreach_isa.h"
 
-typedef void (*positions_fn)(const axis_rule rules[2], ptn_grid_padding padding, bool nearest,
+typedef void (*positions_fn)(const ptn_grid_axis rules[2], ptn_grid_padding padding, bool nearest,
                              const float *grid, size_t count, float *y, float *x);
 typedef void (*corners_fn)(const ptn_sampled_image *image, const float *y, const float *x,
                            size_t count, const ptn_corners *corners);
@@ -33,7 +33,7 @@ typedef struct grid_job {
     const ptn_grid_sample_shape *shape;
     const float *x, *grid, *zeros;
     float *y;
-    axis_rule rules[2]; // y, x
+    ptn_grid_axis rules[2]; // y, x
     size_t pixels, parts;
     bool is_far; // image and result, from the caches
     char *thread_scratch;
@@ -50,7 +50,7 @@ static void copy_nearest(const ptn_corners *corners, size_t count, size_t channe
 }
 
 // Pixel `base + i` along one axis, -1 outside. `base` may be anything, NaN included.
-static ptrdiff_t cubic_index(const axis_rule *rule, ptn_grid_padding padding, float base, float i) {
+static ptrdiff_t cubic_index(const ptn_grid_axis *rule, ptn_grid_padding padding, float base, float i) {
     float p = base + i;
     if (padding == PTN_GRID_REFLECTION) {
         float r = fabsf(p - rule->low);
@@ -78,7 +78,7 @@ static void sample_cubic(const grid_job *j, const float *image, const float *gri
         float weights[2][4];
         ptrdiff_t index[2][4];
         for (int axis = 0; axis < 2; axis++) {
-            const axis_rule *rule = &j->rules[axis];
+            const ptn_grid_axis *rule = &j->rules[axis];
             const float p = (grid[2 * m + 1 - axis] + 1) * rule->scale + rule->shift;
             const float base = floorf(p);
             cubic_weights(p - base, weights[axis]);
@@ -87,8 +87,7 @@ static void sample_cubic(const grid_job *j, const float *image, const float *gri
         }
         for (int i = 0; i < 16; i++) {
             const ptrdiff_t iy = index[0][i / 4], ix = index[1][i % 4];
-            a.row[i] = (iy | ix) < 0 ? j->zeros
-                                     : image + ((size_t)iy * s->w + (size_t)ix) * s->c;
+            a.row[i] = (iy | ix) < 0 ? j->zeros : image + ((size_t)iy * s->w + (size_t)ix) * s->c;
             a.weight[i] = weights[0][i / 4] * weights[1][i % 4];
         }
         a.out = y + m * s->c;
@@ -116,7 +115,8 @@ static void fetch_pixels(const ptn_corners *corners, size_t begin, size_t end, s
 static void blend_pixels(const grid_job *j, const ptn_corners *planned, size_t first, size_t count,
                          float *y) {
     ptn_corners corners = *planned;
-    for (size_t i = 0; i < 4; i++) corners.row[i] += first;
+    for (size_t i = 0; i < 4; i++)
+        corners.row[i] += first;
     corners.weight += 4 * first;
     corners.whole += first;
     const size_t channels = j->shape->c;
@@ -182,8 +182,8 @@ ptn_status ptn_grid_sample(const ptn_runtime *runtime, const ptn_grid_sample_sha
     outputs = s->n * s->out_h * s->out_w;
     if (outputs == 0 || s->c == 0) return PTN_OK;
     const double reads = s->mode == PTN_GRID_BICUBIC ? 16 : 4;
-    const int threads = ptn_threads_worth(
-        runtime->threads, (double)outputs * (8 + (double)s->c * reads / 16));
+    const int threads =
+        ptn_threads_worth(runtime->threads, (double)outputs * (8 + (double)s->c * reads / 16));
 
     const size_t floats = (s->n * s->h * s->w + outputs) * s->c;
     const size_t zeros_bytes = ptn_round_64(s->c * sizeof(float));
@@ -191,18 +191,18 @@ ptn_status ptn_grid_sample(const ptn_runtime *runtime, const ptn_grid_sample_sha
         ptn_scratch_acquire(zeros_bytes + (size_t)threads * ptn_round_64(thread_bytes()));
     if (!scratch) return PTN_OUT_OF_MEMORY;
     memset(scratch, 0, zeros_bytes);
-    grid_job j = {.isa = runtime->isa,
-                  .shape = s,
-                  .x = x,
-                  .grid = grid,
-                  .zeros = (const float *)scratch,
-                  .y = y,
-                  .rules = {ptn_axis_rule(s->h, s->align_corners),
-                            ptn_axis_rule(s->w, s->align_corners)},
-                  .pixels = s->out_h * s->out_w,
-                  .parts = ptn_sampling_tasks(s->out_h * s->out_w, s->n, ROWS, threads),
-                  .is_far = floats * sizeof(float) > PTN_FARTHEST_BYTES,
-                  .thread_scratch = scratch + zeros_bytes};
+    grid_job j = {
+        .isa = runtime->isa,
+        .shape = s,
+        .x = x,
+        .grid = grid,
+        .zeros = (const float *)scratch,
+        .y = y,
+        .rules = {ptn_axis_rule(s->h, s->align_corners), ptn_axis_rule(s->w, s->align_corners)},
+        .pixels = s->out_h * s->out_w,
+        .parts = ptn_sampling_tasks(s->out_h * s->out_w, s->n, ROWS, threads),
+        .is_far = floats * sizeof(float) > PTN_FARTHEST_BYTES,
+        .thread_scratch = scratch + zeros_bytes};
     ptn_parallel(threads, s->n * j.parts, sample_part, &j);
     ptn_scratch_release(scratch);
     return PTN_OK;

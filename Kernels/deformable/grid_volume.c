@@ -1,5 +1,5 @@
-// Sampling of volumes at given positions: a voxel is two entries of a plan, one per plane, which are
-// summed by the same code as the taps of a depthwise deformable convolution.
+// Sampling of volumes at given positions: a voxel is two entries of a plan, one per plane, which
+// are summed by the same code as the taps of a depthwise deformable convolution.
 #include "ptn_grid_volume.h"
 #include "grid.h"
 #include "sampling.h"
@@ -13,12 +13,14 @@ typedef struct volume_job {
     const ptn_grid_volume_shape *shape;
     const float *x, *grid, *zeros;
     float *y;
-    axis_rule rules[3]; // z, y, x
+    ptn_grid_axis rules[3]; // z, y, x
     size_t voxels, parts;
     char *thread_scratch;
 } volume_job;
 
-static size_t thread_bytes(void) { return ptn_round_64(ptn_corners_bytes(2 * VOXELS)); }
+static size_t thread_bytes(void) {
+    return ptn_round_64(ptn_corners_bytes(2 * VOXELS));
+}
 
 // The two pixels along one axis and their weights; a pixel outside has the index -1.
 typedef struct axis_pair {
@@ -27,13 +29,13 @@ typedef struct axis_pair {
 } axis_pair;
 
 // Mirrored about low and low + span; infinity becomes NaN.
-static float mirrored(float p, const axis_rule *rule) {
+static float mirrored(float p, const ptn_grid_axis *rule) {
     if (!(rule->span > 0)) return 0;
     const float twice = 2 * rule->span, r = fmodf(fabsf(p - rule->low), twice);
     return fminf(twice - r, r) + rule->low;
 }
 
-static float position(const axis_rule *rule, ptn_grid_padding padding, float g) {
+static float position(const ptn_grid_axis *rule, ptn_grid_padding padding, float g) {
     float p = (g + 1) * rule->scale + rule->shift;
     if (padding == PTN_GRID_REFLECTION) p = mirrored(p, rule);
     // NaN becomes 0.
@@ -41,7 +43,7 @@ static float position(const axis_rule *rule, ptn_grid_padding padding, float g) 
     return p;
 }
 
-static axis_pair pair_at(const axis_rule *rule, float p, bool nearest) {
+static axis_pair pair_at(const ptn_grid_axis *rule, float p, bool nearest) {
     if (!(p > -1 && p < rule->last + 1)) {
         const float weight = isnan(p) && !nearest ? NAN : 0;
         return (axis_pair){{-1, -1}, {weight, weight}};
@@ -57,17 +59,16 @@ static void plan_voxel(const volume_job *j, const float *volume, const float *gr
     const ptn_grid_volume_shape *s = j->shape;
     axis_pair axis[3];
     for (size_t i = 0; i < 3; i++) {
-        const axis_rule *rule = &j->rules[i];
-        axis[i] = pair_at(rule, position(rule, s->padding, grid[2 - i]),
-                          s->mode == PTN_GRID_NEAREST);
+        const ptn_grid_axis *rule = &j->rules[i];
+        axis[i] =
+            pair_at(rule, position(rule, s->padding, grid[2 - i]), s->mode == PTN_GRID_NEAREST);
     }
     for (size_t i = 0; i < 8; i++) {
         const size_t z = i / 4, y = i / 2 % 2, x = i % 2, entry = 2 * voxel + z;
         const ptrdiff_t iz = axis[0].index[z], iy = axis[1].index[y], ix = axis[2].index[x];
         const size_t line = (size_t)iz * s->h + (size_t)iy;
-        corners->row[i % 4][entry] = (iz | iy | ix) < 0
-                                         ? j->zeros
-                                         : volume + (line * s->w + (size_t)ix) * s->c;
+        corners->row[i % 4][entry] =
+            (iz | iy | ix) < 0 ? j->zeros : volume + (line * s->w + (size_t)ix) * s->c;
         corners->weight[4 * entry + i % 4] =
             axis[0].weight[z] * axis[1].weight[y] * axis[2].weight[x];
     }
@@ -90,8 +91,7 @@ static void sample_part(void *context, size_t index, int thread) {
                          .taps = 2,
                          .offset_groups = 1,
                          .channels = s->c,
-                         .low = -INFINITY,
-                         .high = INFINITY};
+                         .end = ptn_epilogue_none()};
     for (size_t m = 0; m < count; m++) {
         a.first = 2 * m;
         a.out = j->y + (at + m) * s->c;
@@ -122,8 +122,8 @@ ptn_status ptn_grid_sample_volume(const ptn_runtime *runtime, const ptn_grid_vol
         !ptn_float_bytes(s->n, outputs, ptn_max(s->c, 3), 1, NULL))
         return PTN_SIZE_OVERFLOW;
     if (s->n * outputs == 0 || s->c == 0) return PTN_OK;
-    const int threads = ptn_threads_worth(
-        runtime->threads, (double)(s->n * outputs) * (30 + (double)s->c / 2));
+    const int threads =
+        ptn_threads_worth(runtime->threads, (double)(s->n * outputs) * (30 + (double)s->c / 2));
 
     const size_t zeros_bytes = ptn_round_64(s->c * sizeof(float));
     char *scratch = ptn_scratch_acquire(zeros_bytes + (size_t)threads * thread_bytes());
@@ -172,8 +172,8 @@ ptn_status ptn_affine_grid_volume(const ptn_runtime *runtime, size_t n, size_t o
                                   float *grid) {
     if (runtime->threads < 1) return PTN_BAD_ARGUMENT;
     size_t outputs;
-    if (!count_voxels(out_d, out_h, out_w, &outputs) ||
-        !ptn_float_bytes(n, outputs, 3, 1, NULL) || !ptn_float_bytes(n, 12, 1, 1, NULL))
+    if (!count_voxels(out_d, out_h, out_w, &outputs) || !ptn_float_bytes(n, outputs, 3, 1, NULL) ||
+        !ptn_float_bytes(n, 12, 1, 1, NULL))
         return PTN_SIZE_OVERFLOW;
     affine_job j = {out_d, out_h, out_w, align_corners, theta, grid};
     const int threads = ptn_threads_worth(runtime->threads, (double)n * (double)outputs * 5);

@@ -1,5 +1,5 @@
-// RoIAlign and its deformable form: the points of a bin are planned in blocks and summed by the same code as the taps of a
-// depthwise deformable convolution.
+// RoIAlign and its deformable form: the points of a bin are planned in blocks and summed by the
+// same code as the taps of a depthwise deformable convolution.
 #include "ptn_roi_align.h"
 #include "sampling.h"
 #include <math.h>
@@ -23,7 +23,9 @@ typedef struct roi_job {
     char *thread_scratch;
 } roi_job;
 
-static size_t thread_bytes(void) { return ptn_round_64(ptn_corners_bytes(POINTS)); }
+static size_t thread_bytes(void) {
+    return ptn_round_64(ptn_corners_bytes(POINTS));
+}
 
 static roi roi_of(const ptn_roi_align_shape *s, const float *box) {
     const float shift = s->aligned ? 0.5f : 0;
@@ -107,8 +109,7 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
                          .pixels = 1,
                          .offset_groups = 1,
                          .channels = s->c,
-                         .low = -INFINITY,
-                         .high = INFINITY,
+                         .end = ptn_epilogue_none(),
                          .out = out};
     size_t at = 0;
     do {
@@ -121,7 +122,7 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
             plan_point(j, corners, p - at, r->sample, py, px, weight);
         }
         a.taps = end - at;
-        a.residual = at > 0 ? out : NULL;
+        a.end.has_residual = at > 0; // at distance 0: the sum so far
         ptn_gather_pixels[j->isa](&a);
         at = end;
     } while (at < points);
@@ -163,9 +164,8 @@ static ptn_status check_boxes(const ptn_roi_align_shape *s, const float *boxes, 
     return PTN_OK;
 }
 
-static ptn_status pool(const ptn_runtime *runtime, const ptn_roi_align_shape *shape,
-                       const float *x, const float *boxes, const float *offset, float gamma,
-                       float *y) {
+static ptn_status pool(const ptn_runtime *runtime, const ptn_roi_align_shape *shape, const float *x,
+                       const float *boxes, const float *offset, float gamma, float *y) {
     const ptn_roi_align_shape *s = shape;
     if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
     if (runtime->threads < 1 || s->h == 0 || s->w == 0 || !isfinite(s->scale) || s->out_h == 0 ||
@@ -206,8 +206,8 @@ ptn_status ptn_roi_align(const ptn_runtime *runtime, const ptn_roi_align_shape *
 }
 
 ptn_status ptn_deform_roi_pool(const ptn_runtime *runtime, const ptn_roi_align_shape *shape,
-                               const float *x, const float *boxes, const float *offset,
-                               float gamma, float *y) {
+                               const float *x, const float *boxes, const float *offset, float gamma,
+                               float *y) {
     if (!isfinite(gamma)) return PTN_BAD_ARGUMENT;
     ptn_roi_align_shape aligned = *shape;
     aligned.aligned = true;

@@ -5,6 +5,7 @@
 #ifndef PTN_SAMPLING_H
 #define PTN_SAMPLING_H
 
+#include "../convolution/epilogue.h"
 #include "../core/checked.h"
 #include "ptn_runtime.h"
 #include <stdint.h>
@@ -13,8 +14,7 @@
 #define PTN_SAMPLING_MOST_SIDE ((size_t)1 << 22)
 static inline bool ptn_sampling_fits(size_t h, size_t w, size_t channels) {
     return h <= PTN_SAMPLING_MOST_SIDE && w <= PTN_SAMPLING_MOST_SIDE &&
-           (w == 0 || h <= (size_t)INT32_MAX / w) &&
-           channels <= (size_t)INT32_MAX / sizeof(float);
+           (w == 0 || h <= (size_t)INT32_MAX / w) && channels <= (size_t)INT32_MAX / sizeof(float);
 }
 
 // A vector of entries may be stored beyond the last one.
@@ -31,8 +31,8 @@ typedef struct ptn_sampled_image {
 // weight[4 * e + i], side by side so that one load fetches the four.
 //
 // Where whole[e] is 255, all four lie in the image, `right` and `below` floats apart: row[0][e]
-// says it all, and where all entries that one call planned are of that kind, the other addresses are
-// not written. `whole` is NULL where entries are not made from an image.
+// says it all, and where all entries that one call planned are of that kind, the other addresses
+// are not written. `whole` is NULL where entries are not made from an image.
 typedef struct ptn_corners {
     const float **row[4];
     float *weight;
@@ -54,7 +54,8 @@ static inline ptn_corners ptn_corners_in(void *memory, size_t entries,
                                          const ptn_sampled_image *image) {
     const size_t room = ptn_corners_room(entries);
     ptn_corners c = {.weight = (float *)((const float **)memory + 4 * room)};
-    for (size_t i = 0; i < 4; i++) c.row[i] = (const float **)memory + i * room;
+    for (size_t i = 0; i < 4; i++)
+        c.row[i] = (const float **)memory + i * room;
     if (!image) return c;
     c.whole = (uint8_t *)(c.weight + 4 * room);
     c.right = image->step;
@@ -68,10 +69,10 @@ typedef struct ptn_positions {
     size_t count;               // positions
     const float *tap_y, *tap_x; // [count], relative to the pixel
     const float *along;         // [count], whole: columns from the first pixel on; NULL: 0
-    const float *offsets;      // [count][2]: (y, x), or (x, y) when x_first
-    const float *modulation;   // [count]; NULL: 1
+    const float *offsets;       // [count][2]: (y, x), or (x, y) when x_first
+    const float *modulation;    // [count]; NULL: 1
     float origin_y, origin_x, scale;
-    float low, high; // positions are moved into this range, unless low >= high
+    float low, high;        // positions are moved into this range, unless low >= high
     bool x_first, is_logit; // is_logit: the modulation is sigmoid(modulation)
 } ptn_positions;
 
@@ -92,8 +93,8 @@ static inline size_t ptn_sampling_tasks(size_t pixels, size_t samples, size_t mo
 // An output map whose pixels are planned: what its pixels have in common.
 typedef struct ptn_planned_map {
     ptn_isa isa;
-    ptn_positions p;             // without places and what differs from pixel to pixel
-    float *tap_y, *tap_x, *along; // places of the taps of neighbouring pixels
+    ptn_positions p;                // without places and what differs from pixel to pixel
+    float *tap_y, *tap_x, *along;   // places of the taps of neighbouring pixels
     const float *x, *offset, *mask; // of all samples; mask NULL: 1
     size_t groups, points;          // displacements of a pixel
     // Floats from one pixel's displacements, from one group's, to the next.
@@ -128,10 +129,10 @@ void ptn_plan_pixels(const ptn_planned_map *map, const ptn_corners *corners, siz
 typedef struct ptn_blend_args {
     const ptn_corners *corners; // [pixels][offset_groups][taps]
     size_t pixels, taps, offset_groups;
-    size_t channels;        // per group of offsets
+    size_t channels;                   // per group of offsets
     size_t channel_begin, channel_end; // those that are wanted; a row begins with the first
     size_t tap_begin, tap_end;
-    float *out;             // [tap_end - tap_begin][pixels][row_floats]
+    float *out; // [tap_end - tap_begin][pixels][row_floats]
     size_t row_floats, tap_floats;
 } ptn_blend_args;
 
@@ -140,15 +141,12 @@ typedef void (*ptn_blend_fn)(const ptn_blend_args *a);
 // Output pixels of a depthwise sum over taps, all channels:
 // out[c] = finish( sum over taps of weights[tap][c] * blended[c] ).
 typedef struct ptn_gather_args {
-    const ptn_corners *corners; // [pixels][offset_groups][taps]
-    size_t first;               // the first pixel's first entry
-    size_t pixels, step;        // how many; floats from one's outputs and residuals to the next's
+    const ptn_corners *corners;           // [pixels][offset_groups][taps]
+    size_t first;                         // the first pixel's first entry
+    size_t pixels, step;                  // how many; floats from one's outputs to the next's
     size_t taps, offset_groups, channels; // channels per group of offsets
-    const float *const *weights; // [taps]: rows of offset_groups * channels; NULL: 1
-    const float *bias, *gate; // of the first channel; may be NULL
-    const float *residual;    // of the first pixel; may be NULL
-    bool residual_last;
-    float low, high;
+    const float *const *weights;          // [taps]: rows of offset_groups * channels; NULL: 1
+    ptn_epilogue_part end;                // of the first channel
     float *out;
 } ptn_gather_args;
 

@@ -5,13 +5,15 @@
 //                              * weights[k, c, i, j],        g = k / (K/G)
 //
 // with x = 0 outside the image. The sum runs over taps (i, j) row by row and over channels within
-// a tap, in that order, for every output and every thread count. For narrow groups it runs, within a
-// row of taps, over runs of up to three of them, in a run over the channels, and then over its taps.
+// a tap, in that order, for every output and every thread count. For narrow groups it runs, within
+// a row of taps, over runs of up to three of them, in a run over the channels, and then over its
+// taps.
 #ifndef PTN_CONV2D_H
 #define PTN_CONV2D_H
 
 #include "ptn_activation.h"
 #include "ptn_runtime.h"
+#include "ptn_weight_source.h"
 
 // What the caller asks for.
 typedef enum ptn_conv2d_choice {
@@ -25,9 +27,9 @@ typedef enum ptn_conv2d_choice {
 } ptn_conv2d_choice;
 
 typedef struct ptn_conv2d_shape {
-    size_t n, h, w, c; // input; c is a multiple of groups
-    size_t k;          // output channels; a multiple of groups
-    size_t kh, kw;     // at least 1
+    size_t n, h, w, c;                                 // input; c is a multiple of groups
+    size_t k;                                          // output channels; a multiple of groups
+    size_t kh, kw;                                     // at least 1
     size_t stride_h, stride_w, dilation_h, dilation_w; // at least 1
     size_t pad_top, pad_bottom, pad_left, pad_right;
     size_t groups; // at least 1
@@ -38,16 +40,16 @@ typedef enum ptn_conv2d_algorithm {
     PTN_CONV2D_DIRECT = 0,    // indirect GEMM
     PTN_CONV2D_DEPTHWISE = 1, // one input and one output channel per group
     // Tiles of 4 x 4 outputs from 36 products instead of 144: 3 x 3 kernels with stride 1 and one
-    // group. Rounding errors are some four times those of the direct sums in the mean and up to nine
-    // times at worst, and without a guard a value that is not finite spreads over the tiles that read
-    // it. With dilation d the image is taken as d x d interleaved ones.
+    // group. Rounding errors are some four times those of the direct sums in the mean and up to
+    // nine times at worst, and without a guard a value that is not finite spreads over the tiles
+    // that read it. With dilation d the image is taken as d x d interleaved ones.
     PTN_CONV2D_WINOGRAD_4X4 = 2,
     // Tiles of 6 x 6 outputs from 64 products instead of 324; errors are twice as large.
     PTN_CONV2D_WINOGRAD_6X6 = 3,
     // Groups narrower than a vector: one vector of outputs spans several of them.
     PTN_CONV2D_GROUPED = 4,
-    // At most eight output channels: vectors run along the input channels. A lane adds up channels of
-    // its own, and lanes are added at the end.
+    // At most eight output channels: vectors run along the input channels. A lane adds up channels
+    // of its own, and lanes are added at the end.
     PTN_CONV2D_NARROW = 5,
 } ptn_conv2d_algorithm;
 #define PTN_CONV2D_ALGORITHMS 6
@@ -58,17 +60,17 @@ typedef struct ptn_conv2d_plan {
     size_t out_h, out_w;
     size_t packed_floats; // length of one set of packed weights
     // For all threads. Winograd: at most 8 MiB for up to 20,000 input and output channels together;
-    // about 1 MiB each for transformed tiles, or 7 MiB for all threads. Others: at most 1.25 MiB each
-    // for row addresses (kernels of more than 5,000 taps need 200 bytes per tap), and one row of zeros
-    // and two small tables, 4 * c + 8 * out_h * kh + 16 * kw bytes, for all together.
-    // Narrow groups: 4 * c + 20 * k bytes for all together, 8 * kh + 56 * kw bytes each, in whole cache
-    // lines. Few output channels: 4 * c bytes, and 64 per tap each.
+    // about 1 MiB each for transformed tiles, or 7 MiB for all threads. Others: at most 1.25 MiB
+    // each for row addresses (kernels of more than 5,000 taps need 200 bytes per tap), and one row
+    // of zeros and two small tables, 4 * c + 8 * out_h * kh + 16 * kw bytes, for all together.
+    // Narrow groups: 4 * c + 20 * k bytes for all together, 8 * kh + 56 * kw bytes each, in whole
+    // cache lines. Few output channels: 4 * c bytes, and 64 per tap each.
     size_t scratch_bytes;
     double multiply_adds; // taps that fall outside the image included
     // By algorithm: cycles that one sample is estimated to take on one core that does two vector
     // multiply-adds per cycle; 0 where the algorithm does not apply. Only ratios are meant.
     double estimated_cycles[PTN_CONV2D_ALGORITHMS];
-    int threads;          // how many of the runtime's threads are worth using
+    int threads; // how many of the runtime's threads are worth using
 } ptn_conv2d_plan;
 
 // The algorithm depends on everything but the batch and the threads. PTN_BAD_ARGUMENT when a size
@@ -91,19 +93,19 @@ PTN_MUST_CHECK ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *s
                                           const float *scale, float *packed);
 
 typedef struct ptn_conv2d_epilogue {
-    const float *bias;       // [k], NULL: 0
-    size_t bias_stride;      // floats from one sample's bias to the next; 0: shared
-    const float *gate;       // [n][k], NULL: 1
-    const float *residual;   // like y, may be y itself; NULL: 0
+    const float *bias;     // [k], NULL: 0
+    size_t bias_stride;    // floats from one sample's bias to the next; 0: shared
+    const float *gate;     // [n][k], NULL: 1
+    const float *residual; // like y, may be y itself; NULL: 0
     // Add the residual after the activation instead of before; with identity, ReLU and ReLU6 only.
     bool residual_after_activation;
     ptn_activation_spec activation;
 } ptn_conv2d_epilogue;
 
-// Winograd's forms round as the largest pixels of a tile ask for, in all of its outputs. A guard has
-// tiles left out whose pixels differ too much in size, or are not finite: their outputs are not
-// written, for the caller to compute by the defining sums. Whether a tile is left out depends on its
-// own pixels only.
+// Winograd's forms round as the largest pixels of a tile ask for, in all of its outputs. A guard
+// has tiles left out whose pixels differ too much in size, or are not finite: their outputs are not
+// written, for the caller to compute by the defining sums. Whether a tile is left out depends on
+// its own pixels only.
 typedef struct ptn_conv2d_guard {
     // [n][out_h][out_w]: 1 where an output was left out, else 0. Not touched unless some were.
     uint8_t *left_out;
@@ -111,25 +113,24 @@ typedef struct ptn_conv2d_guard {
     size_t tiles, tiles_left_out;
 } ptn_conv2d_guard;
 
-// `packed_stride`: floats from one sample's packed weights to the next; 0: all samples share them.
-// x, packed and y must not overlap. A batch of 0 does nothing.
+// `weights`: packed for the plan's algorithm, but for sets per sample. Mixed sets and sets per
+// sample are mixed and packed on the runtime's threads before the convolution, in n *
+// (packed_floats + k) floats of scratch memory; each sample's result is bit for bit that of its set
+// alone. PTN_BAD_ARGUMENT when a pointer is missing that the kind of source asks for, or biases are
+// given by both source and epilogue. `guard` may be NULL: nothing is left out. Only Winograd's
+// forms leave anything out; others set the guard's counts to 0. x, weights and y must not overlap.
+// A batch of 0 does nothing.
 PTN_MUST_CHECK ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                                     const float *x, const float *packed, size_t packed_stride,
-                                     const ptn_conv2d_epilogue *epilogue, float *y);
-// The same with a guard, or NULL for none. Only Winograd's forms leave anything out; others set the
-// counts to 0.
-PTN_MUST_CHECK ptn_status ptn_conv2d_guarded(const ptn_runtime *runtime,
-                                             const ptn_conv2d_shape *shape, const float *x,
-                                             const float *packed, size_t packed_stride,
-                                             const ptn_conv2d_epilogue *epilogue, float *y,
-                                             ptn_conv2d_guard *guard);
+                                     const float *x, const ptn_weight_source *weights,
+                                     const ptn_conv2d_epilogue *epilogue, float *y,
+                                     ptn_conv2d_guard *guard);
 
 // The 1 x 1 convolution of several maps' channels, one map after the other, without concatenating
 // them: bit for bit what ptn_conv2d makes of the concatenated map. Each of the `count` maps is
-// [n][h][w][c / count]. PTN_BAD_ARGUMENT unless kernel and stride are 1, there is neither padding nor
-// more than one group, c is a multiple of `count` and the choice is PTN_CONV2D_FORCE_DIRECT: what other
-// choices come to depends on the instruction set, and no other algorithm reads several maps.
-// Scratch: beside ptn_conv2d's, 2 KiB per map and thread.
+// [n][h][w][c / count]. PTN_BAD_ARGUMENT unless kernel and stride are 1, there is neither padding
+// nor more than one group, c is a multiple of `count` and the choice is PTN_CONV2D_FORCE_DIRECT:
+// what other choices come to depends on the instruction set, and no other algorithm reads several
+// maps. Scratch: beside ptn_conv2d's, 2 KiB per map and thread.
 PTN_MUST_CHECK ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                           const float *const *maps, size_t count,
                                           const float *packed, const ptn_conv2d_epilogue *epilogue,

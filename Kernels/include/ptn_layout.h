@@ -5,7 +5,7 @@
 
 #include "ptn_runtime.h"
 
-enum { PTN_PERMUTE_MOST_AXES = 6 };
+enum { PTN_PERMUTE_MOST_AXES = 8 };
 
 // y has axis axes[i] of x as its axis i; `axes` is a permutation of 0 ... rank - 1.
 PTN_MUST_CHECK ptn_status ptn_permute(const ptn_runtime *runtime, size_t rank, const size_t *shape,

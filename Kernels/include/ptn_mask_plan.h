@@ -108,7 +108,7 @@ void ptn_mask_plan_destroy(ptn_mask_plan *plan);
 ptn_mask_view ptn_mask_plan_view(const ptn_mask_plan *plan);
 // [n][h][w]: place in the list of active pixels of all samples, -1 where not active. NULL when
 // memory is short. 4 bytes per pixel.
-const int32_t *ptn_mask_plan_rows(const ptn_mask_plan *plan);
+const int32_t *ptn_mask_plan_index(const ptn_mask_plan *plan);
 // Runs of active pixels, `*count` of them, by sample, row and column. NULL when memory is short.
 const ptn_mask_run *ptn_mask_plan_runs(const ptn_mask_plan *plan, size_t *count);
 ptn_mask_statistics ptn_mask_plan_statistics(const ptn_mask_plan *plan);

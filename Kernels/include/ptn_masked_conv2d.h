@@ -12,10 +12,10 @@
 // How activations lie in memory.
 typedef enum ptn_masked_layout {
     PTN_MASKED_MAP = 0,    // a dense map [n][h][w][c]
-    PTN_MASKED_ROWS,       // compact: [count][c], in the order of a plan's list
+    PTN_MASKED_COMPACT,    // compact: [count][c], in the order of a plan's list
     PTN_MASKED_ACTIVE_MAP, // inputs only: a dense map of which a plan's active pixels count
-    // Inputs only: dense maps that have the channels one after the other, as for ptn_conv2d_maps and
-    // under its conditions but for the choice.
+    // Inputs only: dense maps that have the channels one after the other, as for ptn_conv2d_maps
+    // and under its conditions but for the choice.
     PTN_MASKED_MAPS,
 } ptn_masked_layout;
 
@@ -38,17 +38,18 @@ typedef struct ptn_masked_conv2d_mask {
     size_t rest_channels;
     const float *const *maps; // MAPS: x is not looked at
     size_t maps_count;
-    // For a dense map as output whose inactive pixels are kept: floats from one pixel to the next, at
-    // least k; 0: k. Then y, and the residual, are some neighbouring channels of wider maps.
+    // For a dense map as output whose inactive pixels are kept: floats from one pixel to the next,
+    // at least k; 0: k. Then y, and the residual, are some neighbouring channels of wider maps.
     size_t y_step;
     ptn_masked_inactive inactive;  // for a dense map as output
     const ptn_mask_plan *previous; // ZERO: the mask whose outputs are in y already, or NULL
     const float *base;             // COPY: like y, may be y
-    // ROWS as output: the plan in whose order they lie, if not `outputs`, whose pixels it has all.
-    const ptn_mask_plan *output_rows;
+    // COMPACT as output: the plan in whose order they lie, if not `outputs`, whose pixels it has
+    // all.
+    const ptn_mask_plan *output_order;
     // Winograd's forms only: active outputs of tiles that are left out. NULL: none is. With a dense
-    // map as input the same tiles are left out as by ptn_conv2d_guarded; with others all that matters
-    // is what the active outputs read.
+    // map as input the same tiles are left out as by ptn_conv2d_guarded; with others all that
+    // matters is what the active outputs read.
     ptn_conv2d_guard *guard;
 } ptn_masked_conv2d_mask;
 
@@ -62,9 +63,8 @@ typedef struct ptn_masked_conv2d_mask {
 // The epilogue's residual is laid out like y and may be y itself. x, packed and y must not overlap.
 // The sum's order is that of ptn_conv2d for any number of threads.
 //
-// Scratch: at most 1.5 MiB per thread, and one row of zeros; Winograd: as ptn_conv2d_plan says, and 4
-// bytes per tile.
-// PTN_BAD_ARGUMENT when plans do not fit the shape or each other.
+// Scratch: at most 1.5 MiB per thread, and one row of zeros; Winograd: as ptn_conv2d_plan says, and
+// 4 bytes per tile. PTN_BAD_ARGUMENT when plans do not fit the shape or each other.
 PTN_MUST_CHECK ptn_status ptn_masked_conv2d(const ptn_runtime *runtime,
                                             const ptn_conv2d_shape *shape,
                                             const ptn_masked_conv2d_mask *mask, const float *x,
@@ -85,28 +85,29 @@ typedef enum ptn_masked_way {
 // every estimate, so that a search for the least need not ask.
 #define PTN_MASKED_NOT_ESTIMATED ((double)INFINITY)
 
-// What the estimates for one shape have in common, whatever the mask. Cycles of one sample's whole map
-// on one core that does two vector multiply-adds per cycle.
+// What the estimates for one shape have in common, whatever the mask. Cycles of one sample's whole
+// map on one core that does two vector multiply-adds per cycle.
 typedef struct ptn_masked_conv2d_model {
-    size_t n, h, w, k;          // of the output
-    double direct, whole, dense; // the sums by pixels, by the form dense maps take, by any algorithm
-    double tiles[2];             // Winograd's forms, 4 x 4 first; 0: they do not apply
-    double tile_traffic[2];      // of their weights
-    double traffic;              // of the sums' weights
-    double scattered;            // more per active pixel that stands alone
-    bool depthwise, tiled;       // tiled: scattered outputs cost no more than the whole map
+    size_t n, h, w, k; // of the output
+    double direct, whole,
+        dense;              // the sums by pixels, by the form dense maps take, by any algorithm
+    double tiles[2];        // Winograd's forms, 4 x 4 first; 0: they do not apply
+    double tile_traffic[2]; // of their weights
+    double traffic;         // of the sums' weights
+    double scattered;       // more per active pixel that stands alone
+    bool depthwise, tiled;  // tiled: scattered outputs cost no more than the whole map
 } ptn_masked_conv2d_model;
 
-// The model of a shape. PTN_CONV2D_SUMS as the shape's choice leaves Winograd's algorithm out, other
-// choices count as PTN_CONV2D_AUTO. Errors as of ptn_conv2d_plan_for.
+// The model of a shape. PTN_CONV2D_SUMS as the shape's choice leaves Winograd's algorithm out,
+// other choices count as PTN_CONV2D_AUTO. Errors as of ptn_conv2d_plan_for.
 PTN_MUST_CHECK ptn_status ptn_masked_conv2d_model_for(const ptn_runtime *runtime,
                                                       const ptn_conv2d_shape *shape,
                                                       ptn_masked_conv2d_model *model);
 
 // Estimated cycles of every way for the active pixels of `outputs`; 0 where there is nothing to do,
 // PTN_MASKED_NOT_ESTIMATED where there is no estimate. Only ratios are meant. `clears` says that
-// inactive outputs are to be written too; the dense way writes them in any case. PTN_BAD_ARGUMENT when
-// the plan is not of the output's size.
+// inactive outputs are to be written too; the dense way writes them in any case. PTN_BAD_ARGUMENT
+// when the plan is not of the output's size.
 PTN_MUST_CHECK ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *model,
                                                      const ptn_mask_plan *outputs, bool clears,
                                                      double cycles[PTN_MASKED_WAYS]);

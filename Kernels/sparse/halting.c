@@ -18,8 +18,7 @@ static void step(const halting_job *j, size_t sample, size_t i) {
     const ptn_halting *s = j->state;
     const size_t p = sample * j->view->h * j->view->w + (size_t)j->view->pixels[i];
     float q = 1;
-    if (j->local)
-        q = (float)(1 / (1 + exp(-((double)j->local[i] + (double)j->global[sample]))));
+    if (j->local) q = (float)(1 / (1 + exp(-((double)j->local[i] + (double)j->global[sample]))));
     s->cumulative[p] += q;
     const bool halts = s->cumulative[p] >= j->limit || !j->local;
     const float weight = halts ? s->remainder[p] : q;
@@ -37,7 +36,8 @@ static void steps(void *context, size_t index, int thread) {
     const halting_job *j = context;
     const size_t end = ptn_min((index + 1) * PIXELS_PER_TASK, j->view->count);
     for (size_t i = index * PIXELS_PER_TASK, sample = 0; i < end; i++) {
-        while (j->view->offsets[sample + 1] <= i) sample++;
+        while (j->view->offsets[sample + 1] <= i)
+            sample++;
         step(j, sample, i);
     }
 }
@@ -68,15 +68,18 @@ static void add(void *context, size_t index, int thread) {
     const sum_job *j = context;
     const size_t end = ptn_min((index + 1) * PIXELS_PER_TASK, j->view->count);
     for (size_t i = index * PIXELS_PER_TASK, sample = 0; i < end; i++) {
-        while (j->view->offsets[sample + 1] <= i) sample++;
+        while (j->view->offsets[sample + 1] <= i)
+            sample++;
         const size_t pixel = sample * j->view->h * j->view->w + (size_t)j->view->pixels[i];
         const float *x = j->map + pixel * j->c;
         float *y = j->sum + pixel * j->c;
         const float weight = j->weights[i];
         if (j->begins)
-            for (size_t k = 0; k < j->c; k++) y[k] = weight * x[k];
+            for (size_t k = 0; k < j->c; k++)
+                y[k] = weight * x[k];
         else
-            for (size_t k = 0; k < j->c; k++) y[k] += weight * x[k];
+            for (size_t k = 0; k < j->c; k++)
+                y[k] += weight * x[k];
     }
 }
 

@@ -1,6 +1,6 @@
 // Copies between dense maps and compact rows. All of it is bound by memory.
 #include "ptn_mask_copy.h"
-#include "masked_conv2d.h"
+#include "inactive.h"
 #include <string.h>
 
 enum { ROWS_PER_TASK = 256 };
@@ -22,7 +22,8 @@ static void copy_rows(void *context, size_t index, int thread) {
     const size_t end = ptn_min((index + 1) * ROWS_PER_TASK, j->view.count);
     size_t sample = 0, image = j->view.h * j->view.w;
     for (size_t i = index * ROWS_PER_TASK; i < end; i++) {
-        while (j->view.offsets[sample + 1] <= i) sample++;
+        while (j->view.offsets[sample + 1] <= i)
+            sample++;
         float *pixel = j->map + (sample * image + (size_t)j->view.pixels[i]) * j->c;
         float *row = j->rows + i * j->c;
         if (j->scatters)
@@ -67,7 +68,8 @@ static void gather_rows(void *context, size_t index, int thread) {
     const size_t end = ptn_min((index + 1) * ROWS_PER_TASK, j->view.count);
     const size_t image = j->view.h * j->view.w;
     for (size_t i = index * ROWS_PER_TASK, sample = 0; i < end; i++) {
-        while (j->view.offsets[sample + 1] <= i) sample++;
+        while (j->view.offsets[sample + 1] <= i)
+            sample++;
         const size_t at = sample * image + (size_t)j->view.pixels[i];
         float *row = j->rows + i * j->all;
         for (size_t m = 0; m < j->maps_count; row += j->c[m], m++)
@@ -87,12 +89,8 @@ ptn_status ptn_mask_gather_maps(const ptn_runtime *runtime, const ptn_mask_plan 
     if (!ptn_float_bytes(v->n, v->h, v->w, all, NULL) ||
         !ptn_float_bytes(v->count, all, 1, 1, &floats))
         return PTN_SIZE_OVERFLOW;
-    gather_job j = {.view = *v,
-                    .maps_count = maps_count,
-                    .all = all,
-                    .c = c,
-                    .maps = maps,
-                    .rows = rows};
+    gather_job j = {
+        .view = *v, .maps_count = maps_count, .all = all, .c = c, .maps = maps, .rows = rows};
     ptn_parallel(threads_for(runtime, floats), ptn_div_up(v->count, ROWS_PER_TASK), gather_rows,
                  &j);
     return PTN_OK;
@@ -112,7 +110,8 @@ static void copy_channels(void *context, size_t index, int thread) {
     const size_t image = j->view.h * j->view.w;
     const size_t bytes = ptn_min(j->from_c, j->to_c) * sizeof(float);
     for (size_t i = index * ROWS_PER_TASK, sample = 0; i < end; i++) {
-        while (j->view.offsets[sample + 1] <= i) sample++;
+        while (j->view.offsets[sample + 1] <= i)
+            sample++;
         const size_t at = sample * image + (size_t)j->view.pixels[i];
         memcpy(j->to + at * j->to_c, j->from + at * j->from_c, bytes);
     }
@@ -139,9 +138,8 @@ ptn_status ptn_mask_fill_inactive(const ptn_runtime *runtime, const ptn_mask_pla
     if (!ptn_isa_supported(runtime->isa)) return PTN_UNSUPPORTED_ISA;
     const ptn_mask_view *v = &plan->view;
     if (!ptn_float_bytes(v->n, v->h, v->w, c, NULL)) return PTN_SIZE_OVERFLOW;
-    const ptn_masked_conv2d_mask mask = {.outputs = plan,
-                                         .inactive = base ? PTN_MASKED_COPY : PTN_MASKED_ZERO,
-                                         .base = base};
+    const ptn_masked_conv2d_mask mask = {
+        .outputs = plan, .inactive = base ? PTN_MASKED_COPY : PTN_MASKED_ZERO, .base = base};
     ptn_inactive_job j = ptn_inactive_for(&mask, c, map);
     ptn_parallel(threads_for(runtime, (v->n * v->h * v->w - v->count) * c), j.tasks, fill, &j);
     return PTN_OK;

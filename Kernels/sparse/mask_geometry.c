@@ -52,8 +52,8 @@ static void reach(const ptn_conv2d_shape *s, const uint64_t *row, size_t row_wor
     } else {
         memset(to, 0, words * sizeof *to);
         for (size_t j = 0; j < s->kw; j++)
-            or_shifted(from, row_words, (ptrdiff_t)(j * s->dilation_w) - (ptrdiff_t)s->pad_left,
-                       to, words);
+            or_shifted(from, row_words, (ptrdiff_t)(j * s->dilation_w) - (ptrdiff_t)s->pad_left, to,
+                       words);
     }
     to[words - 1] &= ptn_mask_valid((words - 1) * 64, s->w);
 }
@@ -69,7 +69,8 @@ static void dilate_image(const ptn_conv2d_shape *s, const ptn_mask_view *v, cons
             const size_t position = oy * s->stride_h + i * s->dilation_h;
             if (position < s->pad_top || position - s->pad_top >= s->h) continue;
             uint64_t *target = to + (position - s->pad_top) * words;
-            for (size_t x = 0; x < words; x++) target[x] |= row[x];
+            for (size_t x = 0; x < words; x++)
+                target[x] |= row[x];
         }
     }
 }
@@ -123,16 +124,16 @@ static void affected_row(const ptn_conv2d_shape *s, const uint64_t *from, size_t
     to[to_words - 1] &= ptn_mask_valid((to_words - 1) * 64, out_w);
 }
 
-static void affected_image(const ptn_conv2d_shape *s, const ptn_mask_view *v,
-                           const uint64_t *image, uint64_t *row, ptn_mask_plan *outputs,
-                           uint64_t *to) {
+static void affected_image(const ptn_conv2d_shape *s, const ptn_mask_view *v, const uint64_t *image,
+                           uint64_t *row, ptn_mask_plan *outputs, uint64_t *to) {
     for (size_t oy = 0; oy < outputs->view.h; oy++) {
         memset(row, 0, v->words * sizeof *row);
         for (size_t i = 0; i < s->kh; i++) {
             const size_t position = oy * s->stride_h + i * s->dilation_h;
             if (position < s->pad_top || position - s->pad_top >= v->h) continue;
             const uint64_t *from = image + (position - s->pad_top) * v->words;
-            for (size_t x = 0; x < v->words; x++) row[x] |= from[x];
+            for (size_t x = 0; x < v->words; x++)
+                row[x] |= from[x];
         }
         uint64_t *bits = to + oy * outputs->view.words;
         memset(bits, 0, outputs->view.words * sizeof *bits);
@@ -183,11 +184,14 @@ static ptn_status combine(const ptn_runtime *runtime, const ptn_mask_plan *a,
         for (size_t i = 0; i < words; i++)
             p->bits[i] = ~v->bits[i] & ptn_mask_valid(i % v->words * 64, v->w);
     else if (operation == SUBTRACT)
-        for (size_t i = 0; i < words; i++) p->bits[i] = v->bits[i] & ~o->bits[i];
+        for (size_t i = 0; i < words; i++)
+            p->bits[i] = v->bits[i] & ~o->bits[i];
     else if (operation == INTERSECT)
-        for (size_t i = 0; i < words; i++) p->bits[i] = v->bits[i] & o->bits[i];
+        for (size_t i = 0; i < words; i++)
+            p->bits[i] = v->bits[i] & o->bits[i];
     else
-        for (size_t i = 0; i < words; i++) p->bits[i] = v->bits[i] | o->bits[i];
+        for (size_t i = 0; i < words; i++)
+            p->bits[i] = v->bits[i] | o->bits[i];
     status = ptn_mask_plan_finish(p);
     if (status == PTN_OK)
         *plan = p;
@@ -242,7 +246,8 @@ ptn_status ptn_mask_plan_tiles(const ptn_mask_plan *plan, size_t height, size_t 
             const size_t end = ptn_min(y + height, v->h);
             for (size_t k = 0; k < v->words; k++) {
                 rows[k] = 0;
-                for (size_t i = y; i < end; i++) rows[k] |= image[i * v->words + k];
+                for (size_t i = y; i < end; i++)
+                    rows[k] |= image[i * v->words + k];
             }
             for (size_t x = 0; x < v->w; x += width, tile++) {
                 tiles[count] = (int32_t)tile;

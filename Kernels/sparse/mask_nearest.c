@@ -76,7 +76,7 @@ ptn_status ptn_mask_plan_nearest(const ptn_runtime *runtime, const ptn_mask_plan
     if (pixels == 0) return PTN_OK;
     for (size_t s = 0; s < v->n; s++)
         if (v->offsets[s] == v->offsets[s + 1]) return PTN_BAD_ARGUMENT;
-    const int32_t *rows = ptn_mask_plan_rows(plan);
+    const int32_t *rows = ptn_mask_plan_index(plan);
     if (!rows) return PTN_OUT_OF_MEMORY;
     nearest_job j = {v, rows, nearest};
     ptn_parallel(ptn_threads_worth(runtime->threads, 20.0 * (double)pixels), v->n * v->h,

@@ -35,13 +35,9 @@ ptn_mask_plan *ptn_mask_plan_allocate(ptn_isa isa, size_t n, size_t h, size_t w,
     *p = (ptn_mask_plan){.isa = isa};
     p->offsets = (size_t *)(block + head);
     p->bits = (uint64_t *)(block + head + offsets);
-    p->view = (ptn_mask_view){.n = n,
-                              .h = h,
-                              .w = w,
-                              .words = ptn_mask_words(w),
-                              .bits = p->bits,
-                              .offsets = p->offsets};
-    atomic_init(&p->rows, NULL);
+    p->view = (ptn_mask_view){
+        .n = n, .h = h, .w = w, .words = ptn_mask_words(w), .bits = p->bits, .offsets = p->offsets};
+    atomic_init(&p->index, NULL);
     atomic_init(&p->runs, NULL);
     return p;
 }
@@ -116,12 +112,14 @@ void ptn_mask_plan_destroy(ptn_mask_plan *plan) {
     if (!plan) return;
     ptn_scratch_release(plan->pixels);
     ptn_scratch_release(plan->block);
-    ptn_scratch_release(atomic_load(&plan->rows));
+    ptn_scratch_release(atomic_load(&plan->index));
     ptn_scratch_release(atomic_load(&plan->runs));
     ptn_scratch_release(plan);
 }
 
-ptn_mask_view ptn_mask_plan_view(const ptn_mask_plan *plan) { return plan->view; }
+ptn_mask_view ptn_mask_plan_view(const ptn_mask_plan *plan) {
+    return plan->view;
+}
 
 ptn_mask_statistics ptn_mask_plan_statistics(const ptn_mask_plan *plan) {
     ptn_mask_statistics sums = {0};
@@ -132,27 +130,27 @@ ptn_mask_statistics ptn_mask_plan_statistics(const ptn_mask_plan *plan) {
     return sums;
 }
 
-static int32_t *make_rows(const ptn_mask_plan *plan) {
+static int32_t *make_index(const ptn_mask_plan *plan) {
     const ptn_mask_view *v = &plan->view;
     const size_t image = v->h * v->w;
-    int32_t *rows = ptn_scratch_acquire(v->n * image * sizeof *rows);
-    if (!rows) return NULL;
-    memset(rows, -1, v->n * image * sizeof *rows);
+    int32_t *index = ptn_scratch_acquire(v->n * image * sizeof *index);
+    if (!index) return NULL;
+    memset(index, -1, v->n * image * sizeof *index);
     for (size_t s = 0; s < v->n; s++)
         for (size_t i = v->offsets[s]; i < v->offsets[s + 1]; i++)
-            rows[s * image + (size_t)v->pixels[i]] = (int32_t)i;
-    return rows;
+            index[s * image + (size_t)v->pixels[i]] = (int32_t)i;
+    return index;
 }
 
-const int32_t *ptn_mask_plan_rows(const ptn_mask_plan *plan) {
-    _Atomic(int32_t *) *kept = &((ptn_mask_plan *)plan)->rows;
-    int32_t *rows = atomic_load_explicit(kept, memory_order_acquire);
-    if (rows) return rows;
-    int32_t *made = make_rows(plan);
+const int32_t *ptn_mask_plan_index(const ptn_mask_plan *plan) {
+    _Atomic(int32_t *) *kept = &((ptn_mask_plan *)plan)->index;
+    int32_t *index = atomic_load_explicit(kept, memory_order_acquire);
+    if (index) return index;
+    int32_t *made = make_index(plan);
     // As for the runs below.
-    if (!made || atomic_compare_exchange_strong(kept, &rows, made)) return made;
+    if (!made || atomic_compare_exchange_strong(kept, &index, made)) return made;
     ptn_scratch_release(made);
-    return rows;
+    return index;
 }
 
 // The first entry is not a run: its `first` says how many follow.

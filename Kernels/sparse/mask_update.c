@@ -12,7 +12,8 @@ typedef struct sample_change {
 // Words of a row that are compared at a time.
 enum { PIECE = 64 };
 
-// Pixels in which a row differs from the plan's; its bits go into the plan's spare ones if it has any.
+// Pixels in which a row differs from the plan's; its bits go into the plan's spare ones if it has
+// any.
 static size_t changes_of_row(const ptn_mask_kernels *kernels, const ptn_mask_plan *p,
                              const ptn_mask_source *source, size_t row) {
     const uint64_t *old = p->bits + row * p->view.words;
@@ -65,8 +66,9 @@ static kept_part part_of(const ptn_mask_plan *p, const sample_change *changes, s
     return (kept_part){from + c->before + c->removed, begins + c->before + c->added, rest};
 }
 
-// Moves what stays to its new places in `list`. In place, parts that move forwards in memory go last to
-// first after those that move backwards went first to last: none lands on one that has yet to move.
+// Moves what stays to its new places in `list`. In place, parts that move forwards in memory go
+// last to first after those that move backwards went first to last: none lands on one that has yet
+// to move.
 static void move_parts(const ptn_mask_plan *p, const sample_change *changes, const size_t *begins,
                        int32_t *list) {
     const size_t parts = 2 * p->view.n;
@@ -119,7 +121,7 @@ static ptn_status apply(const ptn_mask_kernels *kernels, ptn_mask_plan *p,
     p->view.pixels = p->pixels = list;
     p->view.count = count;
     memcpy(p->offsets, begins, (n + 1) * sizeof *begins);
-    ptn_scratch_release(atomic_exchange(&p->rows, NULL));
+    ptn_scratch_release(atomic_exchange(&p->index, NULL));
     ptn_scratch_release(atomic_exchange(&p->runs, NULL));
     return PTN_OK;
 }
@@ -159,7 +161,6 @@ ptn_status ptn_mask_plan_update(const ptn_runtime *runtime, ptn_mask_plan *plan,
     sample_change *changes = (sample_change *)(plan->block + changes_at);
     for (size_t s = 0; s < n; s++)
         *changed += changes_of_sample(kernels, plan, source, s, changes + s);
-    if (*changed > 0)
-        status = apply(kernels, plan, changes, (size_t *)(plan->block + begins_at));
+    if (*changed > 0) status = apply(kernels, plan, changes, (size_t *)(plan->block + begins_at));
     return status;
 }

@@ -1,23 +1,28 @@
 // Driver of the masked convolution: the direct convolution's tiles on a list of pixels.
 //
-// The list is cut into chunks, each chunk's row addresses are made in scratch and used for all
+// The list is cut into chunks, each chunk's input addresses are made in scratch and used for all
 // panels of channels, as in the direct convolution; sums run over taps and channels in the same
 // order. Where no sample has weights, biases or gates of its own, the lists of all samples are
 // one, so that few active pixels per sample still fill whole tiles.
-#include "../convolution/winograd.h"
-#include "masked_conv2d.h"
+#include "../convolution/chunk.h"
+#include "../convolution/cost.h"
+#include "../core/fetch.h"
+#include "inactive.h"
+#include "masked_depthwise.h"
+#include "masked_winograd.h"
+#include "taps.h"
 #include <string.h>
 
 // Tasks per thread to aim at, and pixels that are worth a chunk: few where the weights stay in the
-// second-level cache, since every tile reads them from there anyway; more where each chunk brings them
-// in again.
+// second-level cache, since every tile reads them from there anyway; more where each chunk brings
+// them in again.
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 12, LEAST_LARGE_ROWS = 32 };
 // Channels of a pixel from which on it pays to bring it in before its tile runs.
 enum { LEAST_AHEAD = 32 };
 // A map of results of this size does not stay in the second-level cache beside pixels and weights.
 static const size_t FAR_BYTES = 384 << 10;
-// Weights of this size would take much of each thread's second-level cache: each thread takes a part
-// of them instead. Less is enough where that costs no second table of many taps.
+// Weights of this size would take much of each thread's second-level cache: each thread takes a
+// part of them instead. Less is enough where that costs no second table of many taps.
 static const size_t SHARED_BYTES = 512 << 10, POINTWISE_BYTES = 192 << 10;
 
 typedef struct masked_job {
@@ -27,18 +32,20 @@ typedef struct masked_job {
     ptn_mask_view outputs;
     const float *x;
     float *y;
-    const int32_t *output_rows; // where compact outputs lie, if not in the order of `outputs`
-    size_t pixels, y_step; // of one sample's output; floats from one to the next in a map
+    const int32_t *output_index; // where compact outputs lie, if not in the order of `outputs`
+    size_t pixels, y_step;       // of one sample's output; floats from one to the next in a map
     ptn_taps taps;
     bool pointwise; // 1x1, stride 1, no padding
     // Lists of active pixels that are cut on their own, chunks of each, parts of the panels.
-    size_t lists, chunks, panel_parts, chunk_rows, tile_rows, compute_tasks;
+    size_t lists, chunks, panel_parts, chunk_outputs, tile_height, compute_tasks;
     ptn_inactive_job inactive;
     char *thread_scratch;
     size_t thread_bytes;
 } masked_job;
 
-static size_t zeros_bytes(const ptn_conv2d_shape *s) { return ptn_round_64(s->c * sizeof(float)); }
+static size_t zeros_bytes(const ptn_conv2d_shape *s) {
+    return ptn_round_64(s->c * sizeof(float));
+}
 
 static size_t shared_scratch_bytes(const ptn_conv2d_shape *s) {
     return zeros_bytes(s) + ptn_round_64(s->kh * s->kw * sizeof(ptrdiff_t));
@@ -57,25 +64,27 @@ static void fill_maps(const masked_job *j, size_t sample, const int32_t *pixels,
 
 // Row addresses of `count` pixels of one sample, which are `first` and following in the list.
 static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t count, size_t step,
-                        const float **table, float **rows_out) {
+                        const float **table, float **places) {
     const ptn_conv2d_shape *s = j->shape;
     const int32_t *pixels = j->outputs.pixels + first;
-    if (j->output_rows)
+    if (j->output_index)
         for (size_t m = 0; m < count; m++) {
-            const int32_t row = j->output_rows[sample * j->pixels + (size_t)pixels[m]];
-            rows_out[m] = j->y + (size_t)row * s->k;
+            const int32_t row = j->output_index[sample * j->pixels + (size_t)pixels[m]];
+            places[m] = j->y + (size_t)row * s->k;
         }
-    else if (j->mask->output == PTN_MASKED_ROWS)
-        for (size_t m = 0; m < count; m++) rows_out[m] = j->y + (first + m) * s->k;
+    else if (j->mask->output == PTN_MASKED_COMPACT)
+        for (size_t m = 0; m < count; m++)
+            places[m] = j->y + (first + m) * s->k;
     else
         for (size_t m = 0; m < count; m++)
-            rows_out[m] = j->y + (sample * j->pixels + (size_t)pixels[m]) * j->y_step;
+            places[m] = j->y + (sample * j->pixels + (size_t)pixels[m]) * j->y_step;
     if (j->mask->input == PTN_MASKED_MAPS)
         fill_maps(j, sample, pixels, count, step, table);
-    else if (!j->pointwise || (j->taps.rows && j->mask->inputs != j->mask->outputs))
+    else if (!j->pointwise || (j->taps.index && j->mask->inputs != j->mask->outputs))
         ptn_taps_fill(&j->taps, sample, pixels, count, step, table);
-    else if (j->mask->input == PTN_MASKED_ROWS)
-        for (size_t m = 0; m < count; m++) table[m] = j->x + (first + m) * s->c;
+    else if (j->mask->input == PTN_MASKED_COMPACT)
+        for (size_t m = 0; m < count; m++)
+            table[m] = j->x + (first + m) * s->c;
     else
         for (size_t m = 0; m < count; m++)
             table[m] = j->x + (sample * j->pixels + (size_t)pixels[m]) * s->c;
@@ -95,7 +104,8 @@ static void append_segments(const masked_job *j, const int32_t *pixels, size_t c
         const size_t oy = ptn_divide(t->by_width, (size_t)pixels[at]);
         const bool whole = oy >= t->top && oy < t->bottom;
         const int32_t limit = (int32_t)((whole ? t->bottom : oy + 1) * t->out_w);
-        while (at < count && pixels[at] < limit) at++;
+        while (at < count && pixels[at] < limit)
+            at++;
         size_t begin, end;
         ptn_tap_rows(j->shape, oy, &begin, &end);
         ptn_chunk_append(ch, before + at, begin * kw, end * kw);
@@ -103,11 +113,12 @@ static void append_segments(const masked_job *j, const int32_t *pixels, size_t c
 }
 
 static void fill_chunk(const masked_job *j, size_t first, ptn_chunk *ch) {
-    const size_t *offsets = j->outputs.offsets, end = first + ch->rows;
-    const size_t step = ptn_chunk_step(ch->rows);
+    const size_t *offsets = j->outputs.offsets, end = first + ch->outputs;
+    const size_t step = ptn_chunk_step(ch->outputs);
     size_t sample = ch->sample;
     for (size_t at = first; at < end;) {
-        while (offsets[sample + 1] <= at) sample++;
+        while (offsets[sample + 1] <= at)
+            sample++;
         const size_t count = ptn_min(end, offsets[sample + 1]) - at;
         fill_sample(j, sample, at, count, step, ch->table + (at - first),
                     ch->places + (at - first));
@@ -119,7 +130,7 @@ static void fill_chunk(const masked_job *j, size_t first, ptn_chunk *ch) {
 // Where a chunk of a list of `rows` pixels begins: at a tile, so that cutting finer does not make
 // more tiles.
 static size_t chunk_begin(const masked_job *j, size_t rows, size_t index) {
-    const size_t tiles = ptn_div_up(rows, j->tile_rows);
+    const size_t tiles = ptn_div_up(rows, j->tile_height);
     if (tiles == 0) return 0;
     return ptn_part_begin(rows, tiles, ptn_part_begin(tiles, j->chunks, index));
 }
@@ -137,8 +148,8 @@ static void run_task(void *context, size_t index, int thread) {
     const size_t end = j->outputs.offsets[j->lists == 1 ? j->outputs.n : list + 1];
     ptn_chunk ch = {.sample = list};
     const size_t first = begin + chunk_begin(j, end - begin, at);
-    ch.rows = begin + chunk_begin(j, end - begin, at + 1) - first;
-    if (ch.rows == 0) return;
+    ch.outputs = begin + chunk_begin(j, end - begin, at + 1) - first;
+    if (ch.outputs == 0) return;
     const size_t all_panels = s->groups * j->chunk.panels.count;
     ch.panel_begin = ptn_part_begin(all_panels, j->panel_parts, part);
     ch.panel_end = ptn_part_begin(all_panels, j->panel_parts, part + 1);
@@ -159,13 +170,12 @@ static void cut(masked_job *j, int threads) {
         for (size_t n = 0; n < j->outputs.n; n++)
             longest = ptn_max(longest, j->outputs.offsets[n + 1] - j->outputs.offsets[n]);
     }
-    const size_t tiles = ptn_div_up(longest, j->tile_rows);
-    j->chunks = ptn_max(1, ptn_div_up(tiles, j->chunk_rows / j->tile_rows));
+    const size_t tiles = ptn_div_up(longest, j->tile_height);
+    j->chunks = ptn_max(1, ptn_div_up(tiles, j->chunk_outputs / j->tile_height));
     j->panel_parts = 1;
     if (threads > 1) {
         const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
-        const size_t floats =
-            s->kh * s->kw * (s->c / s->groups) * panels->padded * s->groups;
+        const size_t floats = s->kh * s->kw * (s->c / s->groups) * panels->padded * s->groups;
         const size_t bytes = floats * sizeof(float);
         const bool large = bytes > 2 * PTN_CHUNK_BLOCK_BYTES;
         const bool equal = all_panels % (size_t)threads == 0;
@@ -182,20 +192,19 @@ static void cut(masked_job *j, int threads) {
     j->compute_tasks = longest == 0 ? 0 : j->lists * j->chunks * j->panel_parts;
 }
 
-// As for the dense convolution; see conv2d.c.
+// As for the dense convolution.
 static int threads_for(const ptn_runtime *runtime, const ptn_conv2d_plan *plan,
                        const ptn_conv2d_shape *s, size_t active) {
-    const double lanes = (double)ptn_isa_vector_floats(runtime->isa);
-    const double sums = (double)active * (double)s->k * (double)(s->c / s->groups) *
-                        (double)(s->kh * s->kw);
-    const double compute = sums / (lanes * 2 * 2.5);
-    const double traffic = active > 0 ? (double)plan->packed_floats * 4 / 10 : 0;
-    return ptn_threads_worth(runtime->threads, compute > traffic ? compute : traffic);
+    if (active == 0) return 1;
+    const double sums =
+        (double)active * (double)s->k * (double)(s->c / s->groups) * (double)(s->kh * s->kw);
+    const double compute = ptn_product_nanoseconds(runtime->isa, sums);
+    return ptn_threads_worth(runtime->threads, ptn_with_weights_nanoseconds(compute, plan));
 }
 
 // Whether the input's pixels are a plan's.
 static bool has_inputs(const ptn_masked_conv2d_mask *m) {
-    return m->input == PTN_MASKED_ROWS || m->input == PTN_MASKED_ACTIVE_MAP;
+    return m->input == PTN_MASKED_COMPACT || m->input == PTN_MASKED_ACTIVE_MAP;
 }
 
 // Whether results go to places that the second-level cache will hardly hold.
@@ -208,8 +217,9 @@ static bool is_far(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
 // Smaller maps stay in the second-level cache; in compact rows a window's pixels lie apart.
 static bool has_windows(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
                         const ptn_masked_conv2d_mask *m) {
-    return s->groups == 1 && s->kw == PTN_CHUNK_WINDOW && s->dilation_w == 1 &&
-           m->input != PTN_MASKED_ROWS && ptn_maps_bytes(s, plan) > (size_t)1 << 20;
+    return s->groups == 1 && s->kw == PTN_FETCH_WINDOW_TAPS && s->dilation_w == 1 &&
+           m->input != PTN_MASKED_COMPACT &&
+           ptn_maps_bytes(s, plan->out_h, plan->out_w) > (size_t)1 << 20;
 }
 
 static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
@@ -220,38 +230,38 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
     const size_t taps = s->kh * s->kw * maps;
     const bool pointwise = ptn_conv2d_is_pointwise(s);
     const bool ahead = pointwise && s->groups == 1 && s->c / maps >= LEAST_AHEAD;
-    masked_job j = {.chunk = {.isa = runtime->isa,
-                              .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
-                              .groups = s->groups,
-                              .taps = taps,
-                              .channels = s->c / s->groups / maps,
-                              .outputs = s->k,
-                              .epilogue = e,
-                              .packed = packed,
-                              .packed_stride = packed_stride,
-                              .scattered = is_far(s, plan, mask),
-                              .pixel_bytes = ahead ? s->c / maps * sizeof(float) : 0,
-                              .ahead = ahead,
-                              .windows = has_windows(s, plan, mask),
-                              .far = pointwise && ptn_maps_bytes(s, plan) > PTN_FAR_BYTES,
-                              .y = y},
-                    .shape = s,
-                    .mask = mask,
-                    .outputs = mask->outputs->view,
-                    .x = x,
-                    .y = y,
-                    .pixels = plan->out_h * plan->out_w,
-                    .y_step = mask->y_step ? mask->y_step : s->k,
-                    .pointwise = pointwise,
-                    .chunk_rows = ptn_chunk_rows(taps),
-                    .inactive = ptn_inactive_for(mask, s->k, y),
-                    .thread_bytes = ptn_chunk_bytes(runtime->isa, taps)};
-    j.tile_rows = ptn_tile_rows(j.chunk.isa, j.chunk.panels.vectors);
-    const bool shared = packed_stride == 0 && e->bias_stride == 0 && !e->gate;
+    masked_job j = {
+        .chunk = {.isa = runtime->isa,
+                  .panels = ptn_panels_for(runtime->isa, s->k / s->groups),
+                  .groups = s->groups,
+                  .taps = taps,
+                  .channels = s->c / s->groups / maps,
+                  .out_channels = s->k,
+                  .epilogue = ptn_epilogue_for(e, runtime->isa, s->k, y),
+                  .packed = packed,
+                  .packed_stride = packed_stride,
+                  .scattered = is_far(s, plan, mask),
+                  .pixel_bytes = ahead ? s->c / maps * sizeof(float) : 0,
+                  .fetch = ahead                        ? PTN_FETCH_EVERY_TAP
+                           : has_windows(s, plan, mask) ? PTN_FETCH_WINDOW
+                                                        : PTN_FETCH_NO_PIXELS,
+                  .far = pointwise && ptn_maps_bytes(s, plan->out_h, plan->out_w) > PTN_FAR_BYTES},
+        .shape = s,
+        .mask = mask,
+        .outputs = mask->outputs->view,
+        .x = x,
+        .y = y,
+        .pixels = plan->out_h * plan->out_w,
+        .y_step = mask->y_step ? mask->y_step : s->k,
+        .pointwise = pointwise,
+        .chunk_outputs = ptn_chunk_outputs(taps),
+        .inactive = ptn_inactive_for(mask, s->k, y),
+        .thread_bytes = ptn_chunk_bytes(runtime->isa, taps)};
+    j.tile_height = ptn_tile_height(j.chunk.isa, j.chunk.panels.vectors);
+    const bool shared = packed_stride == 0 && ptn_conv2d_epilogue_is_shared(e);
     j.lists = shared ? 1 : s->n;
     const int threads = threads_for(runtime, plan, s, j.outputs.count);
-    char *scratch =
-        ptn_scratch_acquire(shared_scratch_bytes(s) + (size_t)threads * j.thread_bytes);
+    char *scratch = ptn_scratch_acquire(shared_scratch_bytes(s) + (size_t)threads * j.thread_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     j.thread_scratch = scratch + shared_scratch_bytes(s);
     memset(scratch, 0, zeros_bytes(s));
@@ -260,16 +270,14 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
     j.taps.x = x;
     j.taps.zeros = j.chunk.zeros = (const float *)scratch;
     ptn_status status = PTN_OK;
-    if (mask->output == PTN_MASKED_ROWS && mask->output_rows) {
-        j.output_rows = ptn_mask_plan_rows(mask->output_rows);
-        if (!j.output_rows) status = PTN_OUT_OF_MEMORY;
+    if (mask->output == PTN_MASKED_COMPACT && mask->output_order) {
+        j.output_index = ptn_mask_plan_index(mask->output_order);
+        if (!j.output_index) status = PTN_OUT_OF_MEMORY;
     }
     if (has_inputs(mask)) {
-        j.taps.rows = ptn_mask_plan_rows(mask->inputs);
-        if (!j.taps.rows) status = PTN_OUT_OF_MEMORY;
+        j.taps.index = ptn_mask_plan_index(mask->inputs);
+        if (!j.taps.index) status = PTN_OUT_OF_MEMORY;
     }
-    if (!ptn_clamp_of(e->activation.kind, &j.chunk.low, &j.chunk.high))
-        j.chunk.activate = ptn_activate_row[runtime->isa];
     if (status == PTN_OK) {
         cut(&j, threads);
         ptn_parallel(threads, j.compute_tasks + j.inactive.tasks, run_task, &j);
@@ -291,7 +299,7 @@ static bool maps_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
 static bool rest_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
                        const ptn_conv2d_plan *plan) {
     return m->rest && m->rest_channels <= s->c && m->input == PTN_MASKED_ACTIVE_MAP &&
-           ptn_wino_form_of(plan->algorithm);
+           ptn_conv2d_is_winograd(plan->algorithm);
 }
 
 static bool step_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
@@ -302,12 +310,12 @@ static bool step_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
 }
 
 // Whether the plan that orders the rows has every output.
-static bool rows_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
-                       const ptn_conv2d_plan *plan) {
-    if (m->output != PTN_MASKED_ROWS || plan->algorithm == PTN_CONV2D_DEPTHWISE ||
-        !fits(m->output_rows, s->n, plan->out_h, plan->out_w))
+static bool order_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
+                        const ptn_conv2d_plan *plan) {
+    if (m->output != PTN_MASKED_COMPACT || plan->algorithm == PTN_CONV2D_DEPTHWISE ||
+        !fits(m->output_order, s->n, plan->out_h, plan->out_w))
         return false;
-    const ptn_mask_view part = m->outputs->view, all = m->output_rows->view;
+    const ptn_mask_view part = m->outputs->view, all = m->output_order->view;
     for (size_t i = 0; i < part.n * part.h * part.words; i++)
         if (part.bits[i] & ~all.bits[i]) return false;
     return true;
@@ -316,16 +324,16 @@ static bool rows_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
 static bool mask_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
                        const ptn_conv2d_plan *plan) {
     if (!fits(m->outputs, s->n, plan->out_h, plan->out_w)) return false;
-    if ((unsigned)m->input > PTN_MASKED_MAPS || (unsigned)m->output > PTN_MASKED_ROWS ||
+    if ((unsigned)m->input > PTN_MASKED_MAPS || (unsigned)m->output > PTN_MASKED_COMPACT ||
         (unsigned)m->inactive > PTN_MASKED_COPY)
         return false;
     if (m->input == PTN_MASKED_MAPS && !maps_valid(m, s, plan)) return false;
     if (has_inputs(m) && !fits(m->inputs, s->n, s->h, s->w)) return false;
     if (m->rest_channels > 0 && !rest_valid(m, s, plan)) return false;
     if (m->y_step > 0 && !step_valid(m, s, plan)) return false;
-    if (m->output_rows && !rows_valid(m, s, plan)) return false;
+    if (m->output_order && !order_valid(m, s, plan)) return false;
     if (m->previous && !fits(m->previous, s->n, plan->out_h, plan->out_w)) return false;
-    return m->output == PTN_MASKED_ROWS || m->inactive != PTN_MASKED_COPY || m->base;
+    return m->output == PTN_MASKED_COMPACT || m->inactive != PTN_MASKED_COPY || m->base;
 }
 
 ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
@@ -334,8 +342,8 @@ ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape 
                              const ptn_conv2d_epilogue *epilogue, float *y) {
     if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_shape s = *shape;
-    const bool tiles = s.choice == PTN_CONV2D_WINOGRAD_FORCE_4X4 ||
-                       s.choice == PTN_CONV2D_WINOGRAD_FORCE_6X6;
+    const bool tiles =
+        s.choice == PTN_CONV2D_WINOGRAD_FORCE_4X4 || s.choice == PTN_CONV2D_WINOGRAD_FORCE_6X6;
     if (!tiles) s.choice = PTN_CONV2D_FORCE_DIRECT;
     ptn_conv2d_plan plan;
     const ptn_status status = ptn_conv2d_outline_for(runtime, &s, &plan);

@@ -1,9 +1,12 @@
-// Runs of active pixels by the dense convolution's tiles: two rows at a time where active pixels lie above
-// each other, one where not.
-#include "masked_depthwise.h"
+// Rows of active pixels: neighbours above each other are computed by the dense convolution's tiles
+// of two rows, neighbours in one row by its tiles of one row, and what is left run by run.
+#include "masked_depthwise_rows.h"
 
-typedef ptn_mdw_job depthwise_job;
-typedef ptn_mdw_workspace workspace;
+// Outputs that a task takes at least, and tasks per thread to aim at.
+enum { LEAST_OUTPUTS = 64, TASKS_PER_THREAD = 12 };
+
+typedef ptn_masked_depthwise_job depthwise_job;
+typedef ptn_masked_depthwise_workspace workspace;
 
 // How many of `length` outputs side by side tiles take: a tile computes four even if fewer exist.
 static size_t tiled_outputs(size_t length) {
@@ -12,7 +15,7 @@ static size_t tiled_outputs(size_t length) {
 }
 
 static size_t place_of(const depthwise_job *j, const ptn_mask_run *run, size_t skip) {
-    return j->mask->output == PTN_MASKED_ROWS
+    return j->mask->output == PTN_MASKED_COMPACT
                ? (size_t)run->first + skip
                : (size_t)run->row * j->plan->out_w + (size_t)run->start + skip;
 }
@@ -38,8 +41,8 @@ static void add_piece(const depthwise_job *j, workspace *ws, const ptn_mask_run 
         ptn_depthwise_outputs(&j->tiles, &t, rows, ox, ox + tiled, j->tiles.y + place * c);
     }
     if (tiled == length) return;
-    ptn_mdw_add_run(j, ws, upper, skip + tiled, length - tiled);
-    if (lower) ptn_mdw_add_run(j, ws, lower, lower_skip + tiled, length - tiled);
+    ptn_masked_depthwise_add_run(j, ws, upper, skip + tiled, length - tiled);
+    if (lower) ptn_masked_depthwise_add_run(j, ws, lower, lower_skip + tiled, length - tiled);
 }
 
 // A row's runs, from `at` on before `end`; outputs of the first before `column` are done.
@@ -52,7 +55,9 @@ static row_cursor cursor_for(const ptn_mask_run *begin, const ptn_mask_run *end)
     return (row_cursor){begin, end, begin < end ? begin->start : 0};
 }
 
-static int32_t run_end(const ptn_mask_run *run) { return run->start + run->length; }
+static int32_t run_end(const ptn_mask_run *run) {
+    return run->start + run->length;
+}
 
 // Moves on to `column`; what lies before it was computed.
 static void advance(row_cursor *r, int32_t column) {
@@ -89,18 +94,22 @@ static void add_rows(const depthwise_job *j, workspace *ws, row_cursor upper, ro
         advance(&upper, end);
         advance(&lower, end);
     }
-    while (upper.at < upper.end) add_alone(j, ws, &upper, run_end(upper.at));
-    while (lower.at < lower.end) add_alone(j, ws, &lower, run_end(lower.at));
+    while (upper.at < upper.end)
+        add_alone(j, ws, &upper, run_end(upper.at));
+    while (lower.at < lower.end)
+        add_alone(j, ws, &lower, run_end(lower.at));
 }
 
 static const ptn_mask_run *row_end(const ptn_mask_run *run, const ptn_mask_run *end) {
     const int32_t row = run->row;
-    while (run < end && run->row == row) run++;
+    while (run < end && run->row == row)
+        run++;
     return run;
 }
 
-void ptn_mdw_add_runs(const depthwise_job *j, workspace *ws, const ptn_mask_run *run,
-                      const ptn_mask_run *end) {
+// By the dense convolution's tiles, in pairs of rows where they follow each other in one image.
+static void add_runs(const depthwise_job *j, workspace *ws, const ptn_mask_run *run,
+                     const ptn_mask_run *end) {
     while (run < end) {
         const ptn_mask_run *next = row_end(run, end), *last = next;
         const size_t below = (size_t)run->row + 1;
@@ -111,4 +120,50 @@ void ptn_mdw_add_runs(const depthwise_job *j, workspace *ws, const ptn_mask_run 
         add_rows(j, ws, cursor_for(run, next), cursor_for(next, last));
         run = last;
     }
+}
+
+// The run that output `at` of the list belongs to.
+static size_t run_at(const depthwise_job *j, size_t at) {
+    size_t low = 0, high = j->run_count;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if ((size_t)j->runs[middle].first <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void run_task(void *context, size_t index, int thread) {
+    const depthwise_job *j = context;
+    if (index >= j->compute_tasks) {
+        ptn_inactive_run(&j->inactive, index - j->compute_tasks);
+        return;
+    }
+    workspace ws = ptn_masked_depthwise_workspace_of(j, thread);
+    const size_t count = j->mask->outputs->view.count, tasks = j->compute_tasks;
+    const size_t first = ptn_part_begin(count, tasks, index);
+    const size_t end = ptn_part_begin(count, tasks, index + 1);
+    // Whole runs: the one that an output in the middle belongs to goes to the task before.
+    const size_t begin = index == 0 ? 0 : run_at(j, first - 1) + 1;
+    const size_t stop = index + 1 == tasks ? j->run_count : run_at(j, end - 1) + 1;
+    add_runs(j, &ws, j->runs + begin, j->runs + ptn_max(begin, stop));
+    ptn_masked_depthwise_compute(j, &ws);
+}
+
+ptn_status ptn_masked_depthwise_run_rows(depthwise_job *j, int threads) {
+    const size_t count = j->mask->outputs->view.count;
+    j->runs = ptn_mask_plan_runs(j->mask->outputs, &j->run_count);
+    if (j->mask->input != PTN_MASKED_MAP) j->input_index = ptn_mask_plan_index(j->mask->inputs);
+    if (!j->runs || (j->mask->input != PTN_MASKED_MAP && !j->input_index)) return PTN_OUT_OF_MEMORY;
+    j->tiled = j->tiles.sized && j->mask->input == PTN_MASKED_MAP &&
+               j->tiles.horizontal.phases == 1 && j->tiles.vertical.phases == 1;
+    j->compute_tasks = ptn_min(ptn_div_up(count, LEAST_OUTPUTS),
+                               threads > 1 ? TASKS_PER_THREAD * (size_t)threads : 1);
+    j->scratch = ptn_scratch_acquire((size_t)threads * j->thread_bytes);
+    if (!j->scratch) return PTN_OUT_OF_MEMORY;
+    ptn_parallel(threads, j->compute_tasks + j->inactive.tasks, run_task, j);
+    ptn_scratch_release(j->scratch);
+    return PTN_OK;
 }

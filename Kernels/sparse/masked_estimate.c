@@ -1,43 +1,25 @@
-// What the choice among the ways to a masked convolution rests on: the dense estimates
-// (convolution/estimate.c), scaled by the share of pixels or tiles.
-#include "../convolution/winograd.h"
-#include "masked_conv2d.h"
+// Estimated cycles of the ways to compute a masked convolution: the dense estimates
+// (convolution/direct_cost.c and winograd_cost.c), scaled by the share of pixels or tiles.
+#include "../convolution/grouped.h"
+#include "../convolution/panels.h"
+#include "../convolution/winograd_forms.h"
+#include "../core/tuning.h"
+#include "mask_plan.h"
+#include "masked_depthwise_tiles.h"
+#include "ptn_masked_conv2d.h"
 
-static const double KEPT_BYTES = 1 << 20, NEAR_BYTES = 4 << 20;
-// What differs from core to core. Zen's were chosen by the times of all ways on the shapes of ResNet's
-// stages, measured on Zen 4: pixels, cells of 2, 4 and 8 and discs, at 0.03 to 0.9.
-typedef struct traffic_costs {
-    // Weights beyond the second-level cache come in at so many bytes per cycle, however few the pixels,
-    // and what is beyond NEAR_BYTES, which others take from the last cache, at so many.
-    double far_bytes, memory_bytes;
-    // By how much more a lone tile takes than one among neighbours, and whether tiles' sums overlap with
-    // their weights' way.
-    double scattered_tiles;
-    bool overlaps;
-    // Direct sums take so much longer beside Winograd's algorithm than the dense estimates say while
-    // others use the core: they need all of it, where Winograd's algorithm waits for memory. On an idle
-    // core the estimates hold, and this forgoes some of what a mask saves near the break-even; without
-    // it, a mask costs more than the whole map there on a busy one.
-    double busy_sums;
-} traffic_costs;
-static const traffic_costs other = {10, 10, 0.2, false, 1.18};
-static const traffic_costs zen = {24, 6, 0, true, 1.05};
-// Cycles of an address and of writing 64 bytes of an inactive pixel.
-static const double PIXEL_CYCLES = 6, LINE_CYCLES = 4;
-// Cycles of 64 bytes of an input that no neighbour has brought into the first-level cache.
-static const double SCATTERED_CYCLES = 2.5;
-// Cycles of a vector multiply-add.
-static const double DEPTHWISE_CYCLES = 1.5, GROUPED_CYCLES = 1.25;
+static const ptn_masked_estimates *const common = &ptn_tuning_common.masked;
 
-static const traffic_costs *costs_here(void) {
-    return ptn_core_kind_here() == PTN_CORE_ZEN ? &zen : &other;
+// The costs of a core hardly differ between its instruction sets.
+static const ptn_masked_costs *costs_here(void) {
+    return &ptn_tuning_for(PTN_ISA_SCALAR)->masked;
 }
 
 // Cycles in which weights come in from beyond the second-level cache.
 static double traffic_cycles(double floats) {
-    const traffic_costs *costs = costs_here();
-    const double bytes = floats * sizeof(float), near = fmin(bytes, NEAR_BYTES);
-    if (bytes <= KEPT_BYTES) return 0;
+    const ptn_masked_costs *costs = costs_here();
+    const double bytes = floats * sizeof(float), near = fmin(bytes, common->near_bytes);
+    if (bytes <= common->kept_bytes) return 0;
     return near / costs->far_bytes + (bytes - near) / costs->memory_bytes;
 }
 
@@ -51,35 +33,35 @@ static ptn_status count_tiles(const ptn_mask_plan *plan, size_t side, size_t *co
     const size_t offsets = ptn_round_64((v->n + 1) * sizeof(size_t));
     char *scratch = ptn_scratch_acquire(offsets + (all + 1) * sizeof(int32_t));
     if (!scratch) return PTN_OUT_OF_MEMORY;
-    const ptn_status status = ptn_mask_plan_tiles(plan, side, side, (int32_t *)(scratch + offsets),
-                                                  (size_t *)scratch);
+    const ptn_status status =
+        ptn_mask_plan_tiles(plan, side, side, (int32_t *)(scratch + offsets), (size_t *)scratch);
     *count = ((const size_t *)scratch)[v->n];
     ptn_scratch_release(scratch);
     return status;
 }
 
-// The defining sums on a dense map, where the dense model has no say.
+// The defining sums on a dense map whose algorithm the dense convolution does not estimate.
 static double plain_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const double lanes = (double)ptn_isa_vector_floats(isa);
     const double pixels = (double)plan->out_h * (double)plan->out_w;
     const double outputs = (double)(s->groups * ptn_panels_for(isa, s->k / s->groups).padded);
     return pixels * (outputs * (double)(s->c / s->groups * s->kh * s->kw) / lanes / 2 +
-                     PIXEL_CYCLES * (double)(s->kh * s->kw));
+                     common->pixel * (double)(s->kh * s->kw));
 }
 
 // The whole map in the form that dense convolutions of such groups take.
 static double grouped_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const double sums = (double)(s->k * (s->c / s->groups)) * (double)(s->kh * s->kw);
-    const double vectors = (double)plan->out_h * (double)plan->out_w * sums /
-                           (double)ptn_isa_vector_floats(isa);
-    if (plan->algorithm == PTN_CONV2D_DEPTHWISE) return DEPTHWISE_CYCLES * vectors;
-    const bool pays = s->groups > 1 && ptn_conv2d_grouped_pays(isa, s);
-    return pays ? GROUPED_CYCLES * vectors : plain_cycles(isa, s, plan);
+    const double vectors =
+        (double)plan->out_h * (double)plan->out_w * sums / (double)ptn_isa_vector_floats(isa);
+    if (plan->algorithm == PTN_CONV2D_DEPTHWISE) return common->depthwise * vectors;
+    const bool pays = s->groups > 1 && ptn_grouped_pays(isa, s);
+    return pays ? common->grouped * vectors : plain_cycles(isa, s, plan);
 }
 
 // Depthwise outputs cost as much as on the whole map where they fill squares, and some three times
-// as much where they stand alone: then no input is used twice. Tiles of which some outputs are active
-// keep scattered ones, too, to what the whole map costs.
+// as much where they stand alone: then no input is used twice. Tiles of which some outputs are
+// active keep scattered ones, too, to what the whole map costs.
 static double depthwise_share(const ptn_masked_conv2d_model *m, const ptn_mask_plan *outputs,
                               double share) {
     const ptn_mask_statistics sums = ptn_mask_plan_statistics(outputs);
@@ -93,7 +75,7 @@ static double depthwise_share(const ptn_masked_conv2d_model *m, const ptn_mask_p
 // Of an active pixel whose neighbours are not.
 static double scattered_cycles(const ptn_conv2d_shape *s) {
     const double lines = (double)(s->kh * s->kw) * (double)(s->c / s->groups) / 16;
-    return s->kh * s->kw > 1 ? SCATTERED_CYCLES * lines : 0;
+    return s->kh * s->kw > 1 ? common->scattered * lines : 0;
 }
 
 static void model_tiles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
@@ -101,7 +83,7 @@ static void model_tiles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d
     for (size_t i = 0; i < 2; i++) {
         const ptn_conv2d_algorithm algorithm =
             i == 0 ? PTN_CONV2D_WINOGRAD_4X4 : PTN_CONV2D_WINOGRAD_6X6;
-        const double planes = (double)ptn_wino_form_of(algorithm)->planes;
+        const double planes = (double)ptn_winograd_form_of(algorithm)->planes;
         model->tiles[i] = plan->estimated_cycles[algorithm];
         model->tile_traffic[i] =
             traffic_cycles(planes * (double)s->c * (double)ptn_panels_for(isa, s->k).padded);
@@ -141,11 +123,10 @@ static ptn_status estimate_tiles(const ptn_masked_conv2d_model *m, const ptn_mas
     const size_t side = form == 0 ? 4 : 6;
     size_t count = 0;
     const ptn_status status = count_tiles(outputs, side, &count);
-    const double share =
-        (double)count / (double)(ptn_div_up(m->h, side) * ptn_div_up(m->w, side));
+    const double share = (double)count / (double)(ptn_div_up(m->h, side) * ptn_div_up(m->w, side));
     // The whole map's estimate counts the weights' way; the fewer the tiles, the less it hides it.
     const double apart = fmax(0, 1 - share / (double)m->n);
-    const traffic_costs *costs = costs_here();
+    const ptn_masked_costs *costs = costs_here();
     const double sums = m->tiles[form] * share * (1 + costs->scattered_tiles * apart);
     const double traffic = count > 0 ? m->tile_traffic[form] : 0;
     *cycles = costs->overlaps ? hypot(sums, traffic * sqrt(apart)) : sums + traffic * apart;
@@ -161,7 +142,7 @@ static double pixel_cycles(const ptn_masked_conv2d_model *m, const ptn_mask_plan
     const double apart = fmax(0, 1 - share / (double)m->n);
     // Sums and the weights' way overlap in part.
     return hypot(sums, m->traffic) +
-           (PIXEL_CYCLES + m->scattered * apart) * (double)outputs->view.count;
+           (common->pixel + m->scattered * apart) * (double)outputs->view.count;
 }
 
 ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *m,
@@ -169,7 +150,8 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *m,
                                       double cycles[PTN_MASKED_WAYS]) {
     const ptn_mask_view *v = &outputs->view;
     if (v->n != m->n || v->h != m->h || v->w != m->w) return PTN_BAD_ARGUMENT;
-    for (size_t i = 0; i < PTN_MASKED_WAYS; i++) cycles[i] = PTN_MASKED_NOT_ESTIMATED;
+    for (size_t i = 0; i < PTN_MASKED_WAYS; i++)
+        cycles[i] = PTN_MASKED_NOT_ESTIMATED;
     const size_t pixels = v->h * v->w, inactive = v->n * pixels - v->count;
     const double share = pixels > 0 ? (double)v->count / (double)pixels : 0;
     cycles[PTN_MASKED_PIXELS] = pixel_cycles(m, outputs, share);
@@ -181,7 +163,7 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *m,
         cycles[PTN_MASKED_TILES_4X4] <= 1.4 * cycles[PTN_MASKED_PIXELS])
         status = estimate_tiles(m, outputs, 1, &cycles[PTN_MASKED_TILES_6X6]);
     // The dense way writes inactive outputs in any case: a map that is there has its own back.
-    const double lines = LINE_CYCLES * (double)inactive * (double)m->k / 16;
+    const double lines = common->line * (double)inactive * (double)m->k / 16;
     for (size_t i = 0; i < PTN_MASKED_WAYS; i++)
         if (cycles[i] > 0 && (clears || i == PTN_MASKED_DENSE)) cycles[i] += lines;
     return status;

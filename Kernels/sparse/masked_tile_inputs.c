@@ -3,19 +3,21 @@
 // Where only a plan's pixels count, other addresses are replaced by that of a row of zeros, or
 // of what they hold instead: nothing is cleared for the sake of being read.
 #include "masked_tile_inputs.h"
+#include "../convolution/winograd_guard.h"
+#include "../convolution/winograd_pixels.h"
 #include <string.h>
 
 // Channels that are transformed together at a change from one map to the other.
 enum { BLOCK = 16 };
 
-ptn_tile_inputs ptn_tile_inputs_for(const ptn_conv2d_shape *shape, const ptn_wino_form *form,
+ptn_tile_inputs ptn_tile_inputs_for(const ptn_conv2d_shape *shape, const ptn_winograd_form *form,
                                     ptn_isa isa, const ptn_masked_conv2d_mask *mask,
                                     const float *x) {
     ptn_tile_inputs in = {.shape = shape,
                           .rest = *shape,
                           .form = form,
                           .isa = isa,
-                          .transform = ptn_wino_input_for(form, isa),
+                          .transform = ptn_winograd_input_for(form, isa),
                           .mask = mask,
                           .x = x};
     in.rest.c = mask->rest_channels;
@@ -49,18 +51,18 @@ static uint64_t active_bits(const ptn_tile_inputs *in, const ptn_tile_place *at)
     return active;
 }
 
-// Addresses in compact rows.
-static void row_pixels(const ptn_tile_inputs *in, const ptn_tile_place *at,
-                       const float **pixels) {
+// Addresses of compact inputs.
+static void compact_pixels(const ptn_tile_inputs *in, const ptn_tile_place *at,
+                           const float **pixels) {
     const ptn_conv2d_shape *s = in->shape;
     const size_t side = in->form->side;
-    const int32_t *rows = in->rows + at->sample * s->h * s->w;
+    const int32_t *index = in->index + at->sample * s->h * s->w;
     for (size_t i = 0; i < side; i++)
         for (size_t k = 0; k < side; k++, pixels++) {
             // As above, for rows and columns.
             const size_t y = at->top + i - s->pad_top, x = at->left + k - s->pad_left;
-            const int32_t row = y < s->h && x < s->w ? rows[y * s->w + x] : -1;
-            *pixels = row < 0 ? in->zeros : in->x + (size_t)row * s->c;
+            const int32_t found = y < s->h && x < s->w ? index[y * s->w + x] : -1;
+            *pixels = found < 0 ? in->zeros : in->x + (size_t)found * s->c;
         }
 }
 
@@ -69,7 +71,8 @@ static void copy_few(float *to, const float *from, size_t count) {
 #pragma clang loop unroll(full)
     for (size_t part = BLOCK / 2; part > 0; part /= 2)
         if (count & part) {
-            for (size_t i = 0; i < part; i++) to[i] = from[i];
+            for (size_t i = 0; i < part; i++)
+                to[i] = from[i];
             to += part;
             from += part;
         }
@@ -78,14 +81,14 @@ static void copy_few(float *to, const float *from, size_t count) {
 static void transform(const ptn_tile_inputs *in, const float *const *pixels, size_t channels,
                       size_t step, float *u, float *sums) {
     in->transform(pixels, channels, step, u);
-    if (sums) ptn_wino_measure(in->form, in->isa, pixels, channels, sums);
+    if (sums) ptn_winograd_measure(in->form, in->isa, pixels, channels, sums);
 }
 
 // Some channels, of the pixels of `active` from one table and of the others from a second one.
 static void transform_part(const ptn_tile_inputs *in, uint64_t active, const float *const *map,
                            size_t from, const float *const *others, size_t channels, size_t step,
                            float *u, float *sums) {
-    const float *pixels[PTN_WINO_MAX_PLANES];
+    const float *pixels[PTN_WINOGRAD_MAX_PLANES];
     for (size_t i = 0; i < in->form->planes; i++)
         pixels[i] = active >> i & 1 ? map[i] + from : others ? others[i] : in->zeros;
     transform(in, pixels, channels, step, u + from, sums);
@@ -95,8 +98,8 @@ static void transform_part(const ptn_tile_inputs *in, uint64_t active, const flo
 static void transform_border(const ptn_tile_inputs *in, uint64_t active, const float *const *map,
                              size_t from, const float *const *rest, size_t step, float *u,
                              float *sums) {
-    float values[PTN_WINO_MAX_PLANES][BLOCK] = {0};
-    const float *others[PTN_WINO_MAX_PLANES];
+    float values[PTN_WINOGRAD_MAX_PLANES][BLOCK] = {0};
+    const float *others[PTN_WINOGRAD_MAX_PLANES];
     for (size_t i = 0; i < in->form->planes; i++) {
         others[i] = values[i];
         if (active >> i & 1 || rest[i] == in->zeros) continue;
@@ -109,9 +112,10 @@ static void transform_border(const ptn_tile_inputs *in, uint64_t active, const f
 static void transform_both(const ptn_tile_inputs *in, const ptn_tile_place *at, uint64_t active,
                            const float *const *map, size_t step, float *u, float *sums) {
     const size_t c = in->shape->c, some = in->rest.c, whole = some / BLOCK * BLOCK;
-    const float *rest[PTN_WINO_MAX_PLANES];
-    ptn_wino_pixels(&in->rest, in->form->side, at->top, at->left,
-                    in->mask->rest + at->sample * in->rest.h * in->rest.w * some, in->zeros, rest);
+    const float *rest[PTN_WINOGRAD_MAX_PLANES];
+    ptn_winograd_pixels(&in->rest, in->form->side, at->top, at->left,
+                        in->mask->rest + at->sample * in->rest.h * in->rest.w * some, in->zeros,
+                        rest);
     if (whole > 0) transform_part(in, active, map, 0, rest, whole, step, u, sums);
     if (whole < some) transform_border(in, active, map, whole, rest, step, u, sums);
     const size_t end = ptn_min(c, ptn_div_up(some, BLOCK) * BLOCK);
@@ -120,22 +124,22 @@ static void transform_both(const ptn_tile_inputs *in, const ptn_tile_place *at, 
 
 void ptn_tile_inputs_fetch(const ptn_tile_inputs *in, const ptn_tile_place *at) {
     const ptn_conv2d_shape *s = in->shape;
-    if (in->mask->input == PTN_MASKED_ROWS) return;
-    ptn_wino_fetch_pixels(s, in->form->side, at->top, at->left,
-                          in->x + at->sample * s->h * s->w * s->c);
+    if (in->mask->input == PTN_MASKED_COMPACT) return;
+    ptn_winograd_fetch_pixels(s, in->form->side, at->top, at->left,
+                              in->x + at->sample * s->h * s->w * s->c);
 }
 
 void ptn_tile_inputs_transform(const ptn_tile_inputs *in, const ptn_tile_place *at, size_t step,
                                float *u, float *sums) {
     const ptn_conv2d_shape *s = in->shape;
-    const float *pixels[PTN_WINO_MAX_PLANES];
-    if (in->mask->input == PTN_MASKED_ROWS) {
-        row_pixels(in, at, pixels);
+    const float *pixels[PTN_WINOGRAD_MAX_PLANES];
+    if (in->mask->input == PTN_MASKED_COMPACT) {
+        compact_pixels(in, at, pixels);
         transform(in, pixels, s->c, step, u, sums);
         return;
     }
-    ptn_wino_pixels(s, in->form->side, at->top, at->left, in->x + at->sample * s->h * s->w * s->c,
-                    in->zeros, pixels);
+    ptn_winograd_pixels(s, in->form->side, at->top, at->left,
+                        in->x + at->sample * s->h * s->w * s->c, in->zeros, pixels);
     const uint64_t every = ~(uint64_t)0 >> (64 - in->form->planes);
     const uint64_t active = in->mask->input == PTN_MASKED_MAP ? every : active_bits(in, at);
     if (active == every)

@@ -2,9 +2,17 @@
 // and transformed back; within them only active pixels are stored.
 //
 // The tiles of all samples are one list, cut into blocks whose transformed pixels stay in the
-// second-level cache, as in the dense driver (convolution/winograd.c). Sums run over channels in order,
-// whatever the cut.
+// second-level cache, as in the dense driver (convolution/winograd.c). Sums run over channels in
+// order, whatever the cut.
+#include "masked_winograd.h"
+#include "../convolution/cost.h"
+#include "../convolution/winograd_cut.h"
+#include "../convolution/winograd_guard.h"
+#include "../core/divider.h"
+#include "../core/fetch.h"
+#include "inactive.h"
 #include "masked_tile_inputs.h"
+#include "masked_tile_outputs.h"
 #include <string.h>
 
 enum { TASKS_PER_THREAD = 4 };
@@ -12,18 +20,13 @@ enum { TASKS_PER_THREAD = 4 };
 typedef struct tiles_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
-    const ptn_conv2d_epilogue *epilogue;
     const ptn_masked_conv2d_mask *mask;
-    const ptn_wino_form *form;
-    ptn_wino_cut cut;
+    const ptn_winograd_form *form;
+    ptn_winograd_cut cut;
     ptn_isa isa;
     ptn_tile_inputs pixels;
-    ptn_wino_output_fn output;
-    ptn_activate_row_fn activate;
+    ptn_tile_outputs outputs;
     const float *packed;
-    float *y;
-    size_t y_step;         // floats from one pixel to the next in a map
-    const int32_t *rows;   // inverse map, where outputs are compact
     const int32_t *tiles;  // active tiles of all samples
     const size_t *offsets; // [n + 1]
     ptn_divider by_tiles_w;
@@ -31,18 +34,17 @@ typedef struct tiles_job {
     char *inputs, *products, *threads;
     size_t input_bytes, product_bytes, thread_bytes;
     uint8_t *uneven; // by tiles of the list: 1 for one that is left out; NULL without a guard
-    bool staged; // all threads work on one block
+    bool staged;     // all threads work on one block
     ptn_inactive_job inactive;
-    float low, high;
-    bool is_far; // maps, from the caches
+    bool is_far; // the maps lie beyond the caches
 } tiles_job;
 
 typedef struct tiles_block {
     const tiles_job *job;
     size_t first;
     float *u; // [plane][tile][channel]
-    ptn_wino_block of;
-    ptn_wino_weights weights;
+    ptn_winograd_block of;
+    ptn_winograd_weights weights;
 } tiles_block;
 
 static tiles_block block_at(const tiles_job *j, size_t index, size_t set) {
@@ -56,9 +58,9 @@ static tiles_block block_at(const tiles_job *j, size_t index, size_t set) {
                                  .packed = j->packed,
                                  .isa = j->isa,
                                  .side_by_side = j->staged}};
-    b.of = (ptn_wino_block){.tiles = ptn_part_begin(j->count, j->blocks, index + 1) - first,
-                            .u = b.u,
-                            .products = (float *)(j->products + set * j->product_bytes)};
+    b.of = (ptn_winograd_block){.tiles = ptn_part_begin(j->count, j->blocks, index + 1) - first,
+                                .u = b.u,
+                                .products = (float *)(j->products + set * j->product_bytes)};
     return b;
 }
 
@@ -74,34 +76,18 @@ static ptn_tile_place place_of(const tiles_job *j, size_t at) {
     }
     const size_t m = j->form->outputs, tile = (size_t)j->tiles[at];
     const size_t down = ptn_divide(j->by_tiles_w, tile);
-    ptn_tile_place p = {
-        .sample = low, .top = down * m, .left = (tile - down * j->cut.tiles_w) * m};
+    ptn_tile_place p = {.sample = low, .top = down * m, .left = (tile - down * j->cut.tiles_w) * m};
     p.rows = ptn_min(m, j->plan->out_h - p.top);
     p.columns = ptn_min(m, j->plan->out_w - p.left);
     return p;
 }
 
-// Bit (m * row + column) is set for an active output of the tile.
-static uint64_t active_bits(const tiles_job *j, const ptn_tile_place *at) {
-    const ptn_mask_view *v = &j->mask->outputs->view;
-    const size_t word = at->left / 64, shift = at->left % 64;
-    const uint64_t columns = ((uint64_t)1 << at->columns) - 1;
-    uint64_t active = 0;
-    for (size_t i = 0; i < at->rows; i++) {
-        const uint64_t *row = v->bits + ((at->sample * v->h) + at->top + i) * v->words;
-        uint64_t bits = row[word] >> shift;
-        if (shift + at->columns > 64) bits |= row[word + 1] << (64 - shift);
-        active |= (bits & columns) << i * j->form->outputs;
-    }
-    return active;
-}
-
-// The outputs by which a tile is judged: with a whole map as input the mask has no say, so that active
-// outputs are computed as in the dense convolution.
+// The outputs by which a tile is judged. With a whole map as input these are all of the tile's,
+// active or not, so that active outputs are computed as in the dense convolution.
 static uint64_t judged_outputs(const tiles_job *j, const ptn_tile_place *at) {
     return j->mask->input == PTN_MASKED_MAP
-               ? ptn_wino_outputs_inside(j->form, at->rows, at->columns)
-               : active_bits(j, at);
+               ? ptn_winograd_outputs_inside(j->form, at->rows, at->columns)
+               : ptn_tile_outputs_active(&j->outputs, at);
 }
 
 static void transform_tile(const tiles_block *b, size_t tile) {
@@ -116,141 +102,27 @@ static void transform_tile(const tiles_block *b, size_t tile) {
     ptn_tile_inputs_transform(&j->pixels, &at, b->of.tiles * c, b->u + tile * c,
                               j->uneven ? sums : NULL);
     if (j->uneven)
-        j->uneven[b->first + tile] = ptn_wino_is_uneven(j->form, sums, judged_outputs(j, &at),
-                                                        at.rows, at.columns, c);
+        j->uneven[b->first + tile] =
+            ptn_winograd_is_uneven(j->form, sums, judged_outputs(j, &at), at.rows, at.columns, c);
 }
 
 static void *table_of(const tiles_job *j, int thread) {
     return j->threads + (size_t)thread * j->thread_bytes;
 }
 
-static void activate(const tiles_job *j, const ptn_wino_panel *p, float *out) {
-    const ptn_activation_spec *act = &j->epilogue->activation;
-    const float *slopes = act->slopes ? act->slopes + p->channel : NULL;
-    j->activate(act->kind, act->slope, slopes, p->channels, out, out);
-}
-
-// An active output's place in y, in floats.
-static size_t output_at(const tiles_job *j, const ptn_tile_place *at, size_t i, size_t k) {
-    const size_t pixel =
-        (at->sample * j->plan->out_h + at->top + i) * j->plan->out_w + at->left + k;
-    return j->rows ? (size_t)j->rows[pixel] * j->shape->k : pixel * j->y_step;
-}
-
-// What a tile's active outputs of a panel are written to, and added to.
-static void fetch_outputs(const tiles_job *j, const ptn_wino_panel *p, size_t tile) {
-    const ptn_tile_place at = place_of(j, tile);
-    const size_t m = j->form->outputs;
-    const float *residual = j->epilogue->residual;
-    for (uint64_t rest = active_bits(j, &at); rest; rest &= rest - 1) {
-        const size_t bit = (size_t)__builtin_ctzll(rest);
-        const size_t out = output_at(j, &at, bit / m, bit % m) + p->channel;
-        ptn_fetch(j->y + out, p->channels);
-        if (residual) ptn_fetch(residual + out, p->channels);
-    }
-}
-
-static float *thread_values(const tiles_job *j, int thread) {
-    return (float *)(j->threads + (size_t)thread * j->thread_bytes +
-                     ptn_wino_table_bytes(j->block_tiles));
-}
-
-// Compact outputs, each straight to its row.
-static void store_rows(const tiles_job *j, ptn_wino_output *a, const ptn_wino_panel *p,
-                       const ptn_tile_place *at, uint64_t active, int thread) {
-    const size_t m = j->form->outputs;
-    float *places[PTN_WINO_MAX_OUTPUTS], *const inactive = thread_values(j, thread);
-    for (size_t i = 0; i < at->rows; i++)
-        for (size_t k = 0; k < at->columns; k++) {
-            const bool is_active = active >> (i * m + k) & 1;
-            places[i * m + k] =
-                is_active ? j->y + output_at(j, at, i, k) + p->channel : inactive;
-        }
-    a->out = inactive;
-    a->places = places;
-    j->output(a);
-    if (!j->activate) return;
-    for (uint64_t rest = active; rest; rest &= rest - 1)
-        activate(j, p, places[__builtin_ctzll(rest)]);
-}
-
-// Compact outputs with residuals, through a small buffer in which both lie as in a map.
-static void store_residual_rows(const tiles_job *j, ptn_wino_output *a, const ptn_wino_panel *p,
-                                const ptn_tile_place *at, uint64_t active, int thread) {
-    const size_t m = j->form->outputs, bytes = p->channels * sizeof(float);
-    float *values = thread_values(j, thread);
-    float *residuals = values + m * m * j->cut.panels.width;
-    a->out = values;
-    a->out_row = m * p->width;
-    a->out_pixel = p->width;
-    a->residual = (ptrdiff_t)((uintptr_t)residuals - (uintptr_t)values);
-    for (uint64_t rest = active; rest; rest &= rest - 1) {
-        const size_t bit = (size_t)__builtin_ctzll(rest);
-        const size_t from = output_at(j, at, bit / m, bit % m) + p->channel;
-        memcpy(residuals + bit * p->width, j->epilogue->residual + from, bytes);
-    }
-    j->output(a);
-    for (uint64_t rest = active; rest; rest &= rest - 1) {
-        const size_t bit = (size_t)__builtin_ctzll(rest);
-        float *to = j->y + output_at(j, at, bit / m, bit % m) + p->channel;
-        memcpy(to, values + bit * p->width, bytes);
-        if (j->activate) activate(j, p, to);
-    }
-}
-
-// Straight into the map.
-static void store_map(const tiles_job *j, ptn_wino_output *a, const ptn_wino_panel *p,
-                      const ptn_tile_place *at, uint64_t active, int thread) {
-    const size_t m = j->form->outputs;
-    a->out = j->y + output_at(j, at, 0, 0) + p->channel;
-    a->out_row = j->plan->out_w * j->y_step;
-    a->out_pixel = j->y_step;
-    a->residual = (ptrdiff_t)((uintptr_t)j->epilogue->residual - (uintptr_t)j->y);
-    float *places[PTN_WINO_MAX_OUTPUTS];
-    if ((size_t)__builtin_popcountll(active) < at->rows * at->columns) {
-        float *const inactive = thread_values(j, thread);
-        for (size_t i = 0; i < at->rows; i++)
-            for (size_t k = 0; k < at->columns; k++) {
-                const bool is_active = active >> (i * m + k) & 1;
-                float *out = a->out + i * a->out_row + k * a->out_pixel;
-                places[i * m + k] = is_active ? out : inactive;
-            }
-        a->places = places;
-    }
-    j->output(a);
-    if (!j->activate) return;
-    for (uint64_t rest = active; rest; rest &= rest - 1) {
-        const size_t bit = (size_t)__builtin_ctzll(rest);
-        activate(j, p, a->out + bit / m * a->out_row + bit % m * a->out_pixel);
-    }
-}
-
-static void transform_back(const tiles_block *b, const ptn_wino_panel *p, size_t tile, int thread) {
+static void transform_back(const tiles_block *b, const ptn_winograd_panel *p, size_t tile,
+                           int thread) {
     const tiles_job *j = b->job;
     if (j->uneven && j->uneven[b->first + tile]) return;
-    const ptn_conv2d_epilogue *e = j->epilogue;
+    if (j->is_far && tile + 1 < b->of.tiles) {
+        const ptn_tile_place next = place_of(j, b->first + tile + 1);
+        ptn_tile_outputs_fetch(&j->outputs, p, &next);
+    }
     const ptn_tile_place at = place_of(j, b->first + tile);
-    ptn_wino_output a = {
-        .products = b->of.products + tile * p->row + p->first,
-        .step = b->of.tiles * p->row,
-        .channels = p->channels,
-        .rows = at.rows,
-        .columns = at.columns,
-        .bias = e->bias ? e->bias + at.sample * e->bias_stride + p->channel : NULL,
-        .gate = e->gate ? e->gate + at.sample * j->shape->k + p->channel : NULL,
-        .has_residual = e->residual != NULL,
-        .residual_last = e->residual_after_activation,
-        .low = j->low,
-        .high = j->high,
-    };
-    const uint64_t active = active_bits(j, &at);
-    if (j->is_far && tile + 1 < b->of.tiles) fetch_outputs(j, p, b->first + tile + 1);
-    if (j->rows && a.has_residual)
-        store_residual_rows(j, &a, p, &at, active, thread);
-    else if (j->rows)
-        store_rows(j, &a, p, &at, active, thread);
-    else
-        store_map(j, &a, p, &at, active, thread);
+    float *values =
+        (float *)((char *)table_of(j, thread) + ptn_winograd_table_bytes(j->block_tiles));
+    ptn_tile_outputs_store(&j->outputs, p, &at, b->of.products + tile * p->row + p->first,
+                           b->of.tiles * p->row, values);
 }
 
 // One block with all its panels, on one thread.
@@ -261,15 +133,17 @@ static void run_block(void *context, size_t index, int thread) {
         return;
     }
     const tiles_block b = block_at(j, index, (size_t)thread);
-    for (size_t t = 0; t < b.of.tiles; t++) transform_tile(&b, t);
-    ptn_wino_enter(&b.weights, &b.of, table_of(j, thread));
+    for (size_t t = 0; t < b.of.tiles; t++)
+        transform_tile(&b, t);
+    ptn_winograd_enter(&b.weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
-        const ptn_wino_panel p = ptn_wino_panel_at(&b.weights, i);
+        const ptn_winograd_panel p = ptn_winograd_panel_at(&b.weights, i);
         for (size_t plane = 0; plane < j->form->planes; plane++)
-            ptn_wino_multiply(&b.weights, &b.of, &p, plane,
-                              p.weights + (plane + 1) * j->shape->c * p.width,
-                              table_of(j, thread));
-        for (size_t t = 0; t < b.of.tiles; t++) transform_back(&b, &p, t, thread);
+            ptn_winograd_multiply(&b.weights, &b.of, &p, plane,
+                                  p.weights + (plane + 1) * j->shape->c * p.width,
+                                  table_of(j, thread));
+        for (size_t t = 0; t < b.of.tiles; t++)
+            transform_back(&b, &p, t, thread);
     }
 }
 
@@ -280,13 +154,13 @@ static void stage_tile(void *context, size_t tile, int thread) {
 
 static void stage_plane(void *context, size_t plane, int thread) {
     const tiles_block *b = context;
-    ptn_wino_multiply_plane(&b->weights, &b->of, plane, table_of(b->job, thread));
+    ptn_winograd_multiply_plane(&b->weights, &b->of, plane, table_of(b->job, thread));
 }
 
 static void stage_back(void *context, size_t tile, int thread) {
     const tiles_block *b = context;
     for (size_t index = 0; index < b->job->cut.panels.count; index++) {
-        const ptn_wino_panel p = ptn_wino_panel_at(&b->weights, index);
+        const ptn_winograd_panel p = ptn_winograd_panel_at(&b->weights, index);
         transform_back(b, &p, tile, thread);
     }
 }
@@ -306,16 +180,16 @@ static void run_staged(tiles_job *j, int threads) {
     ptn_parallel(threads, j->inactive.tasks, stage_inactive, &j->inactive);
 }
 
-// Large weights, or few tiles for several threads: all threads share each block. Weights that stay in
-// the second-level cache allow smaller blocks instead, as in the dense driver.
+// Large weights, or few tiles for several threads: all threads share each block. Weights that stay
+// in the second-level cache allow smaller blocks instead, as in the dense driver.
 static void cut_tiles(tiles_job *j, int threads) {
     const ptn_panels *panels = &j->cut.panels;
     const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
     size_t fit = j->cut.block_tiles;
     const bool few = threads > 1 && ptn_div_up(j->count, fit) < wanted;
-    const bool small = j->plan->packed_floats * sizeof(float) <= PTN_WINO_SMALL_WEIGHTS;
+    const bool small = j->plan->packed_floats * sizeof(float) <= PTN_WINOGRAD_SMALL_WEIGHTS;
     if (few && small && !j->cut.by_plane) {
-        const size_t most = ptn_max(1, j->count / PTN_TILE_MAX_ROWS);
+        const size_t most = ptn_max(1, j->count / PTN_TILE_MAX_HEIGHT);
         const size_t blocks = ptn_div_up(ptn_min(wanted, most), (size_t)threads) * (size_t)threads;
         fit = ptn_max(1, ptn_div_up(j->count, blocks));
     }
@@ -327,9 +201,8 @@ static void cut_tiles(tiles_job *j, int threads) {
     const size_t floats = j->form->planes * j->block_tiles * sizeof(float);
     j->input_bytes = ptn_round_64(floats * j->shape->c);
     j->product_bytes = ptn_round_64(floats * j->width);
-    const size_t m = j->form->outputs;
-    j->thread_bytes = ptn_wino_table_bytes(j->block_tiles) +
-                      ptn_round_64(2 * m * m * panels->width * sizeof(float));
+    j->thread_bytes = ptn_winograd_table_bytes(j->block_tiles) +
+                      ptn_round_64(ptn_tile_outputs_floats(j->form, panels->width) * sizeof(float));
 }
 
 static ptn_status run_tiles(tiles_job *j, int threads) {
@@ -356,48 +229,62 @@ static ptn_status run_tiles(tiles_job *j, int threads) {
 static void report(const tiles_job *j, ptn_conv2d_guard *guard) {
     const size_t m = j->form->outputs, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
     guard->tiles = j->count;
-    for (size_t t = 0; t < j->count; t++) guard->tiles_left_out += j->uneven[t];
+    for (size_t t = 0; t < j->count; t++)
+        guard->tiles_left_out += j->uneven[t];
     if (guard->tiles_left_out == 0) return;
     memset(guard->left_out, 0, j->shape->n * pixels);
     for (size_t t = 0; t < j->count; t++) {
         if (!j->uneven[t]) continue;
         const ptn_tile_place at = place_of(j, t);
         uint8_t *first = guard->left_out + at.sample * pixels + at.top * out_w + at.left;
-        for (uint64_t rest = active_bits(j, &at); rest; rest &= rest - 1) {
+        for (uint64_t rest = ptn_tile_outputs_active(&j->outputs, &at); rest; rest &= rest - 1) {
             const size_t bit = (size_t)__builtin_ctzll(rest);
             first[bit / m * out_w + bit % m] = 1;
         }
     }
 }
 
+static int threads_for(const ptn_runtime *runtime, const tiles_job *j) {
+    if (j->count == 0) return 1;
+    const double products =
+        (double)j->count * (double)j->form->planes * (double)j->shape->c * (double)j->shape->k;
+    const double compute = 1.5 * ptn_product_nanoseconds(runtime->isa, products);
+    return ptn_threads_worth(runtime->threads, ptn_with_weights_nanoseconds(compute, j->plan));
+}
+
 ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                                const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
                                const float *x, const float *packed, const ptn_conv2d_epilogue *e,
                                float *y) {
-    const ptn_wino_form *form = ptn_wino_form_of(plan->algorithm);
-    const ptn_wino_cut cut =
-        ptn_wino_cut_for(form, runtime->isa, s, plan->out_h, plan->out_w, 1);
+    const ptn_winograd_form *form = ptn_winograd_form_of(plan->algorithm);
+    const ptn_winograd_cut cut =
+        ptn_winograd_cut_for(form, runtime->isa, s, plan->out_h, plan->out_w, 1);
     tiles_job j = {.shape = s,
                    .plan = plan,
-                   .epilogue = e,
                    .mask = mask,
                    .form = form,
                    .cut = cut,
                    .by_tiles_w = ptn_divider_for(cut.tiles_w),
                    .isa = runtime->isa,
                    .pixels = ptn_tile_inputs_for(s, form, runtime->isa, mask, x),
-                   .output = ptn_wino_output_for(form, runtime->isa),
+                   .outputs = {.form = form,
+                               .output = ptn_winograd_output_for(form, runtime->isa),
+                               .mask = &mask->outputs->view,
+                               .epilogue = ptn_epilogue_for(e, runtime->isa, s->k, y),
+                               .residual = e->residual,
+                               .y = y,
+                               .out_h = plan->out_h,
+                               .out_w = plan->out_w,
+                               .k = s->k,
+                               .y_step = mask->y_step ? mask->y_step : s->k,
+                               .panel_width = cut.panels.width},
                    .packed = packed,
-                   .y = y,
-                   .y_step = mask->y_step ? mask->y_step : s->k,
-                   .is_far = ptn_maps_bytes(s, plan) > PTN_FAR_BYTES,
+                   .is_far = ptn_maps_bytes(s, plan->out_h, plan->out_w) > PTN_FAR_BYTES,
                    .inactive = ptn_inactive_for(mask, s->k, y)};
-    if (!ptn_clamp_of(e->activation.kind, &j.low, &j.high))
-        j.activate = ptn_activate_row[runtime->isa];
-    const ptn_mask_plan *order = mask->output_rows ? mask->output_rows : mask->outputs;
-    if (mask->output == PTN_MASKED_ROWS && !(j.rows = ptn_mask_plan_rows(order)))
+    const ptn_mask_plan *order = mask->output_order ? mask->output_order : mask->outputs;
+    if (mask->output == PTN_MASKED_COMPACT && !(j.outputs.index = ptn_mask_plan_index(order)))
         return PTN_OUT_OF_MEMORY;
-    if (mask->input == PTN_MASKED_ROWS && !(j.pixels.rows = ptn_mask_plan_rows(mask->inputs)))
+    if (mask->input == PTN_MASKED_COMPACT && !(j.pixels.index = ptn_mask_plan_index(mask->inputs)))
         return PTN_OUT_OF_MEMORY;
     const size_t all = s->n * j.cut.tiles, offsets = ptn_round_64((s->n + 1) * sizeof(size_t));
     const size_t tiles = ptn_round_64((all + 1) * sizeof(int32_t));
@@ -409,11 +296,7 @@ ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shap
     ptn_status status = ptn_mask_plan_tiles(mask->outputs, form->outputs, form->outputs,
                                             (int32_t *)(list + offsets), (size_t *)list);
     j.count = status == PTN_OK ? j.offsets[s->n] : 0;
-    const double lanes = (double)ptn_isa_vector_floats(runtime->isa);
-    const double products = (double)j.count * (double)form->planes * (double)s->c * (double)s->k;
-    const double traffic = j.count > 0 ? (double)plan->packed_floats * 4 / 10 : 0;
-    const int threads =
-        ptn_threads_worth(runtime->threads, fmax(1.5 * products / (lanes * 2 * 2.5), traffic));
+    const int threads = threads_for(runtime, &j);
     if (status == PTN_OK) status = run_tiles(&j, threads);
     if (status == PTN_OK && mask->guard) report(&j, mask->guard);
     ptn_scratch_release(list);

@@ -92,8 +92,8 @@ static void compare_row(void *context, size_t row, int thread) {
     const ptn_mask_view *v = &j->plan->view;
     for (size_t i = 0; i < v->words; i++) {
         uint64_t word = 0;
-        uint64_t rest = j->candidates ? j->candidates->bits[row * v->words + i]
-                                      : ptn_mask_valid(64 * i, v->w);
+        uint64_t rest =
+            j->candidates ? j->candidates->bits[row * v->words + i] : ptn_mask_valid(64 * i, v->w);
         for (; rest; rest &= rest - 1) {
             const size_t bit = (size_t)__builtin_ctzll(rest);
             word |= (uint64_t)changed(j, row * v->w + 64 * i + bit) << bit;
@@ -112,7 +112,8 @@ ptn_status ptn_mask_plan_changed(const ptn_runtime *runtime, size_t n, size_t h,
     size_t floats;
     if (!ptn_float_bytes(n, h, w, c, &floats)) return PTN_SIZE_OVERFLOW;
     const ptn_mask_view *from = candidates ? &candidates->view : NULL;
-    if ((unsigned)kind >= PTN_NORM_COUNT || (from && (from->n != n || from->h != h || from->w != w)))
+    if ((unsigned)kind >= PTN_NORM_COUNT ||
+        (from && (from->n != n || from->h != h || from->w != w)))
         return PTN_BAD_ARGUMENT;
     ptn_mask_plan *p = ptn_mask_plan_allocate(runtime->isa, n, h, w, &status);
     if (!p) return status;

@@ -1,5 +1,5 @@
-// Row addresses of scattered outputs, and what becomes of the pixels in between.
-#include "masked_conv2d.h"
+// Input addresses of scattered outputs.
+#include "taps.h"
 #include <string.h>
 
 // [begin, end): outputs along one axis whose taps all lie inside the image.
@@ -26,7 +26,7 @@ ptn_taps ptn_taps_for(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan, pt
 }
 
 // One output at the border: every tap is looked at.
-static void fill_border(const ptn_taps *t, const float *image, const int32_t *rows, size_t oy,
+static void fill_border(const ptn_taps *t, const float *image, const int32_t *index, size_t oy,
                         size_t ox, size_t step, const float **entry) {
     const ptn_conv2d_shape *s = t->shape;
     for (size_t i = 0; i < s->kh; i++)
@@ -37,13 +37,13 @@ static void fill_border(const ptn_taps *t, const float *image, const int32_t *ro
             *entry = t->zeros;
             if (iy >= s->h || ix >= s->w) continue;
             const size_t at = iy * s->w + ix;
-            if (!rows || rows[at] >= 0)
-                *entry = image + (t->layout == PTN_MASKED_ROWS ? (size_t)rows[at] : at) * s->c;
+            if (!index || index[at] >= 0)
+                *entry = image + (t->layout == PTN_MASKED_COMPACT ? (size_t)index[at] : at) * s->c;
         }
 }
 
-// A dense map: the first tap of every output, then the others, which lie as far from it for all. Outputs
-// at the border are entered last.
+// A dense map: the first tap of every output, then the others, which lie as far from it for all.
+// Outputs at the border are entered last.
 static void fill_map(const ptn_taps *t, const float *image, const int32_t *pixels, size_t count,
                      size_t step, const float **table) {
     const ptn_conv2d_shape *s = t->shape;
@@ -74,10 +74,11 @@ static void fill_map(const ptn_taps *t, const float *image, const int32_t *pixel
 }
 
 // The loop over outputs, with the number of taps and the layout known where it pays.
-static inline __attribute__((always_inline)) void
-fill(const ptn_taps *t, const float *image, const int32_t *rows, const int32_t *pixels,
-     size_t count, size_t step, const size_t taps, const ptn_masked_layout layout,
-     const float **table) {
+static inline __attribute__((always_inline)) void fill(const ptn_taps *t, const float *image,
+                                                       const int32_t *index, const int32_t *pixels,
+                                                       size_t count, size_t step, const size_t taps,
+                                                       const ptn_masked_layout layout,
+                                                       const float **table) {
     const ptn_conv2d_shape *s = t->shape;
     const size_t c = s->c, height = t->bottom - t->top, width = t->right - t->left;
     for (size_t m = 0; m < count; m++) {
@@ -85,16 +86,15 @@ fill(const ptn_taps *t, const float *image, const int32_t *rows, const int32_t *
         const size_t ox = p - oy * t->out_w;
         const float **entry = table + m;
         if (oy - t->top >= height || ox - t->left >= width) {
-            fill_border(t, image, rows, oy, ox, step, entry);
+            fill_border(t, image, index, oy, ox, step, entry);
             continue;
         }
-        const size_t at =
-            (oy * s->stride_h - s->pad_top) * s->w + ox * s->stride_w - s->pad_left;
+        const size_t at = (oy * s->stride_h - s->pad_top) * s->w + ox * s->stride_w - s->pad_left;
         for (size_t tap = 0; tap < taps; tap++, entry += step) {
             const size_t pixel = at + (size_t)t->pixels[tap];
-            const int32_t row = rows[pixel];
-            const size_t place = layout == PTN_MASKED_ROWS ? (size_t)row : pixel;
-            *entry = row < 0 ? t->zeros : image + place * c;
+            const int32_t found = index[pixel];
+            const size_t place = layout == PTN_MASKED_COMPACT ? (size_t)found : pixel;
+            *entry = found < 0 ? t->zeros : image + place * c;
         }
     }
 }
@@ -103,58 +103,17 @@ void ptn_taps_fill(const ptn_taps *t, size_t sample, const int32_t *pixels, size
                    size_t step, const float **table) {
     const size_t image_pixels = t->shape->h * t->shape->w;
     const float *image = t->x;
-    if (t->layout != PTN_MASKED_ROWS) image += sample * image_pixels * t->shape->c;
-    const int32_t *rows = t->rows ? t->rows + sample * image_pixels : NULL;
+    if (t->layout != PTN_MASKED_COMPACT) image += sample * image_pixels * t->shape->c;
+    const int32_t *index = t->index ? t->index + sample * image_pixels : NULL;
     const bool nine = t->taps == 9;
     if (t->layout == PTN_MASKED_MAP) {
         fill_map(t, image, pixels, count, step, table);
-    } else if (t->layout == PTN_MASKED_ROWS) {
+    } else if (t->layout == PTN_MASKED_COMPACT) {
         if (nine)
-            fill(t, image, rows, pixels, count, step, 9, PTN_MASKED_ROWS, table);
+            fill(t, image, index, pixels, count, step, 9, PTN_MASKED_COMPACT, table);
         else
-            fill(t, image, rows, pixels, count, step, t->taps, PTN_MASKED_ROWS, table);
+            fill(t, image, index, pixels, count, step, t->taps, PTN_MASKED_COMPACT, table);
     } else {
-        fill(t, image, rows, pixels, count, step, t->taps, PTN_MASKED_ACTIVE_MAP, table);
+        fill(t, image, index, pixels, count, step, t->taps, PTN_MASKED_ACTIVE_MAP, table);
     }
-}
-
-enum { INACTIVE_ROWS = 8 };
-
-ptn_inactive_job ptn_inactive_for(const ptn_masked_conv2d_mask *mask, size_t k, float *y) {
-    ptn_inactive_job j = {.outputs = mask->outputs->view, .y = y, .k = k};
-    const bool nothing = mask->output == PTN_MASKED_ROWS || mask->inactive == PTN_MASKED_KEEP ||
-                         (mask->inactive == PTN_MASKED_COPY && mask->base == y);
-    if (nothing) return j;
-    if (mask->inactive == PTN_MASKED_COPY) j.base = mask->base;
-    if (mask->inactive == PTN_MASKED_ZERO && mask->previous)
-        j.previous = mask->previous->view.bits;
-    j.tasks = ptn_div_up(j.outputs.n * j.outputs.h, INACTIVE_ROWS);
-    return j;
-}
-
-// Neighbouring inactive pixels at once.
-static void clear_word(const ptn_inactive_job *j, uint64_t bits, size_t pixel) {
-    while (bits) {
-        const unsigned start = (unsigned)__builtin_ctzll(bits);
-        const uint64_t rest = ~(bits >> start);
-        const unsigned length = rest ? (unsigned)__builtin_ctzll(rest) : 64;
-        const size_t at = (pixel + start) * j->k, bytes = length * j->k * sizeof(float);
-        if (j->base)
-            memcpy(j->y + at, j->base + at, bytes);
-        else
-            memset(j->y + at, 0, bytes);
-        if (start + length >= 64) return;
-        bits &= ~(uint64_t)0 << (start + length);
-    }
-}
-
-void ptn_inactive_run(const ptn_inactive_job *j, size_t task) {
-    const ptn_mask_view *v = &j->outputs;
-    const size_t end = ptn_min((task + 1) * INACTIVE_ROWS, v->n * v->h);
-    for (size_t row = task * INACTIVE_ROWS; row < end; row++)
-        for (size_t i = 0; i < v->words; i++) {
-            uint64_t off = ~v->bits[row * v->words + i] & ptn_mask_valid(64 * i, v->w);
-            if (j->previous) off &= j->previous[row * v->words + i];
-            clear_word(j, off, row * v->w + 64 * i);
-        }
 }

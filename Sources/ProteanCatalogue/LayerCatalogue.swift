@@ -2,18 +2,97 @@ import Protean
 
 /// Every layer that `protean apply` runs.
 package enum LayerCatalogue {
-    package static let adapters: [LayerAdapter] =
-        ConvolutionAdapters.all + NormalizationAdapters.all + PoolingAdapters.all
-        + DynamicConvolutionAdapters.all + DeformableAdapters.all + AttentionAdapters.all
-        + DynamicActivationAdapters.all + SparseAdapters.all + SparseConvolutionAdapters.all
-        + DeltaAdapters.all + SparseBlockAdapters.all + SparseMaskAdapters.all
-        + MaskUnitAdapters.all + AdaptiveConnectionAdapters.all
+    /// All entries by name, capitals like small letters; one line per layer.
+    package static let entries: [LayerEntry] = [
+        .activeConv2d,
+        .adaptiveAvgPool2d,
+        .adaptivelyConnectedConv2d,
+        .affineGrid,
+        .avgPool2d,
+        .batchNorm1d,
+        .batchNorm2d,
+        .branches,
+        .condConv2d,
+        .conv1d,
+        .conv2d,
+        .convTranspose2d,
+        .dcnv3,
+        .dcnv4,
+        .deformableConv2d,
+        .deformableConv2dPack,
+        .deformableKernelConv2d,
+        .deformRoIPool,
+        .deltaConv2d,
+        .deltaSequential,
+        .dgNetSpatialGate,
+        .displacedDeformableKernelConv2d,
+        .dropout,
+        .dynamicReLU,
+        .dynConvBasicBlock,
+        .dynConvBottleneck,
+        .dynConvInvertedResidual,
+        .dynConvMaskUnit,
+        .embedding,
+        .fold,
+        .flatten,
+        .gelu,
+        .globalAveragePool2d,
+        .globalDeformableKernelConv2d,
+        .gridSample,
+        .groupNorm,
+        .hardSigmoid,
+        .hardSwish,
+        .identity,
+        .instanceNorm2d,
+        .lasNetMaskUnit,
+        .layerNorm,
+        .leakyReLU,
+        .linear,
+        .lowCostCollaborativeConv2d,
+        .maskedConv2d,
+        .maxPool2d,
+        .mish,
+        .modulatedDeformableConv2d,
+        .multiheadAttention,
+        .normGate,
+        .perforatedConv2d,
+        .pixelShuffle,
+        .pixelUnshuffle,
+        .pointRefine,
+        .reflectionPad2d,
+        .replicationPad2d,
+        .roiAlign,
+        .simAM,
+        .prelu,
+        .relu,
+        .relu6,
+        .residual,
+        .resize,
+        .rmsNorm,
+        .roiAlign,
+        .sequential,
+        .sigmoid,
+        .silu,
+        .softmax,
+        .sparseBlocksConv,
+        .sparseMaskBlock,
+        .sparseMaskModule,
+        .spatiallyAdaptiveBottleneck,
+        .spatiallyAdaptiveComputationTime,
+        .spatialTransformer,
+        .squeezeExcitation,
+        .submanifoldConv2d,
+        .unfold,
+        .upsample,
+        .zeroPad2d,
+        .tanh,
+    ]
 
-    /// The adapter of a layer, by the Swift type's name.
-    package static func adapter(named name: String) throws -> LayerAdapter {
-        guard let found = adapters.first(where: { $0.name == name }) else {
+    /// The entry of a layer, by the Swift type's name.
+    package static func entry(named name: String) throws -> LayerEntry {
+        guard let found = entries.first(where: { $0.name == name }) else {
             throw ProteanError.unknownName(
-                kind: "layer", name: name, known: adapters.map(\.name))
+                kind: "layer", name: name, known: entries.map(\.name))
         }
         return found
     }

@@ -58,7 +58,7 @@ extension LayerConfiguration {
 
 // Literals keep the tables of keys readable.
 extension ModelConfiguration.Value: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral,
-    ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral
+    ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
     /// A number.
     public init(integerLiteral value: Int) { self = .number(Double(value)) }
@@ -66,6 +66,10 @@ extension ModelConfiguration.Value: ExpressibleByIntegerLiteral, ExpressibleBySt
     public init(stringLiteral value: String) { self = .string(value) }
     /// A truth value.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// An object; of a name that occurs twice the last value counts.
+    public init(dictionaryLiteral elements: (String, ModelConfiguration.Value)...) {
+        self = .object(Dictionary(elements) { $1 })
+    }
     /// A list.
     public init(arrayLiteral elements: ModelConfiguration.Value...) { self = .array(elements) }
 }

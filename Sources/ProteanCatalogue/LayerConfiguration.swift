@@ -1,55 +1,36 @@
 import Protean
 
-/// One configuration key of a layer, under the reference constructor's argument name.
-package struct ConfigurationKey: Sendable {
-    package let name: String
-    /// The value when the key is absent; nil for a key that must be given.
-    package let fallback: ModelConfiguration.Value?
-    /// What it means, for the help text.
-    package let meaning: String
-
-    /// A key that must be given.
-    static func required(_ name: String, _ meaning: String) -> ConfigurationKey {
-        ConfigurationKey(name: name, fallback: nil, meaning: meaning)
-    }
-
-    /// A key with the reference's default; `.null` stands for Python's `None`.
-    static func optional(
-        _ name: String, _ fallback: ModelConfiguration.Value, _ meaning: String
-    ) -> ConfigurationKey {
-        ConfigurationKey(name: name, fallback: fallback, meaning: meaning)
-    }
-}
-
 /// The values of a layer's configuration keys, with defaults filled in. Every accessor refuses a
 /// value of another kind and names the layer and the key.
 package struct LayerConfiguration {
-    private let layer: String
+    /// The layer's name, for errors.
+    let layer: String
+    private let keys: [ConfigurationKey]
     private let values: [String: ModelConfiguration.Value]
 
     /// Reads the JSON text of `--config`; refuses keys that the layer, in the variant that the text
     /// asks for, does not have, and missing ones.
-    package init(_ adapter: LayerAdapter, json: String) throws {
-        try self.init(adapter, given: ModelConfiguration(json: json, source: "--config").values)
+    package init(_ entry: LayerEntry, json: String) throws {
+        try self.init(entry, given: ModelConfiguration(json: json, source: "--config").values)
     }
 
     /// As above, from values.
-    package init(_ adapter: LayerAdapter, given: [String: ModelConfiguration.Value]) throws {
-        var keys = adapter.keys
-        if let first = adapter.variants.first {
-            let names = adapter.variants.map(\.name)
+    package init(_ entry: LayerEntry, given: [String: ModelConfiguration.Value]) throws {
+        var keys = entry.keys
+        if let first = entry.variants.first {
+            let names = entry.variants.map(\.name)
             keys.insert(
                 .optional("variant", .string(first.name), names.joined(separator: " or ")), at: 0)
             let chosen = given["variant"] ?? .string(first.name)
-            guard let variant = adapter.variants.first(where: { .string($0.name) == chosen }) else {
+            guard let variant = entry.variants.first(where: { .string($0.name) == chosen }) else {
                 throw ProteanError.invalidOption(
-                    layer: adapter.name, option: "variant",
+                    layer: entry.name, option: "variant",
                     expected: "one of " + names.map { "\"\($0)\"" }.joined(separator: ", "),
                     found: chosen.description)
             }
             keys += variant.keys
         }
-        try self.init(layer: adapter.name, keys: keys, given: given)
+        try self.init(layer: entry.name, keys: keys, given: given)
     }
 
     private init(
@@ -71,6 +52,7 @@ package struct LayerConfiguration {
             values[key.name] = value
         }
         self.layer = layer
+        self.keys = keys
         self.values = values
     }
 
@@ -179,45 +161,11 @@ package struct LayerConfiguration {
         guard case .invalidOption(_, let option, let expected, let found) = error else {
             return error
         }
-        let candidates = [option, Self.snakeCase(option)] + (Self.otherNames[option] ?? [])
-        guard let key = candidates.first(where: { values[$0] != nil }) else { return error }
-        return .invalidOption(layer: layer, option: key, expected: expected, found: found)
-    }
-
-    /// References' names for options that are not merely spelt differently.
-    private static let otherNames: [String: [String]] = [
-        "inputChannels": [
-            "in_channels", "input_channels", "channels", "in_chs", "inp", "channel", "in_planes",
-            "inplanes",
-        ],
-        "outputChannels": ["out_channels", "oup", "out_planes", "num_output", "filters"],
-        "inputFeatures": ["in_features"],
-        "outputFeatures": ["out_features"],
-        "channels": [
-            "num_features", "input_channels", "in_chs", "inp", "channel", "in_planes",
-            "in_channels", "planes",
-        ],
-        "scope": ["weight_shape"],
-        "epsilon": ["eps", "delta_threshold"],
-        "blockSize": ["bsize"],
-        "window": ["pool_size"],
-        "experts": ["num_experts"],
-        "offsetGroups": ["deform_groups"],
-        "groups": ["group"],
-        "padding": ["pad"],
-        "positionGroups": ["position_group"],
-        "stride": ["strides"],
-        "map": ["size"],
-        "classes": ["num_classes"],
-        "hiddenChannels": ["fc_dim"],
-        "hiddenLayers": ["num_fc"],
-        "layers": ["n_layers"],
-        "steps": ["subdivision_steps"],
-        "points": ["subdivision_num_points"],
-    ]
-
-    private static func snakeCase(_ name: String) -> String {
-        name.map { $0.isUppercase ? "_" + $0.lowercased() : String($0) }.joined()
+        guard
+            let key = keys.first(where: { $0.isNamed(option) })
+                ?? keys.first(where: { $0.aliases.contains(option) })
+        else { return error }
+        return .invalidOption(layer: layer, option: key.name, expected: expected, found: found)
     }
 
     /// The error for a value that does not fit.
@@ -226,8 +174,9 @@ package struct LayerConfiguration {
             layer: layer, option: key, expected: expected, found: value(key).description)
     }
 
-    /// Undeclared keys read as null; the catalogue's tests build every layer, which finds them.
-    private func value(_ key: String) -> ModelConfiguration.Value { values[key] ?? .null }
+    /// The value as it was given. Undeclared keys read as null; the catalogue's tests build every layer,
+    /// which finds them.
+    func value(_ key: String) -> ModelConfiguration.Value { values[key] ?? .null }
 
     private static func whole(_ value: ModelConfiguration.Value) -> Int? {
         guard case .number(let number) = value, abs(number) <= 0x1p53 else { return nil }

@@ -2,7 +2,7 @@ import Protean
 
 /// The tensors of the input file, checked against a layer's description.
 package final class LayerInputs {
-    private let adapter: LayerAdapter
+    private let entry: LayerEntry
     private let path: String
     package let layout: MapLayout
     package let tensors: [String: Tensor]
@@ -10,46 +10,46 @@ package final class LayerInputs {
 
     /// Reads the file; refuses missing and unknown tensors and other types than Float32.
     package convenience init(
-        _ adapter: LayerAdapter, path: String, layout: MapLayout
+        _ entry: LayerEntry, path: String, layout: MapLayout
     ) throws {
         let checkpoint = try Checkpoint.open(path)
-        let known = adapter.inputs.map(\.name)
+        let known = entry.inputs.map(\.name)
         if let unknown = checkpoint.names.first(where: { !known.contains($0) }) {
             throw ProteanError.invalidOption(
-                layer: adapter.name, option: "--input",
+                layer: entry.name, option: "--input",
                 expected: "only the tensors " + known.joined(separator: ", "),
                 found: "\(path) with the tensor '\(unknown)'")
         }
         var tensors: [String: Tensor] = [:]
-        for input in adapter.inputs {
+        for input in entry.inputs {
             guard let stored = checkpoint[input.name] else { continue }
             guard stored.type == .float32 else {
                 throw ProteanError.invalidOption(
-                    layer: adapter.name, option: input.name, expected: "element type F32",
+                    layer: entry.name, option: input.name, expected: "element type F32",
                     found: stored.type.rawValue)
             }
             tensors[input.name] = try stored.float32()
         }
-        try self.init(adapter, tensors: tensors, layout: layout, source: path)
+        try self.init(entry, tensors: tensors, layout: layout, source: path)
     }
 
     /// Tensors from memory; `source` says in errors where they come from.
     package init(
-        _ adapter: LayerAdapter, tensors: [String: Tensor], layout: MapLayout, source: String
+        _ entry: LayerEntry, tensors: [String: Tensor], layout: MapLayout, source: String
     ) throws {
-        self.adapter = adapter
+        self.entry = entry
         path = source
         self.layout = layout
         self.tensors = tensors
-        for input in adapter.inputs where !input.isOptional && tensors[input.name] == nil {
+        for input in entry.inputs where !input.isOptional && tensors[input.name] == nil {
             throw missing(input.name)
         }
     }
 
     private func missing(_ name: String) -> ProteanError {
-        let shape = adapter.inputs.first { $0.name == name }?.shape ?? ""
+        let shape = entry.inputs.first { $0.name == name }?.shape ?? ""
         return .invalidOption(
-            layer: adapter.name, option: "--input", expected: "a tensor '\(name)' \(shape)",
+            layer: entry.name, option: "--input", expected: "a tensor '\(name)' \(shape)",
             found: "\(path) without it")
     }
 
@@ -64,7 +64,7 @@ package final class LayerInputs {
     package func requireAllUsed() throws {
         guard let name = tensors.keys.filter({ !used.contains($0) }).min() else { return }
         throw ProteanError.invalidOption(
-            layer: adapter.name, option: "--input",
+            layer: entry.name, option: "--input",
             expected: "no tensor '\(name)' with this configuration", found: "\(path) with it")
     }
 
@@ -73,7 +73,7 @@ package final class LayerInputs {
         let tensor = try plain(name)
         guard tensor.rank == 4 else {
             throw ProteanError.shapeMismatch(
-                layer: adapter.name, tensor: name, expected: "four axes \(layout.axes)",
+                layer: entry.name, tensor: name, expected: "four axes \(layout.axes)",
                 found: tensor.shape)
         }
         return try layout.toLibrary(tensor)
@@ -83,6 +83,26 @@ package final class LayerInputs {
     func mapOrVolume(_ name: String) throws -> Tensor {
         let tensor = try plain(name)
         return tensor.rank == 5 ? try layout.toLibrary(tensor) : try map(name)
+    }
+
+    /// A map or a volume in the library's axis order, or a tensor with fewer axes as it lies in the
+    /// file.
+    func mapOrPlain(_ name: String) throws -> Tensor {
+        let tensor = try plain(name)
+        return tensor.rank == 4 || tensor.rank == 5 ? try layout.toLibrary(tensor) : tensor
+    }
+
+    /// The result `y` of a layer that treats the channels of `x` alike whether they are those of a map
+    /// `[B, C, H, W]` or of rows `[B, C]`.
+    func rowsOrMap(_ layer: (Tensor) throws -> Tensor) throws -> [LayerOutput] {
+        let x = try plain("x")
+        if x.rank == 4 { return [.map("y", try layer(map("x")))] }
+        guard x.rank == 2 else {
+            throw ProteanError.shapeMismatch(
+                layer: entry.name, tensor: "x", expected: "[B, C] or four axes \(layout.axes)",
+                found: x.shape)
+        }
+        return [.plain("y", try layer(x))]
     }
 
     /// A map that need not be there.

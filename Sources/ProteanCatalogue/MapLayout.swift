@@ -1,6 +1,7 @@
 import Protean
 
-/// The axis order of maps in the files of `protean apply`. Volumes have their depth before the height.
+/// The axis order of maps in the files of `protean apply`. Volumes have their depth before the height;
+/// sequences have one axis instead of height and width.
 package enum MapLayout: String, CaseIterable, Sendable {
     /// `[batch, channels, height, width]`, PyTorch's.
     case nchw
@@ -29,7 +30,7 @@ package enum MapLayout: String, CaseIterable, Sendable {
 
     /// A shape of the library in the file's order.
     package func fromLibrary(shape: [Int]) -> [Int] {
-        guard self == .nchw, shape.count >= 4 else { return shape }
+        guard self == .nchw, shape.count >= 3 else { return shape }
         return [shape[0], shape[shape.count - 1]] + shape.dropFirst().dropLast()
     }
 

@@ -41,7 +41,7 @@ public final class ResNet: Layer {
     ///
     /// - Parameters:
     ///   - block: what a residual block is made of.
-    ///   - stages: blocks of each stage; every stage but the first halves the map.
+    ///   - counts: blocks of each stage; every stage but the first halves the map.
     ///   - width: channels of the stem and of the first stage's 3 × 3 convolutions; each stage
     ///     doubles them.
     ///   - classes: size of the output.

@@ -26,7 +26,7 @@ public final class SMSR: Layer {
     /// - Parameters:
     ///   - scale: enlargement per axis, 2 to 4.
     ///   - features: channels of the body.
-    ///   - modules: number of sparse mask modules.
+    ///   - count: number of sparse mask modules.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(scale: Int = 2, features: Int = 64, modules count: Int = 5) throws(ProteanError) {
         for (option, value, range) in [

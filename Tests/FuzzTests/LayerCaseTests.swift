@@ -6,13 +6,13 @@ import Testing
 
 struct LayerCaseTests {
     @Test func everyLayerHasARecipe() {
-        for adapter in LayerCatalogue.adapters {
-            #expect(LayerRecipe.named(adapter.name) != nil, "\(adapter.name)")
+        for entry in LayerCatalogue.entries {
+            #expect(LayerRecipe.of(entry) != nil, "\(entry.name)")
         }
     }
 
     @Test func aCaseIsTheSameEveryTime() throws {
-        for number in 0..<LayerCatalogue.adapters.count {
+        for number in 0..<LayerCatalogue.entries.count {
             let one = try LayerCase(seed: 3, number: number, only: nil)
             let other = try LayerCase(seed: 3, number: number, only: nil)
             #expect(one.configuration == other.configuration)
@@ -20,13 +20,13 @@ struct LayerCaseTests {
         }
     }
 
-    @Test(arguments: LayerCatalogue.adapters.map(\.name))
+    @Test(arguments: LayerCatalogue.entries.map(\.name))
     func plausibleCasesRunAndPassAllChecks(name: String) throws {
-        let adapter = try LayerCatalogue.adapter(named: name)
+        let entry = try LayerCatalogue.entry(named: name)
         var runner = LayerCaseRunner(sets: KernelISA.supported.reversed())
         var ran = 0
         for number in 0..<40 {
-            let one = try LayerCase(seed: 11, number: number, only: adapter)
+            let one = try LayerCase(seed: 11, number: number, only: entry)
             guard one.kind == .plausible else { continue }
             let outcome = runner(one)
             #expect(outcome.result == .ran || outcome.result == .refused, "\(outcome.note)")

@@ -60,7 +60,10 @@ struct CommandTests {
 
     #if os(Linux)
         /// Some containers and kernels do not let a process begin its peak anew.
-        @Test(.enabled(if: FileManager.default.isWritableFile(atPath: "/proc/self/clear_refs")))
+        @Test(
+            .enabled(
+                if: FileManager.default.isWritableFile(atPath: "/proc/self/clear_refs"),
+                "the peak of resident memory cannot be reset here"))
         func memoryOfAFirstCallIsItsResult() throws {
             let result = try Self.run([
                 "--case", "big copy h=1024 w=1024 c=16", "--memory", "--threads", "1",

@@ -1,4 +1,5 @@
 import Protean
+import ProteanCatalogue
 import Testing
 
 @testable import KernelbenchSupport
@@ -51,6 +52,13 @@ struct KernelTests {
         "a add n=3 h=5 w=9 c=17",
         "a batch_norm2d h=5 w=9 c=17",
         "a copy n=3 h=5 w=9 c=17",
+        "a broadcast n=3 h=5 w=9 c=17",
+        "a broadcast h=5 w=9 c=3 algorithm=pixels",
+        "a reduce n=3 h=5 w=9 c=17",
+        "a reduce h=5 w=9 c=3 algorithm=variance_channels",
+        "a matmul n=3 h=5 c=17 k=9",
+        "a matmul h=9 c=3 k=5 algorithm=transposed",
+        "a transpose n=3 h=5 w=9 c=17",
     ]
 
     @Test(arguments: small)
@@ -65,7 +73,55 @@ struct KernelTests {
 
     @Test func everyKernelIsRun() {
         let run = Set(Self.small.map { String($0.split(separator: " ")[1]) })
-        #expect(run == Set(KernelRegistry.standard.names))
+        #expect(run == Set(KernelRegistry.bespoke.map { $0.name }))
+    }
+
+    /// Every layer of the catalogue has a kernel, and its standard case runs.
+    @Test(arguments: LayerCatalogue.entries.map(\.name))
+    func layersAreMeasured(layer: String) throws {
+        let benchmark = try LayerCatalogue.entry(named: layer).benchmark
+        let line = "a \(benchmark.kernel) \(benchmark.standard)"
+        let prepared = try Self.prepare(line)
+        #expect(prepared.bytes > 0 && prepared.flops >= 0)
+        #expect(0...1 ~= prepared.executedShare)
+        let call = try prepared.load()
+        let first = try call()
+        #expect(first.isFinite)
+        #expect(try call() == first, "inputs and weights stay the same")
+    }
+
+    /// A kernel made from an entry has a name of its own and keys of the case grammar.
+    @Test func genericKernelsAreWellNamed() {
+        var names = Set(KernelRegistry.bespoke.map { $0.name })
+        for entry in LayerCatalogue.entries {
+            guard let generic = entry.benchmark.generic else {
+                #expect(names.contains(entry.benchmark.kernel), "\(entry.name)")
+                continue
+            }
+            #expect(names.insert(entry.benchmark.kernel).inserted, "\(entry.name)")
+            for key in generic.requiredKeys.union(generic.optionalKeys) {
+                #expect(CaseKey(rawValue: key) != nil, "\(entry.name): \(key)")
+            }
+        }
+    }
+
+    /// What a layer counts is what its benchmark says: multiply-adds count as two operations.
+    @Test func layersCountTheirOwnWork() throws {
+        let prepared = try Self.prepare("a deformable_conv2d_pack n=2 h=5 w=9 c=4 k=6 r=3 stride=2")
+        let layer = try DeformableConv2dPack(
+            inputChannels: 4, outputChannels: 6, kernelSize: 3, stride: 2, padding: 1)
+        let trace = try layer.trace(for: [2, 5, 9, 4]).totalCost
+        #expect(prepared.flops == 2 * Double(trace.multiplyAdds))
+        #expect(prepared.bytes == Double(trace.bytes))
+    }
+
+    @Test(arguments: [
+        "a deformable_conv2d_pack h=5 w=9 c=4 k=6 r=3 groups=5",
+        "a adaptive_avg_pool2d h=16777216 w=16777216 c=16777216 r=1",
+    ])
+    func impossibleLayersAreRefused(line: String) throws {
+        let failure = try #require(throws: CaseError.self) { _ = try Self.prepare(line) }
+        #expect(failure.name == "a")
     }
 
     @Test(

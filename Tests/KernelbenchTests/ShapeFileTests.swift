@@ -1,4 +1,5 @@
 import Foundation
+import ProteanCatalogue
 import Testing
 
 @testable import KernelbenchSupport
@@ -31,6 +32,13 @@ struct ShapeFileTests {
         #expect(try alone.allCases().count == 6)
         #expect(try alone.cases(named: ["demo"]).count == 6)
         #expect(throws: CaseError.self) { try alone.cases(named: ["resnet50"]) }
+    }
+
+    /// A standard case of each, also where there is no folder.
+    @Test func layersAreBuiltIn() throws {
+        let cases = try ShapeLibrary(folder: nil).cases(named: ["layers"])
+        #expect(cases.map(\.name) == LayerCatalogue.entries.map(\.name))
+        try CaseParser.checkUnique(cases)
     }
 
     @Test func namesNeedNoSuffix() throws {

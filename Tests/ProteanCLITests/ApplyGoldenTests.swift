@@ -34,13 +34,14 @@ extension Checkpoint {
 }
 
 extension Tensor {
-    /// `[B, C, H, W]` as `[B, H, W, C]`, volumes likewise; other ranks as they are.
-    func channelsLast() throws -> Tensor {
-        guard rank == 4 || rank == 5 else { return self }
+    /// `[B, C, H, W]` as `[B, H, W, C]`, volumes likewise, and three axes where they are a sequence;
+    /// other ranks as they are.
+    func channelsLast(isSequence: Bool = false) throws -> Tensor {
+        guard rank == 4 || rank == 5 || isSequence else { return self }
         let (values, pixels) = (elements, shape[2...].reduce(1, *))
         let moved = (0..<count).map { index in
-            let (channel, pixel) = (index % shape[1], index / shape[1] % max(pixels, 1))
-            let image = index / max(shape[1] * pixels, 1)
+            let (channel, pixel) = (index % shape[1], index / shape[1] % Swift.max(pixels, 1))
+            let image = index / Swift.max(shape[1] * pixels, 1)
             return values[(image * shape[1] + channel) * pixels + pixel]
         }
         return try Tensor(moved, shape: [shape[0]] + shape[2...] + [shape[1]])
@@ -49,9 +50,22 @@ extension Tensor {
 
 /// `protean apply` against the reference layers, as a process.
 @Suite struct ApplyGoldenTests {
-    @Test func everyLayerHasAGoldenFile() throws {
-        let layers = try Set(ApplyCase.all.map { try $0.open().metadata["layer"] ?? "" })
-        #expect(layers == Set(LayerCatalogue.adapters.map(\.name)))
+    /// Files and entries name each other.
+    @Test func everyLayerNamesItsGoldenFiles() throws {
+        for entry in LayerCatalogue.entries {
+            #expect(!entry.golden.isEmpty, "\(entry.name) has no golden case")
+        }
+        let named = LayerCatalogue.entries.flatMap { entry in
+            entry.golden.map { [$0, entry.name] }
+        }
+        let stored = try ApplyCase.all.map { [$0.name, try $0.open().metadata["layer"] ?? ""] }
+        for one in stored where !named.contains(one) {
+            Issue.record("\(one[0]) says that it is of \(one[1]), whose entry does not name it")
+        }
+        for one in named where !stored.contains(one) {
+            Issue.record("\(one[1])'s entry names \(one[0]), which is not a golden file of it")
+        }
+        #expect(Set(named.map { $0[0] }).count == named.count, "a file is named twice")
     }
 
     /// Worst difference in units of the largest expected value.
@@ -66,11 +80,16 @@ extension Tensor {
         let isLast = options.contains("nhwc")
         // Four or five axes that do not follow the layout.
         let plain = Set((golden.metadata["plain"] ?? "").split(separator: " ").map(String.init))
+        let sequences = Set(
+            (golden.metadata["sequences"] ?? "").split(separator: " ").map(String.init))
+        func stored(_ name: String, _ tensor: Tensor) throws -> Tensor {
+            guard isLast, !plain.contains(name) else { return tensor }
+            return try tensor.channelsLast(isSequence: sequences.contains(name))
+        }
         let weights = try golden.group("weights")
         let inputs = try golden.group("input").map {
             (name, tensor) -> (name: String, tensor: Tensor) in
-            let moves = isLast && !plain.contains("input." + name)
-            return (name: name, tensor: moves ? try tensor.channelsLast() : tensor)
+            (name: name, tensor: try stored("input." + name, tensor))
         }
         try Checkpoint.writeSafetensors(to: folder.path("in"), tensors: inputs)
         var arguments = [
@@ -88,8 +107,7 @@ extension Tensor {
         let expected = try golden.group("output")
         #expect(written.names == expected.map(\.name).sorted())
         for (name, tensor) in expected {
-            let moves = isLast && !plain.contains("output." + name)
-            let reference = moves ? try tensor.channelsLast() : tensor
+            let reference = try stored("output." + name, tensor)
             let difference = try written.tensor(name).maximumDifference(from: reference)
             let scale = reference.elements.map(abs).max() ?? 1
             #expect(difference <= Self.tolerance * max(scale, 1), "\(name)")
@@ -156,19 +174,19 @@ extension Tensor {
     }
 
     @Test func unknownLayersAreRefused() throws {
-        expectFailure(try apply("Conv3d"), "unknown layer 'Conv3d', known: Conv2d, Linear")
+        expectFailure(try apply("Conv3d"), "unknown layer 'Conv3d', known: ActiveConv2d, ")
     }
 
     @Test func helpAndListNameEverything() throws {
         let list = try protean("apply", "--list")
         #expect(list.status == 0)
-        for adapter in LayerCatalogue.adapters {
-            let help = try protean("apply", adapter.name, "--help")
+        for entry in LayerCatalogue.entries {
+            let help = try protean("apply", entry.name, "--help")
             #expect(help.status == 0)
-            #expect(help.output == adapter.help.joined(separator: "\n") + "\n")
+            #expect(help.output == entry.help.joined(separator: "\n") + "\n")
             #expect(list.output.contains(help.output))
-            for key in adapter.keys + adapter.variants.flatMap(\.keys) {
-                #expect(help.output.contains("    \(key.name) "), "\(adapter.name) \(key.name)")
+            for key in entry.keys + entry.variants.flatMap(\.keys) {
+                #expect(help.output.contains("    \(key.name) "), "\(entry.name) \(key.name)")
             }
         }
     }

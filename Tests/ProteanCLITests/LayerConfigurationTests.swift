@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct LayerConfigurationTests {
     private let keys: [ConfigurationKey] = [
-        .required("channels", "channels C"),
+        .required("channels", "channels C", aliases: "inputChannels"),
         .optional("stride", .number(1), "step"),
         .optional("size", .null, "output size"),
         .optional("mode", .string("a"), "what to do"),
@@ -14,13 +14,14 @@ import Testing
     ]
 
     private func read(_ json: String) throws -> LayerConfiguration {
-        try LayerConfiguration(adapter(), json: json)
+        try LayerConfiguration(entry(), json: json)
     }
 
-    private func adapter(_ variants: [LayerAdapter.Variant] = []) -> LayerAdapter {
-        LayerAdapter("Fake", reference: "none", keys: keys, variants: variants) { _ in
-            throw Failure("not built here")
-        }
+    private func entry(_ variants: [LayerEntry.Variant] = []) -> LayerEntry {
+        LayerEntry(
+            "Fake", family: .shape, reference: "none", summary: .fixed("nothing real"), keys: keys,
+            variants: variants, golden: [], benchmark: .kernel("none", "")
+        ) { _ in throw Failure("not built here") }
     }
 
     @Test func defaultsAndValues() throws {
@@ -75,7 +76,7 @@ import Testing
     }
 
     @Test func variantsHaveTheirOwnKeys() throws {
-        let fake = adapter([
+        let fake = entry([
             .init(name: "one", keys: [.required("reduction", "C over hidden")]),
             .init(name: "two", keys: [.optional("ratio", .number(0.5), "hidden over C")]),
         ])

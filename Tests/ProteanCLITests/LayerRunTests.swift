@@ -27,13 +27,15 @@ private final class FakeLayer: Module {
 /// The rules of `protean apply` that hold for every layer.
 @Suite struct LayerRunTests {
     private let folder: TemporaryFolder
-    private let adapter = LayerAdapter(
-        "Fake", reference: "none", keys: [.required("channels", "channels")],
+    private let entry = LayerEntry(
+        "Fake", family: .shape, reference: "none", summary: .fixed("nothing real"),
+        keys: [.required("channels", "channels")],
         inputs: [
             .init("x", "[B, C, H, W]"), .init("shift", "[1]"),
             .init("extra", "[1]", optional: true),
         ],
         weights: [.init("scale", "[C]")],
+        golden: [], benchmark: .kernel("none", ""),
         build: { configuration in
             let layer = try FakeLayer(channels: configuration.int("channels"))
             return BuiltLayer(layer) { inputs in
@@ -63,7 +65,7 @@ private final class FakeLayer: Module {
         layout: MapLayout = .nchw
     ) throws {
         try LayerRun(
-            adapter: adapter, config: config, weights: weights.map(folder.path),
+            entry: entry, config: config, weights: weights.map(folder.path),
             input: folder.path(input), output: folder.path("out"), layout: layout)()
     }
 

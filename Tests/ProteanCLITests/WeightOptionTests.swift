@@ -145,7 +145,10 @@ import Testing
         #expect(failure(result).contains("does not enlarge images"))
     }
 
-    @Test(.enabled(if: FileManager.default.fileExists(atPath: Self.both)))
+    @Test(
+        .enabled(
+            if: FileManager.default.fileExists(atPath: Self.both),
+            "published weights are not beside the repository"))
     func containersAreChosen() throws {
         let result = try protean("info", Self.both)
         #expect(result.status == 0 && result.errors.contains("'params_ema'"))

@@ -7,7 +7,7 @@ extension ForeignFormat {
     /// The kind of file that this is; nil when it is none of those known.
     ///
     /// Recognised by content alone. At most a few kilobytes are looked at, of a zip file also
-    /// ``maximumZipDirectory`` bytes of its directory.
+    /// `maximumZipDirectory` bytes of its directory.
     public static func recognise(_ file: CheckpointBytes) -> ForeignFormat? {
         withExtendedLifetime(file) { recognise(file, file.bytes) }
     }

@@ -35,7 +35,7 @@ public enum MaskedInput: Sendable {
     var kernelValue: ptn_masked_layout {
         switch self {
         case .map: PTN_MASKED_MAP
-        case .rows: PTN_MASKED_ROWS
+        case .rows: PTN_MASKED_COMPACT
         case .activeMap: PTN_MASKED_ACTIVE_MAP
         }
     }

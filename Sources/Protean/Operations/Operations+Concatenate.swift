@@ -81,7 +81,10 @@ extension Operations {
     ///
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
-    ///   - top: rows above; the other counts likewise. None is negative.
+    ///   - top: rows above, at least 0.
+    ///   - bottom: rows below, at least 0.
+    ///   - left: columns to the left, at least 0.
+    ///   - right: columns to the right, at least 0.
     ///   - channelsBefore: zero channels in front.
     ///   - channelsAfter: zero channels behind.
     /// - Returns: `[batch, top + height + bottom, left + width + right, channels']`.

@@ -52,15 +52,14 @@ extension Operations {
             return y
         }
 
-        let mixed = try MixedExperts(packed, routing: routing, runtime: runtime, layer: layer)
-        var kernelEpilogue = epilogue.kernelValue(bias: mixed.bias)
-        kernelEpilogue.bias_stride = mixed.bias == nil ? 0 : mixed.biasStride
-        let status = withExtendedLifetime((x, mixed, epilogue)) {
+        var weights = packed.mixed(by: routing)
+        var kernelEpilogue = epilogue.kernelValue(bias: nil)
+        let status = withExtendedLifetime((x, packed, routing, epilogue)) {
             ptn_conv2d(
-                &runtime, &shape, x.storage!.base, mixed.weights, packed.length, &kernelEpilogue,
-                y.storage!.base)
+                &runtime, &shape, x.storage!.base, &weights, &kernelEpilogue, y.storage!.base, nil)
         }
-        try status.check(layer, bytes: call.scratchBytes)
+        let sets = routing.shape[0] * (packed.length + packed.geometry.outputChannels)
+        try status.check(layer, bytes: call.scratchBytes + sets * MemoryLayout<Float>.stride)
         return y
     }
 }
@@ -72,12 +71,13 @@ extension Operations {
         layer: String
     ) throws(ProteanError) {
         var runtime = call.runtime, shape = call.shape, epilogue = epilogue
+        var weights = ptn_weights_shared(call.packed.weights)
         var guarding = Conv2dGuard(outputs: call.output, isOn: call.isGuarded)
         let status = guarding.run { guarding in
             withExtendedLifetime((x, call, y)) {
-                ptn_conv2d_guarded(
-                    &runtime, &shape, x.storage!.base, call.packed.weights, 0, &epilogue,
-                    y.storage!.base, guarding)
+                ptn_conv2d(
+                    &runtime, &shape, x.storage!.base, &weights, &epilogue, y.storage!.base,
+                    guarding)
             }
         }
         try status.check(layer, bytes: call.scratchBytes)
@@ -138,65 +138,16 @@ extension Conv2dEpilogue {
     }
 }
 
-/// One set of packed weights and biases per sample, in scratch memory that goes back at the end.
-private final class MixedExperts {
-    let weights: UnsafeMutablePointer<Float>
-    private(set) var bias: UnsafePointer<Float>?
-    let biasStride: Int
-
-    init(
-        _ packed: PackedConv2d, routing: Tensor, runtime: ptn_runtime, layer: String
-    ) throws(ProteanError) {
-        let samples = routing.shape[0], channels = packed.geometry.outputChannels
-        let floats = try Shape.elementCount([samples, packed.length + channels], layer: layer)
-        let bytes = floats * MemoryLayout<Float>.stride
-        guard let memory = ptn_scratch_acquire(bytes) else {
-            throw .outOfMemory(layer: layer, bytes: bytes)
-        }
-        weights = memory.assumingMemoryBound(to: Float.self)
-        biasStride = channels
-        let status = mix(packed, routing, samples, runtime)
-        try status.check(layer, bytes: bytes)
+extension PackedConv2d {
+    /// Weights and biases of every sample as sums of these sets, weighted by `routing`,
+    /// `[batch, sets]`. The kernel mixes them. Its owner keeps both alive.
+    fileprivate func mixed(by routing: Tensor) -> ptn_weight_source {
+        var source = ptn_weights_shared(weights)
+        source.kind = PTN_WEIGHTS_MIXED
+        source.sets = count
+        source.routing = UnsafePointer(routing.storage?.base)
+        source.biases = UnsafePointer(bias?.storage?.base)
+        source.shift = UnsafePointer(shift?.storage?.base)
+        return source
     }
-
-    private func mix(
-        _ packed: PackedConv2d, _ routing: Tensor, _ samples: Int, _ runtime: ptn_runtime
-    ) -> ptn_status {
-        var runtime = runtime
-        let status = withExtendedLifetime((routing, packed)) {
-            ptn_expert_mix(
-                &runtime, samples, packed.count, packed.length, routing.storage!.base,
-                packed.weights, weights)
-        }
-        guard status == PTN_OK, packed.bias != nil || packed.shift != nil else { return status }
-        let biases = weights + samples * packed.length
-        bias = UnsafePointer(biases)
-        return mixBiases(packed, routing, samples, &runtime, into: biases)
-    }
-
-    private func mixBiases(
-        _ packed: PackedConv2d, _ routing: Tensor, _ samples: Int, _ runtime: inout ptn_runtime,
-        into biases: UnsafeMutablePointer<Float>
-    ) -> ptn_status {
-        let channels = biasStride
-        var status = PTN_OK
-        if let sets = packed.bias {
-            status = withExtendedLifetime((routing, sets)) {
-                ptn_expert_mix(
-                    &runtime, samples, packed.count, channels, routing.storage!.base,
-                    sets.storage!.base, biases)
-            }
-        } else {
-            biases.initialize(repeating: 0, count: samples * channels)
-        }
-        guard status == PTN_OK, let shift = packed.shift else { return status }
-        var identity = Activation.identity.kernelSpec
-        return withExtendedLifetime(shift) {
-            ptn_binary(
-                &runtime, PTN_BINARY_ADD, 1, samples, channels, biases, shift.storage!.base,
-                &identity, biases)
-        }
-    }
-
-    deinit { ptn_scratch_release(weights) }
 }

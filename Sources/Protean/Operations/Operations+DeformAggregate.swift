@@ -108,6 +108,8 @@ extension Operations {
     ///   - x: `[batch, height, width, channels]`.
     ///   - offset: `[batch, height', width', groups · points · 2]`, (x, y) per point.
     ///   - mask: `[batch, height', width', groups · points]`, used as it is.
+    ///   - aggregation: groups, points and geometry.
+    ///   - layer: the name that errors give.
     /// - Returns: `[batch, height', width', channels]`.
     /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
     public static func deformAggregate(
@@ -138,6 +140,8 @@ extension Operations {
     ///   - x: `[batch, height, width, channels]`.
     ///   - offsetMask: `[batch, height', width', at least 3 · groups · points]`: per group, (x, y)
     ///     of each point, then the points' weights; channels beyond are not read.
+    ///   - aggregation: groups, points and geometry.
+    ///   - layer: the name that errors give.
     /// - Returns: `[batch, height', width', channels]`.
     /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
     public static func deformAggregate(

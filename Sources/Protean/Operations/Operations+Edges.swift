@@ -7,43 +7,61 @@ extension Operations {
     /// Cost: one read and one write per element.
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`, at least one pixel.
-    ///   - top: rows above; the other counts likewise. None is negative.
+    ///   - top: rows above, at least 0.
+    ///   - bottom: rows below, at least 0.
+    ///   - left: columns to the left, at least 0.
+    ///   - right: columns to the right, at least 0.
     /// - Returns: `[batch, top + height + bottom, left + width + right, channels]`.
     /// - Throws: ``ProteanError`` when a count is negative or the map has no pixels.
     public static func replicatePad(
         _ x: Tensor, top: Int = 0, bottom: Int = 0, left: Int = 0, right: Int = 0
     ) throws(ProteanError) -> Tensor {
-        let layer = "replicatePad"
-        try checkMap(x, layer: layer)
-        let (n, h, w, c) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
-        guard h > 0, w > 0 else {
-            throw .shapeMismatch(
-                layer: layer, tensor: "x", expected: "[batch, height, width, channels], not empty",
-                found: x.shape)
+        try edgePad(
+            x, PTN_EDGE_REPLICATE, top: top, bottom: bottom, left: left, right: right,
+            layer: "replicatePad")
+    }
+
+    /// Continues a map beyond its edges with its mirror image, as PyTorch's `ReflectionPad2d`: the edge
+    /// itself is not repeated.
+    ///
+    /// Cost: one read and one write per element.
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`, at least one pixel.
+    ///   - top: rows above; the other counts likewise. None is negative, and each is smaller than the
+    ///     map along its axis.
+    /// - Returns: `[batch, top + height + bottom, left + width + right, channels]`.
+    /// - Throws: ``ProteanError`` when a count is negative or too large, or the map has no pixels.
+    public static func reflectPad(
+        _ x: Tensor, top: Int = 0, bottom: Int = 0, left: Int = 0, right: Int = 0
+    ) throws(ProteanError) -> Tensor {
+        let layer = "reflectPad"
+        try checkMap(x, pixels: true, layer: layer)
+        for (option, count, size) in [
+            ("top", top, x.shape[1]), ("bottom", bottom, x.shape[1]), ("left", left, x.shape[2]),
+            ("right", right, x.shape[2]),
+        ] where count >= size {
+            throw .invalidOption(
+                layer: layer, option: option,
+                expected: "less than the map's \(size) pixels along this axis", found: "\(count)")
         }
+        return try edgePad(
+            x, PTN_EDGE_REFLECT, top: top, bottom: bottom, left: left, right: right, layer: layer)
+    }
+
+    private static func edgePad(
+        _ x: Tensor, _ mode: ptn_edge_mode, top: Int, bottom: Int, left: Int, right: Int,
+        layer: String
+    ) throws(ProteanError) -> Tensor {
+        try checkMap(x, pixels: true, layer: layer)
         try checkCounts(
             [("top", top), ("bottom", bottom), ("left", left), ("right", right)], layer: layer)
         if [top, bottom, left, right] == [0, 0, 0, 0] { return x }
+        let (n, h, w, c) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
         let height = try sum(top, h, bottom, layer: layer)
         let width = try sum(left, w, right, layer: layer)
-        let row = width * c
+        var sizes = ptn_edge_sizes(top: top, bottom: bottom, left: left, right: right)
         return try filling([n, height, width, c], for: layer, from: [x]) { runtime, inputs, y in
-            for sample in 0..<n {
-                let from = inputs[0] + sample * h * w * c
-                let inner = y + (sample * height + top) * row
-                // The map itself, then its first and last column.
-                var copies = [(from, inner + left * c, w * c)]
-                copies += (0..<left).map { (from, inner + $0 * c, c) }
-                copies += (0..<right).map { (from + (w - 1) * c, inner + (left + w + $0) * c, c) }
-                for (source, target, floats) in copies {
-                    let status = ptn_copy_rows(runtime, h, floats, source, w * c, target, row)
-                    if status != PTN_OK { return status }
-                }
-                for i in 0..<top { (inner - (i + 1) * row).update(from: inner, count: row) }
-                let last = inner + (h - 1) * row
-                for i in 0..<bottom { (last + (i + 1) * row).update(from: last, count: row) }
-            }
-            return PTN_OK
+            ptn_edge_pad(runtime, mode, &sizes, n, h, w, c, inputs[0], y)
         }
     }
 

@@ -3,11 +3,12 @@ import CProteanKernels
 extension Operations {
     /// activation(a + b), element by element, with broadcasting.
     ///
-    /// One operand has the result's shape. The other has the same shape, or is repeated along axes
-    /// where it has size 1 and that lie beside each other; axes missing in front count as 1. For a
-    /// map `[n, h, w, c]` that is: the same shape, a scalar, `[c]`, `[n, 1, 1, c]`, `[n, h, w, 1]`,
-    /// `[n, 1, 1, 1]` and `[h, w, c]`. Cost: one read per operand and one write.
-    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` for other shapes.
+    /// Broadcasting is NumPy's: shapes are aligned at the innermost axis; sizes are equal or one of
+    /// them is 1, which is repeated; missing axes count as 1. For a map `[n, h, w, c]` the other may
+    /// be the same shape, a scalar, `[c]`, `[n, 1, 1, c]`, `[h, 1, 1]`, `[n, h, w, 1]` and so on. At
+    /// most 8 axes unless the shapes are equal. Cost: one read per operand and one write.
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` for shapes that do
+    ///   not broadcast.
     public static func add(
         _ a: Tensor, _ b: Tensor, activation: Activation = .identity
     ) throws(ProteanError) -> Tensor {
@@ -16,7 +17,8 @@ extension Operations {
 
     /// activation(a − b), element by element; shapes as in ``add(_:_:activation:)``.
     ///
-    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` for other shapes.
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` for shapes that do
+    ///   not broadcast.
     public static func subtract(
         _ a: Tensor, _ b: Tensor, activation: Activation = .identity
     ) throws(ProteanError) -> Tensor {
@@ -25,7 +27,8 @@ extension Operations {
 
     /// activation(a · b), element by element; shapes as in ``add(_:_:activation:)``.
     ///
-    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` for other shapes.
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` for shapes that do
+    ///   not broadcast.
     public static func multiply(
         _ a: Tensor, _ b: Tensor, activation: Activation = .identity
     ) throws(ProteanError) -> Tensor {
@@ -42,10 +45,15 @@ extension Operations {
             let swapped = op == PTN_BINARY_SUBTRACT ? PTN_BINARY_REVERSE_SUBTRACT : op
             return try combine(swapped, full: b, a, split, activation, layer: layer)
         }
-        throw .shapeMismatch(
-            layer: layer, tensor: "b",
-            expected: "\(a.shape), or sizes of 1 beside each other in one of the two",
-            found: b.shape)
+        return try broadcast(generalOperation(op), a, b, activation, layer: layer)
+    }
+
+    private static func generalOperation(_ op: ptn_binary_op) -> ptn_broadcast_op {
+        switch op {
+        case PTN_BINARY_SUBTRACT: PTN_BROADCAST_SUBTRACT
+        case PTN_BINARY_MULTIPLY: PTN_BROADCAST_MULTIPLY
+        default: PTN_BROADCAST_ADD
+        }
     }
 
     private static func combine(

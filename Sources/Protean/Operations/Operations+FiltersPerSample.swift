@@ -2,8 +2,8 @@ import CProteanKernels
 
 extension Operations {
     /// A direct convolution with filters of its own for every sample: `filters`
-    /// `[batch, out, in / groups, height, width]`. Packed one sample after the other, then run as
-    /// one convolution: what a layer does whose weights are computed from its input.
+    /// `[batch, out, in / groups, height, width]`. The kernel packs them, then runs one convolution: what
+    /// a layer does whose weights are computed from its input.
     ///
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
@@ -29,26 +29,18 @@ extension Operations {
         let output = [x.shape[0], Int(plan.out_h), Int(plan.out_w), geometry.outputChannels]
         if x.isShapeOnly || filters.isShapeOnly { return try Tensor(shapeOnly: output) }
 
-        let length = Int(plan.packed_floats), one = geometry.weightShape.reduce(1, *)
-        let floats = try Shape.elementCount([x.shape[0], length], layer: layer)
-        let bytes = max(floats, 1) * MemoryLayout<Float>.stride
-        guard let memory = ptn_scratch_acquire(bytes) else {
-            throw .outOfMemory(layer: layer, bytes: bytes)
+        let floats = try Shape.elementCount([x.shape[0], Int(plan.packed_floats)], layer: layer)
+        let y = try Tensor(uninitialized: output, for: layer)
+        var settings = runtime, epilogue = Conv2dEpilogue().kernelValue(bias: nil)
+        var weights = ptn_weight_source()
+        weights.kind = PTN_WEIGHTS_PER_SAMPLE
+        weights.weights = UnsafePointer(filters.storage!.base)
+        let status = withExtendedLifetime((x, filters)) {
+            ptn_conv2d(
+                &settings, &shape, x.storage!.base, &weights, &epilogue, y.storage!.base, nil)
         }
-        defer { ptn_scratch_release(memory) }
-        let packed = memory.assumingMemoryBound(to: Float.self)
-        for sample in 0..<x.shape[0] {
-            let status = withExtendedLifetime(filters) {
-                ptn_conv2d_pack(
-                    runtime.isa, &shape, algorithm.kernelValue,
-                    filters.storage!.base + sample * one, nil, packed + sample * length)
-            }
-            try status.check(layer)
-        }
-        let epilogue = Conv2dEpilogue()
-        return try filling(output, for: layer, from: [x]) { runtime, inputs, y in
-            var kernelEpilogue = epilogue.kernelValue(bias: nil)
-            return ptn_conv2d(runtime, &shape, inputs[0], packed, length, &kernelEpilogue, y)
-        }
+        try status.check(
+            layer, bytes: Int(plan.scratch_bytes) + floats * MemoryLayout<Float>.stride)
+        return y
     }
 }

@@ -52,6 +52,7 @@ extension Operations {
     ///   - mode: how values between pixels are found; volumes have no bicubic one, as in PyTorch.
     ///   - padding: what lies beyond the edges.
     ///   - alignCorners: whether ±1 are the centres of the edge pixels or their outer edges.
+    ///   - layer: the name that errors give.
     /// - Returns: `[batch, height', width', channels]`, or with depth' after the batch.
     /// - Throws: ``ProteanError`` when shapes or the mode do not fit, or memory is short.
     public static func gridSample(
@@ -90,6 +91,7 @@ extension Operations {
     ///   - theta: `[batch, 2, 3]`.
     ///   - size: height and width of the output.
     ///   - alignCorners: as for ``gridSample(_:grid:mode:padding:alignCorners:layer:)``.
+    ///   - layer: the name that errors give.
     /// - Returns: `[batch, size.height, size.width, 2]`.
     /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
     public static func affineGrid(

@@ -41,6 +41,7 @@ extension Operations {
     ///   - theta: `[batch, 3, 4]`.
     ///   - size: depth, height and width of the output.
     ///   - alignCorners: as for ``gridSample(_:grid:mode:padding:alignCorners:layer:)``.
+    ///   - layer: the name that errors give.
     /// - Returns: `[batch, size.depth, size.height, size.width, 3]`.
     /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
     public static func affineGrid(

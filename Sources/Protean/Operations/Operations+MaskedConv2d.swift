@@ -14,7 +14,7 @@ extension Operations {
         if x.isShapeOnly { return try Tensor(shapeOnly: shape) }
         let y = try Tensor(uninitialized: shape, for: layer)
         try call.run(epilogue, residual: epilogue.residual?.storage?.base, into: y.storage!.base) {
-            $0.output = PTN_MASKED_ROWS
+            $0.output = PTN_MASKED_COMPACT
         }
         return y
     }
@@ -265,7 +265,7 @@ struct MaskedConv2dCall: ~Copyable {
         var mask = configured, shape = shape, runtime = runtime, epilogue = epilogue
         mask.guard = nil
         mask.outputs = leftOut.kernelPlan
-        mask.output_rows = mask.output == PTN_MASKED_ROWS ? outputs.kernelPlan : nil
+        mask.output_order = mask.output == PTN_MASKED_COMPACT ? outputs.kernelPlan : nil
         mask.inactive = PTN_MASKED_KEEP
         mask.previous = nil
         mask.base = nil

@@ -6,13 +6,13 @@ extension Operations {
     /// Cost: one read and one write per element; swapping the innermost axis goes by tiles, so that
     /// both sides use whole cache lines.
     /// - Parameters:
-    ///   - x: Up to 6 axes.
+    ///   - x: Up to 8 axes.
     ///   - axes: every axis of `x` once.
-    /// - Throws: ``ProteanError`` when `axes` is not a permutation or there are more than 6.
+    /// - Throws: ``ProteanError`` when `axes` is not a permutation or there are more than 8.
     public static func permute(_ x: Tensor, _ axes: [Int]) throws(ProteanError) -> Tensor {
         guard x.rank <= PTN_PERMUTE_MOST_AXES else {
             throw .shapeMismatch(
-                layer: "permute", tensor: "x", expected: "at most 6 axes", found: x.shape)
+                layer: "permute", tensor: "x", expected: "at most \(PTN_PERMUTE_MOST_AXES) axes", found: x.shape)
         }
         guard axes.sorted() == Array(0..<x.rank) else {
             throw .invalidOption(

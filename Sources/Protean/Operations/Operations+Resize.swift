@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// How ``Operations/resize(_:to:mode:scale:)`` finds values between pixels. With s = input size /
+/// How ``Operations/resize(_:to:mode:)`` finds values between pixels. With s = input size /
 /// output size:
 public enum ResizeMode: Sendable, Equatable {
     /// The pixel ⌊i · s⌋; PyTorch's `nearest`.
@@ -80,19 +80,28 @@ extension Operations {
     public static func resize(
         _ x: Tensor, by scale: Scale2d, mode: ResizeMode
     ) throws(ProteanError) -> Tensor {
+        try resize(x, to: try scaledSize(of: x, by: scale), scale, mode)
+    }
+
+    /// ⌊size · factor⌋ along both axes.
+    ///
+    /// - Throws: ``ProteanError`` as ``resize(_:by:mode:)``.
+    static func scaledSize(of x: Tensor, by scale: Scale2d) throws(ProteanError) -> Size2d {
         try checkMap(x, pixels: true, layer: "resize")
         try check(scale, layer: "resize")
         let size = Size2d(
             height: try scaled(x.shape[1], scale.height),
             width: try scaled(x.shape[2], scale.width))
         try size.check(atLeast: 1, layer: "resize", option: "size · scale")
-        return try resize(x, to: size, scale, mode)
+        return size
     }
 
-    static func check(_ scale: Scale2d, layer: String) throws(ProteanError) {
+    static func check(
+        _ scale: Scale2d, layer: String, option: String = "scale"
+    ) throws(ProteanError) {
         guard scale.height > 0, scale.width > 0, scale.height.isFinite, scale.width.isFinite else {
             throw .invalidOption(
-                layer: layer, option: "scale", expected: "finite factors above 0",
+                layer: layer, option: option, expected: "finite factors above 0",
                 found: "\(scale.height), \(scale.width)")
         }
     }

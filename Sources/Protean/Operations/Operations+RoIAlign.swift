@@ -16,6 +16,7 @@ extension Operations {
     ///   - samplingRatio: points of a bin along each axis, 1...64; 0: by the box's size.
     ///   - aligned: shifts boxes by half a pixel, to where pixels have their centres; otherwise
     ///     boxes are at least one pixel wide and high.
+    ///   - layer: the name that errors give.
     /// - Returns: `[count, size.height, size.width, channels]`.
     /// - Throws: ``ProteanError`` when shapes, options or a box do not fit.
     public static func roiAlign(
@@ -45,6 +46,7 @@ extension Operations {
     ///   - scale: pixels of the map per unit of the boxes.
     ///   - samplingRatio: points of a bin along each axis, 1...64; 0: by the box's size.
     ///   - gamma: factor of the offsets.
+    ///   - layer: the name that errors give.
     /// - Returns: `[count, size.height, size.width, channels]`.
     /// - Throws: ``ProteanError`` when shapes, options or a box do not fit.
     public static func deformRoIPool(

@@ -3,7 +3,7 @@ import CProteanKernels
 /// An instruction set for which Protean carries kernels.
 ///
 /// The widest one that this CPU runs is used unless another is forced, in order of precedence: a
-/// scoped ``Runtime/with(isa:threads:_:)``, ``Runtime/setISA(_:)``, the environment variable
+/// scoped `Runtime.with(isa:threads:exactness:_:)`, ``Runtime/setISA(_:)``, the environment variable
 /// `PROTEAN_ISA`.
 public enum KernelISA: String, CaseIterable, Sendable {
     /// Portable C for whatever the compiler's baseline is.

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Which instruction set kernels use and how many threads a call may take.
 ///
-/// A setting is looked up in this order: the innermost ``with(isa:threads:exactness:_:)`` around the call,
+/// A setting is looked up in this order: the innermost `with(isa:threads:exactness:_:)` around the call,
 /// the process setting (``setThreads(_:)``, ``setISA(_:)``, ``setExactness(_:)``), the environment
 /// (`PROTEAN_ISA`, `PROTEAN_NUM_THREADS`, `PROTEAN_EXACTNESS`), the machine (widest instruction set; physical cores that the process may
 /// use). Results do not depend on the number of threads.
@@ -187,7 +187,7 @@ public enum Runtime {
         }.get()
     }
 
-    /// ``with(isa:threads:exactness:_:)`` for a body that throws other errors.
+    /// `with(isa:threads:exactness:_:)` for a body that throws other errors.
     @_disfavoredOverload
     public static func with<R>(
         isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,
@@ -196,7 +196,7 @@ public enum Runtime {
         try $scoped.withValue(merged(isa, threads, exactness), operation: body)
     }
 
-    /// The asynchronous form of ``with(isa:threads:exactness:_:)``.
+    /// The asynchronous form of `with(isa:threads:exactness:_:)`.
     public static func with<R: Sendable>(
         isolation: isolated (any Actor)? = #isolation,
         isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,
@@ -213,7 +213,7 @@ public enum Runtime {
         return try outcome.get()
     }
 
-    /// The asynchronous form of ``with(isa:threads:exactness:_:)`` for a body that throws other errors.
+    /// The asynchronous form of `with(isa:threads:exactness:_:)` for a body that throws other errors.
     @_disfavoredOverload
     public static func with<R: Sendable>(
         isolation: isolated (any Actor)? = #isolation,

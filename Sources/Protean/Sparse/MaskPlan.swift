@@ -307,7 +307,7 @@ extension MaskPlan {
     /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
     public func inverseMap() throws(ProteanError) -> [Int32] {
         let rows = withExtendedLifetime(self) {
-            ptn_mask_plan_rows(kernelPlan).map {
+            ptn_mask_plan_index(kernelPlan).map {
                 Array(UnsafeBufferPointer(start: $0, count: pixelCount))
             }
         }

@@ -55,6 +55,11 @@ public struct Tensor: Sendable {
         try self.init(repeating: 0, shape: shape)
     }
 
+    /// A scalar: a tensor without axes. Throws when memory is short.
+    public init(scalar value: Float) throws(ProteanError) {
+        try self.init(repeating: value, shape: [])
+    }
+
     /// A tensor with the given elements in row-major order.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the number of
@@ -113,7 +118,7 @@ extension Tensor {
 
     /// Calls `body` with the elements for writing; copies them first when they are shared.
     ///
-    /// A closure that throws says so, as for ``withUnsafeBufferPointer(_:)``.
+    /// A closure that throws says so, as for `withUnsafeBufferPointer(_:)`.
     /// - Throws: ``ProteanError/noValues(layer:)`` for a tensor that carries a shape only,
     ///   ``ProteanError/outOfMemory(layer:bytes:)``, and whatever `body` throws.
     public mutating func withUnsafeMutableBufferPointer<R>(
@@ -193,9 +198,9 @@ extension Tensor {
         }
         var worst: Float = 0
         for i in 0..<count {
-            let difference = abs(a.base[i] - b.base[i])
+            let difference = Swift.abs(a.base[i] - b.base[i])
             if difference.isNaN { return .infinity }
-            worst = max(worst, difference)
+            worst = Swift.max(worst, difference)
         }
         return worst
     }

@@ -4,7 +4,7 @@ import ProteanCatalogue
 
 /// One run of `protean apply`: build, load, apply, write.
 struct LayerRun {
-    let adapter: LayerAdapter
+    let entry: LayerEntry
     let config: String
     let weights: String?
     /// See ``KeyOptions``.
@@ -18,18 +18,18 @@ struct LayerRun {
     /// Nothing is written unless everything succeeded.
     func callAsFunction() throws {
         try OutputFile.check(output)
-        let configuration = try LayerConfiguration(adapter, json: config)
+        let configuration = try LayerConfiguration(entry, json: config)
         let built: BuiltLayer
         do {
-            built = try adapter.build(configuration)
+            built = try entry.build(configuration)
         } catch let error as ProteanError {
             throw configuration.renamed(error)
         }
         try load(built)
-        let inputs = try LayerInputs(adapter, path: input, layout: layout)
+        let inputs = try LayerInputs(entry, path: input, layout: layout)
         let outputs: [LayerOutput]
         let progress = ProgressLine()
-        progress.show("\(adapter.name) runs")
+        progress.show("\(entry.name) runs")
         do {
             outputs = try built.run(inputs)
             try inputs.requireAllUsed()
@@ -48,9 +48,9 @@ struct LayerRun {
         let parameters = built.module.allParameters()
         guard let weights else {
             guard parameters.isEmpty else {
-                let names = adapter.weights.map(\.name).joined(separator: ", ")
+                let names = entry.weights.map(\.name).joined(separator: ", ")
                 throw ProteanError.invalidOption(
-                    layer: adapter.name, option: "--weights", expected: "a file with \(names)",
+                    layer: entry.name, option: "--weights", expected: "a file with \(names)",
                     found: "missing")
             }
             return
@@ -63,7 +63,7 @@ struct LayerRun {
             }
             KeyOptions.say(checkpoint.notes + report.notes)
         } catch {
-            throw Failure("\(adapter.name): \(error)")
+            throw Failure("\(entry.name): \(error)")
         }
     }
 }

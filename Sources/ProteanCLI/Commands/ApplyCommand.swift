@@ -77,15 +77,15 @@ struct ApplyCommand: ParsableCommand {
 
     func run() throws {
         if list {
-            let pages = LayerCatalogue.adapters.map { $0.help.joined(separator: "\n") }
+            let pages = LayerCatalogue.entries.map { $0.help.joined(separator: "\n") }
             return try Standard.print(pages.joined(separator: "\n\n"))
         }
         guard let layer else { return }
-        let adapter = try LayerCatalogue.adapter(named: layer)
-        if helpLayer { return try Standard.print(adapter.help.joined(separator: "\n")) }
+        let entry = try LayerCatalogue.entry(named: layer)
+        if helpLayer { return try Standard.print(entry.help.joined(separator: "\n")) }
         guard let input, let output else { return }
         let run = LayerRun(
-            adapter: adapter, config: config, weights: weights, prefix: keys.prefix,
+            entry: entry, config: config, weights: weights, prefix: keys.prefix,
             container: keys.container, namesAllKeys: keys.all, input: input, output: output,
             layout: layout)
         try runtime.with { try run() }

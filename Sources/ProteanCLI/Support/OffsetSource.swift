@@ -12,8 +12,8 @@ struct OffsetSource {
 
     /// A layer when `options` name one, else a model; its weights may be seeded ones.
     static func named(by options: ModelOptions) throws -> OffsetSource {
-        if let adapter = LayerCatalogue.adapters.first(where: { $0.name == options.model }) {
-            return try layer(adapter, options)
+        if let entry = LayerCatalogue.entries.first(where: { $0.name == options.model }) {
+            return try layer(entry, options)
         }
         let model = try options.load(untrained: true)
         guard let preprocessing = model.preprocessing else {
@@ -26,20 +26,20 @@ struct OffsetSource {
 
     /// One layer on the whole image, values from 0 to 1.
     private static func layer(
-        _ adapter: LayerAdapter, _ options: ModelOptions
+        _ entry: LayerEntry, _ options: ModelOptions
     ) throws -> OffsetSource {
-        let configuration = try LayerConfiguration(adapter, json: options.config ?? "{}")
+        let configuration = try LayerConfiguration(entry, json: options.config ?? "{}")
         let built: BuiltLayer
         do {
-            built = try adapter.build(configuration)
+            built = try entry.build(configuration)
         } catch let error as ProteanError {
             throw configuration.renamed(error)
         }
         guard let layer = built.module as? any Layer else {
-            throw Failure("layer '\(adapter.name)' takes more than an image")
+            throw Failure("layer '\(entry.name)' takes more than an image")
         }
         guard let weights = options.weights else {
-            throw Failure("layer '\(adapter.name)' needs --weights FILE")
+            throw Failure("layer '\(entry.name)' needs --weights FILE")
         }
         let checkpoint = try Checkpoint.open(weights, selection: options.keys.selection)
         let report = try options.keys.explaining {

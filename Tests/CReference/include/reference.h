@@ -16,6 +16,12 @@ typedef struct reference_conv2d {
 void reference_conv2d_run(const reference_conv2d *p, const float *x, const double *weights,
                           int per_sample, double *y, double *magnitude);
 
+// The transposed convolution: every x[n, iy, ix, c] times weights[c, k, i, j] is added to
+// y[n, iy*sh + i*dh - top, ix*sw + j*dw - left, k] where that is inside the output, k in c's group.
+// magnitude: the same sum of absolute values.
+void reference_conv_transpose2d_run(const reference_conv2d *p, const float *x,
+                                    const double *weights, double *y, double *magnitude);
+
 // Unpacks deflated data (as in zip members) or a gzip file into exactly `target_size` bytes; 1 when
 // that succeeds. For reading published test data.
 int reference_inflate(const unsigned char *source, size_t source_size, int gzip,

@@ -6,7 +6,7 @@ import ProteanCatalogue
 /// listens knows which one ended the process.
 struct CaseWorker {
     let seed: UInt64
-    let layer: LayerAdapter?
+    let layer: LayerEntry?
     let sets: [KernelISA]
     let limits: LayerCaseLimits
 

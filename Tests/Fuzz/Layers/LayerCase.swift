@@ -19,7 +19,7 @@ struct LayerCase {
 
     let number: Int
     let kind: Kind
-    let adapter: LayerAdapter
+    let entry: LayerEntry
     let values: LayerValues
     let layout: MapLayout
     let inputs: [String: Tensor]
@@ -27,15 +27,15 @@ struct LayerCase {
     let weightSeed: UInt64
 
     /// The case of this number; `only` keeps to one layer.
-    init(seed: UInt64, number: Int, only: LayerAdapter?) throws {
+    init(seed: UInt64, number: Int, only: LayerEntry?) throws {
         var random = LayerCaseRandom(seed: seed, number: number)
         self.number = number
-        let all = LayerCatalogue.adapters
-        let adapter = only ?? all[number % all.count]
-        self.adapter = adapter
-        guard let recipe = LayerRecipe.named(adapter.name) else {
+        let all = LayerCatalogue.entries
+        let entry = only ?? all[number % all.count]
+        self.entry = entry
+        guard let recipe = LayerRecipe.of(entry) else {
             throw ProteanError.unknownName(
-                kind: "recipe", name: adapter.name,
+                kind: "recipe", name: entry.name,
                 known: ["see Tests/Fuzz/Layers/LayerRecipe.swift"])
         }
         kind = random.pick([
@@ -43,39 +43,65 @@ struct LayerCase {
             .weights,
         ])
         let scene = LayerScene(&random)
-        let plain = recipe.configure(&random, scene)
-        var shapes = recipe.inputs(&random, scene, plain)
-        values = kind == .options ? Self.absurd(plain, adapter, &random) : plain
+        var draw = try recipe.draw(&random, scene)
+        let plain = draw.values
+        values = kind == .options ? Self.absurd(plain, entry, &random) : plain
         layout = random.percent(50) ? .nchw : .nhwc
-        if kind == .shapes { Self.distort(&shapes, &random) }
+        if kind == .shapes { Self.distort(&draw.shapes, &random) }
         let special = kind == .values
         var tensors: [String: Tensor] = [:]
-        for (name, shape) in shapes.sorted(by: { $0.key < $1.key }) {
+        for (name, shape) in draw.shapes.sorted(by: { $0.key < $1.key }) {
+            let known = draw.inputs?[name]
             tensors[name] = try Self.tensor(
-                name, shape, layout, scene, special: special, &random)
+                name, Self.stored(name, shape, layout, isMap: known?.isMap), scene,
+                known?.content ?? Self.content(name, shape), special: special, &random)
         }
         inputs = tensors
         weightSeed = UInt64(random.int(0...Int(UInt32.max)))
     }
 
-    /// Other axis orders are for maps only.
-    private static func tensor(
-        _ name: String, _ shape: [Int], _ layout: MapLayout, _ scene: LayerScene, special: Bool,
-        _ random: inout LayerCaseRandom
-    ) throws -> Tensor {
-        var shape = shape
-        if layout == .nhwc, shape.count >= 4, !["grid", "w"].contains(name) {
-            shape = [shape[0]] + shape[2...] + [shape[1]]
+    /// The shape in the file's axis order. Other orders are for maps only.
+    private static func stored(
+        _ name: String, _ shape: [Int], _ layout: MapLayout, isMap: Bool?
+    ) -> [Int] {
+        // A map that is known to be one may be a sequence.
+        let moves =
+            isMap.map { $0 && shape.count >= 3 }
+            ?? (shape.count >= 4 && !["grid", "w"].contains(name))
+        guard layout == .nhwc, moves else { return shape }
+        return [shape[0]] + shape[2...] + [shape[1]]
+    }
+
+    /// What the inputs of this harness's recipes mean, by their names.
+    private static func content(_ name: String, _ shape: [Int]) -> LayerSample.Input.Content {
+        switch name {
+        case "mask": .mask(density: 0.5, cell: 1)
+        case "boxes", "rois": .boxes(on: [])
+        default: .values
         }
+    }
+
+    private static func tensor(
+        _ name: String, _ shape: [Int], _ scene: LayerScene,
+        _ content: LayerSample.Input.Content, special: Bool, _ random: inout LayerCaseRandom
+    ) throws -> Tensor {
         var elements = random.elements(shape.reduce(1, *), special: special)
-        if name == "mask" { elements = elements.map { $0 < 0 ? 0 : $0 } }
-        if ["boxes", "rois"].contains(name), shape.last == 5 {
+        switch content {
+        case .values: break
+        case .mask: elements = elements.map { $0 < 0 ? 0 : $0 }
+        case .indices(let count):
+            for index in elements.indices where elements[index].magnitude <= 1 {
+                elements[index] = Float(random.int(0...max(0, count - 1)))
+            }
+            if special, let last = elements.indices.last { elements[last] = Float(count) }
+        case .boxes where shape.last == 5:
             for box in stride(from: 0, to: elements.count, by: 5) {
                 elements[box] = Float(random.int(0...max(0, scene.batch - 1)))
                 for corner in 1...4 { elements[box + corner] *= 12 }
                 if random.percent(5) { elements[box + 3] = 1e5 }
                 if special, random.percent(30) { elements[box + random.int(1...4)] = 3e7 }
             }
+        case .boxes: break
         }
         return try Tensor(elements, shape: shape)
     }
@@ -91,12 +117,12 @@ struct LayerCase {
     ]
 
     private static func absurd(
-        _ plain: LayerValues, _ adapter: LayerAdapter, _ random: inout LayerCaseRandom
+        _ plain: LayerValues, _ entry: LayerEntry, _ random: inout LayerCaseRandom
     ) -> LayerValues {
         var values = plain
-        var keys = adapter.keys.map(\.name)
+        var keys = entry.keys.map(\.name)
         if case .string(let variant)? = plain["variant"] {
-            keys += adapter.variants.first { $0.name == variant }?.keys.map(\.name) ?? []
+            keys += entry.variants.first { $0.name == variant }?.keys.map(\.name) ?? []
         }
         if random.percent(4) { values["surplus"] = 1 }
         guard !keys.isEmpty else { return values }

@@ -22,7 +22,7 @@ struct LayerCaseRunner {
     mutating func callAsFunction(_ one: LayerCase) -> CaseOutcome {
         seconds = 0
         var outcome = CaseOutcome(
-            number: one.number, layer: one.adapter.name, kind: one.kind.rawValue, result: .ran,
+            number: one.number, layer: one.entry.name, kind: one.kind.rawValue, result: .ran,
             note: "")
         do {
             let built = try build(one)
@@ -56,8 +56,8 @@ struct LayerCaseRunner {
     private mutating func build(_ one: LayerCase) throws -> BuiltLayer {
         let start = ProcessMeter.seconds
         defer { seconds = max(seconds, ProcessMeter.seconds - start) }
-        let configuration = try LayerConfiguration(one.adapter, given: one.values)
-        let built = try one.adapter.build(configuration)
+        let configuration = try LayerConfiguration(one.entry, given: one.values)
+        let built = try one.entry.build(configuration)
         let parameters = built.module.allParameters()
         var random = LayerCaseRandom(seed: one.weightSeed, number: one.number)
         if one.kind == .weights, let wrong = parameters.randomElement(using: &random) {
@@ -83,7 +83,7 @@ struct LayerCaseRunner {
         inputs: [String: Tensor]? = nil
     ) throws -> Answer {
         let given = try LayerInputs(
-            one.adapter, tensors: inputs ?? one.inputs, layout: one.layout, source: "case")
+            one.entry, tensors: inputs ?? one.inputs, layout: one.layout, source: "case")
         let start = ProcessMeter.seconds
         defer { seconds = max(seconds, ProcessMeter.seconds - start) }
         return try Runtime.with(isa: set, threads: threads) {
@@ -126,10 +126,11 @@ struct LayerCaseRunner {
     private mutating func checkShape(
         _ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase
     ) throws {
-        guard let layer = built.module as? any Layer, one.adapter.inputs.count == 1,
+        guard let layer = built.module as? any Layer, one.entry.inputs.count == 1,
             let x = one.inputs["x"], let y = first.first
         else { return }
-        let isMap = x.rank >= 4 && one.adapter.name != "Linear"
+        // A result of the same number of axes that is no map comes from an input that is none.
+        let isMap = x.rank >= 3 && (y.isMap || (x.rank >= 4 && y.tensor.rank < x.rank))
         let shape =
             isMap && one.layout == .nchw ? [x.shape[0]] + x.shape[2...] + [x.shape[1]] : x.shape
         let traced: [Int]
@@ -150,7 +151,7 @@ struct LayerCaseRunner {
     {
         for set in sets.dropFirst() {
             let other = try again(set.rawValue, built, one, set: set)
-            let ordinary = one.kind != .values && !Self.deciding.contains(one.adapter.name)
+            let ordinary = one.kind != .values && !Self.deciding.contains(one.entry.name)
             try compare(
                 first, other, "\(sets[0].rawValue) and \(set.rawValue)",
                 within: ordinary ? 1e-3 : .infinity)
@@ -162,7 +163,7 @@ struct LayerCaseRunner {
         _ first: [LayerOutput], _ built: BuiltLayer, _ one: LayerCase
     ) throws {
         guard let batch = one.inputs["x"]?.shape.first, batch > 1,
-            !Self.deciding.contains(one.adapter.name), !Self.across.contains(one.adapter.name)
+            !Self.deciding.contains(one.entry.name), !Self.across.contains(one.entry.name)
         else { return }
         let last = try one.inputs.mapValues { tensor in
             tensor.shape.first == batch ? try tensor.sample(batch - 1) : tensor
@@ -218,10 +219,11 @@ extension Tensor {
                 guard let left = a.baseAddress, let right = b.baseAddress else { return nil }
                 if memcmp(left, right, a.count * MemoryLayout<Float>.stride) == 0 { return nil }
                 var scale: Float = 1
-                for i in 0..<a.count { scale = max(scale, abs(left[i])) }
+                for i in 0..<a.count { scale = Swift.max(scale, Swift.abs(left[i])) }
                 for i in 0..<a.count {
                     let (p, q) = (left[i], right[i])
-                    let equal = p == q || (p.isNaN && q.isNaN) || abs(p - q) <= tolerance * scale
+                    let equal =
+                        p == q || (p.isNaN && q.isNaN) || Swift.abs(p - q) <= tolerance * scale
                     if !equal || (tolerance == 0 && p.sign != q.sign && !p.isNaN) { return i }
                 }
                 return nil
@@ -231,7 +233,7 @@ extension Tensor {
 
     /// Sample `index` of the first axis, as a batch of one.
     func sample(_ index: Int) throws -> Tensor {
-        let size = count / max(shape[0], 1)
+        let size = count / Swift.max(shape[0], 1)
         return try Tensor(
             Array(elements[index * size..<(index + 1) * size]), shape: [1] + shape.dropFirst())
     }

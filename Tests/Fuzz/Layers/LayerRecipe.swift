@@ -3,10 +3,19 @@ import ProteanCatalogue
 
 /// How plausible configurations and inputs of one layer are drawn.
 struct LayerRecipe: Sendable {
-    /// Values of the layer's keys.
-    let configure: @Sendable (inout LayerCaseRandom, LayerScene) -> LayerValues
-    /// Shapes of the input tensors, maps in PyTorch's order.
-    let inputs: @Sendable (inout LayerCaseRandom, LayerScene, LayerValues) -> [String: [Int]]
+    /// One configuration with its inputs.
+    struct Draw {
+        /// Values of the layer's keys.
+        let values: LayerValues
+        /// Shapes of the input tensors, maps in PyTorch's order.
+        var shapes: [String: [Int]]
+        /// What is known of the inputs beside their shapes, where the layer's entry says it; nil for a
+        /// recipe of this harness.
+        let inputs: [String: LayerSample.Input]?
+    }
+
+    /// Draws a configuration and inputs that fit.
+    let draw: @Sendable (inout LayerCaseRandom, LayerScene) throws -> Draw
 
     init(
         _ configure: @escaping @Sendable (inout LayerCaseRandom, LayerScene) -> LayerValues,
@@ -16,15 +25,27 @@ struct LayerRecipe: Sendable {
                 _, scene, _ in ["x": scene.map]
             }
     ) {
-        self.configure = configure
-        self.inputs = inputs
+        draw = { random, scene in
+            let values = configure(&random, scene)
+            return Draw(values: values, shapes: inputs(&random, scene, values), inputs: nil)
+        }
     }
 
-    /// The recipe of a layer; nil for a layer of the catalogue that nobody wrote one for.
-    static func named(_ name: String) -> LayerRecipe? { all[name] }
+    init(draw: @escaping @Sendable (inout LayerCaseRandom, LayerScene) throws -> Draw) {
+        self.draw = draw
+    }
+
+    /// The recipe of a layer: one of this harness, else the one that the layer's benchmark gives; nil
+    /// for a layer that has neither.
+    static func of(_ entry: LayerEntry) -> LayerRecipe? {
+        all[entry.name] ?? entry.benchmark.generic.map { LayerRecipe(entry, $0) }
+    }
 
     private static let all: [String: LayerRecipe] =
-        convolutions.merging(sampling) { $1 }.merging(sparse) { $1 }.merging(blocks) { $1 }
+        [convolutions, sampling, sparse, blocks, basic, activations].reduce(into: [:]) {
+            all, some in
+            all.merge(some) { $1 }
+        }
 }
 
 /// Values that several recipes draw.

@@ -59,29 +59,29 @@ struct LayersCommand: ParsableCommand {
     }
 
     func run() throws {
-        let adapter = try layer.map { try LayerCatalogue.adapter(named: $0) }
+        let entry = try layer.map { try LayerCatalogue.entry(named: $0) }
         let limits = LayerCaseLimits(seconds: seconds, mebibytes: mebibytes)
         if let worker, let workerEnd {
-            return try CaseWorker(seed: seed, layer: adapter, sets: sets, limits: limits)
+            return try CaseWorker(seed: seed, layer: entry, sets: sets, limits: limits)
                 .run(worker..<workerEnd)
         }
-        if let only { print(try describe(only, adapter)) }
+        if let only { print(try describe(only, entry)) }
         var report = LayersReport(seed: seed, sets: try sets.map(\.rawValue))
         let numbers = only.map { $0..<$0 + 1 } ?? 0..<cases
         try CaseSupervisor(arguments: workerArguments).run(numbers) { outcome in
             var outcome = outcome
             if outcome.layer.isEmpty,
-                let crashed = try? LayerCase(seed: seed, number: outcome.number, only: adapter)
+                let crashed = try? LayerCase(seed: seed, number: outcome.number, only: entry)
             {
-                (outcome.layer, outcome.kind) = (crashed.adapter.name, crashed.kind.rawValue)
+                (outcome.layer, outcome.kind) = (crashed.entry.name, crashed.kind.rawValue)
             }
             report.add(outcome)
             if only != nil { print(outcome.result.rawValue, outcome.note) }
         }
-        try finish(report, adapter)
+        try finish(report, entry)
     }
 
-    private func finish(_ report: LayersReport, _ adapter: LayerAdapter?) throws {
+    private func finish(_ report: LayersReport, _ entry: LayerEntry?) throws {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -93,7 +93,7 @@ struct LayersCommand: ParsableCommand {
             }
             print(lines.joined(separator: "\n"))
         }
-        let names = adapter.map { [$0.name] } ?? LayerCatalogue.adapters.map(\.name)
+        let names = entry.map { [$0.name] } ?? LayerCatalogue.entries.map(\.name)
         let idle = only == nil ? report.neverRan(of: names) : []
         if !idle.isEmpty { print("never ran: \(idle.joined(separator: ", "))") }
         if !report.findings.isEmpty || !idle.isEmpty { throw ExitCode(1) }
@@ -104,10 +104,10 @@ struct LayersCommand: ParsableCommand {
             + (layer.map { ["--layer", $0] } ?? []) + (isa.map { ["--isa", $0] } ?? [])
     }
 
-    private func describe(_ number: Int, _ adapter: LayerAdapter?) throws -> String {
-        let one = try LayerCase(seed: seed, number: number, only: adapter)
+    private func describe(_ number: Int, _ entry: LayerEntry?) throws -> String {
+        let one = try LayerCase(seed: seed, number: number, only: entry)
         let inputs = one.inputs.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.shape)" }
-        return "\(one.adapter.name) (\(one.kind.rawValue)) '\(one.configuration)' "
+        return "\(one.entry.name) (\(one.kind.rawValue)) '\(one.configuration)' "
             + "\(one.layout.rawValue): \(inputs.joined(separator: ", "))"
     }
 }

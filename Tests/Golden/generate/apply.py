@@ -1,54 +1,17 @@
-"""Golden values for `protean apply`: one small file per case, made with the reference layers.
+"""Golden values for `protean apply`: layers of several families; see golden.py.
 
-Writes ../apply/CASE.safetensors with tensors `weights.*`, `input.*` and `output.*` and the metadata
-`layer` and `config`. Dynamic ReLU has no package; it is written down here from its formulas.
+Dynamic ReLU has no package; it is written down here from its formulas.
 Run: python apply.py   (needs torch, torchvision, timm, safetensors)
 """
 
-import json
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from timm.layers import CondConv2d, SEModule
 from timm.models._efficientnet_blocks import SqueezeExcite
 from torch import nn
 from torchvision.ops import SqueezeExcitation
 
-OUT = Path(__file__).parent.parent / "apply"
-
-
-def randomise(module):
-    """Values that would show swapped or unused parameters; running statistics included."""
-    for name, value in list(module.named_parameters()) + list(module.named_buffers()):
-        if name.endswith("num_batches_tracked") or name in ("lambdas", "init_v"):
-            continue
-        with torch.no_grad():
-            if name.endswith("running_var"):
-                value.uniform_(0.5, 2)
-            elif value.is_floating_point():
-                value.normal_(0, 0.3)
-
-
-def save(case, layer, config, module, inputs, run=None, plain=()):
-    """`plain` names tensors of four axes that are no maps, such as `input.grid`."""
-    module.eval()
-    randomise(module)
-    with torch.no_grad():
-        outputs = run(module, inputs) if run else {"y": module(inputs["x"])}
-    tensors = {}
-    for prefix, group in (("weights", module.state_dict()), ("input", inputs), ("output", outputs)):
-        for name, tensor in group.items():
-            tensors[f"{prefix}.{name}"] = tensor.contiguous().clone()
-    metadata = {"layer": layer, "config": json.dumps(config)}
-    if plain:
-        metadata["plain"] = " ".join(plain)
-    save_file(tensors, OUT / f"{case}.safetensors", metadata=metadata)
-
-
-def map_of(*shape):
-    return {"x": torch.randn(*shape)}
+from golden import main, map_of, save
 
 
 def plain_layers():
@@ -282,12 +245,6 @@ def dynconv():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(0)
-    OUT.mkdir(exist_ok=True)
-    plain_layers()
-    pooling()
-    cond_conv()
-    squeeze_excitation()
-    dynamic_relu()
-    masked()
-    dynconv()
+    main(seed=0, sequence=[
+        plain_layers, pooling, cond_conv, squeeze_excitation, dynamic_relu,
+        masked, dynconv])

@@ -1,4 +1,4 @@
-"""Golden values for `protean apply`: kernels of other shapes and connections; see apply.py.
+"""Golden values for `protean apply`: kernels of other shapes and connections; see golden.py.
 
 The authors' modules need CUDA, Caffe or TensorFlow 1, so they are written down here from their
 formulas.
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.ops import deform_conv2d, roi_align
 
-from apply import OUT, save
+from golden import main, save
 
 
 class GlobalDeformKernel(nn.Module):
@@ -234,10 +234,5 @@ def deform_roi_pool():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(2)
-    OUT.mkdir(exist_ok=True)
-    global_deformable_kernels()
-    active()
-    adaptively_connected()
-    deform_roi_pool()
-    displaced_deformable_kernels()
+    main(seed=2, sequence=[
+        global_deformable_kernels, active, adaptively_connected, deform_roi_pool, displaced_deformable_kernels])

@@ -1,4 +1,4 @@
-"""Golden values for `protean apply`: deformable layers and sampling; see apply.py.
+"""Golden values for `protean apply`: deformable layers and sampling; see golden.py.
 
 mmcv's and OpenGVLab's modules need a compiler or a GPU, so they are written down here from their
 formulas, on torchvision's operator and PyTorch's grid_sample.
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 from torchvision.ops import DeformConv2d, RoIAlign, deform_conv2d
 
-from apply import OUT, save
+from golden import main, save
 
 
 def deformable_conv2d():
@@ -296,11 +296,4 @@ def volumes():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(1)
-    OUT.mkdir(exist_ok=True)
-    deformable_conv2d()
-    packs()
-    dcn()
-    sampling()
-    deformable_kernels()
-    volumes()
+    main(seed=1, sequence=[deformable_conv2d, packs, dcn, sampling, deformable_kernels, volumes])

@@ -1,7 +1,7 @@
 """Golden values for `protean apply`: units that find masks, blocks and convolutions that obey them.
 
 Their references need GPUs or other frameworks, or are not public, so they are written down here from
-their papers' formulas, densely, on PyTorch's operators; see apply.py.
+their papers' formulas, densely, on PyTorch's operators; see golden.py.
 Run: python apply_masks.py   (needs torch, torchvision, timm, safetensors)
 """
 
@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from apply import OUT, Squeeze, map_of, save
+from apply import Squeeze
+from golden import main, map_of, save
 
 
 def some(mask):
@@ -284,7 +285,4 @@ def blocks():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(0)
-    OUT.mkdir(exist_ok=True)
-    mask_units()
-    blocks()
+    main(seed=0, sequence=[mask_units, blocks])

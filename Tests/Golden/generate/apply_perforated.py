@@ -1,6 +1,6 @@
 """Golden values for `protean apply`: convolutions that compute some of their outputs.
 
-Written down from their papers' formulas, densely, on PyTorch's operators; see apply.py.
+Written down from their papers' formulas, densely, on PyTorch's operators; see golden.py.
 Run: python apply_perforated.py   (needs torch, torchvision, timm, safetensors)
 """
 
@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from apply import OUT, map_of, save
 from apply_masks import some
+from golden import main, map_of, save
 
 CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups",
         "bias")
@@ -263,10 +263,4 @@ def delta_sequential():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(0)
-    OUT.mkdir(exist_ok=True)
-    sbnet()
-    perforation()
-    low_cost()
-    delta()
-    delta_sequential()
+    main(seed=0, sequence=[sbnet, perforation, low_cost, delta, delta_sequential])

@@ -1,4 +1,4 @@
-"""Golden values for `protean apply`: layers that compute at some pixels only; see apply.py.
+"""Golden values for `protean apply`: layers that compute at some pixels only; see golden.py.
 
 Their references need GPUs or other frameworks, so they are written down here from their formulas,
 densely, on PyTorch's operators.
@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from apply import OUT, map_of, save
 from apply_masks import some
+from golden import main, map_of, save
 
 
 class PointHead(nn.Module):
@@ -186,7 +186,4 @@ def sparse_masks():
 
 
 if __name__ == "__main__":
-    torch.manual_seed(0)
-    OUT.mkdir(exist_ok=True)
-    point_refine()
-    sparse_masks()
+    main(seed=0, sequence=[point_refine, sparse_masks])

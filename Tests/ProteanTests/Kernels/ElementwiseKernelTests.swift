@@ -70,8 +70,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ([2, 3, 4, 5], [2, 3]), ([2, 3, 4, 5], [4]), ([2, 3, 4, 5], [1, 3, 1, 5]),
-        ([2, 1], [1, 3]), ([2, 3, 4, 5], [2, 5]),
+        ([2, 3, 4, 5], [2, 3]), ([2, 3, 4, 5], [4]), ([2, 3, 4, 5], [2, 5]), ([2], [3]),
     ])
     func otherShapesAreRefused(_ a: [Int], _ b: [Int]) throws {
         let x = try Tensor(zeros: a), y = try Tensor(zeros: b)

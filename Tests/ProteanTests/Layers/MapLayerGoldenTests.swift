@@ -142,8 +142,9 @@ import Testing
         var expected = try golden.tensor(c.name)
         if expected.rank == 4 { expected = try expected.nchwToNHWC() }
         let layer = try c.layer()
-        for isa in KernelISA.supported {
-            let y = try Runtime.with(isa: isa) { try layer(x) }
+        try MapTest.everywhere {
+            try layer(x)
+        } check: { isa, y in
             MapTest.expect(
                 y, shape: expected.shape, expected.elements.map(Double.init), tolerance: 1e-6,
                 "\(isa)")

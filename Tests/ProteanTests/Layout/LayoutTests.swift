@@ -40,22 +40,6 @@ import Testing
             .filter { $0.offset % 2 == 0 }.map(\.element).joined(separator: "\n")
     }
 
-    @Test func everyPublicLayerHasAPage() throws {
-        let declaration = /public (?:final class|struct) (\w+): (?:\w*(?:Layer|Module|Gate|Norm|Epilogue))\b/
-        var layers: [String] = []
-        for file in Self.files(in: ["Sources/Protean/Layers"], suffix: ".swift") {
-            let text = try String(contentsOf: file, encoding: .utf8)
-            layers += text.matches(of: declaration).map { String($0.1) }
-        }
-        // A part of a layer is described on the layer's page.
-        let parts: Set = ["CondConvRouting"]
-        for layer in Set(layers).subtracting(parts) {
-            let page = Self.root.appendingPathComponent("Docs/Layers/\(layer).md")
-            #expect(FileManager.default.fileExists(atPath: page.path), "\(layer) has no page")
-        }
-        #expect(layers.count > 20)
-    }
-
     @Test func sourcesStayShort() throws {
         let suffixes = [".swift", ".c", ".h", ".inc"]
         let folders = ["Sources", "Kernels", "Benchmarks", "Tests"]

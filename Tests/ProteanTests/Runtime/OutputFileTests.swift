@@ -71,7 +71,8 @@ import Testing
     }
 
     /// Only the superuser can hand files on to others.
-    @Test(.enabled(if: geteuid() == 0)) func theOwnerStays() throws {
+    @Test(.enabled(if: geteuid() == 0, "only root may give files away"))
+    func theOwnerStays() throws {
         defer { finish() }
         try Data("old".utf8).write(to: folder.appendingPathComponent("y"))
         #expect(chown(path("y"), 12_345, 23_456) == 0)

@@ -18,7 +18,7 @@ import Testing
         let (form, stride, shape) = Self.cases[index]
         let layer = try LCCL(
             inputChannels: shape[3], outputChannels: 19, stride: stride, lowCost: form)
-        try DynConvTests.randomise(layer)
+        try layer.randomise()
         // Few pixels where all channels of the pointwise form are 0, unless it is pushed down.
         let norm = try #require(layer.module(at: "lc_bn") as? BatchNorm2d)
         if form == .pointwise {
@@ -29,8 +29,8 @@ import Testing
             try norm.bias?.set(Tensor(repeating: 0, shape: [1]))
         }
         let x = try Tensor.random(shape)
-        let main = try DynConvTests.fused(layer, "conv", "bn", .relu)
-        let cheap = try DynConvTests.fused(layer, "lc_conv", "lc_bn", .relu)
+        let main = try layer.fusedDirect("conv", "bn", .relu)
+        let cheap = try layer.fusedDirect("lc_conv", "lc_bn", .relu)
         for (isa, threads) in allRuntimes {
             try Runtime.with(isa: isa, threads: threads) {
                 let factors = try cheap(x)

@@ -101,32 +101,6 @@ import Testing
         #expect(try y.maximumDifference(from: expected) <= 1e-6)
     }
 
-    @Test(arguments: [true, false]) func aModuleSharesItsFirstConvolutions(_ hasSome: Bool) throws {
-        let module = try SparseMaskModule(channels: 16, layers: 2)
-        let pairs = (0..<64).map { i -> Float in
-            let isDense = hasSome && i / 4 % 3 == 0
-            return isDense == (i % 2 == 0) ? 1 : 0
-        }
-        try module.block.channelMask.set(try Tensor(pairs, shape: [1, 16, 2, 2]))
-        for shape in [[1, 12, 26, 16], [3, 6, 8, 16], [0, 4, 4, 16]] {
-            let x = try Tensor.random(shape)
-            let trace = Trace(), apart = Trace()
-            let found = try trace.recording { try module(x) }
-            let mask = try module.mask(for: x)
-            let expected = try apart.recording { try module(x, mask: mask) }
-            #expect(try found.maximumDifference(from: expected) < 1e-5, "\(shape)")
-            // Without the mask's own convolutions.
-            let spared = trace.totalCost.multiplyAdds - apart.totalCost.multiplyAdds
-            let scores = Trace()
-            _ = try scores.recording { try module.mask(for: x) }
-            #expect(spared == scores.totalCost.multiplyAdds)
-            #expect(trace.totalCost.executedMultiplyAdds <= trace.totalCost.multiplyAdds)
-            let shapeOnly = Trace()
-            _ = try shapeOnly.recording { try module(Tensor(shapeOnly: shape)) }
-            #expect(shapeOnly.totalCost.multiplyAdds == trace.totalCost.multiplyAdds)
-        }
-    }
-
     @Test func bothFormsCountTheSameWork() throws {
         let block = try Self.block()
         let x = try Tensor.random([1, 16, 16, Self.channels])

@@ -10,7 +10,7 @@ import Testing
         let block = try SpatiallyAdaptiveBottleneck(
             inputChannels: 12, planes: 5, stride: stride, downsample: true, dilation: dilation,
             gridPriorInterval: interval)
-        try DynConvTests.randomise(block)
+        try block.randomise()
         for name in ["conv1_mask", "conv2_mask"] {
             let conv = try #require(block.module(at: name) as? Conv2d)
             try conv.bias?.set(Tensor([bias], shape: [1]))
@@ -55,13 +55,13 @@ import Testing
             let (first, second) = (try masks.conv1.flags(), try masks.conv2.flags())
             try expectMask(block, "conv1_mask", x, first, interval)
             try expectMask(block, "conv2_mask", x, second, interval)
-            let inner = try DynConvTests.fused(block, "conv1", "bn1", .relu)(x)
+            let inner = try block.fusedDirect("conv1", "bn1", .relu)(x)
             let filled = try Self.reconstructed(inner, first, sigma: 0.8)
-            let spatial = try DynConvTests.fused(block, "conv2", "bn2", .relu)(filled)
+            let spatial = try block.fusedDirect("conv2", "bn2", .relu)(filled)
             let again = try Self.reconstructed(spatial, second, sigma: -0.5)
             let shortcut = try #require(block.module(at: "downsample") as? Sequential)
             let identity = try shortcut(x)
-            let expected = try DynConvTests.fused(block, "conv3", "bn3", .relu)(
+            let expected = try block.fusedDirect("conv3", "bn3", .relu)(
                 again, residual: identity)
             var bits: [KernelISA: Tensor] = [:]
             for (isa, threads) in allRuntimes {

@@ -52,13 +52,13 @@ import Testing
         static func unit(_ unit: any Module, _ x: Tensor, bottleneck: Bool) throws -> Tensor {
             let identity = try (unit.module(at: "downsample") as? Sequential)?(x) ?? x
             if bottleneck {
-                let inner = try DynConvTests.fused(unit, "conv1", "bn1", .relu)(x)
-                let spatial = try DynConvTests.fused(unit, "conv2", "bn2", .relu)(inner)
-                return try DynConvTests.fused(unit, "conv3", "bn3", .relu)(
+                let inner = try unit.fusedDirect("conv1", "bn1", .relu)(x)
+                let spatial = try unit.fusedDirect("conv2", "bn2", .relu)(inner)
+                return try unit.fusedDirect("conv3", "bn3", .relu)(
                     spatial, residual: identity)
             }
-            let inner = try DynConvTests.fused(unit, "conv1", "bn1", .relu)(x)
-            return try DynConvTests.fused(unit, "conv2", "bn2", .relu)(inner, residual: identity)
+            let inner = try unit.fusedDirect("conv1", "bn1", .relu)(x)
+            return try unit.fusedDirect("conv2", "bn2", .relu)(inner, residual: identity)
         }
 
         static func probabilities(_ unit: any Module, _ x: Tensor) throws -> [Double]? {
@@ -87,7 +87,7 @@ import Testing
         let stage = try SpatiallyAdaptiveComputationTime(
             inputChannels: 12, planes: planes, units: 4, unit: unit, stride: stride,
             downsample: true)
-        try DynConvTests.randomise(stage)
+        try stage.randomise()
         // Some pixels halt at once, some never.
         for index in 1...3 {
             let name = "unit_\(index).halting_proba.local_conv"

@@ -42,6 +42,7 @@ public final class SqueezeExcitation: Gate, AcceptsEpilogue {
     ///   - gate: after the second layer.
     ///   - bias: whether the layers have one; nil leaves it to the variant.
     ///   - addMaximum: pools half the mean plus half the maximum (timm's `add_maxpool`).
+    ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
         channels: Int, squeezeChannels: Int, variant: Variant = .torchvision,

@@ -21,7 +21,7 @@ public final class Residual: AcceptsEpilogue {
         kernel = main.kernel(doing: [.activation, .residual])
     }
 
-    /// The channels of ``main``, which the shortcut shares.
+    /// The channels of `main`, which the shortcut shares.
     public var channelFlow: ChannelFlow { main.channelFlow }
 
     /// `main` and, if there is one, `shortcut`.

@@ -46,13 +46,18 @@ public final class ActiveConv2d: Layer {
     /// A layer with seeded weights, uniform in ±1/√(inputs per output), and positions on a circle.
     ///
     /// - Parameters:
+    ///   - inputChannels: channels of the input.
+    ///   - outputChannels: channels of the output.
     ///   - kernelSize: k, 1...1024; an even one needs a padding of at least 1.
+    ///   - stride: step between outputs, in pixels of the input.
     ///   - padding: as for ``Conv2d`` with an odd kernel.
     ///   - positionGroups: blocks of output channels with positions of their own.
+    ///   - bias: whether a bias per output channel is added.
     ///   - baseRadius: the circle's radius in pixels, above 0.
     ///   - baseAngle: the angle of tap 1, in radians.
     ///   - positionDeviation: standard deviation of noise on the positions, in radii; below 0, no
     ///     noise, and positions are rounded to whole pixels.
+    ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
         inputChannels: Int, outputChannels: Int, kernelSize: Int = 3, stride: Int = 1,

@@ -30,9 +30,19 @@ public final class DCNv4: Layer {
     /// A layer with seeded projections and zero displacements and weights.
     ///
     /// - Parameters:
+    ///   - channels: channels of input and output.
+    ///   - kernelSize: points per axis.
+    ///   - stride: step between outputs, in pixels of the input.
+    ///   - padding: zeros around the map, on each side.
+    ///   - dilation: distance of neighbouring points, in pixels.
+    ///   - groups: groups of channels with points of their own.
+    ///   - offsetScale: factor of the displacements and of the grid of points.
     ///   - depthwiseKernelSize: a depthwise convolution before `offset_mask`; nil for none.
+    ///   - centerFeatureScale: whether a gate mixes the projected input into the result.
+    ///   - removeCenter: leaves out the point in the centre of the grid.
     ///   - outputBias: whether `output_proj` has a bias.
     ///   - withoutPointwise: leaves out both projections.
+    ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
         channels: Int = 64, kernelSize: Size2d = 3, stride: Size2d = 1, padding: Size2d = 1,

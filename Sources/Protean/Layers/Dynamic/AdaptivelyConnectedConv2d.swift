@@ -39,9 +39,13 @@ public final class AdaptivelyConnectedConv2d: Layer {
     /// A layer with seeded weights and equal shares.
     ///
     /// - Parameters:
+    ///   - inputChannels: channels of the input.
+    ///   - outputChannels: channels of the output.
+    ///   - form: what the shares of the connections depend on.
     ///   - stride: step of the convolutions.
     ///   - bias: whether the convolutions have biases; nil: as in the reference, with
     ///     ``Form/datasetAware(map:)`` they do.
+    ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
         inputChannels: Int, outputChannels: Int, form: Form, stride: Int = 1, bias: Bool? = nil,

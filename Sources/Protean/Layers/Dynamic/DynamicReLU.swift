@@ -51,6 +51,7 @@ public final class DynamicReLU: Layer {
     ///   - reduction: channels ÷ the width between the two layers.
     ///   - kind: what the coefficients are shared over.
     ///   - variant: names, squashing and order of coefficients.
+    ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``; a variant refuses
     ///   the types that its reference does not have.
     public init(

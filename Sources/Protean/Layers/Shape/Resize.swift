@@ -1,4 +1,5 @@
-/// Resamples a map to a size or by a factor; `torch.nn.Upsample`, which also shrinks.
+/// Resamples a map to a size or by a factor, as `torch.nn.functional.interpolate`; ``Upsample`` is the
+/// same in PyTorch's words.
 ///
 /// Input `[batch, height, width, channels]`, output `[batch, height', width', channels]`. No
 /// anti-aliasing. With a factor, height' = ⌊height · factor⌋ and the factor as given positions the
@@ -46,6 +47,3 @@ public struct Resize: Layer {
         }
     }
 }
-
-/// PyTorch's name of ``Resize``.
-public typealias Upsample = Resize

@@ -31,6 +31,7 @@ public final class DynConvBottleneck: Layer {
     ///   - groups: of the 3 × 3 convolution.
     ///   - baseWidth: inner channels are `planes · baseWidth / 64 · groups`.
     ///   - dilation: of the 3 × 3 convolution; its padding is the same.
+    ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
         inputChannels: Int, planes: Int, stride: Int = 1, downsample: Bool = false,

@@ -43,10 +43,9 @@ public final class GlobalResponseNorm: Layer {
                 found: x.shape)
         }
         return try traced(typeName, path: label, input: x, cost: cost) { () throws(ProteanError) in
-            // Shapes and costs are asked for without values.
-            if x.isShapeOnly { return x }
-            return try Operations.add(
-                Operations.scaleChannels(x, by: gates(of: x)), bias.value)
+            let norms = try x.norm(axes: [1, 2], keepDimensions: true)
+            let shares = try norms / (norms.mean(axes: [3], keepDimensions: true) + 1e-6)
+            return try x * (weight.value * shares + 1) + bias.value
         }
     }
 
@@ -55,26 +54,5 @@ public final class GlobalResponseNorm: Layer {
         return Cost(
             multiplyAdds: 2 * y.count, parameters: parameterCount,
             bytes: numbers * MemoryLayout<Float>.stride)
-    }
-
-    /// 1 + weight · n, `[batch, channels]`.
-    private func gates(of x: Tensor) throws(ProteanError) -> Tensor {
-        let (batch, pixels) = (x.shape[0], x.shape[1] * x.shape[2])
-        let weights = weight.value.elements
-        let gates = try x.withUnsafeBufferPointer { elements in
-            (0..<batch).flatMap { sample in
-                var squares = [Float](repeating: 0, count: channels)
-                for pixel in sample * pixels..<(sample + 1) * pixels {
-                    for c in 0..<channels {
-                        let value = elements[pixel * channels + c]
-                        squares[c] += value * value
-                    }
-                }
-                let norms = squares.map { $0.squareRoot() }
-                let mean = norms.reduce(0, +) / Float(channels) + 1e-6
-                return zip(weights, norms).map { 1 + $0 * $1 / mean }
-            }
-        }
-        return try Tensor(gates, shape: [batch, channels])
     }
 }

@@ -1,0 +1,16 @@
+import Protean
+
+/// The largest value of each window.
+enum MaxPool2dBenchmark: BenchmarkKernel {
+    static let name = "max_pool2d"
+    static let requiredKeys = PoolCase.requiredKeys
+    static let optionalKeys = PoolCase.optionalKeys
+
+    static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
+        let pool = try PoolCase(benchmark)
+        return pool.prepared {
+            let x = try benchmark.values(pool.shape)
+            return { try Operations.maxPool2d(x, pool.window).sample() }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+// The activation of one short row, for epilogues: applied to a tile while it is in L1.
+#ifndef PTN_ACTIVATE_H
+#define PTN_ACTIVATE_H
+
+#include "ptn_activation.h"
+
+// y[i] = act(x[i]) for i in [0, n); x == y is allowed. `slopes` points at the slope of element 0
+// (PRELU only).
+typedef void (*ptn_activate_row_fn)(ptn_activation kind, float slope, const float *slopes, size_t n,
+                                    const float *x, float *y);
+
+// Indexed by ptn_isa.
+extern const ptn_activate_row_fn ptn_activate_row[PTN_ISA_COUNT];
+
+static inline ptn_status ptn_activation_check(const ptn_activation_spec *spec) {
+    if (!spec || (int)spec->kind < 0 || (int)spec->kind >= PTN_ACTIVATION_COUNT)
+        return PTN_BAD_ARGUMENT;
+    return spec->kind == PTN_ACT_PRELU && !spec->slopes ? PTN_BAD_ARGUMENT : PTN_OK;
+}
+
+// As a last step of another kernel an activation has no slopes per channel.
+static inline ptn_status ptn_fused_activation_check(const ptn_activation_spec *spec) {
+    if (spec && spec->kind == PTN_ACT_PRELU) return PTN_BAD_ARGUMENT;
+    return ptn_activation_check(spec);
+}
+
+#endif

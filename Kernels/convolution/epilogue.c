@@ -1,0 +1,46 @@
+// The view of a call's epilogue, and activations that are more than a clamp.
+#include "epilogue.h"
+
+bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
+    *low = -INFINITY;
+    *high = INFINITY;
+    if (kind == PTN_ACT_IDENTITY) return true;
+    if (kind != PTN_ACT_RELU && kind != PTN_ACT_RELU6) return false;
+    *low = 0;
+    if (kind == PTN_ACT_RELU6) *high = 6;
+    return true;
+}
+
+bool ptn_conv2d_epilogue_valid(const ptn_conv2d_epilogue *e) {
+    if ((unsigned)e->activation.kind >= PTN_ACTIVATION_COUNT) return false;
+    if (e->activation.kind == PTN_ACT_PRELU && !e->activation.slopes) return false;
+    return !e->residual_after_activation || !e->residual ||
+           ptn_clamp_of(e->activation.kind, &(float){0}, &(float){0});
+}
+
+ptn_epilogue ptn_epilogue_for(const ptn_conv2d_epilogue *e, ptn_isa isa, size_t channels,
+                              const float *y) {
+    ptn_epilogue view = {
+        .first = {.bias = e->bias,
+                  .gate = e->gate,
+                  .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)y),
+                  .has_residual = e->residual != NULL,
+                  .residual_last = e->residual_after_activation},
+        .bias_stride = e->bias_stride,
+        .channels = channels,
+        .activation = e->activation,
+    };
+    if (!ptn_clamp_of(e->activation.kind, &view.first.low, &view.first.high))
+        view.activate = ptn_activate_row[isa];
+    if (view.activation.kind != PTN_ACT_PRELU) view.activation.slopes = NULL;
+    return view;
+}
+
+void ptn_epilogue_activate_pixels(const ptn_epilogue *e, size_t channel, size_t count,
+                                  size_t pixels, size_t step, float *y) {
+    // Pixels without a gap are one row, unless slopes belong to channels.
+    const bool joined = count == step && !e->activation.slopes;
+    const size_t rows = joined ? 1 : pixels, length = joined ? count * pixels : count;
+    for (size_t i = 0; i < rows; i++, y += step)
+        ptn_epilogue_activate(e, channel, length, y);
+}

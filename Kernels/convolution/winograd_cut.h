@@ -1,0 +1,21 @@
+// How an image is cut into Winograd's tiles, and tiles into blocks. No result depends on it.
+#ifndef PTN_CONVOLUTION_WINOGRAD_CUT_H
+#define PTN_CONVOLUTION_WINOGRAD_CUT_H
+
+#include "winograd_forms.h"
+
+// Bytes of weights up to which they stay in the second-level cache beside a block.
+#define PTN_WINOGRAD_SMALL_WEIGHTS ((size_t)1 << 20)
+
+typedef struct ptn_winograd_cut {
+    ptn_panels panels;
+    size_t phases_h, phases_w;      // a dilated image is that many images, interleaved
+    size_t tiles_h, tiles_w, tiles; // of one phase; of one image with all phases
+    size_t blocks, block_tiles;     // per image; tiles of the largest block
+    bool by_plane; // blocks beyond the second-level cache, plane by plane, for all threads together
+} ptn_winograd_cut;
+ptn_winograd_cut ptn_winograd_cut_for(const ptn_winograd_form *form, ptn_isa isa,
+                                      const ptn_conv2d_shape *shape, size_t out_h, size_t out_w,
+                                      size_t threads);
+
+#endif

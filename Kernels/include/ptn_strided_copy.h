@@ -1,0 +1,14 @@
+// Copies of parts of tensors: every n-th entry of an axis, axes backwards, repeated, broadcast.
+#ifndef PTN_STRIDED_COPY_H
+#define PTN_STRIDED_COPY_H
+
+#include "ptn_axes.h"
+
+// y[i] = x[sum of i[a] * steps[a]] for a result of `rank` axes of these sizes. Steps are in floats
+// and may be negative or 0; x points at the element for i = 0. y is contiguous and does not overlap
+// x. A rank of up to 2 * PTN_MOST_AXES is allowed, since repeating an axis makes two of it.
+PTN_MUST_CHECK ptn_status ptn_strided_copy(const ptn_runtime *runtime, size_t rank,
+                                           const size_t *sizes, const ptrdiff_t *steps,
+                                           const float *x, float *y);
+
+#endif

@@ -1,0 +1,14 @@
+// Winograd's masked convolution.
+#ifndef PTN_SPARSE_MASKED_WINOGRAD_H
+#define PTN_SPARSE_MASKED_WINOGRAD_H
+
+#include "ptn_masked_conv2d.h"
+
+// Winograd's form that the plan names, on the tiles that hold an active pixel; arguments are
+// checked.
+ptn_status ptn_masked_winograd(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                               const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
+                               const float *x, const float *packed,
+                               const ptn_conv2d_epilogue *epilogue, float *y);
+
+#endif

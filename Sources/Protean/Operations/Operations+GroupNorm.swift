@@ -1,0 +1,64 @@
+import CProteanKernels
+
+extension Operations {
+    /// activation((x − mean) / √(variance + eps) · weight + bias), mean and variance over a group's
+    /// channels and all pixels of a sample.
+    ///
+    /// Wu, He, "Group Normalization", arXiv 1803.08494. Channel c is of group
+    /// ⌊c / (channels / groups)⌋; the variance is the mean of squared deviations. With one group per
+    /// channel this is instance normalisation (Ulyanov, Vedaldi, Lempitsky, arXiv 1607.08022). Means that
+    /// are large beside the deviations do no harm. Cost: two reads and one write of the map.
+    /// - Parameters:
+    ///   - x: `[batch, …, channels]`, at least two axes.
+    ///   - groups: a divisor of the channels.
+    ///   - weight: `[channels]`, or nil for ones.
+    ///   - bias: `[channels]`, or nil for zeros.
+    ///   - eps: added to the variance; at least 0.
+    ///   - activation: applied last.
+    ///   - layer: who asks, for errors.
+    /// - Returns: shaped like `x`.
+    /// - Throws: ``ProteanError`` when shapes or options do not fit or memory is short.
+    public static func groupNorm(
+        _ x: Tensor, groups: Int, weight: Tensor? = nil, bias: Tensor? = nil, eps: Double = 1e-5,
+        activation: Activation = .identity, layer: String = "groupNorm"
+    ) throws(ProteanError) -> Tensor {
+        guard x.rank >= 2, let channels = x.shape.last, channels > 0 else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "x", expected: "[batch, …, channels]", found: x.shape)
+        }
+        guard groups >= 1, channels % groups == 0 else {
+            throw .invalidOption(
+                layer: layer, option: "groups", expected: "a divisor of the \(channels) channels",
+                found: "\(groups)")
+        }
+        try checkEpsilon(eps, layer: layer)
+        try check(weight, "weight", channels: channels, layer: layer)
+        try check(bias, "bias", channels: channels, layer: layer)
+        let pixels = x.shape[1..<x.rank - 1].reduce(1, *)
+        let inputs = [x] + [weight, bias].compactMap { $0 }
+        var spec = activation.kernelSpec
+        return try filling(x.shape, for: layer, from: inputs) { runtime, bases, y in
+            ptn_group_norm(
+                runtime, x.shape[0], pixels, channels, groups, eps, weight == nil ? nil : bases[1],
+                bias == nil ? nil : bases[bases.count - 1], &spec, bases[0], y)
+        }
+    }
+
+    /// Refuses a row of channels of another length.
+    static func check(
+        _ row: Tensor?, _ name: String, channels: Int, layer: String
+    ) throws(ProteanError) {
+        guard let row, row.shape != [channels] else { return }
+        throw .shapeMismatch(
+            layer: layer, tensor: name, expected: "[\(channels)]", found: row.shape)
+    }
+}
+
+/// Refuses what cannot be added to a variance.
+func checkEpsilon(_ eps: Double, layer: String) throws(ProteanError) {
+    guard eps >= 0, eps.isFinite else {
+        throw .invalidOption(
+            layer: layer, option: "eps", expected: "a finite number of at least 0",
+            found: "\(eps)")
+    }
+}

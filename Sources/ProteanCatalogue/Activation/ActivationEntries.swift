@@ -1,0 +1,99 @@
+import Protean
+
+/// The rows of the activations' table, which differ in a name and a function only.
+extension LayerEntry {
+    static let relu = activation("ReLU", word: "relu", "torch.nn.ReLU", golden: ["relu"]) { _ in
+        ReLU()
+    }
+
+    static let relu6 = activation(
+        "ReLU6", word: "relu6", "torch.nn.ReLU6", papers: ["1801.04381"], golden: ["relu6"]
+    ) { _ in ReLU6() }
+
+    static let leakyReLU = activation(
+        "LeakyReLU", word: "leaky_relu", "torch.nn.LeakyReLU",
+        keys: [.optional("negative_slope", .number(0.01), "factor of numbers below 0")],
+        golden: ["leaky_relu", "leaky_relu_slope"]
+    ) { LeakyReLU(negativeSlope: Float(try $0.number("negative_slope"))) }
+
+    static let sigmoid = activation(
+        "Sigmoid", word: "sigmoid", "torch.nn.Sigmoid", isInPlace: false, golden: ["sigmoid"]
+    ) { _ in Sigmoid() }
+
+    static let hardSigmoid = activation(
+        "HardSigmoid", word: "hard_sigmoid", "torch.nn.Hardsigmoid", papers: ["1905.02244"],
+        golden: ["hard_sigmoid"]
+    ) { _ in HardSigmoid() }
+
+    static let hardSwish = activation(
+        "HardSwish", word: "hard_swish", "torch.nn.Hardswish", papers: ["1905.02244"],
+        golden: ["hard_swish"]
+    ) { _ in HardSwish() }
+
+    static let silu = activation(
+        "SiLU", word: "silu", "torch.nn.SiLU", papers: ["1710.05941"], golden: ["silu"]
+    ) { _ in SiLU() }
+
+    static let gelu = activation(
+        "GELU", word: "gelu", "torch.nn.GELU", papers: ["1606.08415"], isInPlace: false,
+        keys: [
+            .optional("approximate", "none", "\"none\" or \"tanh\", as the function is computed")
+        ],
+        golden: ["gelu", "gelu_tanh"]
+    ) { GELU(approximate: try $0.choice("approximate", of: GELU.Approximation.self)) }
+
+    static let mish = activation(
+        "Mish", word: "mish", "torch.nn.Mish", papers: ["1908.08681"], golden: ["mish"]
+    ) { _ in Mish() }
+
+    static let tanh = activation(
+        "Tanh", word: "tanh", "torch.nn.Tanh", isInPlace: false, golden: ["tanh"]
+    ) { _ in Tanh() }
+
+    static let identity = activation(
+        "Identity", word: "none", "torch.nn.Identity", isInPlace: false,
+        golden: ["identity", "identity_empty"]
+    ) { _ in Identity() }
+
+    /// - Parameters:
+    ///   - word: what the case grammar of `kernelbench` calls the function.
+    ///   - isInPlace: whether the reference has an argument `inplace`, which changes no values.
+    private static func activation(
+        _ name: String, word: String, _ reference: String, papers: [Paper] = [],
+        isInPlace: Bool = true, keys: [ConfigurationKey] = [], golden: [String],
+        build: @escaping @Sendable (LayerConfiguration) throws -> any ActivationLayer
+    ) -> LayerEntry {
+        LayerEntry(
+            name, family: .activation, reference: reference, summary: .elementwise,
+            papers: papers, keys: keys + (isInPlace ? [.inPlace] : []), inputs: [.anyShape],
+            outputs: [.sameShape], golden: golden,
+            benchmark: .kernel("activation", "h=56 w=56 c=96 activation=\(word)"),
+            test: "ActivationLayerTests"
+        ) { configuration in
+            if isInPlace { _ = try configuration.bool("inplace") }
+            let layer = try build(configuration)
+            return BuiltLayer(layer) { inputs in [.plain("y", try layer(inputs.plain("x")))] }
+        }
+    }
+}
+
+extension LayerEntry.Summary {
+    /// The activations' row in README.md.
+    static let elementwise = LayerEntry.Summary.fixed(
+        "element-wise, or fused into the layer in front")
+}
+
+extension ConfigurationKey {
+    /// PyTorch's `inplace`, which saves memory there and changes no values.
+    static let inPlace = ConfigurationKey.optional(
+        "inplace", false, "true or false; changes no values")
+}
+
+extension LayerEntry.TensorDescription {
+    /// A tensor of any number of axes, which are not looked at.
+    static let anyShape = LayerEntry.TensorDescription("x", "[...]")
+    /// The result of a layer that keeps the shape.
+    static let sameShape = LayerEntry.TensorDescription("y", "[...], as x")
+    /// Rows, or a map whose channels are the same axis to PyTorch.
+    static let rowsOrMap = LayerEntry.TensorDescription("x", "[B, C] or [B, C, H, W]")
+}

@@ -1,0 +1,89 @@
+import Foundation
+import ProteanCatalogue
+
+/// What is made for a new layer: new files, and lines in files that exist.
+struct LayerFiles {
+    static let catalogue = "Sources/ProteanCatalogue/LayerCatalogue.swift"
+    static let kernelHeaders = "Kernels/include/protean_kernels.h"
+
+    /// A file with its text.
+    struct File {
+        let path: String
+        let text: String
+    }
+
+    /// Files that must not exist yet.
+    let new: [File]
+    /// Files that get a few lines.
+    let changed: [File]
+    /// What is left to do by hand, in order.
+    let steps: [String]
+
+    /// Plans the files of a layer, `kernel` included or not; refuses to replace anything.
+    init(_ names: LayerNames, kernel: Bool, in repository: Repository) throws {
+        let templates = LayerTemplates(names: names, hasKernel: kernel)
+        var new = templates.files
+        var changed = [
+            File(
+                path: Self.catalogue,
+                text: try Self.listed(names.member, in: repository.text(Self.catalogue)))
+        ]
+        let generator = templates.generatorPath
+        if repository.exists(generator) {
+            let text = try repository.text(generator)
+            changed.append(File(path: generator, text: try templates.appended(to: text)))
+        } else {
+            new.append(File(path: generator, text: templates.newGenerator))
+        }
+        if kernel {
+            let templates = KernelTemplates(names: names)
+            new += templates.files
+            changed.append(
+                File(
+                    path: Self.kernelHeaders,
+                    text: try Self.included(
+                        "ptn_\(names.stem).h", in: repository.text(Self.kernelHeaders))))
+        }
+        if let existing = new.first(where: { repository.exists($0.path) }) {
+            throw ScaffoldError("\(existing.path) exists; nothing was written")
+        }
+        self.new = new
+        self.changed = changed
+        steps = templates.steps
+    }
+
+    /// The catalogue's list with one more line, in order of name.
+    static func listed(_ member: String, in text: String) throws -> String {
+        let line = "        .\(member),"
+        return try inserted(line, in: text, among: "        .", what: catalogue)
+    }
+
+    /// The header of headers with one more line, in order of name.
+    static func included(_ header: String, in text: String) throws -> String {
+        try inserted(
+            "#include \"\(header)\"", in: text, among: "#include \"ptn_", what: kernelHeaders)
+    }
+
+    /// `line` among the lines that begin with `prefix`, sorted without regard to capitals.
+    private static func inserted(
+        _ line: String, in text: String, among prefix: String, what: String
+    ) throws -> String {
+        var lines = text.components(separatedBy: "\n")
+        guard !lines.contains(line) else {
+            throw ScaffoldError("\(what) has the line '\(line)' already; nothing was written")
+        }
+        guard let last = lines.lastIndex(where: { $0.hasPrefix(prefix) }) else {
+            throw ScaffoldError("\(what) has no line that begins with '\(prefix)'")
+        }
+        let next = lines.firstIndex {
+            $0.hasPrefix(prefix) && $0.lowercased() > line.lowercased()
+        }
+        lines.insert(line, at: next ?? last + 1)
+        return lines.joined(separator: "\n")
+    }
+
+    /// Writes everything.
+    func write(to repository: Repository) throws {
+        for file in new + changed { try repository.write(file.text, to: file.path) }
+    }
+}

@@ -11,11 +11,9 @@
 //   HARD_SWISH x * relu6(x + 3) / 6, SILU x * sigmoid(x), GELU x / 2 * (1 + erf(x / sqrt 2)),
 //   GELU_TANH x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), MISH x * tanh(log(1 + exp x)),
 //   TANH tanh(x)
-typedef enum ptn_activation {
 #define PTN_ENUMERATOR(name, expression) PTN_ACT_##name,
-    PTN_ACTIVATION_LIST(PTN_ENUMERATOR)
+typedef enum ptn_activation { PTN_ACTIVATION_LIST(PTN_ENUMERATOR) } ptn_activation;
 #undef PTN_ENUMERATOR
-} ptn_activation;
 
 #define PTN_ONE_MORE(name, expression) +1
 enum { PTN_ACTIVATION_COUNT = PTN_ACTIVATION_LIST(PTN_ONE_MORE) };

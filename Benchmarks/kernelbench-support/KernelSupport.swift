@@ -20,16 +20,12 @@ extension BenchmarkCase {
 
     /// The activation named after `activation=`.
     func activationValue() throws(CaseError) -> Activation {
-        let names = Self.activations.keys.sorted()
-        guard let name = try word(.activation, of: names) else { return .identity }
-        return Self.activations[name] ?? .identity
+        guard let name = try word(.activation, of: Activation.names.sorted()) else {
+            return .identity
+        }
+        // One of the names just listed.
+        return (try? Activation(named: name)) ?? .identity
     }
-
-    private static let activations: [String: Activation] = [
-        "none": .identity, "relu": .relu, "relu6": .relu6, "leaky_relu": .leakyReLU(slope: 0.01),
-        "sigmoid": .sigmoid, "hard_sigmoid": .hardSigmoid, "hard_swish": .hardSwish,
-        "silu": .silu, "gelu": .gelu, "gelu_tanh": .geluTanh, "mish": .mish, "tanh": .tanh,
-    ]
 
     /// An input of seeded values in [-1, 1); `stream` tells inputs of one case apart.
     func values(_ shape: [Int], stream: UInt64 = 0) throws -> Tensor {

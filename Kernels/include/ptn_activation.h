@@ -2,24 +2,22 @@
 #ifndef PTN_ACTIVATION_H
 #define PTN_ACTIVATION_H
 
+#include "ptn_activation_list.h"
 #include "ptn_runtime.h"
 
-typedef enum ptn_activation {
-    PTN_ACT_IDENTITY = 0,
-    PTN_ACT_RELU,         // max(x, 0); NaN stays NaN, as in every case below
-    PTN_ACT_RELU6,        // min(max(x, 0), 6)
-    PTN_ACT_LEAKY_RELU,   // x > 0 ? x : slope * x
-    PTN_ACT_PRELU,        // x > 0 ? x : slopes[channel] * x
-    PTN_ACT_SIGMOID,      // 1 / (1 + exp(-x))
-    PTN_ACT_HARD_SIGMOID, // relu6(x + 3) / 6
-    PTN_ACT_HARD_SWISH,   // x * relu6(x + 3) / 6
-    PTN_ACT_SILU,         // x * sigmoid(x)
-    PTN_ACT_GELU,         // x / 2 * (1 + erf(x / sqrt 2))
-    PTN_ACT_GELU_TANH,    // x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
-    PTN_ACT_MISH,         // x * tanh(log(1 + exp x))
-    PTN_ACT_TANH,         // tanh(x)
-} ptn_activation;
-#define PTN_ACTIVATION_COUNT 13
+// The formulas, by name; NaN stays NaN in each:
+//   IDENTITY x, RELU max(x, 0), RELU6 min(max(x, 0), 6), LEAKY_RELU x > 0 ? x : slope * x,
+//   PRELU x > 0 ? x : slopes[channel] * x, SIGMOID 1 / (1 + exp(-x)), HARD_SIGMOID relu6(x + 3) / 6,
+//   HARD_SWISH x * relu6(x + 3) / 6, SILU x * sigmoid(x), GELU x / 2 * (1 + erf(x / sqrt 2)),
+//   GELU_TANH x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), MISH x * tanh(log(1 + exp x)),
+//   TANH tanh(x)
+#define PTN_ENUMERATOR(name, expression) PTN_ACT_##name,
+typedef enum ptn_activation { PTN_ACTIVATION_LIST(PTN_ENUMERATOR) } ptn_activation;
+#undef PTN_ENUMERATOR
+
+#define PTN_ONE_MORE(name, expression) +1
+enum { PTN_ACTIVATION_COUNT = PTN_ACTIVATION_LIST(PTN_ONE_MORE) };
+#undef PTN_ONE_MORE
 
 typedef struct ptn_activation_spec {
     ptn_activation kind;

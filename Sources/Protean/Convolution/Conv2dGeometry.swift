@@ -75,6 +75,12 @@ public struct Conv2dGeometry: Sendable, Hashable {
     /// Whether every group has one input and one output channel.
     var isDepthwise: Bool { groups == inputChannels && groups == outputChannels }
 
+    /// Whether Winograd's forms apply to the active tiles of a mask.
+    var suitsTiles: Bool {
+        kernelSize == 3 && stride == 1 && dilation == 1 && groups == 1
+            && inputChannels * outputChannels > 1
+    }
+
     /// Inputs that one output sums over.
     var fanIn: Int { inputChannels / groups * kernelSize.height * kernelSize.width }
 

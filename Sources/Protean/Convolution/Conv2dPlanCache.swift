@@ -2,7 +2,11 @@ import CProteanKernels
 
 /// The plans of one convolution for the input shapes seen last, each with the packed weights that it
 /// asks for: both are found by one comparison.
-final class Conv2dPlanCache: Sendable {
+///
+/// The fast path beneath ``Conv2d``, for layers of your own that keep their weights in ``Parameter``s: see
+/// ``Operations/conv2d(_:plans:epilogue:layer:)``. A repeated call allocates its result and nothing else.
+/// Keeps the plans of four shapes and settings, and follows changes of the parameters by itself.
+public final class Conv2dPlanCache: Sendable {
     private let parameters: Conv2dParameters
     private let cache = InputShapeCache<PreparedConv2d>()
 
@@ -18,11 +22,40 @@ final class Conv2dPlanCache: Sendable {
                 weight: weight, bias: bias, norm: norm, experts: experts, geometry: geometry))
     }
 
-    var geometry: Conv2dGeometry { parameters.geometry }
-    var norm: (any FoldableNorm)? { parameters.norm }
+    /// A cache for weights `[out, in / groups, height, width]` and a bias `[out]`.
+    ///
+    /// - Parameters:
+    ///   - geometry: what the convolution is.
+    ///   - weight: the weights.
+    ///   - bias: the bias, or nil.
+    ///   - norm: a norm behind the convolution, folded into both, or nil.
+    ///   - layer: the caller, for errors.
+    /// - Throws: ``ProteanError`` when a shape or the norm's channels do not fit the geometry.
+    public convenience init(
+        geometry: Conv2dGeometry, weight: Parameter, bias: Parameter? = nil,
+        norm: (any FoldableNorm)? = nil, layer: String = "Conv2d"
+    ) throws(ProteanError) {
+        guard weight.shape == geometry.weightShape else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "weight", expected: "\(geometry.weightShape)",
+                found: weight.shape)
+        }
+        if let bias, bias.shape != [geometry.outputChannels] {
+            throw .shapeMismatch(
+                layer: layer, tensor: "bias", expected: "[\(geometry.outputChannels)]",
+                found: bias.shape)
+        }
+        try norm?.check(follows: geometry, layer: layer)
+        self.init(Conv2dParameters(weight: weight, bias: bias, norm: norm, geometry: geometry))
+    }
+
+    /// Channels, kernel size, stride, padding, dilation and groups.
+    public var geometry: Conv2dGeometry { parameters.geometry }
+    /// The norm that is folded in.
+    public var norm: (any FoldableNorm)? { parameters.norm }
 
     /// Grows whenever a parameter changes.
-    var version: Int { parameters.version }
+    public var version: Int { parameters.version }
 
     /// All that a call on an input of shape `input` needs under these settings; kept for the next one.
     func prepared(
@@ -30,16 +63,13 @@ final class Conv2dPlanCache: Sendable {
     ) throws(ProteanError) -> PreparedConv2d {
         try cache.value(for: input, settings: settings, version: version) {
             () throws(ProteanError) in
-            var shape = try geometry.kernelShape(
+            let shape = try geometry.kernelShape(
                 for: input, exactness: settings.exactness, layer: layer)
-            let runtime = settings.kernelValue
-            let plan = try geometry.kernelPlan(shape, runtime: runtime, layer: layer)
+            let plan = try geometry.kernelPlan(shape, runtime: settings.kernelValue, layer: layer)
             let algorithm = Conv2dPlan.Algorithm(plan.algorithm)
-            shape.choice = algorithm.choice
-            let packed = try parameters.packed(algorithm, isa: settings.isa, layer: layer)
             return PreparedConv2d(
-                packed: packed, shape: shape, plan: plan, runtime: runtime,
-                isGuarded: settings.exactness == .guarded && algorithm.isWinograd)
+                packed: try parameters.packed(algorithm, isa: settings.isa, layer: layer),
+                shape: shape, plan: plan, settings: settings)
         }
     }
 }

@@ -17,6 +17,21 @@ public enum MaskedInput: Sendable {
         }
     }
 
+    /// The shape of `x` as a map.
+    func mapShape(
+        of x: Tensor, _ geometry: Conv2dGeometry, layer: String
+    ) throws(ProteanError) -> [Int] {
+        guard let plan else { return x.shape }
+        let map = [plan.batch, plan.size.height, plan.size.width, geometry.inputChannels]
+        var expected = map
+        if case .rows = self { expected = [plan.count, geometry.inputChannels] }
+        guard x.shape == expected else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "x", expected: "\(expected)", found: x.shape)
+        }
+        return map
+    }
+
     var kernelValue: ptn_masked_layout {
         switch self {
         case .map: PTN_MASKED_MAP

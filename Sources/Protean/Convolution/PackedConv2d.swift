@@ -1,13 +1,34 @@
 import CProteanKernels
 
-/// Convolution weights in the form that one instruction set's kernels read, with batch norm folded
-/// in, and the bias.
+/// Convolution weights in the form that the kernels of one instruction set and algorithm read, and the
+/// bias. Opaque: made from weights in PyTorch's order, used by
+/// ``Operations/conv2d(_:packed:epilogue:layer:)``.
 ///
-/// Safety of `@unchecked Sendable`: the memory is written during initialisation only.
-final class PackedConv2d: @unchecked Sendable {
-    let geometry: Conv2dGeometry
-    let isa: KernelISA
-    let algorithm: Conv2dPlan.Algorithm
+/// A layer of your own keeps it in a ``Derived`` value, so that weights are packed once per change and
+/// not once per call; the form that an input asks for is part of the key:
+///
+/// ```swift
+/// private struct Key: Equatable, Sendable { var packing: Conv2dPacking; var version: Int }
+/// private let packed = Derived<Key, PackedConv2d>(capacity: 4)
+/// …
+/// let packing = try geometry.packing(for: x.shape, layer: place)
+/// let weights = try packed.value(for: Key(packing: packing, version: weight.version)) {
+///     () throws(ProteanError) in
+///     try PackedConv2d(weight: weight.value, bias: bias.value, geometry: geometry, packing: packing)
+/// }
+/// return try Operations.conv2d(x, packed: weights, layer: place)
+/// ```
+/// Memory: that of the weights, with Winograd's algorithm four to seven times as much, while it is
+/// referred to.
+public final class PackedConv2d: @unchecked Sendable {
+    // Safety of `@unchecked Sendable`: the memory is written during initialisation only.
+
+    /// Channels, kernel size, stride, padding, dilation and groups.
+    public let geometry: Conv2dGeometry
+    /// The instruction set and the algorithm that read it.
+    public let packing: Conv2dPacking
+    var isa: KernelISA { packing.isa }
+    var algorithm: Conv2dPlan.Algorithm { packing.algorithm }
     /// Sets of weights: 1, or the number of experts.
     let count: Int
     /// Floats of one set.
@@ -29,8 +50,7 @@ final class PackedConv2d: @unchecked Sendable {
         geometry: Conv2dGeometry, algorithm: Conv2dPlan.Algorithm, isa: KernelISA, layer: String
     ) throws(ProteanError) {
         self.geometry = geometry
-        self.algorithm = algorithm
-        self.isa = isa
+        packing = Conv2dPacking(isa: isa, algorithm: algorithm)
         count = experts ?? 1
         self.shift = experts == nil ? nil : shift
         self.source = algorithm.isWinograd && experts == nil ? (source, scale) : nil
@@ -66,6 +86,21 @@ final class PackedConv2d: @unchecked Sendable {
                 scale?.storage?.base, weights + index * length)
             try status.check(layer)
         }
+    }
+
+    /// Packs weights `[out, in / groups, height, width]` and a bias `[out]`.
+    ///
+    /// Cost: one pass over the weights; Winograd's forms transform each 3 × 3 filter.
+    /// - Throws: ``ProteanError`` when a shape does not fit, values are missing or memory is short.
+    public convenience init(
+        weight: Tensor, bias: Tensor? = nil, geometry: Conv2dGeometry, packing: Conv2dPacking,
+        layer: String = "PackedConv2d"
+    ) throws(ProteanError) {
+        try geometry.check(weight: weight, bias: bias, layer: layer)
+        guard !weight.isShapeOnly, bias?.isShapeOnly != true else { throw .noValues(layer: layer) }
+        try self.init(
+            weights: weight, bias: bias, scale: nil, shift: nil, geometry: geometry,
+            algorithm: packing.algorithm, isa: packing.isa, layer: layer)
     }
 
     deinit { ptn_memory_release(weights) }

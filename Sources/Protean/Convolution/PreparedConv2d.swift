@@ -13,13 +13,43 @@ final class PreparedConv2d: Sendable {
 
     init(
         packed: PackedConv2d, shape: ptn_conv2d_shape, plan: ptn_conv2d_plan,
-        runtime: ptn_runtime, isGuarded: Bool
+        settings: Runtime.Resolved
     ) {
-        self.isGuarded = isGuarded
+        var shape = shape
+        shape.choice = packed.algorithm.choice
+        isGuarded = settings.exactness == .guarded && packed.algorithm.isWinograd
         self.packed = packed
         self.shape = shape
-        self.runtime = runtime
+        runtime = settings.kernelValue
         output = [Int(shape.n), Int(plan.out_h), Int(plan.out_w), Int(shape.k)]
         scratchBytes = Int(plan.scratch_bytes)
+    }
+
+    /// Weights that are packed already, on inputs of shape `input`.
+    ///
+    /// - Throws: ``ProteanError`` when the shape does not fit, or when the weights are packed for another
+    ///   instruction set than the one in force.
+    convenience init(
+        _ packed: PackedConv2d, input: [Int], layer: String
+    ) throws(ProteanError) {
+        let settings = try Runtime.resolved()
+        guard packed.isa == settings.isa else {
+            throw .invalidOption(
+                layer: layer, option: "packed", expected: "weights packed for \(settings.isa)",
+                found: "for \(packed.isa)")
+        }
+        var shape = try packed.geometry.kernelShape(
+            for: input, exactness: settings.exactness, layer: layer)
+        shape.choice = packed.algorithm.choice
+        let plan = try packed.geometry.kernelPlan(
+            shape, runtime: settings.kernelValue, layer: layer)
+        let algorithm = Conv2dPlan.Algorithm(plan.algorithm)
+        guard algorithm == packed.algorithm else {
+            throw .invalidOption(
+                layer: layer, option: "packed",
+                expected: "weights packed for \(algorithm.rawValue)",
+                found: "for \(packed.algorithm.rawValue)")
+        }
+        self.init(packed: packed, shape: shape, plan: plan, settings: settings)
     }
 }

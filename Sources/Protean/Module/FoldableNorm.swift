@@ -3,15 +3,12 @@
 /// A convolution in front can take it into its weights and bias, so that it costs nothing at run time:
 /// `norm(conv(x)) = conv(x)` with weights · scale and bias · scale + shift. ``BatchNorm2d`` is one; a
 /// norm of your own that conforms is folded by the same containers (see ``Sequential``).
-public protocol FoldableNorm: Layer {
+public protocol FoldableNorm: PixelwiseLayer {
     /// Number of channels.
     var channels: Int { get }
 
-    /// Grows whenever a parameter of the norm changes: what was derived at another version is stale.
-    /// The sum of the parameters' versions will do.
-    var version: Int { get }
-
-    /// Scale and shift, `[channels]` each, as they are at the present ``version``. Called once per
+    /// Scale and shift, `[channels]` each, as they are at the present
+    /// ``PixelwiseLayer/version`` (the sum of the parameters' versions will do). Called once per
     /// change, not once per call.
     ///
     /// - Throws: ``ProteanError`` when memory is short.

@@ -64,6 +64,18 @@ extension Trace {
     }
 }
 
+extension Trace {
+    /// Runs `body` and adds up what its layers cost. A trace that listens gets their events all the same.
+    static func measuring<R>(
+        _ body: () throws(ProteanError) -> R
+    ) throws(ProteanError) -> (result: R, cost: Cost) {
+        let own = Trace(), listener = current
+        let outcome = $current.withValue(own) { Result { () throws(ProteanError) in try body() } }
+        for event in own.events { listener?.append(event) }
+        return (try outcome.get(), own.totalCost)
+    }
+}
+
 /// Runs one layer and records it when somebody listens. Every leaf layer's call goes through here.
 ///
 /// A layer made of layers that are traced themselves does not need it. See ``Trace``.

@@ -1,6 +1,10 @@
 import CProteanKernels
 
 /// An element-wise activation, alone or fused into a convolution.
+///
+/// What is known of each stands in one row of `ActivationTable.swift`: names, formula, value and
+/// derivative. A new one is a case here with the kernel's name for it, that row, and a row of
+/// `ptn_activation_list.h`.
 public enum Activation: Sendable, Equatable {
     /// x
     case identity
@@ -27,24 +31,31 @@ public enum Activation: Sendable, Equatable {
     /// tanh(x)
     case tanh
 
+    /// The kernels' name for it.
+    var kind: ptn_activation {
+        switch self {
+        case .identity: PTN_ACT_IDENTITY
+        case .relu: PTN_ACT_RELU
+        case .relu6: PTN_ACT_RELU6
+        case .leakyReLU: PTN_ACT_LEAKY_RELU
+        case .sigmoid: PTN_ACT_SIGMOID
+        case .hardSigmoid: PTN_ACT_HARD_SIGMOID
+        case .hardSwish: PTN_ACT_HARD_SWISH
+        case .silu: PTN_ACT_SILU
+        case .gelu: PTN_ACT_GELU
+        case .geluTanh: PTN_ACT_GELU_TANH
+        case .mish: PTN_ACT_MISH
+        case .tanh: PTN_ACT_TANH
+        }
+    }
+
+    /// The factor left of 0; 0 for a function that has none.
+    var slope: Float { if case .leakyReLU(let slope) = self { slope } else { 0 } }
+
     package var kernelSpec: ptn_activation_spec {
         var spec = ptn_activation_spec()
-        switch self {
-        case .identity: spec.kind = PTN_ACT_IDENTITY
-        case .relu: spec.kind = PTN_ACT_RELU
-        case .relu6: spec.kind = PTN_ACT_RELU6
-        case .leakyReLU(let slope):
-            spec.kind = PTN_ACT_LEAKY_RELU
-            spec.slope = slope
-        case .sigmoid: spec.kind = PTN_ACT_SIGMOID
-        case .hardSigmoid: spec.kind = PTN_ACT_HARD_SIGMOID
-        case .hardSwish: spec.kind = PTN_ACT_HARD_SWISH
-        case .silu: spec.kind = PTN_ACT_SILU
-        case .gelu: spec.kind = PTN_ACT_GELU
-        case .geluTanh: spec.kind = PTN_ACT_GELU_TANH
-        case .mish: spec.kind = PTN_ACT_MISH
-        case .tanh: spec.kind = PTN_ACT_TANH
-        }
+        spec.kind = kind
+        spec.slope = slope
         return spec
     }
 }

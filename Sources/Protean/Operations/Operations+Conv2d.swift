@@ -1,6 +1,23 @@
 import CProteanKernels
 
 extension Operations {
+    /// activation(gate · conv(x) + bias + residual) on the plans and packed weights of a layer: the fast
+    /// path beneath ``Conv2d``, for layers of your own that keep a ``Conv2dPlanCache``.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`.
+    ///   - plans: the layer's weights and what is known of running them.
+    ///   - epilogue: what else is done to the sums before they are stored.
+    ///   - layer: the caller, for errors.
+    /// - Returns: `[batch, height', width', out]`.
+    /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
+    public static func conv2d(
+        _ x: Tensor, plans: Conv2dPlanCache, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
+        layer: String = "conv2d"
+    ) throws(ProteanError) -> Tensor {
+        try conv2d(x, plans, epilogue: epilogue, layer: layer)
+    }
+
     /// The convolution kernel on packed weights.
     ///
     /// `routing`, `[batch, experts]`, mixes the sets of packed weights per sample; without it there
@@ -9,12 +26,20 @@ extension Operations {
         _ x: Tensor, _ plans: Conv2dPlanCache, routing: Tensor? = nil,
         epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
     ) throws(ProteanError) -> Tensor {
-        if x.isShapeOnly {
+        if x.isShapeOnly || routing?.isShapeOnly == true {
             let output = try plans.geometry.plan(for: x.shape, layer: layer).outputShape
             try epilogue.check(output: output, layer: layer)
             return try Tensor(shapeOnly: output)
         }
         let call = try plans.prepared(for: x.shape, settings: try Runtime.resolved(), layer: layer)
+        return try conv2d(x, call, routing: routing, epilogue: epilogue, layer: layer)
+    }
+
+    /// The convolution kernel, all found that does not depend on values.
+    static func conv2d(
+        _ x: Tensor, _ call: PreparedConv2d, routing: Tensor? = nil, epilogue: Conv2dEpilogue,
+        layer: String
+    ) throws(ProteanError) -> Tensor {
         try epilogue.check(output: call.output, layer: layer)
         let y = try Tensor(uninitialized: call.output, for: layer)
         let packed = call.packed

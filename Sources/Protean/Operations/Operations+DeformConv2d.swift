@@ -47,18 +47,15 @@ extension Operations {
         epilogue: Conv2dEpilogue, layer: String
     ) throws(ProteanError) -> Tensor {
         let geometry = packed.geometry
-        var shape = ptn_deform_conv2d_shape()
-        shape.conv = try geometry.kernelShape(for: x.shape, layer: layer)
-        let dense = try geometry.kernelPlan(shape.conv, layer: layer)
-        let output = [x.shape[0], Int(dense.out_h), Int(dense.out_w), geometry.outputChannels]
-        try epilogue.check(output: output, layer: layer)
-        let taps = geometry.kernelSize.height * geometry.kernelSize.width
-        let groups = try displacements.groups(
-            taps: taps, channels: geometry.inputChannels, output: output, layer: layer)
+        let output = try deformShape(x, geometry, displacements, epilogue, layer: layer).shape
         guard !x.isShapeOnly, !displacements.inputs.contains(where: \.isShapeOnly) else {
             return try Tensor(shapeOnly: output)
         }
-
+        let taps = geometry.kernelSize.height * geometry.kernelSize.width
+        let groups = try displacements.groups(
+            taps: taps, channels: geometry.inputChannels, output: output, layer: layer)
+        var shape = ptn_deform_conv2d_shape()
+        shape.conv = try geometry.kernelShape(for: x.shape, layer: layer)
         shape.offset_groups = groups
         shape.offset_is_shared = displacements.shared
         if displacements.fused {
@@ -81,6 +78,21 @@ extension Operations {
         }
         try status.check(layer, bytes: Int(plan.scratch_bytes))
         return y
+    }
+
+    /// The result's shape; refuses what does not fit.
+    static func deformShape(
+        _ x: Tensor, _ geometry: Conv2dGeometry, _ displacements: Displacements,
+        _ epilogue: Conv2dEpilogue, layer: String
+    ) throws(ProteanError) -> Tensor {
+        let dense = try geometry.kernelPlan(
+            try geometry.kernelShape(for: x.shape, layer: layer), layer: layer)
+        let output = [x.shape[0], Int(dense.out_h), Int(dense.out_w), geometry.outputChannels]
+        try epilogue.check(output: output, layer: layer)
+        _ = try displacements.groups(
+            taps: geometry.kernelSize.height * geometry.kernelSize.width,
+            channels: geometry.inputChannels, output: output, layer: layer)
+        return try Tensor(shapeOnly: output)
     }
 
     private static func deformPlan(

@@ -2,9 +2,19 @@ import CProteanKernels
 
 extension Operations {
     /// A direct convolution with filters of its own for every sample: `filters`
-    /// `[batch, out, in / groups, height, width]`. The kernel packs them, then runs one convolution.
-    static func conv2d(
-        _ x: Tensor, filtersPerSample filters: Tensor, geometry: Conv2dGeometry, layer: String
+    /// `[batch, out, in / groups, height, width]`. The kernel packs them, then runs one convolution: what
+    /// a layer does whose weights are computed from its input.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`.
+    ///   - filters: `[batch, out, in / groups, height, width]`.
+    ///   - geometry: what the convolution is.
+    ///   - layer: the caller, for errors.
+    /// - Returns: `[batch, height', width', out]`.
+    /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
+    public static func conv2d(
+        _ x: Tensor, filtersPerSample filters: Tensor, geometry: Conv2dGeometry,
+        layer: String = "conv2d"
     ) throws(ProteanError) -> Tensor {
         let expected = [x.shape.first ?? 0] + geometry.weightShape
         guard filters.shape == expected else {

@@ -1,11 +1,23 @@
 import CProteanKernels
 
-/// What spatially adaptive computation time knows of every pixel of `[batch, height, width, 1]`.
-struct HaltingState {
-    private var cumulative, remainder: Tensor
-    private(set) var ponder, units, running: Tensor
+/// What spatially adaptive computation time knows of every pixel, maps of `[batch, height, width, 1]`; see
+/// ``SpatiallyAdaptiveComputationTime``. A value: copies are independent.
+public struct HaltingState: Sendable {
+    /// The sum of halting probabilities so far.
+    public private(set) var cumulative: Tensor
+    /// 1 less the sum of probabilities before the unit in which a pixel halts.
+    public private(set) var remainder: Tensor
+    /// Units plus remainder, the cost that is learned against.
+    public private(set) var ponder: Tensor
+    /// Units that computed each pixel.
+    public private(set) var units: Tensor
+    /// 1 where a pixel still runs, else 0.
+    public private(set) var running: Tensor
 
-    init(batch: Int, size: Size2d) throws(ProteanError) {
+    /// The state before the first unit: all pixels run.
+    ///
+    /// - Throws: ``ProteanError`` when memory is short.
+    public init(batch: Int, size: Size2d) throws(ProteanError) {
         let shape = [batch, size.height, size.width, 1]
         cumulative = try Tensor(zeros: shape)
         remainder = try Tensor(repeating: 1, shape: shape)
@@ -38,6 +50,78 @@ struct HaltingState {
 }
 
 extension Operations {
+    /// One unit's halting step at its active pixels, as a pure function: the state afterwards and the
+    /// weights with which the unit's features count, `[active pixels]`.
+    ///
+    /// A pixel whose sum of probabilities `sigmoid(local + global)` reaches `limit` halts with what is
+    /// missing to 1 as its weight. Figurnov et al., arXiv 1612.02297.
+    /// - Parameters:
+    ///   - state: the state before; unchanged.
+    ///   - active: the pixels that run, of the state's size.
+    ///   - scores: `local` `[active pixels, 1]` and `global` `[batch]`; nil in the last unit, where all
+    ///     halt.
+    ///   - limit: 1 less the small number that lets a pixel halt after one unit.
+    ///   - layer: the caller, for errors.
+    /// - Throws: ``ProteanError`` when a tensor does not fit or carries no values.
+    public static func haltingStep(
+        _ state: HaltingState, at active: MaskPlan, scores: (local: Tensor, global: Tensor)?,
+        limit: Float, layer: String = "haltingStep"
+    ) throws(ProteanError) -> (state: HaltingState, weights: Tensor) {
+        let size = [active.batch, active.size.height, active.size.width, 1]
+        guard state.running.shape == size else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "state", expected: "\(size)", found: state.running.shape)
+        }
+        if let scores {
+            for (name, tensor, expected) in [
+                ("local", scores.local, active.count), ("global", scores.global, active.batch),
+            ] where tensor.count != expected {
+                throw .shapeMismatch(
+                    layer: layer, tensor: name, expected: "\(expected) elements",
+                    found: tensor.shape)
+            }
+            guard !scores.local.isShapeOnly, !scores.global.isShapeOnly else {
+                throw .noValues(layer: layer)
+            }
+        }
+        var next = state
+        let weights = try next.step(active, scores: scores, limit: limit, layer: layer)
+        return (next, weights)
+    }
+
+    /// `sum` + weights · map at the active pixels, as a new map; without `sum`, weights · map there and
+    /// zeros elsewhere.
+    ///
+    /// - Parameters:
+    ///   - map: `[batch, height, width, channels]`.
+    ///   - weights: `[active pixels]`.
+    ///   - active: which pixels are added, of the map's size.
+    ///   - sum: shaped like `map`, or nil.
+    ///   - layer: the caller, for errors.
+    /// - Throws: ``ProteanError`` when a tensor does not fit or carries no values.
+    public static func addingWeighted(
+        _ map: Tensor, _ weights: Tensor, at active: MaskPlan, to sum: Tensor? = nil,
+        layer: String = "addingWeighted"
+    ) throws(ProteanError) -> Tensor {
+        let pixels = [active.batch, active.size.height, active.size.width]
+        guard map.rank == 4, Array(map.shape.prefix(3)) == pixels else {
+            throw .shapeMismatch(
+                layer: layer, tensor: "map", expected: "\(pixels) and channels", found: map.shape)
+        }
+        for (name, tensor, expected) in [("weights", weights, [active.count])]
+            + (sum.map { [("sum", $0, map.shape)] } ?? []) where tensor.shape != expected
+        {
+            throw .shapeMismatch(
+                layer: layer, tensor: name, expected: "\(expected)", found: tensor.shape)
+        }
+        let tensors = [map, weights] + (sum.map { [$0] } ?? [])
+        if tensors.contains(where: \.isShapeOnly) { return try Tensor(shapeOnly: map.shape) }
+        var result: Tensor
+        if let sum { result = sum } else { result = try Tensor(zeros: map.shape) }
+        try addWeighted(map, weights, at: active, to: &result, begins: sum == nil, layer: layer)
+        return result
+    }
+
     /// Adds weights · map to `sum` at the active pixels, or sets it to that where it `begins`.
     static func addWeighted(
         _ map: Tensor, _ weights: Tensor, at active: MaskPlan, to sum: inout Tensor, begins: Bool,

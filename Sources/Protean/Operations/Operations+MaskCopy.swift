@@ -30,6 +30,23 @@ extension Operations {
         }
     }
 
+    /// `target` with the first channels of the active pixels replaced by those of `source`, as many as both
+    /// maps have, as a new map.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
+    public static func replacingFirstChannels(
+        of target: Tensor, by source: Tensor, at mask: MaskPlan
+    ) throws(ProteanError) -> Tensor {
+        if source.isShapeOnly {
+            _ = try channels(of: source, at: mask, "replacingFirstChannels")
+            _ = try channels(of: target, at: mask, "replacingFirstChannels")
+            return try Tensor(shapeOnly: target.shape)
+        }
+        var result = target
+        try copyFirstChannels(of: source, into: &result, at: mask)
+        return result
+    }
+
     /// Copies the first channels of the active pixels of `source` into `target`, as many as both maps
     /// have; in place where nobody else holds it.
     ///

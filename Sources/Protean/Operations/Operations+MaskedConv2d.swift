@@ -150,7 +150,7 @@ struct MaskedConv2dCall: ~Copyable {
             runtime = prepared.settings.kernelValue
             exactness = prepared.settings.exactness
         } else {
-            let map = try Self.mapShape(of: x, input, packed.geometry, layer: layer)
+            let map = try input.mapShape(of: x, packed.geometry, layer: layer)
             shape = try packed.geometry.kernelShape(for: map, layer: layer)
             let size = try packed.geometry.outputSize(shape, layer: layer)
             output = [map[0], size.height, size.width, Int(shape.k)]
@@ -168,21 +168,6 @@ struct MaskedConv2dCall: ~Copyable {
         self.runtime = runtime
         isGuarded = exactness == .guarded && packed.algorithm.isWinograd
         outputShape = output
-    }
-
-    /// The input's shape as a map.
-    static func mapShape(
-        of x: Tensor, _ input: MaskedInput, _ geometry: Conv2dGeometry, layer: String
-    ) throws(ProteanError) -> [Int] {
-        guard let plan = input.plan else { return x.shape }
-        let map = [plan.batch, plan.size.height, plan.size.width, geometry.inputChannels]
-        var expected = map
-        if case .rows = input { expected = [plan.count, geometry.inputChannels] }
-        guard x.shape == expected else {
-            throw .shapeMismatch(
-                layer: layer, tensor: "x", expected: "\(expected)", found: x.shape)
-        }
-        return map
     }
 
     mutating func setRest(_ rest: Tensor) throws(ProteanError) {

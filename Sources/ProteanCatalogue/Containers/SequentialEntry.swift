@@ -19,7 +19,8 @@ extension LayerEntry {
                     ]
                 ],
                 inputs: ["x": .map(try sizes.map)])
-        }
+        },
+        parts: ["Gated", "MultiInputSequential", "SelfConditioned", "StatefulSequential"]
     ) { configuration in
         let parts = try configuration.layers("layers")
         let layer = try Sequential(parts.map(\.layer))

@@ -1,11 +1,14 @@
 /// A layer that is nothing but an element-wise function, so that a container can run it as the last
 /// step of the convolution in front of it.
-public protocol ActivationLayer: Layer {
+public protocol ActivationLayer: PixelwiseLayer {
     /// The function.
     var activation: Activation { get }
 }
 
 extension ActivationLayer {
+    /// 0: there are no parameters.
+    public var version: Int { 0 }
+
     /// activation(x) for every element; any shape in, the same out. One read and one write of the
     /// map.
     ///

@@ -6,7 +6,7 @@
 /// Input and output `[batch, height, width, channels]`. Cost: 2 · channels · squeezeChannels
 /// multiply-adds per sample, one per element, and one read and one write of the map beside the
 /// pooling's read.
-public final class SqueezeExcitation: Layer {
+public final class SqueezeExcitation: Gate, AcceptsEpilogue {
     /// Whose parameter names and shapes a layer has.
     public enum Variant: String, Sendable, CaseIterable {
         /// timm's `SEModule`: `fc1`, `fc2`, 1 × 1 convolutions with bias.
@@ -112,14 +112,23 @@ public final class SqueezeExcitation: Layer {
     public func callAsFunction(
         _ x: Tensor, residual: Tensor?, activation: Activation
     ) throws(ProteanError) -> Tensor {
-        let gates = try gates(of: x)
-        return try traced(
-            "SqueezeExcitation", path: label, input: x,
-            cost: { Cost(multiplyAdds: $0.count, bytes: 8 * $0.count) }
-        ) { () throws(ProteanError) in
-            try Operations.scaleChannels(
-                x, by: gates, residual: residual, activation: activation)
+        try scaling(x, byGatesOf: x, residual: residual, activation: activation)
+    }
+
+    /// An activation. (A residual is added in the same pass only by the call that takes one, which rounds
+    /// once where separate layers round twice.)
+    public var epilogueParts: EpilogueParts { .activation }
+
+    /// The gated map with more done to it.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    public func callAsFunction(
+        _ x: Tensor, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        guard epilogueParts.isSuperset(of: epilogue.parts) else {
+            return try epilogue.applied(to: self(x), layer: place)
         }
+        return try callAsFunction(x, residual: nil, activation: epilogue.activation)
     }
 
     /// The gates of `x`, `[batch, channels]`.

@@ -1,8 +1,10 @@
 /// Layers applied to the same input, their results put together.
 ///
 /// With ``Combination/concatenation`` results lie beside each other along the channels, in order;
-/// with ``Combination/sum`` they are added. Batch, height and width must agree.
-public final class Branches: Layer {
+/// with ``Combination/sum`` they are added. Batch, height and width must agree. An activation that follows
+/// runs with the last sum, or in the branches' kernels where all of them ``AcceptsEpilogue``; a branch
+/// that does adds the sum of those before it in its kernel.
+public final class Branches: AcceptsEpilogue {
     /// How results are put together.
     public enum Combination: String, Sendable {
         case concatenation
@@ -15,6 +17,10 @@ public final class Branches: Layer {
     public let channelFlow: ChannelFlow
     private let combination: Combination
     private let branches: [(name: String, layer: any Layer)]
+    /// The branches whose kernels activate; the branches whose kernels add and activate.
+    private let activating, adding: [(any EpilogueKernel)?]
+    /// The branches' output shapes for the input shapes seen last; none where they are not known.
+    private let shapes = Derived<[Int], [[Int]]>(capacity: 4)
 
     /// Branches under given names.
     ///
@@ -30,6 +36,8 @@ public final class Branches: Layer {
         self.combination = combination
         channelFlow = try Self.checkedFlow(combination, branches)
         self.branches = branches
+        activating = branches.map { $0.1.kernel(doing: .activation) }
+        adding = branches.map { $0.1.kernel(doing: [.activation, .residual]) }
         submodules = branches.map { NamedModule($0.0, $0.1) }
     }
 
@@ -80,19 +88,95 @@ public final class Branches: Layer {
         }
     }
 
+    /// An activation.
+    public var epilogueParts: EpilogueParts { .activation }
+
     /// All branches' results, put together.
     ///
     /// - Throws: ``ProteanError`` when results or the input do not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        var results: [Tensor] = []
-        for (name, branch) in branches { results.append(try branch.applied(to: x, as: name)) }
+        try run(x, .identity)
+    }
+
+    /// All branches' results, put together, with more done to them.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    public func callAsFunction(
+        _ x: Tensor, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        guard epilogueParts.isSuperset(of: epilogue.parts) else {
+            return try epilogue.applied(to: self(x), layer: place)
+        }
+        return try run(x, epilogue.activation)
+    }
+
+    private func run(_ x: Tensor, _ activation: Activation) throws(ProteanError) -> Tensor {
         switch combination {
-        case .concatenation:
-            return try Operations.concatenate(results, axis: 3)
-        case .sum:
-            var sum = results[0]
-            for result in results.dropFirst() { sum = try Operations.add(sum, result) }
-            return sum
+        case .concatenation: try concatenation(x, activation)
+        case .sum: try sum(x, activation)
+        }
+    }
+
+    private func concatenation(
+        _ x: Tensor, _ activation: Activation
+    ) throws(ProteanError) -> Tensor {
+        let fuses = activation != .identity && activating.allSatisfy { $0 != nil }
+        var results: [Tensor] = []
+        for (index, (name, branch)) in branches.enumerated() {
+            guard fuses, let kernel = activating[index] else {
+                results.append(try branch.applied(to: x, as: name))
+                continue
+            }
+            do throws(ProteanError) {
+                results.append(
+                    try kernel(x, epilogue: Conv2dEpilogue(activation: activation)))
+            } catch {
+                throw error.positioned(name, of: branch)
+            }
+        }
+        let y = try Operations.concatenate(results, axis: 3)
+        return fuses ? y : try Operations.activate(y, activation)
+    }
+
+    private func sum(_ x: Tensor, _ activation: Activation) throws(ProteanError) -> Tensor {
+        var sum = try branches[0].layer.applied(to: x, as: branches[0].name)
+        if branches.count == 1 { return try Operations.activate(sum, activation) }
+        let shapes = try outputShapes(for: x)
+        for (index, (name, branch)) in branches.enumerated().dropFirst() {
+            let last = index == branches.count - 1 ? activation : .identity
+            // A kernel adds maps of its own shape only; others are repeated along axes of size 1.
+            guard let kernel = adding[index],
+                index < shapes.count, shapes[index] == sum.shape
+            else {
+                sum = try Operations.add(
+                    sum, try branch.applied(to: x, as: name), activation: last)
+                continue
+            }
+            do throws(ProteanError) {
+                sum = try kernel(x, epilogue: Conv2dEpilogue(activation: last, residual: sum))
+            } catch {
+                throw error.positioned(name, of: branch)
+            }
+        }
+        return sum
+    }
+
+    /// The branches' output shapes where some branch could add in its kernel; empty where there is none,
+    /// and where a branch needs values to know.
+    private func outputShapes(for x: Tensor) throws(ProteanError) -> [[Int]] {
+        guard adding.dropFirst().contains(where: { $0 != nil }) else { return [] }
+        return try shapes.value(for: x.shape) { () throws(ProteanError) in
+            try Trace.pausing { () throws(ProteanError) in
+                do throws(ProteanError) {
+                    var found: [[Int]] = []
+                    for branch in branches {
+                        found.append(try branch.layer.outputShape(for: x.shape))
+                    }
+                    return found
+                } catch {
+                    return []
+                }
+            }
         }
     }
 }

@@ -7,23 +7,18 @@
 ///     ReLU()
 /// }
 /// ```
-/// A convolution, the batch norm after it and the activation after that run as one kernel.
+/// A layer that ``FoldsNorm`` takes the norm after it into its weights, and a layer that
+/// ``AcceptsEpilogue`` the activation after that: a convolution, the batch norm after it and the
+/// activation after that run as one kernel. What follows the container is fused with its last layer.
 /// Parameters keep their paths: layers are named by their position (`0`, `1`, …) unless names are
 /// given. Neighbours whose channels cannot fit are refused when the container is built; an error of a
 /// call says in which layer it happened. Cost: the sum of the layers' costs.
-public final class Sequential: Layer {
-    private struct Step {
-        let name: String
-        let layer: any Layer
-        /// `layer`, a convolution, with what follows it.
-        var fused: FusedConv2d?
-    }
-
+public final class Sequential: AcceptsEpilogue {
     /// The layers under their names, in order.
     public let submodules: [NamedModule]
     /// The channels of the first and the last layer, as far as they are known.
     public let channelFlow: ChannelFlow
-    private let steps: [Step]
+    private let steps: FusedSteps
 
     /// Layers named by their position.
     ///
@@ -56,74 +51,31 @@ public final class Sequential: Layer {
     ///   twice, and ``ProteanError/channelMismatch(container:layer:expected:previous:found:)`` when
     ///   neighbours cannot fit together.
     public init(named layers: [(String, any Layer)]) throws(ProteanError) {
-        var seen: Set<String> = []
-        for (name, _) in layers where !seen.insert(name).inserted {
-            throw .invalidOption(
-                layer: "Sequential", option: "name", expected: "different names", found: name)
+        let modules = layers.map { (name: $0.0, module: $0.1 as any Module) }
+        submodules = try ModuleList.checked(modules, container: "Sequential")
+        channelFlow = try ModuleList.flow(of: modules, container: "Sequential") {
+            ($0 as? any Layer)?.channelFlow ?? .unknown
         }
-        submodules = layers.map { NamedModule($0.0, $0.1) }
-        channelFlow = try Self.checkedFlow(layers)
-        steps = try Self.fuse(layers)
+        steps = try FusedSteps(modules, container: "Sequential")
     }
 
-    /// The channels of the whole; refuses neighbours that certainly do not fit.
-    private static func checkedFlow(
-        _ layers: [(name: String, layer: any Layer)]
-    ) throws(ProteanError) -> ChannelFlow {
-        var whole = ChannelFlow.unchanged
-        // The last layer that set the number of channels.
-        var setter = ""
-        for (name, layer) in layers {
-            let flow = layer.channelFlow
-            let place = "layer \(name) (\(layer.typeName))"
-            if let expected = flow.input, let found = whole.output, expected != found {
-                throw .channelMismatch(
-                    container: "Sequential", layer: place, expected: expected, previous: setter,
-                    found: found)
-            }
-            if flow.output != nil { setter = place }
-            whole = whole.followed(by: flow)
-        }
-        return whole
-    }
-
-    private static func fuse(
-        _ layers: [(name: String, layer: any Layer)]
-    ) throws(ProteanError) -> [Step] {
-        var steps: [Step] = []
-        var rest = layers[...]
-        while let (name, layer) = rest.popFirst() {
-            var step = Step(name: name, layer: layer)
-            defer { steps.append(step) }
-            guard let conv = layer as? Conv2d else { continue }
-            var norm: BatchNorm2d?
-            if let next = rest.first?.layer as? BatchNorm2d {
-                norm = next
-                rest.removeFirst()
-            }
-            var activation = Activation.identity
-            if let next = rest.first?.layer as? any ActivationLayer {
-                activation = next.activation
-                rest.removeFirst()
-            }
-            step.fused = try FusedConv2d(conv, norm, activation)
-        }
-        return steps
-    }
+    /// What may follow the last layer in its kernel.
+    public var epilogueParts: EpilogueParts { steps.epilogueParts }
 
     /// The last layer's result.
     ///
     /// - Throws: ``ProteanError`` when a layer's input does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        var y = x
-        for step in steps {
-            do throws(ProteanError) {
-                if let fused = step.fused { y = try fused(y) } else { y = try step.layer(y) }
-            } catch {
-                throw error.positioned(step.name, of: step.layer)
-            }
-        }
-        return y
+        try steps(x, place: place)
+    }
+
+    /// The last layer's result with more done to it, in its kernel where that is possible.
+    ///
+    /// - Throws: ``ProteanError`` when a layer's input or a part of the epilogue does not fit.
+    public func callAsFunction(
+        _ x: Tensor, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        try steps(x, epilogue: epilogue.isEmpty ? nil : epilogue, place: place)
     }
 }
 

@@ -13,7 +13,7 @@
 /// set in force, and plans are kept for the input shapes seen last; a repeated call allocates its
 /// result and nothing else. Cost: batch · height' · width' · out · in / groups · kernel area
 /// multiply-adds.
-public final class Conv2d: Layer, HasInitialWeights {
+public final class Conv2d: FoldsNorm, HasInitialWeights {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
     /// `[out, in / groups, height, width]`.
@@ -105,6 +105,16 @@ public final class Conv2d: Layer, HasInitialWeights {
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         try run(x, plans: plans, epilogue: epilogue)
+    }
+
+    /// All parts; a gate only without a bias, which is added behind it.
+    public var epilogueParts: EpilogueParts { bias == nil ? .all : [.activation, .residual] }
+
+    /// The convolution and `norm` as one kernel; a ``FusedConv2d``.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
+    public func folding(_ norm: any FoldableNorm) throws(ProteanError) -> any EpilogueKernel {
+        try FusedConv2d(self, norm)
     }
 
     /// How an input of shape `[batch, height, width, channels]` would be run here.

@@ -8,7 +8,7 @@
 /// let fused = try FusedConv2d(conv1, bn1, .relu)
 /// let y = try fused(x, residual: shortcut)   // relu(bn1(conv1(x)) + shortcut)
 /// ```
-public final class FusedConv2d: Sendable {
+public final class FusedConv2d: EpilogueKernel {
     let conv: Conv2d
     let activation: Activation
     let plans: Conv2dPlanCache
@@ -36,6 +36,28 @@ public final class FusedConv2d: Sendable {
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
         return try conv.run(x, plans: plans, epilogue: epilogue)
     }
+
+    /// Without an activation of its own, an activation and a residual; a gate too where neither a bias nor
+    /// a norm's shift is added behind it.
+    public var epilogueParts: EpilogueParts {
+        if activation != .identity { return [] }
+        return conv.bias == nil && plans.norm == nil ? .all : [.activation, .residual]
+    }
+
+    /// norm(conv(x)) followed by this kernel's activation and by `epilogue`.
+    ///
+    /// - Throws: ``ProteanError`` when `x`, the residual or the gate do not fit.
+    public func callAsFunction(
+        _ x: Tensor, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        guard epilogueParts.isSuperset(of: epilogue.parts) else {
+            return try epilogue.applied(to: self(x), layer: conv.place)
+        }
+        return try conv.run(
+            x, plans: plans, epilogue: epilogue.isEmpty ? own : epilogue)
+    }
+
+    private var own: Conv2dEpilogue { Conv2dEpilogue(activation: activation) }
 
     /// activation(norm(conv(x)) + residual) where x are the channels of several maps, one map after the
     /// other, as DenseNet and its kin collect features (Huang et al., arXiv 1608.06993).

@@ -3,7 +3,7 @@
 /// Input `[…, inputFeatures]`, output `[…, outputFeatures]`; `torch.nn.Linear`. Parameters:
 /// `weight` `[out, in]` and `bias` `[out]`. Runs through the convolution's kernels as a 1 × 1
 /// convolution. Cost: rows · in · out multiply-adds.
-public final class Linear: Layer, HasInitialWeights {
+public final class Linear: FoldsNorm, HasInitialWeights {
     /// Size of the innermost axis of the input.
     public let inputFeatures: Int
     /// Size of the innermost axis of the output.
@@ -104,18 +104,77 @@ public final class Linear: Layer, HasInitialWeights {
     public func callAsFunction(
         _ x: Tensor, activation: Activation
     ) throws(ProteanError) -> Tensor {
+        try run(x, plans, Conv2dEpilogue(activation: activation))
+    }
+
+    /// An activation and a residual.
+    public var epilogueParts: EpilogueParts { [.activation, .residual] }
+
+    /// activation(x · weightᵀ + bias + residual) in one pass.
+    ///
+    /// - Throws: ``ProteanError`` when `x` or the residual does not fit.
+    public func callAsFunction(
+        _ x: Tensor, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        guard epilogueParts.isSuperset(of: epilogue.parts) else {
+            return try epilogue.applied(to: self(x), layer: place)
+        }
+        return try run(x, plans, epilogue)
+    }
+
+    /// norm(x · weightᵀ + bias) as one kernel.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
+    public func folding(_ norm: any FoldableNorm) throws(ProteanError) -> any EpilogueKernel {
+        try norm.check(follows: plans.geometry, layer: "Linear")
+        let folded = Conv2dPlanCache(
+            weight: weight, bias: bias, norm: norm, geometry: plans.geometry)
+        return Folded(linear: self, plans: folded)
+    }
+
+    /// A linear layer with a norm folded in.
+    private struct Folded: EpilogueKernel {
+        let linear: Linear
+        let plans: Conv2dPlanCache
+
+        var epilogueParts: EpilogueParts { linear.epilogueParts }
+
+        func callAsFunction(
+            _ x: Tensor, epilogue: Conv2dEpilogue
+        ) throws(ProteanError) -> Tensor {
+            guard epilogueParts.isSuperset(of: epilogue.parts) else {
+                let y = try linear.run(x, plans, Conv2dEpilogue())
+                return try epilogue.applied(to: y, layer: linear.place)
+            }
+            return try linear.run(x, plans, epilogue)
+        }
+    }
+
+    /// All rows are the pixels of one long image.
+    private func run(
+        _ x: Tensor, _ plans: Conv2dPlanCache, _ epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
         guard x.rank >= 1, x.shape[x.rank - 1] == inputFeatures else {
             throw .shapeMismatch(
                 layer: place, tensor: "x", expected: "[…, \(inputFeatures)]", found: x.shape)
         }
-        return try traced("Linear", path: label, input: x, cost: { cost(input: x, output: $0) }) {
-            () throws(ProteanError) in
-            // All rows are the pixels of one long image.
+        let shape = Array(x.shape.dropLast()) + [outputFeatures]
+        var epilogue = epilogue
+        if let residual = epilogue.residual {
+            guard residual.shape == shape else {
+                throw .shapeMismatch(
+                    layer: place, tensor: "residual", expected: "\(shape)", found: residual.shape)
+            }
+            epilogue.residual = try residual.reshaped(
+                to: [1, 1, residual.count / outputFeatures, outputFeatures])
+        }
+        return try traced(
+            "Linear", path: label, input: x,
+            cost: { cost(input: x, output: $0).folding(plans.norm) }
+        ) { () throws(ProteanError) in
             let rows = try x.reshaped(to: [1, 1, x.count / inputFeatures, inputFeatures])
-            let shape = Array(x.shape.dropLast()) + [outputFeatures]
             if rows.count == 0 { return try Tensor(emptyLike: x, shape: shape) }
-            let y = try Operations.conv2d(
-                rows, plans, epilogue: Conv2dEpilogue(activation: activation), layer: place)
+            let y = try Operations.conv2d(rows, plans, epilogue: epilogue, layer: place)
             return try y.reshaped(to: shape)
         }
     }

@@ -19,7 +19,7 @@
 /// as far as the input is finite, with one group a direct one bit for bit. Memory beside the result is bounded by
 /// 1.5 MiB per thread, whatever the image (see ptn_deform_conv2d.h for kernels with thousands of
 /// channels). Cost: as ``Conv2d``, plus four multiply-adds per sampled channel.
-public final class DeformableConv2d: Module {
+public final class DeformableConv2d: MultiInputLayer {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
     /// `[out, in / groups, height, width]`.
@@ -73,6 +73,60 @@ public final class DeformableConv2d: Module {
         try run(
             x, at: Displacements(offset: offset, mask: mask), folded: packed, norm: nil,
             epilogue: epilogue, place: place, label: label)
+    }
+
+    /// `offset` and, optionally, `mask`.
+    public var inputNames: [String] { ["offset", "mask"] }
+
+    /// The offset.
+    public var requiredInputs: Int { 1 }
+
+    /// The geometry's channels.
+    public var channelFlow: ChannelFlow { geometry.channelFlow }
+
+    /// All parts; a gate only without a bias, which is added behind it.
+    public var epilogueParts: EpilogueParts { bias == nil ? .all : [.activation, .residual] }
+
+    /// The convolution with the offset `inputs[0]` and the mask `inputs[1]`, if there is one; see
+    /// ``callAsFunction(_:offset:mask:epilogue:)``.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit or is missing.
+    public func callAsFunction(
+        _ x: Tensor, with inputs: [Tensor], epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        try check(inputs: inputs.count)
+        return try callAsFunction(
+            x, offset: inputs[0], mask: inputs.count > 1 ? inputs[1] : nil, epilogue: epilogue)
+    }
+
+    /// The convolution and `norm` as one kernel.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
+    public func folding(
+        _ norm: any FoldableNorm
+    ) throws(ProteanError) -> (any MultiInputKernel)? {
+        try norm.check(follows: geometry, layer: "DeformableConv2d")
+        return Folded(conv: self, norm: norm)
+    }
+
+    /// The convolution with a norm folded in.
+    private struct Folded: MultiInputKernel {
+        let conv: DeformableConv2d
+        let norm: any FoldableNorm
+        let weights = DeformableWeights()
+
+        var epilogueParts: EpilogueParts { [.activation, .residual] }
+
+        func callAsFunction(
+            _ x: Tensor, with inputs: [Tensor], epilogue: Conv2dEpilogue
+        ) throws(ProteanError) -> Tensor {
+            try conv.check(inputs: inputs.count)
+            let displacements = Displacements(
+                offset: inputs[0], mask: inputs.count > 1 ? inputs[1] : nil)
+            return try conv.run(
+                x, at: displacements, folded: weights, norm: norm, epilogue: epilogue,
+                place: conv.place, label: conv.label)
+        }
     }
 
     /// `place` and `label` are the layer's that this one works for.

@@ -11,7 +11,7 @@
 ///
 /// The prediction starts at zero: a new layer is a ``Conv2d``. Cost: that of ``DeformableConv2d``
 /// and of the prediction.
-public final class DeformableConv2dPack: Layer, HoldsDeformablePack {
+public final class DeformableConv2dPack: FoldsNorm, HoldsDeformablePack {
     let pack: DeformablePack
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -40,6 +40,9 @@ public final class DeformableConv2dPack: Layer, HoldsDeformablePack {
 
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { pack.convolution.parameters }
+
+    /// All parts; a gate only without a bias, which is added behind it.
+    public var epilogueParts: EpilogueParts { pack.convolution.epilogueParts }
 
     /// `conv_offset`.
     public var submodules: [NamedModule] { [NamedModule("conv_offset", pack.prediction)] }

@@ -6,6 +6,13 @@ protocol HoldsDeformablePack: SamplesPredictedPositions {
 extension HoldsDeformablePack {
     var sampledWeight: NamedParameter { NamedParameter("weight", pack.convolution.weight) }
 
+    /// The convolution and `norm` as one kernel.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
+    public func folding(_ norm: any FoldableNorm) throws(ProteanError) -> any EpilogueKernel {
+        try FoldedDeformablePack(self, norm)
+    }
+
     /// The output for `x`; with `folded`, `norm` is folded into the weights.
     func run(
         _ x: Tensor, folded: DeformableWeights? = nil, norm: (any FoldableNorm)? = nil,
@@ -13,6 +20,27 @@ extension HoldsDeformablePack {
     ) throws(ProteanError) -> Tensor {
         try pack(
             x, folded: folded, norm: norm, epilogue: epilogue, place: place, label: label)
+    }
+}
+
+/// A layer around a ``DeformablePack`` with the norm behind it folded in.
+struct FoldedDeformablePack: EpilogueKernel {
+    private let layer: any HoldsDeformablePack
+    private let norm: any FoldableNorm
+    private let weights = DeformableWeights()
+
+    init(_ layer: any HoldsDeformablePack, _ norm: any FoldableNorm) throws(ProteanError) {
+        try norm.check(follows: layer.pack.convolution.geometry, layer: layer.typeName)
+        self.layer = layer
+        self.norm = norm
+    }
+
+    var epilogueParts: EpilogueParts { [.activation, .residual] }
+
+    func callAsFunction(
+        _ x: Tensor, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        try layer.run(x, folded: weights, norm: norm, epilogue: epilogue)
     }
 }
 

@@ -13,7 +13,7 @@
 /// The prediction starts at zero, so that every mask is ½: a new layer gives half of what a
 /// ``Conv2d`` with its weights gives (bias aside). The sigmoid is computed as the samples are
 /// planned. Cost: that of ``DeformableConv2d`` and of the prediction.
-public final class ModulatedDeformableConv2d: Layer, HoldsDeformablePack {
+public final class ModulatedDeformableConv2d: FoldsNorm, HoldsDeformablePack {
     let pack: DeformablePack
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -43,6 +43,9 @@ public final class ModulatedDeformableConv2d: Layer, HoldsDeformablePack {
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { pack.convolution.parameters }
 
+    /// All parts; a gate only without a bias, which is added behind it.
+    public var epilogueParts: EpilogueParts { pack.convolution.epilogueParts }
+
     /// `conv_offset`.
     public var submodules: [NamedModule] { [NamedModule("conv_offset", pack.prediction)] }
 
@@ -65,11 +68,10 @@ public final class ModulatedDeformableConv2d: Layer, HoldsDeformablePack {
 
 /// A ``ModulatedDeformableConv2d``, the batch norm after it and an activation, run as one kernel;
 /// see ``FusedConv2d``.
-public final class FusedModulatedDeformableConv2d: Sendable {
-    private let conv: ModulatedDeformableConv2d
-    private let norm: (any FoldableNorm)?
+public final class FusedModulatedDeformableConv2d: EpilogueKernel {
+    private let kernel: any EpilogueKernel
     private let activation: Activation
-    private let folded = DeformableWeights()
+    private let place: @Sendable () -> String
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
@@ -79,10 +81,9 @@ public final class FusedModulatedDeformableConv2d: Sendable {
         _ conv: ModulatedDeformableConv2d, _ norm: (any FoldableNorm)? = nil,
         _ activation: Activation = .identity
     ) throws(ProteanError) {
-        try norm?.check(follows: conv.geometry, layer: "FusedModulatedDeformableConv2d")
-        self.conv = conv
-        self.norm = norm
+        kernel = if let norm { try conv.folding(norm) } else { conv }
         self.activation = activation
+        place = { conv.place }
     }
 
     /// activation(norm(conv(x)) + residual).
@@ -91,7 +92,23 @@ public final class FusedModulatedDeformableConv2d: Sendable {
     public func callAsFunction(
         _ x: Tensor, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
-        let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
-        return try conv.run(x, folded: folded, norm: norm, epilogue: epilogue)
+        try kernel(x, epilogue: Conv2dEpilogue(activation: activation, residual: residual))
+    }
+
+    /// What may follow norm and convolution, without an activation of its own.
+    public var epilogueParts: EpilogueParts {
+        activation == .identity ? kernel.epilogueParts : []
+    }
+
+    /// norm(conv(x)) followed by this kernel's activation and by `epilogue`.
+    ///
+    /// - Throws: ``ProteanError`` when `x`, the residual or the gate do not fit.
+    public func callAsFunction(
+        _ x: Tensor, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        guard epilogueParts.isSuperset(of: epilogue.parts) else {
+            return try epilogue.applied(to: self(x), layer: place())
+        }
+        return epilogue.isEmpty ? try self(x) : try kernel(x, epilogue: epilogue)
     }
 }

@@ -14,7 +14,7 @@
 /// (Winograd's weights would be four times as much to mix): one expert with routing weight 1 equals
 /// a direct ``Conv2d`` bit for bit. Cost: the convolution, plus batch · experts · weights
 /// multiply-adds for mixing.
-public final class CondConv2d: Module {
+public final class CondConv2d: MultiInputLayer {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
     /// Number of experts.
@@ -72,6 +72,35 @@ public final class CondConv2d: Module {
         _ x: Tensor, routing: Tensor, epilogue: Conv2dEpilogue = Conv2dEpilogue()
     ) throws(ProteanError) -> Tensor {
         try run(x, routing: routing, plans: plans, epilogue: epilogue)
+    }
+
+    /// `routing_weights`.
+    public var inputNames: [String] { ["routing_weights"] }
+
+    /// The geometry's channels.
+    public var channelFlow: ChannelFlow { geometry.channelFlow }
+
+    /// All parts; a gate only without a bias, which is added behind it.
+    public var epilogueParts: EpilogueParts { bias == nil ? .all : [.activation, .residual] }
+
+    /// The convolution with the routing weights `inputs[0]`; see
+    /// ``callAsFunction(_:routing:epilogue:)``.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit or is missing.
+    public func callAsFunction(
+        _ x: Tensor, with inputs: [Tensor], epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        try check(inputs: inputs.count)
+        return try callAsFunction(x, routing: inputs[0], epilogue: epilogue)
+    }
+
+    /// The convolution and `norm` as one kernel; a ``FusedCondConv2d``.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
+    public func folding(
+        _ norm: any FoldableNorm
+    ) throws(ProteanError) -> (any MultiInputKernel)? {
+        try FusedCondConv2d(self, norm)
     }
 
     func run(

@@ -1,6 +1,6 @@
 /// A ``CondConv2d``, the batch norm after it and an activation, run as one kernel; see
 /// ``FusedConv2d``.
-public final class FusedCondConv2d: Sendable {
+public final class FusedCondConv2d: MultiInputKernel {
     private let conv: CondConv2d
     private let activation: Activation
     private let plans: Conv2dPlanCache
@@ -28,5 +28,25 @@ public final class FusedCondConv2d: Sendable {
     ) throws(ProteanError) -> Tensor {
         let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
         return try conv.run(x, routing: routing, plans: plans, epilogue: epilogue)
+    }
+
+    /// Without an activation of its own, an activation and a residual.
+    public var epilogueParts: EpilogueParts {
+        activation == .identity ? [.activation, .residual] : []
+    }
+
+    /// norm(conv(x, routing)) followed by this kernel's activation and by `epilogue`; the routing weights
+    /// are `inputs[0]`.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit or is missing.
+    public func callAsFunction(
+        _ x: Tensor, with inputs: [Tensor], epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        try conv.check(inputs: inputs.count)
+        guard epilogueParts.isSuperset(of: epilogue.parts) else {
+            return try epilogue.applied(to: self(x, routing: inputs[0]), layer: conv.place)
+        }
+        if epilogue.isEmpty { return try self(x, routing: inputs[0]) }
+        return try conv.run(x, routing: inputs[0], plans: plans, epilogue: epilogue)
     }
 }

@@ -8,7 +8,7 @@
 /// Scale and shift are computed in double precision, once per change of a parameter. Containers
 /// fold them into the convolution in front, which makes the layer free. Its multiply-adds do not
 /// count, as is usual, so that a model's cost does not depend on folding.
-public final class BatchNorm2d: FoldableNorm {
+public final class BatchNorm2d: FoldableNorm, AcceptsEpilogue {
     /// A scale and a shift per channel, `[channels]` each.
     public typealias Affine = (scale: Tensor, shift: Tensor)
 
@@ -97,6 +97,21 @@ public final class BatchNorm2d: FoldableNorm {
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         try callAsFunction(x, activation: .identity)
+    }
+
+    /// An activation.
+    public var epilogueParts: EpilogueParts { .activation }
+
+    /// The normalised map with more done to it.
+    ///
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
+    public func callAsFunction(
+        _ x: Tensor, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        guard epilogueParts.isSuperset(of: epilogue.parts) else {
+            return try epilogue.applied(to: self(x), layer: place)
+        }
+        return try callAsFunction(x, activation: epilogue.activation)
     }
 
     /// activation(norm(x)) in one pass over the map.

@@ -12,7 +12,7 @@
 /// Input `[batch, height, width, inputChannels]`, parameters those of the convolution. Cost: the outputs
 /// that read a change · out · in / groups · kernel area multiply-adds, one comparison per input, and a
 /// copy of the result if the caller still holds the last one.
-public final class DeltaConv2d: Module {
+public final class DeltaConv2d: StatefulLayer {
     /// The dense convolution with the same parameters.
     public let conv: Conv2d
     /// The batch norm behind it.
@@ -52,6 +52,12 @@ public final class DeltaConv2d: Module {
     public var submodules: [NamedModule] {
         [NamedModule("conv", conv)] + (batchNorm.map { [NamedModule("bn", $0)] } ?? [])
     }
+
+    /// The state before the first frame.
+    public func initialState(for input: [Int]) -> DeltaState { DeltaState() }
+
+    /// The convolution's channels.
+    public var channelFlow: ChannelFlow { conv.channelFlow }
 
     /// The result for the next frame of the stream that `state` belongs to.
     ///

@@ -11,7 +11,7 @@
 /// With `epsilon` 0 every frame's result equals that of the dense layers, computed directly, bit for bit.
 /// Input `[batch, height, width, channels]`; parameters under the layers' positions. Cost: of each layer
 /// what changes need.
-public final class DeltaSequential: Module {
+public final class DeltaSequential: StatefulLayer {
     /// The layers under their names, in order.
     public let submodules: [NamedModule]
     /// How pixels are compared.
@@ -48,16 +48,17 @@ public final class DeltaSequential: Module {
         var steps: [DeltaStep] = []
         var rest = layers[...]
         while let layer = rest.popFirst() {
-            if let conv = layer as? Conv2d {
-                let norm = rest.first as? BatchNorm2d
+            if let conv = layer as? any HasMaskedForm {
+                let norm = rest.first as? any FoldableNorm
                 if norm != nil { rest.removeFirst() }
                 let activation = (rest.first as? any ActivationLayer)?.activation
                 if activation != nil { rest.removeFirst() }
                 steps.append(
                     .convolution(
-                        try FusedMaskedConv2d(
-                            conv, norm, activation ?? .identity, algorithm: .direct)))
-            } else if layer is BatchNorm2d || layer is any ActivationLayer {
+                        try conv.maskedForm(
+                            folding: norm, activation: activation ?? .identity, algorithm: .direct))
+                )
+            } else if let layer = layer as? any PixelwiseLayer {
                 steps.append(.pointwise(layer))
             } else {
                 throw .invalidOption(
@@ -68,6 +69,9 @@ public final class DeltaSequential: Module {
         }
         return steps
     }
+
+    /// The state before the first frame.
+    public func initialState(for input: [Int]) -> DeltaState { DeltaState() }
 
     /// The result for the next frame of the stream that `state` belongs to.
     ///

@@ -2,13 +2,13 @@
 /// that works on every pixel by itself.
 enum DeltaStep: Sendable {
     case convolution(FusedMaskedConv2d)
-    case pointwise(any Layer)
+    case pointwise(any PixelwiseLayer)
 
     /// Grows whenever a parameter changes.
     var version: Int {
         switch self {
         case .convolution(let conv): conv.version
-        case .pointwise(let layer): (layer as? BatchNorm2d)?.version ?? 0
+        case .pointwise(let layer): layer.version
         }
     }
 

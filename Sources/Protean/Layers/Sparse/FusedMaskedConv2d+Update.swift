@@ -10,7 +10,7 @@ extension FusedMaskedConv2d {
         previous: MaskPlan? = nil, residual: Tensor? = nil, addsToResult: Bool = false
     ) throws(ProteanError) {
         let layer = conv.place
-        let (call, way) = try prepare(x, input, mask, inPlace: true, layer: layer)
+        let (call, way) = try maskedPlans.prepare(x, input, mask, inPlace: true, layer: layer)
         guard y.shape == call.output else {
             throw .shapeMismatch(
                 layer: layer, tensor: "y", expected: "\(call.output)", found: y.shape)
@@ -67,7 +67,7 @@ extension FusedMaskedConv2d {
         channelsFrom first: Int, of y: inout Tensor, with x: Tensor, mask: MaskPlan
     ) throws(ProteanError) -> Cost {
         let layer = conv.place
-        let (call, fastest) = try prepare(x, .map, mask, inPlace: true, layer: layer)
+        let (call, fastest) = try maskedPlans.prepare(x, .map, mask, inPlace: true, layer: layer)
         // The whole map would be a second one.
         let way = fastest == .dense ? .pixels : fastest
         try Operations.updateMaskedConv2d(

@@ -6,10 +6,6 @@ public final class FusedMaskedConv2d: Sendable {
     let conv: Conv2d
     let norm: (any FoldableNorm)?
     let activation: Activation
-    let algorithm: MaskedConv2dAlgorithm
-    let geometry: Conv2dGeometry
-    /// Whether Winograd's algorithm applies.
-    private let suitsTiles: Bool
     let maskedPlans: MaskedConv2dPlanCache
     /// For the dense way.
     private let plans: Conv2dPlanCache
@@ -27,26 +23,30 @@ public final class FusedMaskedConv2d: Sendable {
         self.conv = conv
         self.norm = norm
         self.activation = activation
-        self.algorithm = algorithm
-        geometry = conv.geometry
         let parameters = Conv2dParameters(
             weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry)
         plans = Conv2dPlanCache(parameters)
-        maskedPlans = MaskedConv2dPlanCache(parameters, followsExactness: algorithm == .automatic)
-        suitsTiles =
-            geometry.kernelSize == 3 && geometry.stride == 1 && geometry.dilation == 1
-            && geometry.groups == 1 && geometry.inputChannels * geometry.outputChannels > 1
-        guard algorithm != .winograd || suitsTiles else {
-            throw .invalidOption(
-                layer: "MaskedConv2d", option: "algorithm",
-                expected: "auto, direct or dense, except for 3x3 kernels with stride 1, dilation "
-                    + "1, one group and more than one channel",
-                found: algorithm.rawValue)
-        }
+        maskedPlans = try MaskedConv2dPlanCache(
+            parameters, algorithm: algorithm, layer: "MaskedConv2d")
     }
+
+    var geometry: Conv2dGeometry { conv.geometry }
+    var algorithm: MaskedConv2dAlgorithm { maskedPlans.algorithm }
 
     /// Grows whenever a parameter changes.
     var version: Int { plans.version }
+
+    /// The same with another activation, on the same plans and packed weights.
+    private init(_ other: FusedMaskedConv2d, _ activation: Activation) {
+        (conv, norm) = (other.conv, other.norm)
+        (maskedPlans, plans) = (other.maskedPlans, other.plans)
+        self.activation = activation
+    }
+
+    /// This kernel, ending in `activation` instead of its own.
+    func ending(in activation: Activation) -> FusedMaskedConv2d {
+        activation == self.activation ? self : FusedMaskedConv2d(self, activation)
+    }
 
     /// How the active outputs of `mask` would be computed from an input of shape
     /// `[batch, height, width, channels]`, a dense map unless `input` says otherwise. `rewritesAll`
@@ -57,51 +57,14 @@ public final class FusedMaskedConv2d: Sendable {
         for inputShape: [Int], from input: MaskedInput = .map, mask: MaskPlan,
         rewritesAll: Bool = true
     ) throws(ProteanError) -> MaskedConv2dPlan {
-        if let way = try fixedWay(input, mask) {
+        if let way = try maskedPlans.fixedWay(input, mask, layer: conv.place) {
             return MaskedConv2dPlan(way: way, estimatedCycles: [:])
         }
         let call = try maskedPlans.prepared(for: inputShape, layer: conv.place)
         let estimates = try call.estimates(mask, clears: rewritesAll, layer: conv.place)
         return MaskedConv2dPlan(
-            way: choice(estimates, input, inPlace: !rewritesAll),
+            way: maskedPlans.choice(estimates, input, inPlace: !rewritesAll),
             estimatedCycles: estimates.byWay)
-    }
-
-    private func choice(
-        _ estimates: MaskedConv2dEstimates, _ input: MaskedInput, inPlace: Bool
-    ) -> MaskedConv2dPlan.Way {
-        if algorithm == .winograd { return estimates.tiles }
-        // Inputs of which only some pixels count are no whole map.
-        if input.plan != nil { return estimates.fastestOfRows }
-        return inPlace ? estimates.fastestInPlace : estimates.fastest
-    }
-
-    /// The way that follows without an estimate.
-    private func fixedWay(
-        _ input: MaskedInput, _ mask: MaskPlan
-    ) throws(ProteanError) -> MaskedConv2dPlan.Way? {
-        if algorithm == .dense {
-            if case .map = input { return .dense }
-            throw .invalidOption(
-                layer: conv.place, option: "algorithm",
-                expected: "auto, direct or winograd for inputs with a mask",
-                found: algorithm.rawValue)
-        }
-        if algorithm == .winograd { return nil }
-        // Nothing to compute needs no estimate, nor does a shape that has no other way.
-        let isFixed = mask.count == 0 || (input.plan != nil && !suitsTiles)
-        return algorithm == .direct || isFixed ? .pixels : nil
-    }
-
-    /// What a call needs beside its tensors: what follows from the shape, and the way.
-    func prepare(
-        _ x: Tensor, _ input: MaskedInput, _ mask: MaskPlan, inPlace: Bool = false, layer: String
-    ) throws(ProteanError) -> (call: PreparedMaskedConv2d, way: MaskedConv2dPlan.Way) {
-        let map = try MaskedConv2dCall.mapShape(of: x, input, geometry, layer: layer)
-        let call = try maskedPlans.prepared(for: map, layer: layer)
-        if let way = try fixedWay(input, mask) { return (call, way) }
-        let estimates = try call.estimates(mask, clears: !inPlace, layer: layer)
-        return (call, choice(estimates, input, inPlace: inPlace))
     }
 
     /// `[batch, height, width, channels]` of the dense result for a map of shape `input`.
@@ -128,7 +91,7 @@ public final class FusedMaskedConv2d: Sendable {
         inactive: InactiveOutputs = .zeros, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let layer = conv.place
-        let (call, way) = try prepare(x, input, mask, layer: layer)
+        let (call, way) = try maskedPlans.prepare(x, input, mask, layer: layer)
         guard way == .dense else {
             return try run(x, mask, call, way, layer) { (weights) throws(ProteanError) in
                 try Operations.maskedConv2d(
@@ -137,15 +100,7 @@ public final class FusedMaskedConv2d: Sendable {
             }
         }
         return try runDense(x, mask, residual) { (y: consuming Tensor) throws(ProteanError) in
-            guard case .copy(let base) = inactive else {
-                return try Operations.replacingInactive(y, of: mask)
-            }
-            guard base.shape == y.shape else {
-                throw .shapeMismatch(
-                    layer: layer, tensor: "inactive", expected: "\(y.shape)",
-                    found: base.shape)
-            }
-            return try Operations.replacingInactive(y, of: mask, by: base)
+            try Operations.replacingInactive(y, of: mask, by: inactive, layer: layer)
         }
     }
 
@@ -158,7 +113,7 @@ public final class FusedMaskedConv2d: Sendable {
         _ x: Tensor, from input: MaskedInput = .map, rest: Tensor? = nil, mask: MaskPlan
     ) throws(ProteanError) -> (map: Tensor, cost: Cost) {
         let layer = conv.place
-        var (call, way) = try prepare(x, input, mask, inPlace: true, layer: layer)
+        var (call, way) = try maskedPlans.prepare(x, input, mask, inPlace: true, layer: layer)
         if rest != nil { way = try call.estimates(mask, clears: false, layer: layer).tiles }
         let map =
             way == .dense
@@ -205,7 +160,7 @@ public final class FusedMaskedConv2d: Sendable {
         _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan, residual: Tensor? = nil
     ) throws(ProteanError) -> Tensor {
         let layer = conv.place
-        var (call, way) = try prepare(x, input, mask, layer: layer)
+        var (call, way) = try maskedPlans.prepare(x, input, mask, layer: layer)
         // The dense result has no rows that a residual could be added to.
         if way == .dense && residual != nil { way = .pixels }
         guard way == .dense else {

@@ -6,10 +6,12 @@
 /// and its kin use it this way; the mask is a ``MaskPlan`` of the *output's* size.
 ///
 /// Input `[batch, height, width, inputChannels]`, or compact rows; see ``MaskedInput``. Parameters
-/// `weight` and `bias` as in ``Conv2d``. Cost: active pixels · out · in / groups · kernel area
+/// `weight` and `bias` as in ``Conv2d``. In a container that hands it a mask as a tensor
+/// (``MultiInputSequential``, ``SelfConditioned``) the norm and the activation behind it are computed at the
+/// active pixels as well, and other pixels stay 0; see ``FusedMaskedConv2d``. Cost: active pixels · out · in / groups · kernel area
 /// multiply-adds, fewer where Winograd's algorithm runs on the tiles that hold an active pixel.
 /// Which way is taken follows from the mask by estimate; see ``plan(for:mask:)``.
-public final class MaskedConv2d: Module {
+public final class MaskedConv2d: MultiInputLayer {
     /// The dense convolution with the same parameters.
     public let conv: Conv2d
     /// Where the layer stands in a model.
@@ -46,6 +48,62 @@ public final class MaskedConv2d: Module {
 
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { conv.parameters }
+
+    /// `mask`.
+    public var inputNames: [String] { ["mask"] }
+
+    /// The convolution's channels.
+    public var channelFlow: ChannelFlow { conv.channelFlow }
+
+    /// An activation, of active pixels.
+    public var epilogueParts: EpilogueParts { .activation }
+
+    /// The convolution where the mask `inputs[0]`, `[batch, height', width']` with or without an axis of
+    /// size 1 behind, is not 0; zeros elsewhere.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit, is missing or carries no values.
+    public func callAsFunction(
+        _ x: Tensor, with inputs: [Tensor], epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        try check(inputs: inputs.count)
+        return try Self.run(fused, x, inputs[0], epilogue, layer: place)
+    }
+
+    /// The convolution and `norm` at active pixels as one kernel.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
+    public func folding(
+        _ norm: any FoldableNorm
+    ) throws(ProteanError) -> (any MultiInputKernel)? {
+        Folded(layer: self, fused: try FusedMaskedConv2d(conv, norm, algorithm: fused.algorithm))
+    }
+
+    /// The layer with a norm folded in.
+    private struct Folded: MultiInputKernel {
+        let layer: MaskedConv2d
+        let fused: FusedMaskedConv2d
+
+        var epilogueParts: EpilogueParts { .activation }
+
+        func callAsFunction(
+            _ x: Tensor, with inputs: [Tensor], epilogue: Conv2dEpilogue
+        ) throws(ProteanError) -> Tensor {
+            try layer.check(inputs: inputs.count)
+            return try MaskedConv2d.run(fused, x, inputs[0], epilogue, layer: layer.place)
+        }
+    }
+
+    private static func run(
+        _ fused: FusedMaskedConv2d, _ x: Tensor, _ mask: Tensor, _ epilogue: Conv2dEpilogue,
+        layer: String
+    ) throws(ProteanError) -> Tensor {
+        let plan = try MaskPlan(mask)
+        guard epilogue.residual == nil, epilogue.gate == nil else {
+            let y = try fused(x, mask: plan)
+            return try epilogue.applied(to: y, layer: layer)
+        }
+        return try fused.ending(in: epilogue.activation)(x, mask: plan)
+    }
 
     /// How the active outputs of `mask` would be computed from an input of shape
     /// `[batch, height, width, inputChannels]`.

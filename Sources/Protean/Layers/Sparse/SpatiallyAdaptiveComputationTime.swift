@@ -15,7 +15,7 @@
 /// Input `[batch, height, width, inputChannels]`. Parameters `unit_1.conv1` …, as of those blocks, and
 /// `unit_1.halting_proba.local_bn`, `.local_conv`, `.global_bn`, `.global_conv`, which the last unit has
 /// not. Cost: of each unit what its running pixels need.
-public final class SpatiallyAdaptiveComputationTime: Module {
+public final class SpatiallyAdaptiveComputationTime: ConditionalLayer {
     /// The form of the residual units.
     public enum Unit: String, Sendable, CaseIterable {
         /// Two 3 × 3 convolutions; `planes` output channels.
@@ -107,6 +107,18 @@ public final class SpatiallyAdaptiveComputationTime: Module {
         }
         return Result(
             output: output, ponderCost: halting.ponder, units: halting.units, active: active)
+    }
+}
+
+extension SpatiallyAdaptiveComputationTime {
+    /// The output, and the pixels that ran in each unit.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit, or carries no values.
+    public func decided(
+        _ x: Tensor
+    ) throws(ProteanError) -> (output: Tensor, decision: [MaskPlan]) {
+        let result = try self(x)
+        return (result.output, result.active)
     }
 }
 

@@ -1,0 +1,162 @@
+import Foundation
+
+/// A row of the table of activations.
+struct ActivationRow: Sendable {
+    /// The function, with PyTorch's default slope where there is one.
+    let activation: Activation
+    /// The first is what messages say; case, `_` and `-` do not matter in a name that is looked up.
+    let names: [String]
+    let formula: String
+    /// The function of x and the slope, in double precision.
+    let value: @Sendable (_ x: Double, _ slope: Double) -> Double
+    /// Its derivative by x. Where that jumps, the value is PyTorch's.
+    let derivative: @Sendable (_ x: Double, _ slope: Double) -> Double
+}
+
+/// All that is known of activations, one row each.
+enum ActivationTable {
+    static let rows: [ActivationRow] = [
+        ActivationRow(
+            activation: .identity, names: ["identity", "none", "linear"],
+            formula: "x",
+            value: { x, _ in x },
+            derivative: { _, _ in 1 }),
+        ActivationRow(
+            activation: .relu, names: ["relu"],
+            formula: "max(x, 0)",
+            value: { x, _ in x < 0 ? 0 : x },
+            derivative: { x, _ in x > 0 ? 1 : 0 }),
+        ActivationRow(
+            activation: .relu6, names: ["relu6"],
+            formula: "min(max(x, 0), 6)",
+            value: { x, _ in clamped(x, 0, 6) },
+            derivative: { x, _ in x > 0 && x < 6 ? 1 : 0 }),
+        ActivationRow(
+            activation: .leakyReLU(slope: 0.01), names: ["leaky_relu"],
+            formula: "x for x > 0, else slope · x",
+            value: { x, slope in x > 0 ? x : slope * x },
+            derivative: { x, slope in x > 0 ? 1 : slope }),
+        ActivationRow(
+            activation: .sigmoid, names: ["sigmoid"],
+            formula: "1 / (1 + e⁻ˣ)",
+            value: { x, _ in logistic(x) },
+            derivative: { x, _ in logistic(x) * logistic(-x) }),
+        ActivationRow(
+            activation: .hardSigmoid, names: ["hard_sigmoid"],
+            formula: "min(max(x + 3, 0), 6) / 6",
+            value: { x, _ in clamped(x + 3, 0, 6) / 6 },
+            derivative: { x, _ in x > -3 && x < 3 ? 1 / 6 : 0 }),
+        ActivationRow(
+            activation: .hardSwish, names: ["hard_swish"],
+            formula: "x · min(max(x + 3, 0), 6) / 6",
+            value: { x, _ in x * clamped(x + 3, 0, 6) / 6 },
+            derivative: { x, _ in x <= -3 ? 0 : x <= 3 ? x / 3 + 0.5 : 1 }),
+        ActivationRow(
+            activation: .silu, names: ["silu", "swish"],
+            formula: "x / (1 + e⁻ˣ)",
+            value: { x, _ in x * logistic(x) },
+            derivative: { x, _ in logistic(x) * (1 + x * logistic(-x)) }),
+        ActivationRow(
+            activation: .gelu, names: ["gelu"],
+            formula: "x / 2 · (1 + erf(x / √2))",
+            value: { x, _ in x * normalDistribution(x) },
+            derivative: { x, _ in
+                normalDistribution(x) + x * exp(-x * x / 2) / (2 * Double.pi).squareRoot()
+            }),
+        ActivationRow(
+            activation: .geluTanh, names: ["gelu_tanh", "gelu_pytorch_tanh"],
+            formula: "x / 2 · (1 + tanh(√(2 / π) · (x + 0.044715 x³)))",
+            value: { x, _ in x * logistic(2 * geluArgument(x)) },
+            derivative: { x, _ in
+                let s = logistic(2 * geluArgument(x)), rest = logistic(-2 * geluArgument(x))
+                let slope = (2 / Double.pi).squareRoot() * (1 + 3 * 0.044715 * x * x)
+                return s + x * s * rest * 2 * slope
+            }),
+        ActivationRow(
+            activation: .mish, names: ["mish"],
+            formula: "x · tanh(log(1 + eˣ))",
+            value: { x, _ in x * Foundation.tanh(softplus(x)) },
+            derivative: { x, _ in
+                let t = Foundation.tanh(softplus(x))
+                return t + x * (1 - t * t) * logistic(x)
+            }),
+        ActivationRow(
+            activation: .tanh, names: ["tanh"],
+            formula: "tanh(x)",
+            value: { x, _ in Foundation.tanh(x) },
+            derivative: { x, _ in 1 - Foundation.tanh(x) * Foundation.tanh(x) }),
+    ]
+
+    /// The row of a function, whatever its slope.
+    static func row(of activation: Activation) -> ActivationRow {
+        // A test holds that every kind has its row.
+        rows.first { $0.activation.kind == activation.kind } ?? rows[0]
+    }
+}
+
+/// NaN stays NaN.
+private func clamped(_ x: Double, _ low: Double, _ high: Double) -> Double {
+    x < low ? low : x > high ? high : x
+}
+
+private func logistic(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+
+/// The distribution function of the normal distribution, exact in the left tail too.
+private func normalDistribution(_ x: Double) -> Double { erfc(-x / 2.0.squareRoot()) / 2 }
+
+private func geluArgument(_ x: Double) -> Double {
+    (2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)
+}
+
+/// log(1 + eˣ) without overflow.
+private func softplus(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
+
+extension Activation {
+    /// One of each kind, with PyTorch's default slope of 0.01 where there is one.
+    public static let all: [Activation] = ActivationTable.rows.map(\.activation)
+
+    /// All names that ``init(named:)`` knows, as they are usually written.
+    public static let names: [String] = ActivationTable.rows.flatMap(\.names)
+
+    /// The name under which messages and benchmarks speak of it, such as `hard_swish`.
+    public var name: String { ActivationTable.row(of: self).names[0] }
+
+    /// The formula, such as `max(x, 0)`.
+    public var formula: String { ActivationTable.row(of: self).formula }
+
+    /// The function at one place in double precision: what the kernels are tested against. Slow.
+    public func value(at x: Double) -> Double {
+        ActivationTable.row(of: self).value(x, Double(slope))
+    }
+
+    /// The derivative at one place in double precision. Where it jumps, the value is
+    /// PyTorch's. Slow.
+    public func derivative(at x: Double) -> Double {
+        ActivationTable.row(of: self).derivative(x, Double(slope))
+    }
+
+    private static let byName: [String: Activation] = {
+        var found: [String: Activation] = [:]
+        for row in ActivationTable.rows {
+            for name in row.names { found[plain(name)] = row.activation }
+        }
+        return found
+    }()
+
+    private static func plain(_ name: String) -> String {
+        name.lowercased().filter { $0 != "_" && $0 != "-" }
+    }
+
+    /// The activation that PyTorch or timm call by this name: `relu`, `ReLU6`, `hard_swish`,
+    /// `Hardswish`, `silu`, `swish`, `gelu`, `gelu_tanh`, `leaky_relu` (slope 0.01) and so on.
+    ///
+    /// Case, `_` and `-` do not matter.
+    /// - Throws: ``ProteanError/unknownName(kind:name:known:)`` for any other name.
+    public init(named name: String) throws(ProteanError) {
+        guard let found = Self.byName[Self.plain(name)] else {
+            throw .unknownName(
+                kind: "activation", name: name, known: Self.byName.keys.sorted())
+        }
+        self = found
+    }
+}

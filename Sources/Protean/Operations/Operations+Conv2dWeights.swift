@@ -1,0 +1,133 @@
+import CProteanKernels
+
+/// Convolutions as pure functions of tensors: weights are an argument, packed in the call and forgotten.
+///
+/// For weights that are computed at run time, and for what is called once. A layer that is called again
+/// with the same weights keeps a ``Conv2dPlanCache`` or a ``PackedConv2d``.
+extension Operations {
+    /// activation(gate · conv(x, weight) + bias + residual).
+    ///
+    /// Equal to ``Conv2d`` bit for bit: the same algorithm is chosen. Cost: that of the convolution, and
+    /// packing, a pass over the weights (with Winograd's algorithm, which `geometry.algorithm` can keep
+    /// out, a transform of every filter).
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`.
+    ///   - weight: `[out, in / groups, height, width]`.
+    ///   - bias: `[out]`, or nil.
+    ///   - geometry: what the convolution is.
+    ///   - epilogue: what else is done to the sums before they are stored.
+    ///   - layer: the caller, for errors.
+    /// - Returns: `[batch, height', width', out]`; a shape only where a tensor carries no values.
+    /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
+    public static func conv2d(
+        _ x: Tensor, weight: Tensor, bias: Tensor? = nil, geometry: Conv2dGeometry,
+        epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String = "conv2d"
+    ) throws(ProteanError) -> Tensor {
+        try geometry.check(weight: weight, bias: bias, layer: layer)
+        if x.isShapeOnly || weight.isShapeOnly || bias?.isShapeOnly == true {
+            return try shapeOfConv2d(x, geometry, epilogue, layer: layer)
+        }
+        let packed = try PackedConv2d(
+            weight: weight, bias: bias, geometry: geometry,
+            packing: try geometry.packing(for: x.shape, layer: layer), layer: layer)
+        return try conv2d(x, packed: packed, epilogue: epilogue, layer: layer)
+    }
+
+    /// activation(gate · conv(x) + bias + residual) on weights that a layer has packed; see
+    /// ``PackedConv2d``.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit, memory is short, or the weights are packed
+    ///   for another instruction set or algorithm than the one in force for `x`.
+    public static func conv2d(
+        _ x: Tensor, packed: PackedConv2d, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
+        layer: String = "conv2d"
+    ) throws(ProteanError) -> Tensor {
+        if x.isShapeOnly {
+            return try shapeOfConv2d(x, packed.geometry, epilogue, layer: layer)
+        }
+        let call = try PreparedConv2d(packed, input: x.shape, layer: layer)
+        return try conv2d(x, call, epilogue: epilogue, layer: layer)
+    }
+
+    /// activation(gate · conv(x[b], Σ_e routing[b, e] · weight_e) + Σ_e routing[b, e] · bias_e + residual):
+    /// each sample's kernel is a sum of experts. Equal to ``CondConv2d`` bit for bit.
+    ///
+    /// Cost: the convolution, batch · experts · weights multiply-adds for mixing, and packing.
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`.
+    ///   - experts: `[experts, out · in / groups · height · width]`, each in the order of
+    ///     ``Conv2dGeometry/weightShape``.
+    ///   - bias: `[experts, out]`, or nil.
+    ///   - routing: `[batch, experts]`.
+    ///   - geometry: what the convolution is; computed by the defining sums.
+    ///   - epilogue: what else is done to the sums before they are stored.
+    ///   - layer: the caller, for errors.
+    /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
+    public static func condConv2d(
+        _ x: Tensor, experts: Tensor, bias: Tensor? = nil, routing: Tensor,
+        geometry: Conv2dGeometry, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
+        layer: String = "condConv2d"
+    ) throws(ProteanError) -> Tensor {
+        let count = experts.shape.first ?? 0, one = geometry.weightShape.reduce(1, *)
+        var geometry = geometry
+        geometry.algorithm = .direct
+        for (name, tensor, expected) in [
+            ("experts", experts, [max(count, 1), one]),
+            ("routing", routing, [x.shape.first ?? 0, count]),
+        ] + (bias.map { [("bias", $0, [count, geometry.outputChannels])] } ?? [])
+        where tensor.shape != expected {
+            throw .shapeMismatch(
+                layer: layer, tensor: name, expected: "\(expected)", found: tensor.shape)
+        }
+        let inputs = [x, experts, routing] + (bias.map { [$0] } ?? [])
+        if inputs.contains(where: \.isShapeOnly) {
+            return try shapeOfConv2d(x, geometry, epilogue, layer: layer)
+        }
+        let packing = try geometry.packing(for: x.shape, layer: layer)
+        let packed = try PackedConv2d(
+            weights: experts, bias: bias, scale: nil, shift: nil, experts: count,
+            geometry: geometry, algorithm: packing.algorithm, isa: packing.isa, layer: layer)
+        let call = try PreparedConv2d(packed, input: x.shape, layer: layer)
+        return try conv2d(x, call, routing: routing, epilogue: epilogue, layer: layer)
+    }
+
+    /// activation(gate · Σ weight · mask · sample(x) + bias + residual): a deformable convolution, see
+    /// ``DeformableConv2d``, to which it is equal bit for bit.
+    ///
+    /// Cost: that of the convolution, four multiply-adds per sampled channel, and packing.
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`.
+    ///   - offset: `[batch, height', width', offset groups · 2 · taps]`, (y, x) per tap.
+    ///   - mask: `[batch, height', width', offset groups · taps]`; nil for ones.
+    ///   - weight: `[out, in / groups, height, width]`.
+    ///   - bias: `[out]`, or nil.
+    ///   - geometry: what the convolution is.
+    ///   - epilogue: what else is done to the sums before they are stored.
+    ///   - layer: the caller, for errors.
+    /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
+    public static func deformConv2d(
+        _ x: Tensor, offset: Tensor, mask: Tensor? = nil, weight: Tensor, bias: Tensor? = nil,
+        geometry: Conv2dGeometry, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
+        layer: String = "deformConv2d"
+    ) throws(ProteanError) -> Tensor {
+        try geometry.check(weight: weight, bias: bias, layer: layer)
+        let displacements = Displacements(offset: offset, mask: mask)
+        if weight.isShapeOnly || bias?.isShapeOnly == true {
+            return try deformShape(x, geometry, displacements, epilogue, layer: layer)
+        }
+        var geometry = geometry
+        geometry.algorithm = .direct
+        let packed = try PackedDeformableConv2d(
+            weights: weight, bias: bias, scale: nil, shift: nil, geometry: geometry,
+            isa: try Runtime.isa(), layer: layer)
+        return try deformConv2d(x, packed, at: displacements, epilogue: epilogue, layer: layer)
+    }
+
+    private static func shapeOfConv2d(
+        _ x: Tensor, _ geometry: Conv2dGeometry, _ epilogue: Conv2dEpilogue, layer: String
+    ) throws(ProteanError) -> Tensor {
+        let output = try geometry.plan(for: x.shape, layer: layer).outputShape
+        try epilogue.check(output: output, layer: layer)
+        return try Tensor(shapeOnly: output)
+    }
+}

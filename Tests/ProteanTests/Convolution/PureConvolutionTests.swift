@@ -178,7 +178,7 @@ import Testing
             }
             #expect(packed.packing.isa == isa)
             for other in KernelISA.supported where other != isa {
-                try Runtime.with(isa: other) {
+                _ = try Runtime.with(isa: other) {
                     #expect(throws: ProteanError.self) {
                         try Operations.conv2d(x, packed: packed)
                     }

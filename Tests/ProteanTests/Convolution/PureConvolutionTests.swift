@@ -179,7 +179,7 @@ import Testing
             #expect(packed.packing.isa == isa)
             for other in KernelISA.supported where other != isa {
                 try Runtime.with(isa: other) {
-                    #expect(throws: ProteanError.self) {
+                    _ = #expect(throws: ProteanError.self) {
                         try Operations.conv2d(x, packed: packed)
                     }
                 }

@@ -68,7 +68,7 @@ import Testing
         ("clamp", { try $0.clamp(low: -1, high: 2) }),
     ]
 
-    @Test(arguments: functions) func functions(_ name: String, _ operation: Operation) throws {
+    @Test(arguments: functions) func eachElement(_ name: String, _ operation: Operation) throws {
         let x = try Self.input("special")
         try Self.check("unary.\(name)") { try operation(x) }
     }

@@ -191,7 +191,7 @@ import Testing
         func refused(_ source: ptn_weight_source, bias: [Float]? = nil) {
             let result = Self.run(one.shape, x, bias, runtime, source, outputs: 10)
             #expect(result.status == PTN_BAD_ARGUMENT)
-            #expect(result.y.allSatisfy { $0.isNaN })
+            #expect(result.y.filter { !$0.isNaN }.isEmpty)
         }
         refused(ptn_weights_shared(nil))
         var none = ptn_weight_source()

@@ -26,7 +26,7 @@ test: dependencies test-dependencies script-dependencies weights
 
 # The tests under a sanitizer; OPTIONS="--filter Conv2d" selects. See Docs/Sanitizers.md.
 test-address test-thread test-undefined: dependencies
-	Scripts/sanitize.sh $(SWIFT) $(@:test-%=%) $(OPTIONS)
+	Tests/Scripts/sanitize.sh $(SWIFT) $(@:test-%=%) $(OPTIONS)
 
 # Generated hostile files, 108,000 of them; see Docs/Fuzzing.md.
 fuzz: dependencies
@@ -53,26 +53,26 @@ catalogue: dependencies
 	$(SWIFT) run protean-scaffold readme
 
 format: script-dependencies
-	Scripts/lint.sh $(SWIFT) fix
+	Tests/Scripts/lint.sh $(SWIFT) fix
 
 lint: script-dependencies
-	Scripts/lint.sh $(SWIFT) check
+	Tests/Scripts/lint.sh $(SWIFT) check
 
 # The examples in the pages compile.
 snippets: dependencies script-dependencies
-	Scripts/snippets.sh $(SWIFT)
+	Tests/Scripts/snippets.sh $(SWIFT)
 
 # The documentation of the libraries, in .build-docs; a warning is an error.
 docs: dependencies script-dependencies
-	Scripts/docs.sh $(SWIFT)
+	Tests/Scripts/docs.sh $(SWIFT)
 
 # What breaks the source of programs that use the last tagged version.
 api-check: dependencies
-	Scripts/api-check.sh $(SWIFT) $(TAG)
+	Tests/Scripts/api-check.sh $(SWIFT) $(TAG)
 
 # The tables of Docs/Performance.md from the files in Benchmarks/results.
 results: script-dependencies
-	Scripts/results.py --update
+	Tests/Scripts/results.py --update
 
 dependencies:
 	@Tests/install.sh "$(SUDO)" $(LIBRARIES)
@@ -83,7 +83,8 @@ test-dependencies:
 
 # Python for the scripts; Debian keeps its virtual environments in a package of their own.
 script-dependencies:
-	@python3 -c 'import ensurepip, venv' 2>/dev/null || Tests/install.sh "$(SUDO)" python3-venv
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || Tests/install.sh "$(SUDO)" python3-venv || \
+	  echo "note: python3-venv cannot be installed; C will not be linted"
 
 # Published ImageNet weights for the tests that compare with PyTorch.
 weights:

@@ -139,13 +139,25 @@ let package = Package(
         .target(
             name: "TinyConvNeXt",
             dependencies: ["Protean", "ProteanModels", "ProteanImage"],
-            path: "Tests/OutsidePackage/Sources/TinyConvNeXt",
+            path: "Examples/TinyConvNeXt/Sources/TinyConvNeXt",
+            swiftSettings: strict),
+        // The other packages under Examples, likewise.
+        .target(
+            name: "StyleRecalibration",
+            dependencies: ["Protean"],
+            path: "Examples/StyleRecalibration/Sources/StyleRecalibration",
+            swiftSettings: strict),
+        .target(
+            name: "OwnLayers",
+            dependencies: ["Protean"],
+            path: "Examples/OwnLayers/Sources/OwnLayers",
             swiftSettings: strict),
         // Whole networks with published and embedded weights.
         .testTarget(
             name: "ProteanModelsTests",
             dependencies: [
                 "Protean", "ProteanModels", "ProteanImage", "CReference", "TinyConvNeXt",
+                "StyleRecalibration", "OwnLayers",
             ],
             swiftSettings: strict),
         .testTarget(

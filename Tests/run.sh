@@ -135,9 +135,9 @@ first_cpu() { sed -n 's/^Cpus_allowed_list:[^0-9]*\([0-9]*\).*/\1/p' /proc/self/
 # `all_runs`.
 perform() {
     case $1 in
-    lint) campaign "$1" Scripts/lint.sh "$swift" check ;;
-    snippets) campaign "$1" Scripts/snippets.sh "$swift" ;;
-    docs) campaign "$1" Scripts/docs.sh "$swift" ;;
+    lint) campaign "$1" Tests/Scripts/lint.sh "$swift" check ;;
+    snippets) campaign "$1" Tests/Scripts/snippets.sh "$swift" ;;
+    docs) campaign "$1" Tests/Scripts/docs.sh "$swift" ;;
     fuzz-files) campaign "$1" Tests/fuzz.sh "$swift" ;;
     fuzz-layers) campaign "$1" Tests/fuzz-layers.sh "$swift" ;;
     fuzz-layers-address) campaign "$1" Tests/fuzz-layers.sh "$swift" --sanitize address ;;

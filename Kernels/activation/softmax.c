@@ -33,9 +33,13 @@ ptn_status ptn_softmax(const ptn_runtime *runtime, bool logarithm, size_t rows, 
     if (!ptn_float_bytes(rows, channels, 1, 1, &count)) return PTN_SIZE_OVERFLOW;
     if (count == 0) return PTN_OK;
     if (!x || !y) return PTN_BAD_ARGUMENT;
-    softmax_job j = {.row = softmax_row[runtime->isa], .logarithm = logarithm, .rows = rows,
-                     .rows_per_task = ptn_max(1, PTN_CHUNK / channels), .channels = channels,
-                     .x = x, .y = y};
+    softmax_job j = {.row = softmax_row[runtime->isa],
+                     .logarithm = logarithm,
+                     .rows = rows,
+                     .rows_per_task = ptn_max(1, PTN_CHUNK / channels),
+                     .channels = channels,
+                     .x = x,
+                     .y = y};
     ptn_parallel(ptn_threads_for_floats(runtime, 3 * count), ptn_div_up(rows, j.rows_per_task),
                  softmax_rows, &j);
     return PTN_OK;

@@ -22,8 +22,8 @@ typedef struct dynamic_relu_job {
 
 // The coefficients of a sample as planes of `*span` floats, `*step` apart, that repeat along the
 // map. Shared coefficients and short rows of them are written out into `buffer`.
-static const float *planes_of(const dynamic_relu_job *j, size_t sample, float *buffer,
-                              size_t *span, size_t *step) {
+static const float *planes_of(const dynamic_relu_job *j, size_t sample, float *buffer, size_t *span,
+                              size_t *step) {
     const float *own = j->coefficients + sample * 2 * j->pieces * j->width;
     bool shared = j->width == 1;
     *span = shared ? PTN_PERIOD_LENGTH : j->rows.repeat * j->rows.channels;
@@ -69,8 +69,13 @@ ptn_status ptn_dynamic_relu(const ptn_runtime *runtime, size_t samples, size_t p
     if (!x || !coefficients || !y) return PTN_BAD_ARGUMENT;
 
     dynamic_relu_job j = {.row = dynamic_relu_row[runtime->isa],
-                          .scale = scale_pixel_of[runtime->isa], .pieces = pieces, .width = width,
-                          .x = x, .coefficients = coefficients, .factors = factors, .y = y};
+                          .scale = scale_pixel_of[runtime->isa],
+                          .pieces = pieces,
+                          .width = width,
+                          .x = x,
+                          .coefficients = coefficients,
+                          .factors = factors,
+                          .y = y};
     j.rows = ptn_rows_plan(samples, pixels, channels);
     ptn_parallel(ptn_threads_for_floats(runtime, 2 * count), samples * j.rows.chunks,
                  dynamic_relu_chunk, &j);

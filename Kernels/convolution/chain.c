@@ -41,9 +41,7 @@ typedef struct strip {
     rows held[PTN_CHAIN_MOST];
 } strip;
 
-static size_t reach_of(const ptn_conv2d_shape *s) {
-    return (s->kh - 1) * s->dilation_h + 1;
-}
+static size_t reach_of(const ptn_conv2d_shape *s) { return (s->kh - 1) * s->dilation_h + 1; }
 
 // Input rows that `count` output rows read, where no border is near.
 static size_t rows_read(const ptn_conv2d_shape *s, size_t count) {

@@ -101,8 +101,7 @@ static void place_listed(const ptn_chunk_job *j, const ptn_chunk *ch, const uint
 
 static void place_in_order(const ptn_chunk_job *j, const ptn_chunk *ch, size_t begin, size_t height,
                            const block *b) {
-    for (size_t m = 0; m < height; m++)
-        ch->out[m] = place_of(j, ch, begin + m, b);
+    for (size_t m = 0; m < height; m++) ch->out[m] = place_of(j, ch, begin + m, b);
 }
 
 // Fetches what the next tile, of `count` outputs from `begin` on, needs of maps beyond the caches.
@@ -294,9 +293,7 @@ static size_t weight_bytes(const ptn_chunk_job *j, size_t panels) {
     return panels * j->taps * j->channels * j->panels.width * sizeof(float);
 }
 
-static size_t chunk_panels(const ptn_chunk *ch) {
-    return ch->panel_end - ch->panel_begin;
-}
+static size_t chunk_panels(const ptn_chunk *ch) { return ch->panel_end - ch->panel_begin; }
 
 // Whether the weights are a bottleneck. Where other chunks read other panels at the same time, the
 // cache may still hold some of these: then fewer outputs make them one.

@@ -54,9 +54,7 @@ typedef struct ptn_chunk {
 size_t ptn_chunk_outputs(size_t taps);
 // Pointers from one tap of a chunk's table to the next: an odd number of cache lines, since taps a
 // power of two apart would all fall into the same few sets of the first-level cache.
-static inline size_t ptn_chunk_step(size_t outputs) {
-    return (ptn_div_up(outputs, 8) | 1) * 8;
-}
+static inline size_t ptn_chunk_step(size_t outputs) { return (ptn_div_up(outputs, 8) | 1) * 8; }
 // Weights of this many bytes stay in the second-level cache from one chunk to the next.
 #define PTN_CHUNK_BLOCK_BYTES ((size_t)384 << 10)
 

@@ -61,8 +61,7 @@ static inline size_t ptn_pixels_in_line(const float *const *pixels, size_t count
                                         size_t pixel_bytes) {
     const size_t floats = pixel_bytes / sizeof(float);
     size_t run = 1;
-    while (run < count && pixels[run] == pixels[run - 1] + floats)
-        run++;
+    while (run < count && pixels[run] == pixels[run - 1] + floats) run++;
     return run;
 }
 

@@ -34,15 +34,15 @@ static const ptn_transpose_functions *functions_for(ptn_isa isa,
 
 static size_t shared_scratch(const ptn_conv_transpose2d_shape *s) {
     const size_t phases = ptn_transpose_rows(s).phases + ptn_transpose_columns(s).phases;
-    return ptn_round_64(phases * sizeof(ptn_transpose_phase)) +
-           ptn_round_64(s->c * sizeof(float));
+    return ptn_round_64(phases * sizeof(ptn_transpose_phase)) + ptn_round_64(s->c * sizeof(float));
 }
 
 // A rough time on one thread: products at 2.5 GHz, or writing the map and reading the weights.
 static double nanoseconds(ptn_isa isa, const ptn_conv_transpose2d_shape *s,
                           const ptn_conv_transpose2d_plan *plan) {
     const double lanes = (double)ptn_isa_vector_floats(isa);
-    const double compute = functions_for(isa, s)->slowness * plan->multiply_adds / (lanes * 2 * 2.5);
+    const double compute =
+        functions_for(isa, s)->slowness * plan->multiply_adds / (lanes * 2 * 2.5);
     const double outputs = (double)s->n * (double)s->out_h * (double)s->out_w * (double)s->k;
     const double traffic = (outputs + (double)plan->packed_floats) * 4 / 10;
     return compute > traffic ? compute : traffic;
@@ -100,8 +100,7 @@ ptn_status ptn_conv_transpose2d(const ptn_runtime *runtime, const ptn_conv_trans
                                .x = x,
                                .packed = packed,
                                .zeros = (const float *)(scratch + shared - zeros),
-                               .epilogue =
-                                   ptn_epilogue_for(epilogue, runtime->isa, s->k, y),
+                               .epilogue = ptn_epilogue_for(epilogue, runtime->isa, s->k, y),
                                .y = y,
                                .threads = plan.threads,
                                .thread_scratch = scratch + shared,

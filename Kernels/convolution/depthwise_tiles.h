@@ -81,9 +81,7 @@ void ptn_depthwise_prepare(ptn_depthwise_job *job, ptn_isa isa, const ptn_conv2d
 ptn_depthwise_tile ptn_depthwise_tile_for(const ptn_depthwise_job *job, size_t sample,
                                           const float **rows);
 // Where a tile's input rows begin; the row below wants up to two more.
-static inline size_t ptn_depthwise_row_slots(const ptn_conv2d_shape *s) {
-    return s->kh + 2;
-}
+static inline size_t ptn_depthwise_row_slots(const ptn_conv2d_shape *s) { return s->kh + 2; }
 // The input rows of output row `oy` and, with `outputs` 2, of the next one of its phase.
 void ptn_depthwise_find_rows(const ptn_depthwise_job *job, size_t sample, size_t oy, size_t outputs,
                              const float **rows);

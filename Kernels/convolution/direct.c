@@ -97,14 +97,12 @@ static output_run run_at(const direct_job *j, size_t first, size_t row, size_t r
 }
 
 static void fill_constant(const float **entries, size_t count, const float *value) {
-    for (size_t i = 0; i < count; i++)
-        entries[i] = value;
+    for (size_t i = 0; i < count; i++) entries[i] = value;
 }
 
 static void fill_linear(const float **entries, size_t count, const float *first, size_t step) {
     const uintptr_t from = (uintptr_t)first, bytes = step * sizeof(float);
-    for (size_t i = 0; i < count; i++)
-        entries[i] = (const float *)(from + i * bytes);
+    for (size_t i = 0; i < count; i++) entries[i] = (const float *)(from + i * bytes);
 }
 
 // One tap of a run: zeros, then pixels in even steps, then zeros.

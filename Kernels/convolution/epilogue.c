@@ -41,6 +41,5 @@ void ptn_epilogue_activate_pixels(const ptn_epilogue *e, size_t channel, size_t 
     // Pixels without a gap are one row, unless slopes belong to channels.
     const bool joined = count == step && !e->activation.slopes;
     const size_t rows = joined ? 1 : pixels, length = joined ? count * pixels : count;
-    for (size_t i = 0; i < rows; i++, y += step)
-        ptn_epilogue_activate(e, channel, length, y);
+    for (size_t i = 0; i < rows; i++, y += step) ptn_epilogue_activate(e, channel, length, y);
 }

@@ -124,9 +124,7 @@ typedef struct grouped_job {
     size_t thread_bytes;
 } grouped_job;
 
-static size_t zeros_bytes(const ptn_conv2d_shape *s) {
-    return ptn_round_64(s->c * sizeof(float));
-}
+static size_t zeros_bytes(const ptn_conv2d_shape *s) { return ptn_round_64(s->c * sizeof(float)); }
 
 static size_t blocks_bytes(ptn_isa isa, const ptn_conv2d_shape *s) {
     return ptn_round_64(ptn_div_up(s->k, ptn_isa_vector_floats(isa)) * sizeof(ptn_grouped_block));
@@ -315,8 +313,7 @@ static ptn_status run(const ptn_conv2d_call *call) {
     memset(scratch, 0, zeros_bytes(s));
     j.thread_scratch = scratch + zeros_bytes(s) + blocks_bytes(isa, s);
     j.blocks = ptn_div_up(s->k, j.vector);
-    for (size_t b = 0; b < j.blocks; b++)
-        j.block[b] = ptn_grouped_block_at(s, j.vector, b);
+    for (size_t b = 0; b < j.blocks; b++) j.block[b] = ptn_grouped_block_at(s, j.vector, b);
     cut(&j);
     ptn_parallel(plan->threads, s->n * j.bands * j.column_bands * j.parts, run_task, &j);
     ptn_scratch_release(scratch);

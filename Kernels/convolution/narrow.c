@@ -64,8 +64,7 @@ static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm al
     packed += part * taps * padded;
     memset(packed, 0, taps * padded * sizeof *packed);
     for (size_t c = 0; c < s->c; c++)
-        for (size_t t = 0; t < taps; t++)
-            packed[t * padded + c] = filter[c * taps + t] * factor;
+        for (size_t t = 0; t < taps; t++) packed[t * padded + c] = filter[c * taps + t] * factor;
 }
 
 // pixels[p] at column `k` of the kernel for the outputs from `ox` on of an input row, NULL outside
@@ -79,8 +78,7 @@ static void fill_tap(const narrow_job *j, const float *row, size_t ox, size_t k,
         last - s->pad_left < s->w) {
         const float *at = row + (first - s->pad_left) * s->c;
         const size_t step = s->stride_w * s->c;
-        for (size_t p = 0; p < PTN_NARROW_PIXELS; p++)
-            pixels[p] = at + p * step;
+        for (size_t p = 0; p < PTN_NARROW_PIXELS; p++) pixels[p] = at + p * step;
         return;
     }
     for (size_t p = 0; p < PTN_NARROW_PIXELS; p++) {

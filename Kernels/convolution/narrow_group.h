@@ -26,9 +26,9 @@ static inline size_t ptn_narrow_padded(ptn_isa isa, size_t channels) {
     return ptn_div_up(channels, vector) * vector;
 }
 
-// Whether `c` input channels to `k` output channels at `taps` taps are estimated to be faster so than
-// by the narrowest tile of the direct convolution. In cycles per output: products with operands from
-// the first-level cache and the sum over lanes.
+// Whether `c` input channels to `k` output channels at `taps` taps are estimated to be faster so
+// than by the narrowest tile of the direct convolution. In cycles per output: products with
+// operands from the first-level cache and the sum over lanes.
 static inline bool ptn_narrow_pays(ptn_isa isa, size_t c, size_t k, double taps) {
     if (k > PTN_NARROW_MOST_CHANNELS || c < 8) return false;
     const size_t vector = ptn_isa_vector_floats(isa);

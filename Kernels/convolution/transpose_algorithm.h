@@ -1,5 +1,5 @@
-// What every algorithm of the transposed convolution provides: one constant table of functions, walked
-// by conv_transpose2d.c.
+// What every algorithm of the transposed convolution provides: one constant table of functions,
+// walked by conv_transpose2d.c.
 #ifndef PTN_CONVOLUTION_TRANSPOSE_ALGORITHM_H
 #define PTN_CONVOLUTION_TRANSPOSE_ALGORITHM_H
 
@@ -22,14 +22,15 @@ typedef struct ptn_transpose_call {
 } ptn_transpose_call;
 
 typedef struct ptn_transpose_functions {
-    // Whether the algorithm computes the shape and is estimated to be faster than those after it in the
-    // list. Depends neither on the batch nor on the image.
+    // Whether the algorithm computes the shape and is estimated to be faster than those after it in
+    // the list. Depends neither on the batch nor on the image.
     bool (*pays)(ptn_isa isa, const ptn_conv_transpose2d_shape *shape);
     // Floats of the packed weights; false when they overflow.
     bool (*floats)(ptn_isa isa, const ptn_conv_transpose2d_shape *shape, size_t *floats);
     // Bytes of scratch memory of one thread.
     size_t (*scratch)(ptn_isa isa, const ptn_conv_transpose2d_shape *shape);
-    // Packing of weights [c][k/groups][kh][kw], each output channel multiplied by its `scale` (NULL: 1).
+    // Packing of weights [c][k/groups][kh][kw], each output channel multiplied by its `scale`
+    // (NULL: 1).
     void (*pack)(ptn_isa isa, const ptn_conv_transpose2d_shape *shape, const float *weights,
                  const float *scale, float *packed);
     void (*run)(const ptn_transpose_call *call);

@@ -1,5 +1,5 @@
-// The transposed convolution on the tiles of the direct one: a task is a chunk of the outputs of one
-// phase.
+// The transposed convolution on the tiles of the direct one: a task is a chunk of the outputs of
+// one phase.
 #include "chunk.h"
 #include "transpose_algorithm.h"
 #include <string.h>
@@ -140,8 +140,7 @@ static void fill_chunk(const ptn_transpose_call *call, const ptn_transpose_phase
             for (size_t t = 0; t < rows->taps; t++) {
                 const ptrdiff_t at =
                     (ptrdiff_t)run.y + rows->base + (ptrdiff_t)(t * call->row_axis.jump);
-                const float *line =
-                    t >= begin && t < end ? image + (size_t)at * s->w * s->c : NULL;
+                const float *line = t >= begin && t < end ? image + (size_t)at * s->w * s->c : NULL;
                 for (size_t u = 0; u < wide; u++)
                     fill_tap(call, columns, &run, line, u, ch->table + (t * wide + u) * step + row);
             }
@@ -176,18 +175,17 @@ static void run_chunk(void *context, size_t index, int thread) {
     ptn_chunk_job job = j->chunk;
     const bool met = rows->taps > 0 && columns->taps > 0;
     job.taps = met ? rows->taps * columns->taps : 1;
-    const size_t first_tap =
-        met ? ptn_transpose_first_tap(&call->row_axis, &call->column_axis, rows->tap_class,
-                                      columns->tap_class)
-            : s->kh * s->kw;
+    const size_t first_tap = met ? ptn_transpose_first_tap(&call->row_axis, &call->column_axis,
+                                                           rows->tap_class, columns->tap_class)
+                                 : s->kh * s->kw;
     job.packed += first_tap * job.channels * job.panels.padded * s->groups;
     ptn_chunk_place(&ch, job.taps, call->thread_scratch + (size_t)thread * call->thread_bytes);
     fill_chunk(call, rows, columns, first, &ch);
     ptn_chunk_run(&job, &ch);
 }
 
-// Cuts phases into chunks, and the panels of weights where that leaves too few tasks. Results do not
-// depend on the cut.
+// Cuts phases into chunks, and the panels of weights where that leaves too few tasks. Results do
+// not depend on the cut.
 static void cut(transpose_job *j) {
     const ptn_transpose_call *call = j->call;
     const ptn_conv_transpose2d_shape *s = call->shape;
@@ -195,8 +193,7 @@ static void cut(transpose_job *j) {
     // The first phase has as many outputs as any.
     const size_t pixels = call->rows[0].count * call->columns[0].count;
     const size_t all_panels = s->groups * j->chunk.panels.count;
-    const size_t weights =
-        s->kh * s->kw * j->chunk.channels * j->chunk.panels.padded * s->groups;
+    const size_t weights = s->kh * s->kw * j->chunk.channels * j->chunk.panels.padded * s->groups;
     j->phases_first = weights * sizeof(float) <= 2 * PTN_CHUNK_BLOCK_BYTES;
     j->chunks = ptn_div_up(pixels, ptn_chunk_outputs(most_taps(s)));
     j->panel_parts = 1;

@@ -44,8 +44,8 @@ static void pack_class(ptn_isa isa, const ptn_conv_transpose2d_shape *s,
             const size_t j = column_class + columns->period * (wide - 1 - t % wide);
             memset(packed, 0, padded * sizeof *packed);
             for (size_t c = 0; c < s->c; c++)
-                packed[c] = weights[((c * s->k + k) * s->kh + i) * s->kw + j] *
-                            (scale ? scale[k] : 1);
+                packed[c] =
+                    weights[((c * s->k + k) * s->kh + i) * s->kw + j] * (scale ? scale[k] : 1);
         }
 }
 
@@ -59,7 +59,8 @@ static void pack(ptn_isa isa, const ptn_conv_transpose2d_shape *s, const float *
                        packed + ptn_transpose_first_tap(&rows, &columns, a, b) * tap_floats);
 }
 
-// pixels[tap][p] for the outputs from number `q` of a row's phase on; those beyond it repeat its last.
+// pixels[tap][p] for the outputs from number `q` of a row's phase on; those beyond it repeat its
+// last.
 static void fill_pixels(const ptn_transpose_call *call, const float *image, size_t line,
                         const ptn_transpose_phase *rows, const ptn_transpose_phase *columns,
                         size_t q, const float **pixels) {
@@ -94,10 +95,9 @@ static void run_row(void *context, size_t index, int thread) {
     for (size_t phase = 0; phase < call->column_axis.phases; phase++) {
         const ptn_transpose_phase *columns = &call->columns[phase];
         const size_t taps = rows->taps * columns->taps;
-        const size_t first =
-            taps > 0 ? ptn_transpose_first_tap(&call->row_axis, &call->column_axis,
-                                               rows->tap_class, columns->tap_class)
-                     : 0;
+        const size_t first = taps > 0 ? ptn_transpose_first_tap(&call->row_axis, &call->column_axis,
+                                                                rows->tap_class, columns->tap_class)
+                                      : 0;
         const ptn_narrow_args args = {.c = s->c,
                                       .k = s->k,
                                       .taps = taps,
@@ -108,8 +108,7 @@ static void run_row(void *context, size_t index, int thread) {
             if (taps > 0) fill_pixels(call, image, y / s->stride_h, rows, columns, q, pixels);
             j->group(&args);
             ptn_narrow_finish(&end, sums, s->k, ptn_min(PTN_NARROW_PIXELS, columns->count - q),
-                              s->stride_w * s->k,
-                              line + (columns->first + q * s->stride_w) * s->k);
+                              s->stride_w * s->k, line + (columns->first + q * s->stride_w) * s->k);
         }
     }
     if (call->epilogue.activate)

@@ -5,9 +5,9 @@
 #include "../core/checked.h"
 #include "ptn_conv_transpose2d.h"
 
-// One axis of a transposed convolution. Position u of the full result gets tap i of input pixel v where
-// v * stride + i * dilation = u, so taps fall into classes by i modulo `period`, and those of a class
-// meet neighbouring outputs `stride` apart at inputs `jump` apart.
+// One axis of a transposed convolution. Position u of the full result gets tap i of input pixel v
+// where v * stride + i * dilation = u, so taps fall into classes by i modulo `period`, and those of
+// a class meet neighbouring outputs `stride` apart at inputs `jump` apart.
 typedef struct ptn_transpose_axis {
     size_t in, out, kernel, stride, dilation, pad;
     size_t period; // stride / gcd(stride, dilation)

@@ -24,8 +24,7 @@ static ptn_status mix_biases(const ptn_runtime *runtime, const ptn_weight_source
         memset(biases, 0, samples * channels * sizeof *biases);
     }
     for (size_t s = 0; w->shift && s < samples; s++)
-        for (size_t k = 0; k < channels; k++)
-            biases[s * channels + k] += w->shift[k];
+        for (size_t k = 0; k < channels; k++) biases[s * channels + k] += w->shift[k];
     return PTN_OK;
 }
 

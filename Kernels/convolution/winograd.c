@@ -192,8 +192,7 @@ static void run_block(void *context, size_t index, int thread) {
     const winograd_job *j = context;
     const block b = block_at(j, index, (size_t)thread);
     const ptn_winograd_weights weights = weights_of(j, &b);
-    for (size_t t = 0; t < b.of.tiles; t++)
-        transform_tile(j, &b, t);
+    for (size_t t = 0; t < b.of.tiles; t++) transform_tile(j, &b, t);
     ptn_winograd_enter(&weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
         const ptn_winograd_panel p = ptn_winograd_panel_at(&weights, i);
@@ -246,8 +245,7 @@ static void run_by_plane(const winograd_job *j, int threads, size_t blocks) {
 static void report(const winograd_job *j, ptn_conv2d_guard *guard) {
     const size_t tiles = j->cut.tiles, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
     guard->tiles = j->shape->n * tiles;
-    for (size_t t = 0; t < guard->tiles; t++)
-        guard->tiles_left_out += j->uneven[t];
+    for (size_t t = 0; t < guard->tiles; t++) guard->tiles_left_out += j->uneven[t];
     if (guard->tiles_left_out == 0) return;
     memset(guard->left_out, 0, j->shape->n * pixels);
     for (size_t t = 0; t < guard->tiles; t++) {

@@ -28,9 +28,7 @@ static const unsigned char order_8[64] = {
 // that leads to.
 static const float LEAST = 0.1f, EVEN = 0.5f, GOOD_PART = 0.2f;
 // What that is measured by: blocks of four values of mean 0.8 beside 36 or 64 squares of mean 1.
-static float scale_of(const ptn_winograd_form *form) {
-    return form->side == 6 ? 1.875f : 2.5f;
-}
+static float scale_of(const ptn_winograd_form *form) { return form->side == 6 ? 1.875f : 2.5f; }
 
 typedef void (*measure_fn)(const float *const *pixels, const unsigned char *order, size_t blocks,
                            size_t groups, size_t channels, float *sums);
@@ -55,8 +53,7 @@ static float smallest_block(const ptn_winograd_form *form, const float *sums, ui
     const uint64_t four = (uint64_t)3 << m | 3, all = ~(uint64_t)0 >> (64 - m * m);
     float least = FLT_MAX;
     if (outputs == all) { // most tiles
-        for (size_t i = 0; i < blocks * blocks; i++)
-            least = sums[i] < least ? sums[i] : least;
+        for (size_t i = 0; i < blocks * blocks; i++) least = sums[i] < least ? sums[i] : least;
         return least;
     }
     for (size_t i = 0; i < blocks; i++)

@@ -23,8 +23,7 @@ static inline uint64_t ptn_winograd_outputs_inside(const ptn_winograd_form *form
                                                    size_t columns) {
     const uint64_t row = ((uint64_t)1 << columns) - 1;
     uint64_t bits = 0;
-    for (size_t i = 0; i < rows; i++)
-        bits |= row << i * form->outputs;
+    for (size_t i = 0; i < rows; i++) bits |= row << i * form->outputs;
     return bits;
 }
 

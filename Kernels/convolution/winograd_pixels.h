@@ -26,8 +26,7 @@ static inline void ptn_winograd_grid(size_t side, const float *first, size_t row
 #pragma clang loop unroll(full)
     for (size_t i = 0; i < side; i++)
 #pragma clang loop unroll(full)
-        for (size_t k = 0; k < side; k++)
-            pixels[side * i + k] = first + i * row + k * column;
+        for (size_t k = 0; k < side; k++) pixels[side * i + k] = first + i * row + k * column;
 }
 
 // Addresses of the pixels that the outputs from (top, left) on are computed from; `zeros` for those

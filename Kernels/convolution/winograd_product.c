@@ -18,8 +18,7 @@ ptn_winograd_panel ptn_winograd_panel_at(const ptn_winograd_weights *w, size_t i
 
 void ptn_winograd_enter(const ptn_winograd_weights *w, const ptn_winograd_block *b, void *table) {
     const float **pixels = table;
-    for (size_t t = 0; t < b->tiles; t++)
-        pixels[t] = b->u + t * w->shape->c;
+    for (size_t t = 0; t < b->tiles; t++) pixels[t] = b->u + t * w->shape->c;
 }
 
 void ptn_winograd_multiply(const ptn_winograd_weights *w, const ptn_winograd_block *b,
@@ -51,8 +50,7 @@ void ptn_winograd_multiply(const ptn_winograd_weights *w, const ptn_winograd_blo
     a.prefetch = (const char *)next;
     for (size_t h = 0; h < heights; h++) {
         const size_t height = least + (h < higher);
-        for (size_t m = 0; m < height; m++, to += p->row)
-            out[m] = to;
+        for (size_t m = 0; m < height; m++, to += p->row) out[m] = to;
         run[height - 1](&a);
         a.inputs += height;
         a.prefetch += stream;

@@ -10,9 +10,9 @@
 
 struct ptn_region {
     ptn_region *next;
-    size_t bytes;        // of the mapping, which begins with this struct
-    char *base;          // the mapping
-    ptn_block *first;    // 64 bytes into it
+    size_t bytes;     // of the mapping, which begins with this struct
+    char *base;       // the mapping
+    ptn_block *first; // 64 bytes into it
 };
 
 enum { REGION_HEADER = 64 };
@@ -33,15 +33,19 @@ static void list_insert(ptn_arena *a, ptn_block *b) {
     while (next && next < b) previous = next, next = next->next;
     b->previous = previous;
     b->next = next;
-    if (previous) previous->next = b;
-    else a->free = b;
+    if (previous)
+        previous->next = b;
+    else
+        a->free = b;
     if (next) next->previous = b;
     b->is_free = true;
 }
 
 static void list_remove(ptn_arena *a, ptn_block *b) {
-    if (b->previous) b->previous->next = b->next;
-    else a->free = b->next;
+    if (b->previous)
+        b->previous->next = b->next;
+    else
+        a->free = b->next;
     if (b->next) b->next->previous = b->previous;
     b->is_free = false;
 }
@@ -87,8 +91,8 @@ static void split(ptn_arena *a, ptn_block *b, size_t bytes) {
     list_insert(a, rest);
 }
 
-// A region that was made for one large block is left to large ones: a small one in it would keep the
-// next large one from fitting, and that would need fresh memory, whose pages are cleared first.
+// A region that was made for one large block is left to large ones: a small one in it would keep
+// the next large one from fitting, and that would need fresh memory, whose pages are cleared first.
 static bool serves(const ptn_block *b, size_t bytes) {
     const size_t region = b->region->bytes;
     return b->bytes >= bytes && (region <= REGION_BYTES || bytes >= region / 2);

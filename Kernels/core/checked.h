@@ -30,8 +30,8 @@ static inline size_t ptn_round_64(size_t bytes) { return (bytes + 63) & ~(size_t
 static inline size_t ptn_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t ptn_max(size_t a, size_t b) { return a > b ? a : b; }
 
-// Where part `index` of `parts` begins when `all` are cut into nearly equal parts, so that a small map
-// does not end in a sliver.
+// Where part `index` of `parts` begins when `all` are cut into nearly equal parts, so that a small
+// map does not end in a sliver.
 static inline size_t ptn_part_begin(size_t all, size_t parts, size_t index) {
     return all / parts * index + ptn_min(index, all % parts);
 }

@@ -15,8 +15,7 @@ typedef struct ptn_divider {
 // Granlund, Montgomery, "Division by Invariant Integers using Multiplication", 1994.
 static inline ptn_divider ptn_divider_for(size_t divisor) {
     unsigned bits = 0;
-    while (((uint64_t)1 << bits) < divisor)
-        bits++;
+    while (((uint64_t)1 << bits) < divisor) bits++;
     return (ptn_divider){.factor = ((uint64_t)1 << (31 + bits)) / divisor + 1, .shift = 31 + bits};
 }
 

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 // Maps of more than this together hardly stay in caches from one layer to the next; of the second
-// hardly any of them. Where there is much to compute, fetching pays from the first on, else from the
-// second.
+// hardly any of them. Where there is much to compute, fetching pays from the first on, else from
+// the second.
 #define PTN_FAR_BYTES ((size_t)6 << 20)
 #define PTN_FARTHEST_BYTES ((size_t)16 << 20)
 

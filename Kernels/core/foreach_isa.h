@@ -7,11 +7,11 @@
 //
 // The file named by PTN_SOURCE is included once per variant that this build can hold, each time
 // with the compiler's target set, with `PTN_NAME(f)` giving `f_avx2` and so on, and with the
-// vector vocabulary of simd_ops.h. It must not contain OpenMP pragmas (see parallel.c), and the only
-// headers it may include are those made for it, vmath.h and deformable/corners.inc: others belong in
-// the .c file, before this one.
-// Afterwards `PTN_TABLE(f)` lists the variants of `f` in the order of `ptn_isa`, NULL for those
-// that this build does not hold; `PTN_POINTERS(v)` does so with the addresses of constants.
+// vector vocabulary of simd_ops.h. It must not contain OpenMP pragmas (see parallel.c), and the
+// only headers it may include are those made for it, vmath.h and deformable/corners.inc: others
+// belong in the .c file, before this one. Afterwards `PTN_TABLE(f)` lists the variants of `f` in
+// the order of `ptn_isa`, NULL for those that this build does not hold; `PTN_POINTERS(v)` does so
+// with the addresses of constants.
 #include "simd.h"
 #include <stddef.h>
 
@@ -39,8 +39,7 @@
 #pragma clang attribute pop
 
 #pragma clang attribute push(                                                                      \
-    __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))),                       \
-    apply_to = function)
+    __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))), apply_to = function)
 #define PTN_SUFFIX avx512
 #define PTN_V_LEN 16
 #define PTN_IS_AVX512 1

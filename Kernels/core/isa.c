@@ -6,8 +6,7 @@ bool ptn_isa_supported(ptn_isa isa) {
     switch (isa) {
     case PTN_ISA_SCALAR: return true;
 #if defined(__x86_64__)
-    case PTN_ISA_AVX2:
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case PTN_ISA_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case PTN_ISA_AVX512:
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&

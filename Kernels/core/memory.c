@@ -10,14 +10,14 @@
 
 enum { POOL_BLOCKS = 16 };
 static const size_t POOL_BYTES = (size_t)256 << 20;
-// Free regions beyond an eighth of the machine's memory are given back at once, though not below the
-// first of these and above the second: to clear pages anew for every call takes as long as computing
-// on them.
+// Free regions beyond an eighth of the machine's memory are given back at once, though not below
+// the first of these and above the second: to clear pages anew for every call takes as long as
+// computing on them.
 static const size_t LEAST_KEPT_BYTES = (size_t)256 << 20, MOST_KEPT_BYTES = (size_t)2 << 30;
 
-// Smaller blocks come from the C library. Scratch is kept and used again, so one huge page for a few
-// hundred kilobytes of it would be wasted for good. Under the address sanitizer, which cannot see the
-// borders within a region, all blocks come from the library.
+// Smaller blocks come from the C library. Scratch is kept and used again, so one huge page for a
+// few hundred kilobytes of it would be wasted for good. Under the address sanitizer, which cannot
+// see the borders within a region, all blocks come from the library.
 #ifndef __has_feature
 #define __has_feature(x) 0
 #endif
@@ -141,8 +141,8 @@ void *ptn_scratch_acquire(size_t bytes) {
     return memory ? memory : ptn_memory_acquire(PTN_MEMORY_SCRATCH, bytes);
 }
 
-// The smallest kept block if it is smaller than `bytes`, taken out of the pool: a full pool must not
-// fill up with small blocks for good.
+// The smallest kept block if it is smaller than `bytes`, taken out of the pool: a full pool must
+// not fill up with small blocks for good.
 static void *pool_give_way(size_t bytes) {
     size_t least = 0;
     for (size_t i = 1; i < pool_count; i++)

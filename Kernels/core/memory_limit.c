@@ -1,5 +1,5 @@
-// A request for more memory than there is must fail at once: the system promises memory that it does
-// not have, and ends the process when it is touched.
+// A request for more memory than there is must fail at once: the system promises memory that it
+// does not have, and ends the process when it is touched.
 #define _DEFAULT_SOURCE // sysconf's names for memory
 #include "memory_limit.h"
 #include "checked.h"

@@ -31,9 +31,10 @@ typedef struct job {
     share share[MOST_SHARES];
 } job;
 
-// Every thread begins with its own share, the same part of the work in every job: rows of a map that
-// it computed in one layer are still in its cache when the next layer reads them. Then it helps the
-// others, since on a shared machine one core is often slower. No result depends on who computes it.
+// Every thread begins with its own share, the same part of the work in every job: rows of a map
+// that it computed in one layer are still in its cache when the next layer reads them. Then it
+// helps the others, since on a shared machine one core is often slower. No result depends on who
+// computes it.
 static void work(job *j, int thread) {
     bool first = true;
     for (size_t turn = 0; turn < j->shares; turn++) {

@@ -31,9 +31,7 @@ static size_t thread_bytes(const ptn_deform_tiling *t) {
     return t->plan + t->compact + t->blended + t->partial + t->table + t->out;
 }
 
-static size_t zeros_floats(const ptn_conv2d_shape *s) {
-    return ptn_div_up(s->c, 16) * 16;
-}
+static size_t zeros_floats(const ptn_conv2d_shape *s) { return ptn_div_up(s->c, 16) * 16; }
 
 // Zeros and places of taps.
 static size_t places_bytes(const ptn_deform_conv2d_shape *shape) {

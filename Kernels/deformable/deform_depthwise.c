@@ -11,8 +11,7 @@ void ptn_deform_depthwise(void *job, size_t index, int thread) {
         ptn_corners_in(scratch, j->tiling.pixels * j->entries, &j->map.p.image);
     float *compact = (float *)(scratch += j->tiling.plan);
     const float **weights = (const float **)(scratch + j->tiling.compact);
-    for (size_t tap = 0; tap < j->taps; tap++)
-        weights[tap] = j->packed + tap * c;
+    for (size_t tap = 0; tap < j->taps; tap++) weights[tap] = j->packed + tap * c;
     ptn_gather_args a = {
         .corners = &corners,
         .step = c,

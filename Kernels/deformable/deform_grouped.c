@@ -3,7 +3,8 @@
 //
 // For a few pixels and blocks at a time, the blocks' inputs are blended for all taps into rows that
 // stay near. A tile multiplies them: each input vector is permuted so that
-// every lane holds the channel that its group wants. Sums stay in registers, and no panel is padded.
+// every lane holds the channel that its group wants. Sums stay in registers, and no panel is
+// padded.
 #include "deform_grouped.h"
 #include <string.h>
 
@@ -119,8 +120,7 @@ static size_t blend_inputs(const ptn_deform_job *j, const grouped_part *part, si
     const size_t begin = block->from;
     const size_t end = last->from + last->span - 1 + s->c / s->groups;
     ptn_corners corners = part->corners;
-    for (size_t i = 0; i < 4; i++)
-        corners.row[i] += first;
+    for (size_t i = 0; i < 4; i++) corners.row[i] += first;
     corners.weight += 4 * first;
     corners.whole += first;
     const ptn_blend_args blend = {

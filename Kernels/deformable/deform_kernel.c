@@ -96,8 +96,7 @@ static void run_part(void *context, size_t index, int thread) {
                          .end = ptn_epilogue_none()};
     for (size_t p = ptn_part_begin(j->outputs, j->tasks, index); p < end;) {
         const size_t count = ptn_min(ROWS, end - p);
-        for (size_t m = 0; m < count; m++)
-            plan_pixel(j, &corners, p + m, m * entries);
+        for (size_t m = 0; m < count; m++) plan_pixel(j, &corners, p + m, m * entries);
         for (size_t m = 0; m < count; m++, p++) {
             find_taps(j, p, rows);
             a.first = m * entries;

@@ -87,12 +87,10 @@ static size_t taps_together(const ptn_deform_job *j, const chunk *ch) {
     if (j->tiling.taps == 1) return 1;
     const size_t groups = j->shape->offset_groups, all = j->taps * ch->outputs;
     size_t others = 0, nothing = 0;
-    for (size_t e = 0; e < all * groups; e++)
-        others += ch->corners.whole[e] == 0;
+    for (size_t e = 0; e < all * groups; e++) others += ch->corners.whole[e] == 0;
     if (LEAST_SHARE * others < all * groups) return j->tiling.taps;
     for (size_t m = 0; m < ch->outputs; m++)
-        for (size_t tap = 0; tap < j->taps; tap++)
-            nothing += adds_nothing(j, &ch->corners, m, tap);
+        for (size_t tap = 0; tap < j->taps; tap++) nothing += adds_nothing(j, &ch->corners, m, tap);
     return LEAST_SHARE * nothing >= all ? 1 : j->tiling.taps;
 }
 

@@ -50,7 +50,8 @@ static void copy_nearest(const ptn_corners *corners, size_t count, size_t channe
 }
 
 // Pixel `base + i` along one axis, -1 outside. `base` may be anything, NaN included.
-static ptrdiff_t cubic_index(const ptn_grid_axis *rule, ptn_grid_padding padding, float base, float i) {
+static ptrdiff_t cubic_index(const ptn_grid_axis *rule, ptn_grid_padding padding, float base,
+                             float i) {
     float p = base + i;
     if (padding == PTN_GRID_REFLECTION) {
         float r = fabsf(p - rule->low);
@@ -100,7 +101,8 @@ static void fetch_pixels(const ptn_corners *corners, size_t begin, size_t end, s
                          const float *y) {
     for (size_t e = begin; e < end; e++) {
         ptn_fetch(y + e * channels, channels);
-        // Neighbours in a row lie side by side; for entries wholly inside the image the first address is enough.
+        // Neighbours in a row lie side by side; for entries wholly inside the image the first
+        // address is enough.
         const bool whole = corners->whole[e];
         ptn_fetch(corners->row[0][e], whole ? 2 * channels : channels);
         ptn_fetch(whole ? corners->row[0][e] + corners->below : corners->row[2][e],
@@ -115,8 +117,7 @@ static void fetch_pixels(const ptn_corners *corners, size_t begin, size_t end, s
 static void blend_pixels(const grid_job *j, const ptn_corners *planned, size_t first, size_t count,
                          float *y) {
     ptn_corners corners = *planned;
-    for (size_t i = 0; i < 4; i++)
-        corners.row[i] += first;
+    for (size_t i = 0; i < 4; i++) corners.row[i] += first;
     corners.weight += 4 * first;
     corners.whole += first;
     const size_t channels = j->shape->c;

@@ -18,9 +18,7 @@ typedef struct volume_job {
     char *thread_scratch;
 } volume_job;
 
-static size_t thread_bytes(void) {
-    return ptn_round_64(ptn_corners_bytes(2 * VOXELS));
-}
+static size_t thread_bytes(void) { return ptn_round_64(ptn_corners_bytes(2 * VOXELS)); }
 
 // The two pixels along one axis and their weights; a pixel outside has the index -1.
 typedef struct axis_pair {
@@ -84,8 +82,7 @@ static void sample_part(void *context, size_t index, int thread) {
     const float *volume = j->x + sample * s->d * s->h * s->w * s->c;
     const ptn_corners corners =
         ptn_corners_in(j->thread_scratch + (size_t)thread * thread_bytes(), 2 * VOXELS, NULL);
-    for (size_t m = 0; m < count; m++)
-        plan_voxel(j, volume, j->grid + (at + m) * 3, &corners, m);
+    for (size_t m = 0; m < count; m++) plan_voxel(j, volume, j->grid + (at + m) * 3, &corners, m);
     ptn_gather_args a = {.corners = &corners,
                          .pixels = 1,
                          .taps = 2,

@@ -23,9 +23,7 @@ typedef struct roi_job {
     char *thread_scratch;
 } roi_job;
 
-static size_t thread_bytes(void) {
-    return ptn_round_64(ptn_corners_bytes(POINTS));
-}
+static size_t thread_bytes(void) { return ptn_round_64(ptn_corners_bytes(POINTS)); }
 
 static roi roi_of(const ptn_roi_align_shape *s, const float *box) {
     const float shift = s->aligned ? 0.5f : 0;

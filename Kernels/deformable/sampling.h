@@ -54,8 +54,7 @@ static inline ptn_corners ptn_corners_in(void *memory, size_t entries,
                                          const ptn_sampled_image *image) {
     const size_t room = ptn_corners_room(entries);
     ptn_corners c = {.weight = (float *)((const float **)memory + 4 * room)};
-    for (size_t i = 0; i < 4; i++)
-        c.row[i] = (const float **)memory + i * room;
+    for (size_t i = 0; i < 4; i++) c.row[i] = (const float **)memory + i * room;
     if (!image) return c;
     c.whole = (uint8_t *)(c.weight + 4 * room);
     c.right = image->step;

@@ -7,8 +7,8 @@
 
 // The formulas, by name; NaN stays NaN in each:
 //   IDENTITY x, RELU max(x, 0), RELU6 min(max(x, 0), 6), LEAKY_RELU x > 0 ? x : slope * x,
-//   PRELU x > 0 ? x : slopes[channel] * x, SIGMOID 1 / (1 + exp(-x)), HARD_SIGMOID relu6(x + 3) / 6,
-//   HARD_SWISH x * relu6(x + 3) / 6, SILU x * sigmoid(x), GELU x / 2 * (1 + erf(x / sqrt 2)),
+//   PRELU x > 0 ? x : slopes[channel] * x, SIGMOID 1 / (1 + exp(-x)), HARD_SIGMOID relu6(x + 3) /
+//   6, HARD_SWISH x * relu6(x + 3) / 6, SILU x * sigmoid(x), GELU x / 2 * (1 + erf(x / sqrt 2)),
 //   GELU_TANH x / 2 * (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), MISH x * tanh(log(1 + exp x)),
 //   TANH tanh(x)
 #define PTN_ENUMERATOR(name, expression) PTN_ACT_##name,

@@ -1,5 +1,5 @@
-// Convolutions one after the other, band by band: a band of rows runs through all of them before the
-// next begins, so that maps in between never leave the cache and are never whole.
+// Convolutions one after the other, band by band: a band of rows runs through all of them before
+// the next begins, so that maps in between never leave the cache and are never whole.
 //
 // Each output is computed by the same sums in the same order as by separate calls: equal bits.
 #ifndef PTN_CONV2D_CHAIN_H
@@ -23,15 +23,15 @@ typedef struct ptn_conv2d_chain_plan {
     size_t out_h, out_w, out_k;
     size_t strips; // parts of a sample's rows that threads take; each computes its own first halo
     size_t band;   // rows of the result per band, at most
-    // Per thread the rows of all maps in between that a band needs, some 512 KiB (more only where one
-    // row of a band needs more), beside what the convolutions take themselves.
+    // Per thread the rows of all maps in between that a band needs, some 512 KiB (more only where
+    // one row of a band needs more), beside what the convolutions take themselves.
     size_t scratch_bytes;
     int threads;
     bool pays; // estimated to be faster than separate calls
 } ptn_conv2d_chain_plan;
 
-// PTN_BAD_ARGUMENT for a count outside 1 ... PTN_CHAIN_MOST, for stages that do not follow from each
-// other or break the rules above, and as ptn_conv2d_plan_for. Looks at shapes only.
+// PTN_BAD_ARGUMENT for a count outside 1 ... PTN_CHAIN_MOST, for stages that do not follow from
+// each other or break the rules above, and as ptn_conv2d_plan_for. Looks at shapes only.
 PTN_MUST_CHECK ptn_status ptn_conv2d_chain_plan_for(const ptn_runtime *runtime, size_t count,
                                                     const ptn_conv2d_stage *stages,
                                                     ptn_conv2d_chain_plan *plan);

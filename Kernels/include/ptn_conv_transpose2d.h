@@ -3,22 +3,22 @@
 //     y[n, oy, ox, k] = act( gate[n, k] * sum + bias[k] + residual[n, oy, ox, k] )
 //     sum = sum over i, j, c of  x[n, iy, ix, g*C/G + c] * weights[g*C/G + c, k - g*K/G, i, j]
 //
-// over all taps with iy * sh + i * dh = oy + pad_top and ix * sw + j * dw = ox + pad_left for some input
-// pixel (iy, ix); g = k / (K/G). Outputs that no tap reaches are act(bias + residual).
+// over all taps with iy * sh + i * dh = oy + pad_top and ix * sw + j * dw = ox + pad_left for some
+// input pixel (iy, ix); g = k / (K/G). Outputs that no tap reaches are act(bias + residual).
 //
-// Outputs whose positions leave the same remainders by the strides read the same taps: each such phase
-// is an ordinary convolution with some of the taps, whose results lie a stride apart. No inserted zero
-// is multiplied or stored. Sums run over input pixels row by row and over channels within a pixel, in
-// that order, for every output and every thread count.
+// Outputs whose positions leave the same remainders by the strides read the same taps: each such
+// phase is an ordinary convolution with some of the taps, whose results lie a stride apart. No
+// inserted zero is multiplied or stored. Sums run over input pixels row by row and over channels
+// within a pixel, in that order, for every output and every thread count.
 #ifndef PTN_CONV_TRANSPOSE2D_H
 #define PTN_CONV_TRANSPOSE2D_H
 
 #include "ptn_conv2d.h"
 
 typedef struct ptn_conv_transpose2d_shape {
-    size_t n, h, w, c; // input; c is a multiple of groups
-    size_t k;          // output channels; a multiple of groups
-    size_t kh, kw;     // at least 1
+    size_t n, h, w, c;                                 // input; c is a multiple of groups
+    size_t k;                                          // output channels; a multiple of groups
+    size_t kh, kw;                                     // at least 1
     size_t stride_h, stride_w, dilation_h, dilation_w; // 1 ... 2^31 - 1
     size_t pad_top, pad_left; // rows and columns of the full result that are left out
     size_t out_h, out_w;      // at least 1; may reach beyond the full result
@@ -27,36 +27,38 @@ typedef struct ptn_conv_transpose2d_shape {
 
 typedef struct ptn_conv_transpose2d_plan {
     size_t packed_floats; // length of the packed weights
-    // For all threads: at most 1.25 MiB each for addresses (kernels of more than 5,000 taps need 200
-    // bytes per tap); for all together 64 bytes per phase of rows and of columns, and a row of zeros.
+    // For all threads: at most 1.25 MiB each for addresses (kernels of more than 5,000 taps need
+    // 200 bytes per tap); for all together 64 bytes per phase of rows and of columns, and a row of
+    // zeros.
     size_t scratch_bytes;
     double multiply_adds; // of every input pixel with every tap
     int threads;          // how many of the runtime's threads are worth using
 } ptn_conv_transpose2d_plan;
 
-// PTN_BAD_ARGUMENT when a size breaks the contract above, PTN_SIZE_OVERFLOW when a buffer would not fit
-// the address space.
+// PTN_BAD_ARGUMENT when a size breaks the contract above, PTN_SIZE_OVERFLOW when a buffer would not
+// fit the address space.
 PTN_MUST_CHECK ptn_status ptn_conv_transpose2d_plan_for(const ptn_runtime *runtime,
                                                         const ptn_conv_transpose2d_shape *shape,
                                                         ptn_conv_transpose2d_plan *plan);
 
 // Packs weights [c][k/groups][kh][kw], each output channel multiplied by `scale[k]` (NULL: 1). The
-// packed form belongs to one instruction set and to the shape's c, k, kernel, strides, dilations and
-// groups; batch, sizes and padding may change.
+// packed form belongs to one instruction set and to the shape's c, k, kernel, strides, dilations
+// and groups; batch, sizes and padding may change.
 PTN_MUST_CHECK ptn_status ptn_conv_transpose2d_pack(ptn_isa isa,
                                                     const ptn_conv_transpose2d_shape *shape,
                                                     const float *weights, const float *scale,
                                                     float *packed);
 
-// x, packed and y must not overlap. A batch or an input of no pixels is allowed: the latter gives what
-// no tap reaches.
+// x, packed and y must not overlap. A batch or an input of no pixels is allowed: the latter gives
+// what no tap reaches.
 PTN_MUST_CHECK ptn_status ptn_conv_transpose2d(const ptn_runtime *runtime,
                                                const ptn_conv_transpose2d_shape *shape,
                                                const float *x, const float *packed,
                                                const ptn_conv2d_epilogue *epilogue, float *y);
 
-// weights [c][k/groups][kh][kw] as an ordinary convolution's [k][c/groups][kh][kw], taps mirrored: with
-// stride 1 that convolution, with dilation * (kernel - 1) - padding zeros around, is the transposed one.
+// weights [c][k/groups][kh][kw] as an ordinary convolution's [k][c/groups][kh][kw], taps mirrored:
+// with stride 1 that convolution, with dilation * (kernel - 1) - padding zeros around, is the
+// transposed one.
 PTN_MUST_CHECK ptn_status ptn_conv_transpose2d_mirror(const ptn_conv_transpose2d_shape *shape,
                                                       const float *weights, float *mirrored);
 

@@ -26,8 +26,8 @@ typedef enum ptn_element {
 #define PTN_ELEMENT_COUNT 13
 #define PTN_CONVERT_MAX_RANK 64
 
-// A strided view: the element at index (i0, i1, ...) is number `i0 strides[0] + i1 strides[1] + ...`
-// counted from `base`, which need not be aligned.
+// A strided view: the element at index (i0, i1, ...) is number `i0 strides[0] + i1 strides[1] +
+// ...` counted from `base`, which need not be aligned.
 typedef struct ptn_strided {
     ptn_element type;
     size_t rank;           // at most PTN_CONVERT_MAX_RANK

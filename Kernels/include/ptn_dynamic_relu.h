@@ -9,8 +9,8 @@ enum { PTN_DYNAMIC_RELU_MOST_PIECES = 4 };
 
 // y[s, p, c] = f[s, p] * max over k of (a_k[s, c] * x[s, p, c] + b_k[s, c]).
 //
-// `coefficients` is [samples, 2 * pieces, width]: the rows a_1 ... a_K, then b_1 ... b_K, and `width`
-// is `channels`, or 1 when all channels share coefficients (type A). `factors` (type C) is
+// `coefficients` is [samples, 2 * pieces, width]: the rows a_1 ... a_K, then b_1 ... b_K, and
+// `width` is `channels`, or 1 when all channels share coefficients (type A). `factors` (type C) is
 // [samples, pixels], or NULL for 1. NaN in x, or in a piece, gives NaN. x == y is allowed.
 PTN_MUST_CHECK ptn_status ptn_dynamic_relu(const ptn_runtime *runtime, size_t samples,
                                            size_t pixels, size_t channels, size_t pieces,

@@ -19,7 +19,7 @@ typedef enum ptn_grid_padding {
 } ptn_grid_padding;
 
 typedef struct ptn_grid_sample_shape {
-    size_t n, h, w, c;    // input; h and w at least 1, at most 2^22, h * w below 2^31
+    size_t n, h, w, c; // input; h and w at least 1, at most 2^22, h * w below 2^31
     size_t out_h, out_w;
     ptn_grid_mode mode;
     ptn_grid_padding padding;

@@ -31,7 +31,6 @@ PTN_MUST_CHECK ptn_status ptn_halting_step(const ptn_runtime *runtime, const ptn
 // weights[i] * map[p].
 PTN_MUST_CHECK ptn_status ptn_mask_add_weighted(const ptn_runtime *runtime,
                                                 const ptn_mask_plan *active, size_t c, bool begins,
-                                                const float *weights, const float *map,
-                                                float *sum);
+                                                const float *weights, const float *map, float *sum);
 
 #endif

@@ -16,11 +16,11 @@ PTN_MUST_CHECK ptn_status ptn_copy_rows(const ptn_runtime *runtime, size_t rows,
                                         const float *x, size_t x_stride, float *y, size_t y_stride);
 
 typedef struct ptn_frame {
-    size_t stride;             // y's pixel i stands at x's pixel i * stride - before
-    size_t top, left;          // `before` of the rows and columns
-    size_t height, width;      // of y
-    size_t channels_before;    // zero channels in front of x's
-    size_t channels;           // of y, at least channels_before + c
+    size_t stride;          // y's pixel i stands at x's pixel i * stride - before
+    size_t top, left;       // `before` of the rows and columns
+    size_t height, width;   // of y
+    size_t channels_before; // zero channels in front of x's
+    size_t channels;        // of y, at least channels_before + c
 } ptn_frame;
 
 // x [n, h, w, c] to y [n, height, width, channels]; whatever lies outside x is 0.

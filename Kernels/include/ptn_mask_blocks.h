@@ -22,8 +22,8 @@ typedef struct ptn_mask_blocks {
 PTN_MUST_CHECK ptn_status ptn_mask_active_blocks(const ptn_mask_plan *plan,
                                                  const ptn_mask_blocks *blocks, int32_t *indices,
                                                  size_t *offsets);
-// Blocks over which the mean of `mask` [n][h][w] is above `threshold`; outside the map the mask is 0.
-// Summed in double precision; a mean that is NaN is not above anything.
+// Blocks over which the mean of `mask` [n][h][w] is above `threshold`; outside the map the mask is
+// 0. Summed in double precision; a mean that is NaN is not above anything.
 PTN_MUST_CHECK ptn_status ptn_mask_average_blocks(size_t n, size_t h, size_t w, const float *mask,
                                                   float threshold, const ptn_mask_blocks *blocks,
                                                   int32_t *indices, size_t *offsets);
@@ -36,8 +36,7 @@ PTN_MUST_CHECK ptn_status ptn_mask_gather_blocks(const ptn_runtime *runtime, siz
 // The other way: later blocks win where blocks overlap, what lies outside the map is dropped, and
 // pixels in no block stay as they are. With `adds`, blocks are added to the map, in their order.
 PTN_MUST_CHECK ptn_status ptn_mask_scatter_blocks(const ptn_runtime *runtime, size_t n, size_t h,
-                                                  size_t w, size_t c,
-                                                  const ptn_mask_blocks *blocks,
+                                                  size_t w, size_t c, const ptn_mask_blocks *blocks,
                                                   const int32_t *indices, const size_t *offsets,
                                                   bool adds, const float *stack, float *map);
 

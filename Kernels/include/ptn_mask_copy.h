@@ -7,8 +7,8 @@
 // rows[i] = map[the i-th active pixel]: [count][c] from [n][h][w][c].
 PTN_MUST_CHECK ptn_status ptn_mask_gather(const ptn_runtime *runtime, const ptn_mask_plan *plan,
                                           size_t c, const float *map, float *rows);
-// rows[i] = the i-th active pixel of maps[0], of maps[1] ...: [count][sum of c], c[m] being the channels
-// of map m.
+// rows[i] = the i-th active pixel of maps[0], of maps[1] ...: [count][sum of c], c[m] being the
+// channels of map m.
 PTN_MUST_CHECK ptn_status ptn_mask_gather_maps(const ptn_runtime *runtime,
                                                const ptn_mask_plan *plan, size_t maps_count,
                                                const size_t *c, const float *const *maps,

@@ -4,8 +4,8 @@
 
 #include "ptn_mask_plan.h"
 
-// For every active pixel t of `targets`, over the pixels q of its kernel x kernel neighbourhood that
-// are active in `sources`:
+// For every active pixel t of `targets`, over the pixels q of its kernel x kernel neighbourhood
+// that are active in `sources`:
 //
 //     map[t] = sum of weights[q - t] * map[q] / (sum of weights[q - t] + epsilon)
 //

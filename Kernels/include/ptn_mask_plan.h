@@ -1,8 +1,8 @@
 // Which pixels of a map matter, in every form that sparse kernels read: built once per mask, shared
 // by all layers of a block, by all of its threads and by the next frame if the mask is the same.
 //
-// A plan is immutable, but for ptn_mask_plan_update. What only some kernels read (inverse map, runs)
-// is made on first use and kept; that is safe from any thread.
+// A plan is immutable, but for ptn_mask_plan_update. What only some kernels read (inverse map,
+// runs) is made on first use and kept; that is safe from any thread.
 #ifndef PTN_MASK_PLAN_H
 #define PTN_MASK_PLAN_H
 
@@ -48,8 +48,8 @@ typedef struct ptn_mask_run {
 
 // How the active pixels lie.
 typedef struct ptn_mask_statistics {
-    size_t count; // active pixels
-    size_t runs;  // of neighbouring active pixels in a row
+    size_t count;          // active pixels
+    size_t runs;           // of neighbouring active pixels in a row
     size_t cells2, cells4; // aligned cells of 2 x 2 and 4 x 4 pixels that hold an active one
 } ptn_mask_statistics;
 
@@ -57,18 +57,17 @@ typedef struct ptn_mask_statistics {
 // pixel (rows in whole words of 64), 8 bytes per sample.
 // PTN_SIZE_OVERFLOW for 2^31 pixels or more; a size of 0 gives a plan without pixels.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_create(const ptn_runtime *runtime,
-                                               const ptn_mask_source *source,
-                                               ptn_mask_plan **plan);
+                                               const ptn_mask_source *source, ptn_mask_plan **plan);
 
 // Pixels in which another mask of the plan's size differs from it.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_changes(const ptn_runtime *runtime,
                                                 const ptn_mask_plan *plan,
                                                 const ptn_mask_source *source, size_t *changed);
-// Makes the plan that of another mask of its size, and counts the pixels in which they differ. Reads
-// the whole mask; writes bits and list between the first and the last changed row of each sample,
-// moves the rest of the list by as many entries as pixels came or went, and forgets inverse map and
-// runs; without a change it writes nothing. The caller must be the only one who holds the plan; views
-// of it are no longer valid. If memory is short the plan stays as it was.
+// Makes the plan that of another mask of its size, and counts the pixels in which they differ.
+// Reads the whole mask; writes bits and list between the first and the last changed row of each
+// sample, moves the rest of the list by as many entries as pixels came or went, and forgets inverse
+// map and runs; without a change it writes nothing. The caller must be the only one who holds the
+// plan; views of it are no longer valid. If memory is short the plan stays as it was.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_update(const ptn_runtime *runtime, ptn_mask_plan *plan,
                                                const ptn_mask_source *source, size_t *changed);
 
@@ -80,16 +79,16 @@ PTN_MUST_CHECK ptn_status ptn_mask_plan_dilate(const ptn_runtime *runtime,
                                                const ptn_conv2d_shape *shape,
                                                ptn_mask_plan **inputs);
 
-// The other way: the outputs that read an active input pixel. `inputs` is of shape's input size, the
-// result of its output size.
+// The other way: the outputs that read an active input pixel. `inputs` is of shape's input size,
+// the result of its output size.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_affected(const ptn_runtime *runtime,
                                                  const ptn_mask_plan *inputs,
                                                  const ptn_conv2d_shape *shape,
                                                  ptn_mask_plan **outputs);
 
 // Pixels that are active in `a` and not in `b`, two plans of one size.
-PTN_MUST_CHECK ptn_status ptn_mask_plan_subtract(const ptn_runtime *runtime,
-                                                 const ptn_mask_plan *a, const ptn_mask_plan *b,
+PTN_MUST_CHECK ptn_status ptn_mask_plan_subtract(const ptn_runtime *runtime, const ptn_mask_plan *a,
+                                                 const ptn_mask_plan *b,
                                                  ptn_mask_plan **difference);
 // Pixels that are active in both.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_intersect(const ptn_runtime *runtime,
@@ -99,8 +98,8 @@ PTN_MUST_CHECK ptn_status ptn_mask_plan_intersect(const ptn_runtime *runtime,
 PTN_MUST_CHECK ptn_status ptn_mask_plan_unite(const ptn_runtime *runtime, const ptn_mask_plan *a,
                                               const ptn_mask_plan *b, ptn_mask_plan **either);
 // Pixels that are not active.
-PTN_MUST_CHECK ptn_status ptn_mask_plan_invert(const ptn_runtime *runtime, const ptn_mask_plan *plan,
-                                               ptn_mask_plan **inverse);
+PTN_MUST_CHECK ptn_status ptn_mask_plan_invert(const ptn_runtime *runtime,
+                                               const ptn_mask_plan *plan, ptn_mask_plan **inverse);
 
 // Gives the memory back; NULL is allowed.
 void ptn_mask_plan_destroy(ptn_mask_plan *plan);
@@ -114,9 +113,9 @@ const ptn_mask_run *ptn_mask_plan_runs(const ptn_mask_plan *plan, size_t *count)
 ptn_mask_statistics ptn_mask_plan_statistics(const ptn_mask_plan *plan);
 
 // Aligned tiles of `height` x `width` pixels (those at the lower and right edge may be cut) that
-// hold an active pixel: index ty * ceil(w / width) + tx within the sample, ascending in every sample.
-// `tiles` has room for n * ceil(h / height) * ceil(w / width); `offsets[s]` tiles come before
-// sample s, s = 0 ... n.
+// hold an active pixel: index ty * ceil(w / width) + tx within the sample, ascending in every
+// sample. `tiles` has room for n * ceil(h / height) * ceil(w / width); `offsets[s]` tiles come
+// before sample s, s = 0 ... n.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_tiles(const ptn_mask_plan *plan, size_t height,
                                               size_t width, int32_t *tiles, size_t *offsets);
 

@@ -22,8 +22,7 @@ void ptn_mask_plan_centres(const ptn_mask_plan *plan, float *centres);
 
 // How little a pixel's logits [pixels][classes] decide: -|logit| for one class, else the second
 // largest minus the largest. At most 0; NaN where a logit is NaN. `classes` is at least 1.
-PTN_MUST_CHECK ptn_status ptn_uncertainty(const ptn_runtime *runtime, size_t pixels,
-                                          size_t classes, const float *logits,
-                                          float *uncertainty);
+PTN_MUST_CHECK ptn_status ptn_uncertainty(const ptn_runtime *runtime, size_t pixels, size_t classes,
+                                          const float *logits, float *uncertainty);
 
 #endif

@@ -33,8 +33,9 @@ typedef struct ptn_memory_usage {
 ptn_memory_usage ptn_memory_usage_of(ptn_memory_kind kind);
 // Lets every kind's peak begin again at what is live.
 void ptn_memory_reset_peaks(void);
-// The most bytes that blocks of all kinds together may have: at first the number in the environment's
-// PROTEAN_MEMORY_LIMIT, without one three quarters of the machine's memory, or of the control group's.
+// The most bytes that blocks of all kinds together may have: at first the number in the
+// environment's PROTEAN_MEMORY_LIMIT, without one three quarters of the machine's memory, or of the
+// control group's.
 size_t ptn_memory_limit(void);
 // Sets it, at least 1; blocks in use stay.
 void ptn_memory_set_limit(size_t bytes);

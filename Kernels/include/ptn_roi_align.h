@@ -3,9 +3,8 @@
 //
 // A box is (sample, x1, y1, x2, y2) in the image's units; times `scale` it is in pixels of the map,
 // shifted by half a pixel when `aligned`, else at least 1 pixel wide and high. A bin holds
-// `sampling_ratio` points along each axis (at most 64), or, with 0, ceil(box size / bins) of them. A point
-// below
-// -1 or above the size is 0; others are moved into the map.
+// `sampling_ratio` points along each axis (at most 64), or, with 0, ceil(box size / bins) of them.
+// A point below -1 or above the size is 0; others are moved into the map.
 #ifndef PTN_ROI_ALIGN_H
 #define PTN_ROI_ALIGN_H
 
@@ -26,8 +25,8 @@ PTN_MUST_CHECK ptn_status ptn_roi_align(const ptn_runtime *runtime,
                                         const ptn_roi_align_shape *shape, const float *x,
                                         const float *boxes, float *y);
 
-// Deformable pooling of boxes (Dai et al., arXiv 1703.06211): as ptn_roi_align with `aligned`, which
-// is not looked at, but every bin is moved by gamma times the box's size times its offset,
+// Deformable pooling of boxes (Dai et al., arXiv 1703.06211): as ptn_roi_align with `aligned`,
+// which is not looked at, but every bin is moved by gamma times the box's size times its offset,
 // offset[boxes][out_h][out_w][2], (x, y). Boxes may be smaller than a pixel. A bin whose offset is
 // not a number is NaN if it has points.
 PTN_MUST_CHECK ptn_status ptn_deform_roi_pool(const ptn_runtime *runtime,

@@ -24,7 +24,6 @@ PTN_MUST_CHECK ptn_status ptn_measure_load_rate(const ptn_runtime *runtime, doub
 // vector loop and the C library's memcpy (which may bypass the cache).
 // Best of several runs that fill about `seconds` of wall time.
 PTN_MUST_CHECK ptn_status ptn_measure_copy_bandwidth(const ptn_runtime *runtime, size_t bytes,
-                                                     double seconds,
-                                                     double *gigabytes_per_second);
+                                                     double seconds, double *gigabytes_per_second);
 
 #endif

@@ -1,5 +1,5 @@
-// Group normalisation in three steps: the moments of blocks of rows, those of the groups, and one pass
-// that subtracts and scales.
+// Group normalisation in three steps: the moments of blocks of rows, those of the groups, and one
+// pass that subtracts and scales.
 //
 // Pixels of few channels are taken together in rows of several, so that vectors are full. Blocks
 // follow from the map's shape alone, and so does every sum.
@@ -68,8 +68,8 @@ typedef struct group_sums {
     double values, squares;
 } group_sums;
 
-// Adds the lanes [begin, end) of a block of `rows` rows. A lane's squared deviations from another mean
-// are those from its own and the distance of the two.
+// Adds the lanes [begin, end) of a block of `rows` rows. A lane's squared deviations from another
+// mean are those from its own and the distance of the two.
 static void add_lanes(const group_norm_job *j, const float *parts, size_t rows, size_t begin,
                       size_t end, double mean, group_sums *sums) {
     const double n = (double)rows;
@@ -93,8 +93,8 @@ static group_sums sums_of(const group_norm_job *j, size_t sample, size_t group, 
     return sums;
 }
 
-// The tables of one group of one sample. The part of the mean that a float cannot hold goes into the
-// shift.
+// The tables of one group of one sample. The part of the mean that a float cannot hold goes into
+// the shift.
 static void run_group(void *context, size_t index, int thread) {
     (void)thread;
     const group_norm_job *j = context;

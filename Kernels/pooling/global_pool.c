@@ -60,8 +60,12 @@ ptn_status ptn_global_pool(const ptn_runtime *runtime, ptn_pool_kind kind, size_
     if (n == 0 || c == 0) return PTN_OK;
     if (!x || !y) return PTN_BAD_ARGUMENT;
 
-    global_job j = {.block = global_block[runtime->isa], .kind = kind, .pixels = pixels, .c = c,
-                    .blocks = blocks, .x = x};
+    global_job j = {.block = global_block[runtime->isa],
+                    .kind = kind,
+                    .pixels = pixels,
+                    .c = c,
+                    .blocks = blocks,
+                    .x = x};
     size_t steps = ptn_max(1, 2 * PTN_CHUNK / (ptn_min(pixels, BLOCK_PIXELS) * CHANNEL_STEP));
     j.chunk = steps * CHANNEL_STEP;
     j.chunks = ptn_div_up(c, j.chunk);

@@ -167,9 +167,18 @@ ptn_status ptn_adaptive_average_pool2d(const ptn_runtime *runtime, size_t n, siz
     if (!table) return PTN_OUT_OF_MEMORY;
     fill_adaptive(h, oh, table);
     fill_adaptive(w, ow, table + oh);
-    pool_job j = {.kind = PTN_POOL_AVERAGE, .h = h, .w = w, .c = c, .oh = oh, .ow = ow,
-                  .row_dilation = 1, .column_dilation = 1, .rows = table, .columns = table + oh,
-                  .x = x, .y = y};
+    pool_job j = {.kind = PTN_POOL_AVERAGE,
+                  .h = h,
+                  .w = w,
+                  .c = c,
+                  .oh = oh,
+                  .ow = ow,
+                  .row_dilation = 1,
+                  .column_dilation = 1,
+                  .rows = table,
+                  .columns = table + oh,
+                  .x = x,
+                  .y = y};
     run(runtime, &j, n);
     ptn_scratch_release(table);
     return PTN_OK;

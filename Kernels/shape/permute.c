@@ -11,13 +11,13 @@ enum { MOST = PTN_PERMUTE_MOST_AXES, TILE = 16 };
 typedef float quad __attribute__((vector_size(16)));
 
 typedef struct permute_job {
-    size_t rank;           // of the merged axes, in y's order
-    size_t sizes[MOST];    // of y
-    size_t x_steps[MOST];  // in floats
+    size_t rank;          // of the merged axes, in y's order
+    size_t sizes[MOST];   // of y
+    size_t x_steps[MOST]; // in floats
     size_t y_steps[MOST];
-    size_t inner;          // y's axis that is innermost in x; rank - 1 when rows are copied
-    size_t outer_count;    // positions of the axes other than `inner` and the last
-    size_t block, blocks;  // pieces of `inner` per outer position
+    size_t inner;         // y's axis that is innermost in x; rank - 1 when rows are copied
+    size_t outer_count;   // positions of the axes other than `inner` and the last
+    size_t block, blocks; // pieces of `inner` per outer position
     size_t items_per_task, items;
     const float *x;
     float *y;
@@ -54,9 +54,10 @@ static void transpose_tile(size_t rows, size_t columns, const float *x, size_t x
 
 // The loops of a transposition with few columns (or few rows): `narrow` is a constant at every
 // call, so they unroll and vectorise.
-static inline __attribute__((always_inline)) void transpose_narrow(
-    bool few_rows, size_t narrow, size_t length, const float *x, size_t x_step, float *y,
-    size_t y_step) {
+static inline __attribute__((always_inline)) void transpose_narrow(bool few_rows, size_t narrow,
+                                                                   size_t length, const float *x,
+                                                                   size_t x_step, float *y,
+                                                                   size_t y_step) {
     for (size_t i = 0; i < length; i++)
         for (size_t k = 0; k < narrow; k++) {
             if (few_rows)
@@ -82,8 +83,8 @@ static void transpose(size_t rows, size_t columns, const float *x, size_t x_step
     }
     for (size_t i = 0; i < rows; i += TILE)
         for (size_t j = 0; j < columns; j += TILE)
-            transpose_tile(ptn_min(TILE, rows - i), ptn_min(TILE, columns - j),
-                           x + i + j * x_step, x_step, y + i * y_step + j, y_step);
+            transpose_tile(ptn_min(TILE, rows - i), ptn_min(TILE, columns - j), x + i + j * x_step,
+                           x_step, y + i * y_step + j, y_step);
 }
 
 // Where an item lies: one piece of `inner` at one position of the outer axes, whole along the last

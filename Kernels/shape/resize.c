@@ -80,8 +80,8 @@ static void fill_samples(ptn_resize_mode mode, size_t size, size_t outputs, doub
         }
         if (cubic) {
             const bool corners = mode == PTN_RESIZE_BICUBIC_CORNERS;
-            table[i] = cubic_sample(
-                corners ? scale * (float)i : scale * ((float)i + 0.5f) - 0.5f, size);
+            table[i] =
+                cubic_sample(corners ? scale * (float)i : scale * ((float)i + 0.5f) - 0.5f, size);
             continue;
         }
         if (outputs == size) {
@@ -91,9 +91,8 @@ static void fill_samples(ptn_resize_mode mode, size_t size, size_t outputs, doub
         float at = scale * (float)i;
         if (mode == PTN_RESIZE_BILINEAR) at = fmaxf(scale * ((float)i + 0.5f) - 0.5f, 0);
         size_t low = clamped(at, size);
-        table[i] = (sample){.low = low,
-                            .high = ptn_min(low + 1, size - 1),
-                            .weight = fminf(at - (float)low, 1)};
+        table[i] = (sample){
+            .low = low, .high = ptn_min(low + 1, size - 1), .weight = fminf(at - (float)low, 1)};
     }
 }
 
@@ -131,8 +130,8 @@ static void resize_rows(void *context, size_t index, int thread) {
         if (j->bicubic)
             bicubic_row(j, s, map, j->mixed + (size_t)thread * row, y);
         else if (j->bilinear)
-            j->bilinear(j->columns, j->ow, j->c, s->weight, map + s->low * row,
-                        map + s->high * row, y);
+            j->bilinear(j->columns, j->ow, j->c, s->weight, map + s->low * row, map + s->high * row,
+                        y);
         else
             nearest_row(j, map + s->low * row, y);
     }
@@ -161,9 +160,17 @@ ptn_status ptn_resize(const ptn_runtime *runtime, ptn_resize_mode mode, size_t n
     if (!table) return PTN_OUT_OF_MEMORY;
     fill_samples(mode, h, oh, row_factor, table);
     fill_samples(mode, w, ow, column_factor, table + oh);
-    resize_job j = {.h = h, .w = w, .c = c, .oh = oh, .ow = ow, .outputs = n * oh,
-                    .outputs_per_task = ptn_max(1, PTN_CHUNK / (ow * c)), .rows = table,
-                    .columns = table + oh, .x = x, .y = y};
+    resize_job j = {.h = h,
+                    .w = w,
+                    .c = c,
+                    .oh = oh,
+                    .ow = ow,
+                    .outputs = n * oh,
+                    .outputs_per_task = ptn_max(1, PTN_CHUNK / (ow * c)),
+                    .rows = table,
+                    .columns = table + oh,
+                    .x = x,
+                    .y = y};
     if (cubic)
         j.bicubic = bicubic_mix[runtime->isa];
     else if (mode >= PTN_RESIZE_BILINEAR)

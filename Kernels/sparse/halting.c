@@ -36,8 +36,7 @@ static void steps(void *context, size_t index, int thread) {
     const halting_job *j = context;
     const size_t end = ptn_min((index + 1) * PIXELS_PER_TASK, j->view->count);
     for (size_t i = index * PIXELS_PER_TASK, sample = 0; i < end; i++) {
-        while (j->view->offsets[sample + 1] <= i)
-            sample++;
+        while (j->view->offsets[sample + 1] <= i) sample++;
         step(j, sample, i);
     }
 }
@@ -68,18 +67,15 @@ static void add(void *context, size_t index, int thread) {
     const sum_job *j = context;
     const size_t end = ptn_min((index + 1) * PIXELS_PER_TASK, j->view->count);
     for (size_t i = index * PIXELS_PER_TASK, sample = 0; i < end; i++) {
-        while (j->view->offsets[sample + 1] <= i)
-            sample++;
+        while (j->view->offsets[sample + 1] <= i) sample++;
         const size_t pixel = sample * j->view->h * j->view->w + (size_t)j->view->pixels[i];
         const float *x = j->map + pixel * j->c;
         float *y = j->sum + pixel * j->c;
         const float weight = j->weights[i];
         if (j->begins)
-            for (size_t k = 0; k < j->c; k++)
-                y[k] = weight * x[k];
+            for (size_t k = 0; k < j->c; k++) y[k] = weight * x[k];
         else
-            for (size_t k = 0; k < j->c; k++)
-                y[k] += weight * x[k];
+            for (size_t k = 0; k < j->c; k++) y[k] += weight * x[k];
     }
 }
 

@@ -74,8 +74,7 @@ ptn_status ptn_mask_active_blocks(const ptn_mask_plan *plan, const ptn_mask_bloc
 static double sum_of(const float *image, size_t w, span rows, span columns) {
     double sum = 0;
     for (size_t y = rows.begin; y < rows.end; y++)
-        for (size_t x = columns.begin; x < columns.end; x++)
-            sum += image[y * w + x];
+        for (size_t x = columns.begin; x < columns.end; x++) sum += image[y * w + x];
     return sum;
 }
 
@@ -111,8 +110,7 @@ static void copy_line(const block_job *j, float *line, float *stack, size_t floa
     else if (!j->adds)
         memcpy(line, stack, floats * sizeof(float));
     else
-        for (size_t i = 0; i < floats; i++)
-            line[i] += stack[i];
+        for (size_t i = 0; i < floats; i++) line[i] += stack[i];
 }
 
 static void copy_block(const block_job *j, size_t sample, size_t at) {

@@ -22,8 +22,7 @@ static void copy_rows(void *context, size_t index, int thread) {
     const size_t end = ptn_min((index + 1) * ROWS_PER_TASK, j->view.count);
     size_t sample = 0, image = j->view.h * j->view.w;
     for (size_t i = index * ROWS_PER_TASK; i < end; i++) {
-        while (j->view.offsets[sample + 1] <= i)
-            sample++;
+        while (j->view.offsets[sample + 1] <= i) sample++;
         float *pixel = j->map + (sample * image + (size_t)j->view.pixels[i]) * j->c;
         float *row = j->rows + i * j->c;
         if (j->scatters)
@@ -68,8 +67,7 @@ static void gather_rows(void *context, size_t index, int thread) {
     const size_t end = ptn_min((index + 1) * ROWS_PER_TASK, j->view.count);
     const size_t image = j->view.h * j->view.w;
     for (size_t i = index * ROWS_PER_TASK, sample = 0; i < end; i++) {
-        while (j->view.offsets[sample + 1] <= i)
-            sample++;
+        while (j->view.offsets[sample + 1] <= i) sample++;
         const size_t at = sample * image + (size_t)j->view.pixels[i];
         float *row = j->rows + i * j->all;
         for (size_t m = 0; m < j->maps_count; row += j->c[m], m++)
@@ -110,8 +108,7 @@ static void copy_channels(void *context, size_t index, int thread) {
     const size_t image = j->view.h * j->view.w;
     const size_t bytes = ptn_min(j->from_c, j->to_c) * sizeof(float);
     for (size_t i = index * ROWS_PER_TASK, sample = 0; i < end; i++) {
-        while (j->view.offsets[sample + 1] <= i)
-            sample++;
+        while (j->view.offsets[sample + 1] <= i) sample++;
         const size_t at = sample * image + (size_t)j->view.pixels[i];
         memcpy(j->to + at * j->to_c, j->from + at * j->from_c, bytes);
     }

@@ -69,8 +69,7 @@ static void dilate_image(const ptn_conv2d_shape *s, const ptn_mask_view *v, cons
             const size_t position = oy * s->stride_h + i * s->dilation_h;
             if (position < s->pad_top || position - s->pad_top >= s->h) continue;
             uint64_t *target = to + (position - s->pad_top) * words;
-            for (size_t x = 0; x < words; x++)
-                target[x] |= row[x];
+            for (size_t x = 0; x < words; x++) target[x] |= row[x];
         }
     }
 }
@@ -132,8 +131,7 @@ static void affected_image(const ptn_conv2d_shape *s, const ptn_mask_view *v, co
             const size_t position = oy * s->stride_h + i * s->dilation_h;
             if (position < s->pad_top || position - s->pad_top >= v->h) continue;
             const uint64_t *from = image + (position - s->pad_top) * v->words;
-            for (size_t x = 0; x < v->words; x++)
-                row[x] |= from[x];
+            for (size_t x = 0; x < v->words; x++) row[x] |= from[x];
         }
         uint64_t *bits = to + oy * outputs->view.words;
         memset(bits, 0, outputs->view.words * sizeof *bits);
@@ -184,14 +182,11 @@ static ptn_status combine(const ptn_runtime *runtime, const ptn_mask_plan *a,
         for (size_t i = 0; i < words; i++)
             p->bits[i] = ~v->bits[i] & ptn_mask_valid(i % v->words * 64, v->w);
     else if (operation == SUBTRACT)
-        for (size_t i = 0; i < words; i++)
-            p->bits[i] = v->bits[i] & ~o->bits[i];
+        for (size_t i = 0; i < words; i++) p->bits[i] = v->bits[i] & ~o->bits[i];
     else if (operation == INTERSECT)
-        for (size_t i = 0; i < words; i++)
-            p->bits[i] = v->bits[i] & o->bits[i];
+        for (size_t i = 0; i < words; i++) p->bits[i] = v->bits[i] & o->bits[i];
     else
-        for (size_t i = 0; i < words; i++)
-            p->bits[i] = v->bits[i] | o->bits[i];
+        for (size_t i = 0; i < words; i++) p->bits[i] = v->bits[i] | o->bits[i];
     status = ptn_mask_plan_finish(p);
     if (status == PTN_OK)
         *plan = p;
@@ -246,8 +241,7 @@ ptn_status ptn_mask_plan_tiles(const ptn_mask_plan *plan, size_t height, size_t 
             const size_t end = ptn_min(y + height, v->h);
             for (size_t k = 0; k < v->words; k++) {
                 rows[k] = 0;
-                for (size_t i = y; i < end; i++)
-                    rows[k] |= image[i * v->words + k];
+                for (size_t i = y; i < end; i++) rows[k] |= image[i * v->words + k];
             }
             for (size_t x = 0; x < v->w; x += width, tile++) {
                 tiles[count] = (int32_t)tile;

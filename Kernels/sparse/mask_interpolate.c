@@ -55,8 +55,7 @@ static void interpolate(void *context, size_t index, int thread) {
     interpolate_tap *taps = j->taps + (size_t)thread * j->kernel * j->kernel;
     const size_t end = ptn_min((index + 1) * PIXELS_PER_TASK, v->count);
     for (size_t i = index * PIXELS_PER_TASK, sample = 0; i < end; i++) {
-        while (v->offsets[sample + 1] <= i)
-            sample++;
+        while (v->offsets[sample + 1] <= i) sample++;
         const size_t pixel = (size_t)v->pixels[i];
         float sum = 0;
         const size_t count = neighbours(j, sample, pixel / v->w, pixel % v->w, taps, &sum);

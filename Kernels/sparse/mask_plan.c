@@ -117,9 +117,7 @@ void ptn_mask_plan_destroy(ptn_mask_plan *plan) {
     ptn_scratch_release(plan);
 }
 
-ptn_mask_view ptn_mask_plan_view(const ptn_mask_plan *plan) {
-    return plan->view;
-}
+ptn_mask_view ptn_mask_plan_view(const ptn_mask_plan *plan) { return plan->view; }
 
 ptn_mask_statistics ptn_mask_plan_statistics(const ptn_mask_plan *plan) {
     ptn_mask_statistics sums = {0};

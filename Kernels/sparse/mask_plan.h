@@ -46,9 +46,7 @@ struct ptn_mask_kernels {
 extern const ptn_mask_kernels *const ptn_mask_kernel_tables[PTN_ISA_COUNT];
 enum { PTN_MASK_LIST_SLACK = 16 };
 
-static inline size_t ptn_mask_words(size_t w) {
-    return ptn_div_up(w, 64);
-}
+static inline size_t ptn_mask_words(size_t w) { return ptn_div_up(w, 64); }
 // The bits of a word that belong to pixels [x, w), x being the word's first.
 static inline uint64_t ptn_mask_valid(size_t x, size_t w) {
     return w - x >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << (w - x)) - 1;

@@ -26,8 +26,7 @@ static uint32_t threshold_of(const float *scores, size_t pixels, size_t *wanted)
             if ((rank & above) == prefix) histogram[rank >> shift & 255]++;
         }
         uint32_t digit = 255;
-        while (histogram[digit] < *wanted)
-            *wanted -= histogram[digit--];
+        while (histogram[digit] < *wanted) *wanted -= histogram[digit--];
         prefix |= digit << shift;
     }
     return prefix;

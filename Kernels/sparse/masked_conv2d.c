@@ -43,9 +43,7 @@ typedef struct masked_job {
     size_t thread_bytes;
 } masked_job;
 
-static size_t zeros_bytes(const ptn_conv2d_shape *s) {
-    return ptn_round_64(s->c * sizeof(float));
-}
+static size_t zeros_bytes(const ptn_conv2d_shape *s) { return ptn_round_64(s->c * sizeof(float)); }
 
 static size_t shared_scratch_bytes(const ptn_conv2d_shape *s) {
     return zeros_bytes(s) + ptn_round_64(s->kh * s->kw * sizeof(ptrdiff_t));
@@ -73,8 +71,7 @@ static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t
             places[m] = j->y + (size_t)row * s->k;
         }
     else if (j->mask->output == PTN_MASKED_COMPACT)
-        for (size_t m = 0; m < count; m++)
-            places[m] = j->y + (first + m) * s->k;
+        for (size_t m = 0; m < count; m++) places[m] = j->y + (first + m) * s->k;
     else
         for (size_t m = 0; m < count; m++)
             places[m] = j->y + (sample * j->pixels + (size_t)pixels[m]) * j->y_step;
@@ -83,8 +80,7 @@ static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t
     else if (!j->pointwise || (j->taps.index && j->mask->inputs != j->mask->outputs))
         ptn_taps_fill(&j->taps, sample, pixels, count, step, table);
     else if (j->mask->input == PTN_MASKED_COMPACT)
-        for (size_t m = 0; m < count; m++)
-            table[m] = j->x + (first + m) * s->c;
+        for (size_t m = 0; m < count; m++) table[m] = j->x + (first + m) * s->c;
     else
         for (size_t m = 0; m < count; m++)
             table[m] = j->x + (sample * j->pixels + (size_t)pixels[m]) * s->c;
@@ -104,8 +100,7 @@ static void append_segments(const masked_job *j, const int32_t *pixels, size_t c
         const size_t oy = ptn_divide(t->by_width, (size_t)pixels[at]);
         const bool whole = oy >= t->top && oy < t->bottom;
         const int32_t limit = (int32_t)((whole ? t->bottom : oy + 1) * t->out_w);
-        while (at < count && pixels[at] < limit)
-            at++;
+        while (at < count && pixels[at] < limit) at++;
         size_t begin, end;
         ptn_tap_rows(j->shape, oy, &begin, &end);
         ptn_chunk_append(ch, before + at, begin * kw, end * kw);
@@ -117,8 +112,7 @@ static void fill_chunk(const masked_job *j, size_t first, ptn_chunk *ch) {
     const size_t step = ptn_chunk_step(ch->outputs);
     size_t sample = ch->sample;
     for (size_t at = first; at < end;) {
-        while (offsets[sample + 1] <= at)
-            sample++;
+        while (offsets[sample + 1] <= at) sample++;
         const size_t count = ptn_min(end, offsets[sample + 1]) - at;
         fill_sample(j, sample, at, count, step, ch->table + (at - first),
                     ch->places + (at - first));

@@ -55,9 +55,7 @@ static row_cursor cursor_for(const ptn_mask_run *begin, const ptn_mask_run *end)
     return (row_cursor){begin, end, begin < end ? begin->start : 0};
 }
 
-static int32_t run_end(const ptn_mask_run *run) {
-    return run->start + run->length;
-}
+static int32_t run_end(const ptn_mask_run *run) { return run->start + run->length; }
 
 // Moves on to `column`; what lies before it was computed.
 static void advance(row_cursor *r, int32_t column) {
@@ -94,16 +92,13 @@ static void add_rows(const depthwise_job *j, workspace *ws, row_cursor upper, ro
         advance(&upper, end);
         advance(&lower, end);
     }
-    while (upper.at < upper.end)
-        add_alone(j, ws, &upper, run_end(upper.at));
-    while (lower.at < lower.end)
-        add_alone(j, ws, &lower, run_end(lower.at));
+    while (upper.at < upper.end) add_alone(j, ws, &upper, run_end(upper.at));
+    while (lower.at < lower.end) add_alone(j, ws, &lower, run_end(lower.at));
 }
 
 static const ptn_mask_run *row_end(const ptn_mask_run *run, const ptn_mask_run *end) {
     const int32_t row = run->row;
-    while (run < end && run->row == row)
-        run++;
+    while (run < end && run->row == row) run++;
     return run;
 }
 

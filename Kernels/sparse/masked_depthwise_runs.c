@@ -12,9 +12,7 @@ enum { PATCH_OUTPUTS = 16 };
 typedef ptn_masked_depthwise_job depthwise_job;
 typedef ptn_masked_depthwise_workspace workspace;
 
-static size_t runs_bytes(void) {
-    return ptn_round_64(RUNS * sizeof(ptn_masked_depthwise_run));
-}
+static size_t runs_bytes(void) { return ptn_round_64(RUNS * sizeof(ptn_masked_depthwise_run)); }
 static size_t rows_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(RUNS * s->kh * sizeof(float *));
 }

@@ -35,9 +35,7 @@ typedef struct group {
     size_t count;
 } group;
 
-static size_t tiles_bytes(void) {
-    return ptn_round_64(TILES * sizeof(ptn_masked_depthwise_tile));
-}
+static size_t tiles_bytes(void) { return ptn_round_64(TILES * sizeof(ptn_masked_depthwise_tile)); }
 
 static size_t places_bytes(void) {
     return TILES * PTN_MASKED_DEPTHWISE_ROWS * PTN_MASKED_DEPTHWISE_COLUMNS * sizeof(float *);
@@ -61,8 +59,7 @@ static const uint64_t *mask_row(const group *g, size_t row) {
 
 static size_t count_bits(const uint64_t *bits, size_t end) {
     size_t count = 0;
-    for (size_t i = 0; i < end / 64; i++)
-        count += (size_t)__builtin_popcountll(bits[i]);
+    for (size_t i = 0; i < end / 64; i++) count += (size_t)__builtin_popcountll(bits[i]);
     const uint64_t rest = end % 64 ? bits[end / 64] & (((uint64_t)1 << end % 64) - 1) : 0;
     return count + (size_t)__builtin_popcountll(rest);
 }
@@ -84,8 +81,7 @@ static void place_rows(const group *g, size_t row, size_t rows, size_t x, float 
         return;
     }
     float *y = j->tiles.y + ((g->sample * j->plan->out_h + g->top + row) * width + x) * c;
-    for (size_t r = 0; r < rows; r++)
-        out[r] = y + r * width * c;
+    for (size_t r = 0; r < rows; r++) out[r] = y + r * width * c;
 }
 
 static void activate_tile(const ptn_masked_depthwise_job *j, const ptn_masked_depthwise_tile *t) {
@@ -102,8 +98,7 @@ static void activate_tile(const ptn_masked_depthwise_job *j, const ptn_masked_de
 static void flush(group *g) {
     ptn_masked_depthwise_tile_variants[g->job->isa](&g->args, g->tiles, g->count);
     if (g->job->tiles.epilogue.activate)
-        for (size_t i = 0; i < g->count; i++)
-            activate_tile(g->job, g->tiles + i);
+        for (size_t i = 0; i < g->count; i++) activate_tile(g->job, g->tiles + i);
     g->count = 0;
 }
 
@@ -137,8 +132,7 @@ static void add_whole(group *g, size_t row, size_t rows, size_t x, size_t column
     ptn_masked_depthwise_tile *t = add_tile(g, row, rows, x, columns);
     place_rows(g, row, rows, x, t->out);
     const uint64_t ones = ((uint64_t)1 << columns) - 1;
-    for (size_t r = row; r < row + rows; r++)
-        clear_bits(g->bits[r], x, ones);
+    for (size_t r = row; r < row + rows; r++) clear_bits(g->bits[r], x, ones);
 }
 
 // Bits [x, x + PTN_MASKED_DEPTHWISE_COLUMNS) of a row.
@@ -184,8 +178,7 @@ static void add_tiles(group *g, size_t row, size_t rows) {
     uint64_t any = 0;
     for (size_t i = 0; i < v->words; i++) {
         g->common[i] = g->bits[row][i];
-        for (size_t r = 1; r < rows; r++)
-            g->common[i] &= g->bits[row + r][i];
+        for (size_t r = 1; r < rows; r++) g->common[i] &= g->bits[row + r][i];
         any |= g->common[i];
     }
     if (!any) return;
@@ -230,8 +223,7 @@ static void add_dense_parts(group *g) {
     const size_t rows = g->rows > 2 ? 4 : 2, least = costs->least_active[rows > 2];
     for (size_t i = 0; i < v->words; i++) {
         g->common[i] = 0;
-        for (size_t r = 0; r < g->rows; r++)
-            g->common[i] |= g->bits[r][i];
+        for (size_t r = 0; r < g->rows; r++) g->common[i] |= g->bits[r][i];
     }
     size_t next;
     for (size_t x = 0; (x = ptn_mask_next(g->common, x, v->w, true)) < v->w; x = next) {
@@ -272,10 +264,8 @@ static size_t run_group(group *g, size_t first) {
     if (first == before) return first;
     if (g->job->scattered && some_pay(g)) add_dense_parts(g);
     if (g->rows == 4) add_tiles(g, 0, 4);
-    for (size_t r = 0; r + 2 <= g->rows; r += 2)
-        add_tiles(g, r, 2);
-    for (size_t r = 0; r < g->rows; r++)
-        add_rest(g, r);
+    for (size_t r = 0; r + 2 <= g->rows; r += 2) add_tiles(g, r, 2);
+    for (size_t r = 0; r < g->rows; r++) add_rest(g, r);
     flush(g);
     return first;
 }
@@ -302,8 +292,7 @@ static void run_task(void *context, size_t index, int thread) {
     g.places = (void *)(scratch += tiles_bytes());
     g.unread = (float *)(scratch += places_bytes());
     uint64_t *bits = (uint64_t *)(scratch + unread_bytes(j));
-    for (size_t r = 0; r < PTN_MASKED_DEPTHWISE_ROWS; r++)
-        g.bits[r] = bits + r * v->words;
+    for (size_t r = 0; r < PTN_MASKED_DEPTHWISE_ROWS; r++) g.bits[r] = bits + r * v->words;
     g.common = bits + PTN_MASKED_DEPTHWISE_ROWS * v->words;
     const size_t height = tile_rows(j->isa), groups = ptn_div_up(v->h, height);
     const size_t begin = ptn_part_begin(v->n * groups, j->compute_tasks, index);

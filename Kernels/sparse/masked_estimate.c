@@ -11,9 +11,7 @@
 static const ptn_masked_estimates *const common = &ptn_tuning_common.masked;
 
 // The costs of a core hardly differ between its instruction sets.
-static const ptn_masked_costs *costs_here(void) {
-    return &ptn_tuning_for(PTN_ISA_SCALAR)->masked;
-}
+static const ptn_masked_costs *costs_here(void) { return &ptn_tuning_for(PTN_ISA_SCALAR)->masked; }
 
 // Cycles in which weights come in from beyond the second-level cache.
 static double traffic_cycles(double floats) {
@@ -150,8 +148,7 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *m,
                                       double cycles[PTN_MASKED_WAYS]) {
     const ptn_mask_view *v = &outputs->view;
     if (v->n != m->n || v->h != m->h || v->w != m->w) return PTN_BAD_ARGUMENT;
-    for (size_t i = 0; i < PTN_MASKED_WAYS; i++)
-        cycles[i] = PTN_MASKED_NOT_ESTIMATED;
+    for (size_t i = 0; i < PTN_MASKED_WAYS; i++) cycles[i] = PTN_MASKED_NOT_ESTIMATED;
     const size_t pixels = v->h * v->w, inactive = v->n * pixels - v->count;
     const double share = pixels > 0 ? (double)v->count / (double)pixels : 0;
     cycles[PTN_MASKED_PIXELS] = pixel_cycles(m, outputs, share);

@@ -71,8 +71,7 @@ static void copy_few(float *to, const float *from, size_t count) {
 #pragma clang loop unroll(full)
     for (size_t part = BLOCK / 2; part > 0; part /= 2)
         if (count & part) {
-            for (size_t i = 0; i < part; i++)
-                to[i] = from[i];
+            for (size_t i = 0; i < part; i++) to[i] = from[i];
             to += part;
             from += part;
         }

@@ -133,8 +133,7 @@ static void run_block(void *context, size_t index, int thread) {
         return;
     }
     const tiles_block b = block_at(j, index, (size_t)thread);
-    for (size_t t = 0; t < b.of.tiles; t++)
-        transform_tile(&b, t);
+    for (size_t t = 0; t < b.of.tiles; t++) transform_tile(&b, t);
     ptn_winograd_enter(&b.weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
         const ptn_winograd_panel p = ptn_winograd_panel_at(&b.weights, i);
@@ -142,8 +141,7 @@ static void run_block(void *context, size_t index, int thread) {
             ptn_winograd_multiply(&b.weights, &b.of, &p, plane,
                                   p.weights + (plane + 1) * j->shape->c * p.width,
                                   table_of(j, thread));
-        for (size_t t = 0; t < b.of.tiles; t++)
-            transform_back(&b, &p, t, thread);
+        for (size_t t = 0; t < b.of.tiles; t++) transform_back(&b, &p, t, thread);
     }
 }
 
@@ -229,8 +227,7 @@ static ptn_status run_tiles(tiles_job *j, int threads) {
 static void report(const tiles_job *j, ptn_conv2d_guard *guard) {
     const size_t m = j->form->outputs, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
     guard->tiles = j->count;
-    for (size_t t = 0; t < j->count; t++)
-        guard->tiles_left_out += j->uneven[t];
+    for (size_t t = 0; t < j->count; t++) guard->tiles_left_out += j->uneven[t];
     if (guard->tiles_left_out == 0) return;
     memset(guard->left_out, 0, j->shape->n * pixels);
     for (size_t t = 0; t < j->count; t++) {

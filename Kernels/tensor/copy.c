@@ -37,8 +37,13 @@ ptn_status ptn_copy_rows(const ptn_runtime *runtime, size_t rows, size_t floats,
         return PTN_SIZE_OVERFLOW;
     if (count == 0) return PTN_OK;
     if (!x || !y) return PTN_BAD_ARGUMENT;
-    copy_job j = {.rows = rows, .floats = floats, .x_stride = x_stride, .y_stride = y_stride,
-                  .x = x, .y = y, .rows_per_task = ptn_max(1, PTN_CHUNK / floats)};
+    copy_job j = {.rows = rows,
+                  .floats = floats,
+                  .x_stride = x_stride,
+                  .y_stride = y_stride,
+                  .x = x,
+                  .y = y,
+                  .rows_per_task = ptn_max(1, PTN_CHUNK / floats)};
     j.piece = ptn_min(floats, 2 * PTN_CHUNK);
     j.pieces = ptn_div_up(floats, j.piece);
     ptn_parallel(ptn_threads_for_floats(runtime, 2 * count),

@@ -27,9 +27,9 @@ uint32_t ptn_crc32(uint32_t crc, const void *bytes, size_t count) {
         memcpy(&low, p, 4);
         memcpy(&high, p + 4, 4);
         low ^= crc;
-        crc = table[7][low & 0xff] ^ table[6][low >> 8 & 0xff] ^ table[5][low >> 16 & 0xff]
-            ^ table[4][low >> 24] ^ table[3][high & 0xff] ^ table[2][high >> 8 & 0xff]
-            ^ table[1][high >> 16 & 0xff] ^ table[0][high >> 24];
+        crc = table[7][low & 0xff] ^ table[6][low >> 8 & 0xff] ^ table[5][low >> 16 & 0xff] ^
+              table[4][low >> 24] ^ table[3][high & 0xff] ^ table[2][high >> 8 & 0xff] ^
+              table[1][high >> 16 & 0xff] ^ table[0][high >> 24];
     }
     while (count-- > 0) crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xff];
     return ~crc;

@@ -89,8 +89,7 @@ static void on_progress(j_common_ptr common) {
     reader->scan = jpeg->input_scan_number;
     for (int i = 0; i < jpeg->comps_in_scan; i++) {
         const jpeg_component_info *component = jpeg->cur_comp_info[i];
-        reader->passed_blocks +=
-            (size_t)component->width_in_blocks * component->height_in_blocks;
+        reader->passed_blocks += (size_t)component->width_in_blocks * component->height_in_blocks;
     }
     size_t allowed =
         PTN_IMAGE_FREE_BLOCKS + (size_t)PTN_IMAGE_BLOCKS_PER_BYTE * reader->file->count;
@@ -152,8 +151,8 @@ static ptn_image_status check_header(jpeg_reader *reader, const ptn_image_header
         size_t width = component->width_in_blocks, height = component->height_in_blocks;
         blocks += width * height;
         // The library keeps whole groups of blocks.
-        kept_blocks += round_up(width, component->h_samp_factor) *
-                       round_up(height, component->v_samp_factor);
+        kept_blocks +=
+            round_up(width, component->h_samp_factor) * round_up(height, component->v_samp_factor);
     }
     bool keeps_coefficients = jpeg_has_multiple_scans(jpeg);
     // Two codes of at least one bit per block. In several scans, blocks may share codes or lack.

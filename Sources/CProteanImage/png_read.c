@@ -93,8 +93,8 @@ static void show_file(png_reader *reader) {
         }
         memcpy(reader->cut_header + 4, "IDAT", 4);
         reader->spans[1] = (png_span){reader->cut_header, sizeof reader->cut_header};
-        reader->spans[2] = (png_span){source->bytes + layout->end + chunk_header_size,
-                                      layout->cut_pixels};
+        reader->spans[2] =
+            (png_span){source->bytes + layout->end + chunk_header_size, layout->cut_pixels};
     }
     size_t skipped = layout->cut_pixels > 0 ? 0 : checksum_size;
     reader->spans[3] = (png_span){end + skipped, sizeof end - skipped};

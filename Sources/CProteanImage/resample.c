@@ -167,9 +167,8 @@ static ptn_image_status resize_both(const ptn_image *from, size_t out_width, siz
     if (middle.height > PTN_IMAGE_MAX_PIXELS / middle.width) return PTN_IMAGE_BAD_SIZE;
     middle.pixels = malloc(middle.width * middle.height * middle.channels);
     if (!middle.pixels) return PTN_IMAGE_OUT_OF_MEMORY;
-    ptn_image_status status = height_first
-                                  ? resize_height(from, out_height, filter, middle.pixels)
-                                  : resize_width(from, out_width, filter, middle.pixels);
+    ptn_image_status status = height_first ? resize_height(from, out_height, filter, middle.pixels)
+                                           : resize_width(from, out_width, filter, middle.pixels);
     if (status == PTN_IMAGE_OK) {
         status = height_first ? resize_width(&middle, out_width, filter, to)
                               : resize_height(&middle, out_height, filter, to);

@@ -80,10 +80,9 @@ PTN_FILE protean_tiny[] = {
 #embed "../ProteanModels/Resources/protean_tiny.safetensors"
 };
 
-#define PTN_RESOURCE(name, extension) \
-    { #name extension, name, sizeof name }
-#define PTN_IMAGE(number_and_name) \
-    { #number_and_name ".png", image_##number_and_name, sizeof image_##number_and_name }
+#define PTN_RESOURCE(name, extension) {#name extension, name, sizeof name}
+#define PTN_IMAGE(number_and_name)                                                                 \
+    {#number_and_name ".png", image_##number_and_name, sizeof image_##number_and_name}
 
 ptn_resource ptn_resource_protean_tiny(void) {
     return (ptn_resource)PTN_RESOURCE(protean_tiny, ".safetensors");
@@ -98,26 +97,13 @@ ptn_resource ptn_resource_imagenet_classes(void) {
 }
 
 static const ptn_resource images[] = {
-    PTN_IMAGE(00_t_shirt_top_0019),
-    PTN_IMAGE(00_t_shirt_top_0027),
-    PTN_IMAGE(01_trouser_0002),
-    PTN_IMAGE(01_trouser_0003),
-    PTN_IMAGE(02_pullover_0001),
-    PTN_IMAGE(02_pullover_0016),
-    PTN_IMAGE(03_dress_0013),
-    PTN_IMAGE(03_dress_0029),
-    PTN_IMAGE(04_coat_0006),
-    PTN_IMAGE(04_coat_0010),
-    PTN_IMAGE(05_sandal_0008),
-    PTN_IMAGE(05_sandal_0011),
-    PTN_IMAGE(06_shirt_0004),
-    PTN_IMAGE(06_shirt_0007),
-    PTN_IMAGE(07_sneaker_0009),
-    PTN_IMAGE(07_sneaker_0012),
-    PTN_IMAGE(08_bag_0018),
-    PTN_IMAGE(08_bag_0030),
-    PTN_IMAGE(09_ankle_boot_0000),
-    PTN_IMAGE(09_ankle_boot_0023),
+    PTN_IMAGE(00_t_shirt_top_0019), PTN_IMAGE(00_t_shirt_top_0027), PTN_IMAGE(01_trouser_0002),
+    PTN_IMAGE(01_trouser_0003),     PTN_IMAGE(02_pullover_0001),    PTN_IMAGE(02_pullover_0016),
+    PTN_IMAGE(03_dress_0013),       PTN_IMAGE(03_dress_0029),       PTN_IMAGE(04_coat_0006),
+    PTN_IMAGE(04_coat_0010),        PTN_IMAGE(05_sandal_0008),      PTN_IMAGE(05_sandal_0011),
+    PTN_IMAGE(06_shirt_0004),       PTN_IMAGE(06_shirt_0007),       PTN_IMAGE(07_sneaker_0009),
+    PTN_IMAGE(07_sneaker_0012),     PTN_IMAGE(08_bag_0018),         PTN_IMAGE(08_bag_0030),
+    PTN_IMAGE(09_ankle_boot_0000),  PTN_IMAGE(09_ankle_boot_0023),
 };
 
 size_t ptn_resource_image_count(void) { return sizeof images / sizeof images[0]; }

@@ -17,9 +17,9 @@ void reference_conv2d_run(const reference_conv2d *p, const float *x, const doubl
                                 long iy = oy * p->sh - p->top + i * p->dh;
                                 long ix = ox * p->sw - p->left + j * p->dw;
                                 if (iy < 0 || iy >= p->h || ix < 0 || ix >= p->w) continue;
-                                double v = x[((n * p->h + iy) * p->w + ix) * p->c +
-                                             k / out * in + c] *
-                                           filter[(c * p->kh + i) * p->kw + j];
+                                double v =
+                                    x[((n * p->h + iy) * p->w + ix) * p->c + k / out * in + c] *
+                                    filter[(c * p->kh + i) * p->kw + j];
                                 sum += v;
                                 total += fabs(v);
                             }

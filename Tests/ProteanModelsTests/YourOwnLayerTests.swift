@@ -6,7 +6,7 @@ import TinyConvNeXt
 
 /// The package of Docs/YourOwnLayer.md, which uses what is public only.
 @Suite struct YourOwnLayerTests {
-    private static let package = TestFiles.package.appendingPathComponent("Tests/OutsidePackage")
+    private static let package = TestFiles.package.appendingPathComponent("Examples/TinyConvNeXt")
 
     /// The page's blocks of Swift are the package's files, each of them once.
     @Test func thePageShowsTheseFiles() throws {

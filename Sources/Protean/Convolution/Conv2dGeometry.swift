@@ -82,7 +82,7 @@ public struct Conv2dGeometry: Sendable, Hashable {
     }
 
     /// Inputs that one output sums over.
-    var fanIn: Int { inputChannels / groups * kernelSize.height * kernelSize.width }
+    public var fanIn: Int { inputChannels / groups * kernelSize.height * kernelSize.width }
 
     /// The kernel's view of this geometry for inputs of shape `[n, h, w, c]`, with the exactness in
     /// force unless another is given.

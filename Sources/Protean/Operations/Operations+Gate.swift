@@ -28,7 +28,8 @@ extension Operations {
         }
         guard gates.shape == x.shape || x.rank == 4 && gates.shape == x.shape.dropLast() + [1]
         else {
-            let maps = x.rank == 4 ? "[\(x.shape[0]), \(x.shape[3])], \(x.shape.dropLast() + [1])" : ""
+            let maps =
+                x.rank == 4 ? "[\(x.shape[0]), \(x.shape[3])], \(x.shape.dropLast() + [1])" : ""
             throw .shapeMismatch(
                 layer: layer, tensor: "gate",
                 expected: maps.isEmpty ? "\(x.shape)" : "\(maps) or \(x.shape)",

@@ -20,7 +20,8 @@ extension LayerEntry.TensorDescription {
     static let containerInput = LayerEntry.TensorDescription(
         "x", "[B, C, H, W], [B, C, D, H, W]; of other ranks with the channels last in any layout")
     /// What a container gives.
-    static let containerOutput = LayerEntry.TensorDescription("y", "as the last layer gives it, laid out as x")
+    static let containerOutput = LayerEntry.TensorDescription(
+        "y", "as the last layer gives it, laid out as x")
 }
 
 extension CaseSizes {

@@ -37,7 +37,10 @@ import Testing
 
     @Test func everyFoldingLayerTakesNormAndActivation() throws {
         let layers: [(any FoldsNorm, [Int])] = [
-            (try Conv2d(inputChannels: 3, outputChannels: 5, kernelSize: 3, padding: 1), [2, 7, 6, 3]),
+            (
+                try Conv2d(inputChannels: 3, outputChannels: 5, kernelSize: 3, padding: 1),
+                [2, 7, 6, 3]
+            ),
             (try Self.deformable(false), [2, 7, 6, 3]), (try Self.deformable(true), [2, 7, 6, 3]),
             (try Linear(inputFeatures: 3, outputFeatures: 5), [4, 3]),
             (try Self.routed(bias: true), [2, 7, 6, 3]),
@@ -159,7 +162,8 @@ import Testing
     }
 
     @Test func whatAKernelCannotDoFollowsSeparately() throws {
-        let x = try Tensor.random([2, 3, 4, 3], seed: 8), residual = try Tensor.random([2, 3, 4, 3])
+        let x = try Tensor.random([2, 3, 4, 3], seed: 8),
+            residual = try Tensor.random([2, 3, 4, 3])
         let gate = try Tensor.random([2, 3], seed: 12)
         let conv = try Conv2d(inputChannels: 3, outputChannels: 3, kernelSize: 1)
         let block = try Sequential([conv, SiLU()])

@@ -22,7 +22,8 @@ import Testing
             let sample = i / (h * w * c), pixel = i / c, channel = i % c
             let gate =
                 gates.shape == x.shape
-                ? g[i] : gates.shape.last == 1 && gates.rank == 4 ? g[pixel] : g[sample * c + channel]
+                ? g[i]
+                : gates.shape.last == 1 && gates.rank == 4 ? g[pixel] : g[sample * c + channel]
             let sum = Double(v[i]) * Double(gate) + Double(r?[i] ?? 0)
             return relu ? max(sum, 0) : sum
         }

@@ -95,15 +95,27 @@ import Testing
             try SelfConditioned(conv, as: "a", from: [("a", routing)])
         }
         #expect(throws: ProteanError.self) {
-            try SelfConditioned(conv, from: [("a", try Conv2d(
-                inputChannels: 4, outputChannels: 3, kernelSize: 1))])
+            try SelfConditioned(
+                conv,
+                from: [
+                    (
+                        "a",
+                        try Conv2d(
+                            inputChannels: 4, outputChannels: 3, kernelSize: 1)
+                    )
+                ])
         }
         #expect(throws: ProteanError.self) { try MultiInputSequential([ReLU()]) }
         #expect(throws: ProteanError.self) {
-            try MultiInputSequential([conv, try MaskedConv2d(
-                inputChannels: 5, outputChannels: 2, kernelSize: 1)])
+            try MultiInputSequential([
+                conv,
+                try MaskedConv2d(
+                    inputChannels: 5, outputChannels: 2, kernelSize: 1),
+            ])
         }
-        #expect(throws: ProteanError.self) { try MultiInputSequential([conv, try Self.condConv(4, 2)]) }
+        #expect(throws: ProteanError.self) {
+            try MultiInputSequential([conv, try Self.condConv(4, 2)])
+        }
         let state = try DeltaConv2d(try Conv2d(inputChannels: 5, outputChannels: 2, kernelSize: 1))
         #expect(throws: ProteanError.self) { try MultiInputSequential([conv, state]) }
         let block = try MultiInputSequential([conv])

@@ -71,7 +71,9 @@ import Testing
     }
 
     @Test func whatDoesNotFitIsRefused() throws {
-        #expect(throws: ProteanError.self) { try StatefulSequential(named: [("a", Sum()), ("a", ReLU())]) }
+        #expect(throws: ProteanError.self) {
+            try StatefulSequential(named: [("a", Sum()), ("a", ReLU())])
+        }
         let cond = try CondConv2d(inputChannels: 2, outputChannels: 2, kernelSize: 1)
         #expect(throws: ProteanError.self) { try StatefulSequential([cond]) }
         let conv = try Conv2d(inputChannels: 2, outputChannels: 3, kernelSize: 1)

@@ -178,13 +178,8 @@ import Testing
             }
             #expect(packed.packing.isa == isa)
             for other in KernelISA.supported where other != isa {
-<<<<<<< HEAD
                 _ = try Runtime.with(isa: other) {
                     #expect(throws: ProteanError.self) {
-=======
-                try Runtime.with(isa: other) {
-                    _ = #expect(throws: ProteanError.self) {
->>>>>>> f7891a46704211d28912e53895059d594ae16af2
                         try Operations.conv2d(x, packed: packed)
                     }
                 }

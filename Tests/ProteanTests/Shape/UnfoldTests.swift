@@ -94,7 +94,8 @@ import Testing
         #expect(refused { _ = try Unfold(kernelSize: 2, dilation: 0) } == "dilation")
         #expect(refused { _ = try Unfold(kernelSize: 2, padding: -1) } == "padding")
         #expect(refused { _ = try Unfold(kernelSize: 2, stride: 0) } == "stride")
-        #expect(refused { _ = try Unfold(kernelSize: 2, stride: Size2d((1 << 20) + 1)) } == "stride")
+        #expect(
+            refused { _ = try Unfold(kernelSize: 2, stride: Size2d((1 << 20) + 1)) } == "stride")
         let layer = try Unfold(kernelSize: Size2d(height: 3, width: 2))
         #expect(refused { _ = try layer(Tensor(zeros: [1, 2, 5, 1])) } == "x")
         #expect(refused { _ = try layer(Tensor(zeros: [1, 5, 1, 1])) } == "x")

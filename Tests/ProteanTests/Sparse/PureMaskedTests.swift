@@ -54,7 +54,8 @@ import Testing
         let weight = conv.weight.value, geometry = conv.geometry
         let x = try Tensor.random([2, 5, 6, 3]), hollow = try Tensor(shapeOnly: [2, 5, 6, 3])
         #expect(
-            try Operations.maskedConv2d(hollow, weight: weight, geometry: geometry, mask: mask).shape
+            try Operations.maskedConv2d(hollow, weight: weight, geometry: geometry, mask: mask)
+                .shape
                 == [2, 5, 6, 4])
         #expect(
             try Operations.maskedConv2dRows(

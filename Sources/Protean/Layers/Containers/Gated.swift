@@ -79,7 +79,9 @@ public final class Gated: AcceptsEpilogue {
     public var channelFlow: ChannelFlow { layer?.channelFlow ?? .unchanged }
 
     /// An activation; a residual too where the layer's kernel takes gate and residual.
-    public var epilogueParts: EpilogueParts { kernel == nil ? .activation : [.activation, .residual] }
+    public var epilogueParts: EpilogueParts {
+        kernel == nil ? .activation : [.activation, .residual]
+    }
 
     /// The gated map.
     ///

@@ -1,8 +1,8 @@
 /// A convolution that is computed at the active pixels of a mask only.
 ///
 /// `y = mask ⊙ conv(x)`: active outputs are those of ``Conv2d`` with the same weights, bit for bit
-/// where both use the same algorithm; other outputs are zero, copied from another map, or left as they
-/// are. Time falls with the number of active pixels. DynConv (Verelst, Tuytelaars, arXiv 1912.03203)
+/// where both use the same algorithm (but for groups narrower than a vector, which ``Conv2d`` may add in
+/// another order); other outputs are zero, copied from another map, or left as they are. Time falls with the number of active pixels. DynConv (Verelst, Tuytelaars, arXiv 1912.03203)
 /// and its kin use it this way; the mask is a ``MaskPlan`` of the *output's* size.
 ///
 /// Input `[batch, height, width, inputChannels]`, or compact rows; see ``MaskedInput``. Parameters

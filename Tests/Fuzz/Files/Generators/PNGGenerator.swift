@@ -82,7 +82,8 @@ enum PNGGenerator: FileGenerator {
 
     private static func palette(_ header: Header) -> [UInt8] {
         guard header.color == 3 else { return [] }
-        return chunk("PLTE", (0..<(3 << min(header.depth, 8))).map { UInt8(truncatingIfNeeded: $0) })
+        return chunk(
+            "PLTE", (0..<(3 << min(header.depth, 8))).map { UInt8(truncatingIfNeeded: $0) })
     }
 
     static func file(

@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 RESULTS = os.path.join(ROOT, "Benchmarks/results")
 PAGE = os.path.join(ROOT, "Docs/Performance.md")
 BEGIN, END = "<!-- results: made by `make results` -->", "<!-- end of results -->"

@@ -2,7 +2,7 @@
 # snippets.sh SWIFT: the examples of README.md and of the pages under Docs compile against the
 # libraries as they are built. How a page says what an example takes for granted: snippets.py.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 swift=$1
 work=.build-snippets
 
@@ -15,7 +15,7 @@ for map in .build/debug/CProtean*.build/module.modulemap; do
 done
 
 count=0 failed=0
-for file in $(python3 Scripts/snippets.py "$work"); do
+for file in $(python3 Tests/Scripts/snippets.py "$work"); do
     count=$((count + 1))
     swiftc -typecheck -suppress-warnings "${flags[@]}" "$file" || failed=$((failed + 1))
 done

@@ -20,7 +20,7 @@ import os
 import re
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 IMPORTS = "import Foundation; import Protean; import ProteanImage; import ProteanModels; "
 BLOCK = re.compile(
     r"(?:<!-- snippet-(before|skip)[: ]?(.*?)-->\n+)?```swift\n(.*?)\n```", re.S)

@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 PAGES = os.path.join(ROOT, "Docs")
 # What users read first; pages that are not named follow in alphabetical order.
 USERS = ["YourOwnLayer", "TensorOperations", "WeightFiles", "Images", "Commands", "Threading",

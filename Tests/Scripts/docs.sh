@@ -5,7 +5,7 @@
 # Uses the toolchain's own `docc`, so that neither this package nor one that depends on it has to
 # fetch a plug-in for it.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 swift=$1
 work=.build-docs
 modules=(Protean ProteanModels ProteanImage)
@@ -33,7 +33,7 @@ for module in "${modules[@]}"; do
         -output-dir "$work/graphs/$module"
 done
 
-python3 Scripts/docs.py "$work/graphs" "$work/catalogues"
+python3 Tests/Scripts/docs.py "$work/graphs" "$work/catalogues"
 for module in "${modules[@]}"; do
     dependencies=()
     [ "$module" = Protean ] || dependencies=(--dependency "$work/archives/Protean.doccarchive")

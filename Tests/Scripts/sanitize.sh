@@ -4,7 +4,7 @@
 # OPTIONs go to `swift test`, such as `--filter Conv2d`. Builds into .build-SANITIZER. What each sanitizer
 # covers and cannot see: Docs/Sanitizers.md.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 swift=$1 sanitizer=$2
 shift 2
 skips=()
@@ -22,7 +22,7 @@ undefined)
     ;;
 thread)
     # Neither the OpenMP runtime nor the Swift runtime is instrumented; see Docs/Sanitizers.md.
-    export TSAN_OPTIONS=suppressions=$PWD/Scripts/thread.supp:ignore_noninstrumented_modules=1
+    export TSAN_OPTIONS=suppressions=$PWD/Tests/Scripts/thread.supp:ignore_noninstrumented_modules=1
     export OMP_THREAD_LIMIT=1
     ;;
 *)

@@ -37,7 +37,7 @@ import Testing
         try Self.writeCheckpoint(to: path)
         let loader = ModelLoader(registry: try ModelRegistry([RecalibratedResNetPlugin()]))
         let model = try loader.load(path, as: "srm_resnet32_cifar")
-        #expect(model.parameterCount == 467_946)
+        #expect(model.parameterCount == 469_146)
 
         let shape = [2, 32, 28, 3]
         let x = try Tensor(

@@ -75,7 +75,7 @@ public protocol AcceptsEpilogue: Layer, EpilogueKernel {}
 /// by rounding, and the norm costs nothing at run time.
 public protocol FoldsNorm: AcceptsEpilogue {
     /// The layer followed by `norm`, as one kernel. Called once, when a container is built: what is
-    /// returned follows later changes of parameters (``FoldableNorm/version``).
+    /// returned follows later changes of parameters (``PixelwiseLayer/version``).
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
     func folding(_ norm: any FoldableNorm) throws(ProteanError) -> any EpilogueKernel

@@ -34,6 +34,7 @@ public final class FusedConvTranspose2d: Sendable {
     /// activation(norm(conv(x)) + residual).
     ///
     /// - Parameters:
+    ///   - x: `[batch, height, width, in]`.
     ///   - outputSize: as of ``ConvTranspose2d``.
     ///   - residual: of the result's shape.
     /// - Throws: ``ProteanError`` when `x`, the size or `residual` do not fit.

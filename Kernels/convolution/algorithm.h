@@ -8,7 +8,7 @@
 #include "shape.h"
 #include <stdint.h>
 
-// One call, as every driver is given it. `plan` is that of `shape` and `runtime`.
+// The arguments of one call, passed to every driver. `plan` was made for `shape` and `runtime`.
 typedef struct ptn_conv2d_call {
     const ptn_runtime *runtime;
     const ptn_conv2d_shape *shape;
@@ -24,28 +24,29 @@ typedef struct ptn_conv2d_call {
 typedef struct ptn_conv2d_functions {
     // Whether the algorithm computes the shape, whatever its image size.
     bool (*applies)(ptn_isa isa, const ptn_conv2d_shape *shape);
-    // Whether it computes the sums as they are defined, and is estimated to be faster than those
-    // that come after it in the list. NULL: it computes something else, and is compared by
-    // `cycles`.
+    // Whether the algorithm computes the defining sums and is estimated to be faster than the
+    // algorithms after it in the list. NULL: it does not compute the defining sums; `cycles` is
+    // compared instead.
     bool (*pays)(ptn_isa isa, const ptn_conv2d_shape *shape);
-    // Floats of one set of packed weights; false when they overflow.
+    // Floats of one set of packed weights; false on overflow.
     bool (*floats)(ptn_isa isa, const ptn_conv2d_shape *shape, ptn_conv2d_algorithm algorithm,
                    size_t *floats);
-    // Bytes of scratch memory for a plan whose threads are known.
+    // Bytes of scratch memory; the plan's number of threads must be known.
     size_t (*scratch)(ptn_isa isa, const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan);
     // Estimated cycles of one sample; the plan's output size must be known. NULL: not estimated.
     double (*cycles)(ptn_isa isa, const ptn_conv2d_shape *shape, ptn_conv2d_algorithm algorithm,
                      const ptn_conv2d_plan *plan);
-    // A rough time of the whole call on one thread, for deciding about threads.
+    // Rough estimate of the whole call's time on one thread, used only to choose the number of
+    // threads.
     double (*nanoseconds)(ptn_isa isa, const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan);
-    // Packing, in parts that may be packed at the same time: how many, and part `part` of weights
+    // Number of parts that may be packed concurrently; packing of part `part` from weights
     // [k][c/groups][kh][kw], each output channel multiplied by its `scale` (NULL: 1).
     size_t (*parts)(ptn_isa isa, const ptn_conv2d_shape *shape);
     void (*pack)(ptn_isa isa, const ptn_conv2d_shape *shape, ptn_conv2d_algorithm algorithm,
                  const float *weights, const float *scale, size_t part, float *packed);
     ptn_status (*run)(const ptn_conv2d_call *call);
-    // The samples of a pointwise convolution are joined to one long row where they have at most so
-    // many pixels; 0: never, as where tasks are parts of rows.
+    // Largest number of pixels per sample for which the samples of a pointwise convolution are
+    // computed as one image; 0: never, for algorithms whose tasks are parts of rows.
     size_t joined_pixels;
 } ptn_conv2d_functions;
 

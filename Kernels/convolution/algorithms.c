@@ -1,4 +1,4 @@
-// The choice of an algorithm by the tables of functions.
+// Chooses an algorithm through the algorithms' tables of functions.
 #include "algorithms.h"
 
 static const ptn_conv2d_functions *const functions[PTN_CONV2D_ALGORITHMS] = {
@@ -10,7 +10,7 @@ static const ptn_conv2d_functions *const functions[PTN_CONV2D_ALGORITHMS] = {
     [PTN_CONV2D_NARROW] = &ptn_conv2d_narrow,
 };
 
-// Algorithms that compute the sums as they are defined. The first that pays is taken.
+// Algorithms that compute the defining sums. The first whose `pays` is true is chosen.
 static const ptn_conv2d_algorithm sums[] = {
     PTN_CONV2D_DEPTHWISE,
     PTN_CONV2D_GROUPED,
@@ -28,14 +28,14 @@ static ptn_conv2d_algorithm sums_for(ptn_isa isa, const ptn_conv2d_shape *s) {
     return PTN_CONV2D_DIRECT;
 }
 
-// The better of two by the plan's estimates. `b` is the less exact one and must gain something.
+// The faster of two by the plan's estimates. `b` is less exact, so it must be at least 3 % faster.
 static ptn_conv2d_algorithm faster(const ptn_conv2d_plan *plan, ptn_conv2d_algorithm a,
                                    ptn_conv2d_algorithm b) {
     return 1.03 * plan->estimated_cycles[b] < plan->estimated_cycles[a] ? b : a;
 }
 
 void ptn_conv2d_estimate(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_plan *plan) {
-    // Only Winograd's forms are an alternative to sums.
+    // Where Winograd's forms do not apply there is nothing to compare.
     if (!ptn_conv2d_winograd_applies(s) || plan->out_h == 0 || plan->out_w == 0) return;
     for (ptn_conv2d_algorithm a = 0; a < PTN_CONV2D_ALGORITHMS; a++)
         if (functions[a]->cycles) plan->estimated_cycles[a] = functions[a]->cycles(isa, s, a, plan);

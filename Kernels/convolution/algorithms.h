@@ -8,8 +8,8 @@
 const ptn_conv2d_functions *ptn_conv2d_functions_of(ptn_conv2d_algorithm algorithm);
 
 // Fills in the plan's algorithm and its packed floats; output size and multiply-adds must be known.
-// The algorithm depends neither on the batch nor on the threads: a sample's result must not depend
-// on the samples beside it.
+// The choice ignores batch size and thread count, so that a sample gives the same bits in every
+// batch.
 ptn_status ptn_conv2d_choose(ptn_isa isa, const ptn_conv2d_shape *shape, ptn_conv2d_plan *plan);
 
 // Fills in the plan's estimates, for shapes that more than one estimated algorithm computes.

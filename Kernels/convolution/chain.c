@@ -1,18 +1,18 @@
 // Driver of chains of convolutions: cuts the result's rows into strips for threads and strips into
-// bands; each band pulls the rows it needs through the stages before.
+// bands. For each band, the rows that it reads are first computed in all earlier stages.
 #include "../core/checked.h"
 #include "ptn_conv2d_chain.h"
 #include "ptn_memory.h"
 #include <stdatomic.h>
 #include <string.h>
 
-// Maps in between, of one band: half of a common second-level cache, the other half being for
+// Bytes of one band's intermediate maps: half of a common second-level cache. The other half is for
 // weights and for the chain's input and result.
 static const size_t BAND_BYTES = 512 << 10;
-// Smaller maps stay in the second-level cache as a whole.
+// Intermediate maps smaller than this stay in the second-level cache anyway: a chain does not pay.
 static const size_t LEAST_BYTES = 256 << 10;
-// Rows of the first map in between below which computing a strip's halo again costs more than is
-// gained.
+// Fewest rows of the first intermediate map per strip: with fewer, recomputing each strip's halo
+// costs more than the chain gains.
 enum { LEAST_ROWS = 6 };
 
 typedef struct rows {
@@ -22,7 +22,7 @@ typedef struct rows {
 typedef struct chain_job {
     const ptn_conv2d_stage *stages;
     size_t count;
-    ptn_runtime runtime; // one thread: the strips are shared out
+    ptn_runtime runtime; // with one thread: only strips are distributed among threads
     ptn_conv2d_chain_plan plan;
     size_t out_w[PTN_CHAIN_MOST];  // of each stage
     size_t offset[PTN_CHAIN_MOST]; // of each stage's result in a thread's scratch, in floats
@@ -33,7 +33,7 @@ typedef struct chain_job {
     atomic_int status;
 } chain_job;
 
-// What a thread holds: rows of the results of all stages but the last.
+// A thread's state: rows of the results of all stages except the last.
 typedef struct strip {
     const chain_job *job;
     size_t sample;
@@ -43,7 +43,7 @@ typedef struct strip {
 
 static size_t reach_of(const ptn_conv2d_shape *s) { return (s->kh - 1) * s->dilation_h + 1; }
 
-// Input rows that `count` output rows read, where no border is near.
+// Number of input rows that `count` output rows read away from the borders, at most all.
 static size_t rows_read(const ptn_conv2d_shape *s, size_t count) {
     return ptn_min(s->h, (count - 1) * s->stride_h + reach_of(s));
 }
@@ -55,7 +55,7 @@ static const float *input_row(const strip *t, size_t stage, size_t row) {
     return t->maps + j->offset[stage - 1] + (row - t->held[stage - 1].begin) * s->w * s->c;
 }
 
-// Makes `wanted` rows of a stage's result present, from the rows that are there already on.
+// Computes those of the rows `wanted` of a stage's result that are not in scratch yet.
 static ptn_status pull(strip *t, size_t stage, rows wanted);
 
 // Computes rows of a stage's result into `out`.
@@ -63,7 +63,7 @@ static ptn_status compute(strip *t, size_t stage, rows r, float *out) {
     const chain_job *j = t->job;
     const ptn_conv2d_stage *g = &j->stages[stage];
     ptn_conv2d_shape s = g->shape;
-    // In rows of the padded input.
+    // Positions in the padded input.
     const size_t top = r.begin * s.stride_h, bottom = (r.end - 1) * s.stride_h + reach_of(&s);
     rows in = {.begin = top > s.pad_top ? top - s.pad_top : 0,
                .end = ptn_min(s.h, bottom - s.pad_top)};
@@ -119,7 +119,7 @@ static void run_strip(void *context, size_t index, int thread) {
     }
 }
 
-// Whether a stage keeps the rules and takes the result of the one before.
+// Whether a stage keeps the contract and its input has the shape of the previous stage's result.
 static bool stage_fits(const ptn_conv2d_stage *g, const ptn_conv2d_stage *before, size_t height,
                        size_t width, bool is_last) {
     const ptn_conv2d_shape *s = &g->shape;
@@ -134,7 +134,7 @@ static bool stage_fits(const ptn_conv2d_stage *g, const ptn_conv2d_stage *before
            (s->n == before->shape.n && s->h == height && s->w == width && s->c == before->shape.k);
 }
 
-// Floats that the maps in between take for `band` rows of the result; false on overflow.
+// Lays out the intermediate maps for bands of `band` rows of the result; false on overflow.
 static bool lay_out(chain_job *j, size_t band) {
     size_t need = band;
     size_t sizes[PTN_CHAIN_MOST] = {0};
@@ -152,8 +152,8 @@ static bool lay_out(chain_job *j, size_t band) {
     return true;
 }
 
-// The largest band whose maps fit, even unless it is a whole strip of `most` rows: drivers of
-// depthwise layers like pairs.
+// Chooses the largest band whose maps fit. Its number of rows is even unless it is a whole strip of
+// `most` rows, because depthwise tiles have two rows.
 static bool choose_band(chain_job *j, size_t most) {
     size_t band = 1;
     for (size_t next = 2; band < most; next += 2) {
@@ -188,7 +188,7 @@ static ptn_status prepare(chain_job *j, const ptn_runtime *runtime) {
     const size_t samples = j->stages[0].shape.n;
     p->threads = ptn_threads_worth(runtime->threads, nanoseconds);
     const size_t wanted = ptn_div_up((size_t)p->threads, ptn_max(1, samples));
-    // Two strips per thread where rows suffice: a slow core then keeps the others waiting for less.
+    // Two strips per thread if there are enough rows, so that the others wait less for a slow core.
     p->strips = p->threads == 1 ? 1 : ptn_min(2 * wanted, ptn_max(wanted, p->out_h / LEAST_ROWS));
     p->strips = ptn_max(1, ptn_min(p->strips, p->out_h));
     p->pays = largest >= LEAST_BYTES && j->count > 1 &&

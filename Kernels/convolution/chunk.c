@@ -1,13 +1,13 @@
-// Panels of weights on the tiles of a chunk, a block of weights at a time.
+// Computes a chunk: for each block of each panel's weights, all tiles of the chunk.
 #include "chunk.h"
 #include "../core/fetch.h"
 #include "../core/tuning.h"
 #include <string.h>
 
 enum { MOST_OUTPUTS = 256, TABLE_ENTRIES = 1 << 16, LEAST_SEGMENT = 6, MOST_LISTED_TAPS = 49 };
-// Few outputs read every weight few times, so weights that do not fit the second-level cache are
-// the bottleneck. Blocks that stay in the first-level cache then let the next ones come in
-// meanwhile.
+// With few outputs each weight is used few times, so reading weights from beyond the second-level
+// cache limits the speed. Small blocks stay in the first-level cache, so that the next block can be
+// prefetched meanwhile.
 enum { FEW_OUTPUTS = 96, VERY_FEW_OUTPUTS = 32 };
 static const size_t SMALL_BLOCK_BYTES = 32 << 10, KEPT_BYTES = 1 << 20;
 
@@ -54,16 +54,16 @@ void ptn_chunk_append(ptn_chunk *chunk, size_t end, size_t tap_begin, size_t tap
     chunk->segments[chunk->segment_count++] = next;
 }
 
-// Some taps of one panel, or some channels of one tap: weights that stay in a cache while all tiles
-// of the chunk use them.
+// Weights of some taps of one panel, or of some channels of one tap, that stay in a cache while all
+// tiles of the chunk use them.
 typedef struct block {
     size_t tap_begin, tap_end;
     const float *weights; // of the first tap
     size_t tap_floats;    // from one tap's weights to the next
     size_t vectors, channel;
-    const char *next; // the weights that come after these; NULL when the cache holds them already
-    bool far;         // it can hold none of them from one chunk to the next
-    bool fresh;       // no panel before this one has read the chunk's pixels
+    const char *next; // the weights used after these, to prefetch; NULL if they are in the cache
+    bool far;         // the weights do not stay in the second-level cache from chunk to chunk
+    bool fresh;       // first panel of the chunk: the input pixels are not in the cache yet
 } block;
 
 // The part of a segment's taps that a block holds.
@@ -75,21 +75,21 @@ static ptn_segment within(const ptn_segment *g, const block *b) {
     return part;
 }
 
-// Outputs that run with the same taps: [begin, end) of the chunk's, or of a list of them.
+// Outputs that are computed with the same taps: [begin, end) of the chunk or of `list`.
 typedef struct output_run {
     size_t begin, end, taps;
     const float *const *table; // of the first tap
-    const uint16_t *list;      // NULL: outputs in order
-    size_t sharing;            // outputs that bring in the next block's weights between them
+    const uint16_t *list;      // indices of the outputs; NULL: in order
+    size_t sharing;            // outputs among which prefetching of the next weights is divided
 } output_run;
 
-// Where an output's channels of the block go.
+// Address of an output's channels of the block.
 static float *place_of(const ptn_chunk_job *j, const ptn_chunk *ch, size_t output, const block *b) {
     float *first = ch->place ? ch->place + output * j->out_channels : ch->places[output];
     return first + b->channel;
 }
 
-// Where a tile's unfinished sums and results are, when its outputs are listed, and when not.
+// Addresses of the unfinished sums and of the results of a tile whose outputs are listed.
 static void place_listed(const ptn_chunk_job *j, const ptn_chunk *ch, const uint16_t *list,
                          size_t height, const block *b, float **partials) {
     const size_t width = b->vectors * j->panels.vector;
@@ -104,7 +104,8 @@ static void place_in_order(const ptn_chunk_job *j, const ptn_chunk *ch, size_t b
     for (size_t m = 0; m < height; m++) ch->out[m] = place_of(j, ch, begin + m, b);
 }
 
-// Fetches what the next tile, of `count` outputs from `begin` on, needs of maps beyond the caches.
+// Prefetches the outputs, and unless `ahead` the inputs, of the next tile: `count` outputs from
+// `begin` on, in maps beyond the caches.
 static void fetch_far(const ptn_chunk_job *j, const ptn_chunk *ch, const output_run *run,
                       const block *b, const ptn_tile_args *a, size_t begin, size_t count) {
     for (size_t m = begin; m < begin + count; m++) {
@@ -118,7 +119,7 @@ static void fetch_far(const ptn_chunk_job *j, const ptn_chunk *ch, const output_
             ptn_fetch(run->table[tap * a->inputs_step + m] + a->input_offset, a->channels);
 }
 
-// What the tile of outputs [begin, end) of the run fetches of the pixels of those that follow.
+// Sets which input pixels of the following outputs the tile of outputs [begin, end) prefetches.
 static inline void fetch_pixels(const ptn_chunk_job *j, const output_run *run, size_t begin,
                                 size_t end, size_t pixel_step, ptn_tile_args *a) {
     switch (j->fetch) {
@@ -146,7 +147,7 @@ static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const outpu
     a->taps = run->taps;
     const size_t tiles = ptn_div_up(count, ptn_tile_height(j->isa, b->vectors));
     const size_t bytes = a->channels * width * (b->tap_end - b->tap_begin) * sizeof(float) /
-                         run->sharing; // of the next weights for each output
+                         run->sharing; // of the next weights, per output
     const ptn_tile_steps steps =
         ptn_tile_steps_for(j->isa, a, count, tiles, bytes * count, b->far, j->pixel_bytes);
     const char *next = b->next ? b->next + bytes * run->begin : NULL;
@@ -181,7 +182,7 @@ static void run_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, const outpu
     }
 }
 
-// A segment's taps, all of them in the block, on every tile of the segment.
+// Computes every tile of a segment with the segment's taps, all of which are in the block.
 static void run_segment(const ptn_chunk_job *j, const ptn_chunk *ch, const ptn_segment *g,
                         const block *b, ptn_tile_args *a) {
     const size_t width = b->vectors * j->panels.vector, count = g->end - g->begin;
@@ -199,15 +200,16 @@ static void run_segment(const ptn_chunk_job *j, const ptn_chunk *ch, const ptn_s
     run_outputs(j, ch, &run, b, a);
 }
 
-// For each tap the outputs that find it inside the image, then the others. Where blocks hold one
-// tap each, only the former are multiplied. On a 7 x 7 map and a 3 x 3 kernel that leaves out a
-// tenth of the products that segments do not.
+// For each tap: first the outputs whose input at that tap is inside the image, then the others.
+// Where blocks hold one tap each, only the first kind is multiplied. For a 3 x 3 kernel on a 7 x 7
+// map this saves a tenth of the products beyond what segments save.
 typedef struct tap_lists {
     size_t inside[MOST_LISTED_TAPS];
     uint16_t outputs[MOST_LISTED_TAPS][FEW_OUTPUTS];
 } tap_lists;
 
-// The table's entries of a tap move to the front with their outputs.
+// Makes the lists, and moves the table entries of the listed outputs to the front in the same
+// order. Returns whether any output is left out at any tap.
 static bool list_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, tap_lists *lists) {
     const size_t step = ptn_chunk_step(ch->outputs);
     size_t outside = 0;
@@ -230,7 +232,7 @@ static bool list_outputs(const ptn_chunk_job *j, const ptn_chunk *ch, tap_lists 
     return outside > 0;
 }
 
-// A block that holds one tap, by its list.
+// Computes a block that holds one tap, for the outputs listed for this tap.
 static void run_listed(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lists *lists,
                        const block *b, ptn_tile_args *a) {
     const size_t tap = b->tap_begin, inside = lists->inside[tap];
@@ -247,7 +249,7 @@ static void run_listed(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_li
                       .sharing = ptn_max(1, inside)};
     run_outputs(j, ch, &run, b, a);
     if (!a->last) return;
-    // Outputs that do not have the last tap still have to be finished.
+    // Outputs that are left out at the last tap still need their epilogue.
     a->first = false;
     run.begin = inside;
     run.end = ch->outputs;
@@ -255,7 +257,8 @@ static void run_listed(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_li
     run_outputs(j, ch, &run, b, a);
 }
 
-// The segments that a block sees: neighbours with the same taps of it are one.
+// Computes a block segment by segment, merging neighbouring segments with the same taps of the
+// block.
 static void run_block(const ptn_chunk_job *j, const ptn_chunk *ch, const block *b,
                       ptn_tile_args *a) {
     ptn_segment joined = within(&ch->segments[0], b);
@@ -271,7 +274,7 @@ static void run_block(const ptn_chunk_job *j, const ptn_chunk *ch, const block *
     run_segment(j, ch, &joined, b, a);
 }
 
-// Taps, or channels of one tap, of a block of weights.
+// Size of a block of weights: whole taps, or some channels of one tap.
 typedef struct block_cut {
     size_t taps, channels;
 } block_cut;
@@ -288,15 +291,16 @@ static block_cut cut_blocks(ptn_isa isa, size_t taps, size_t channels, size_t wi
     return (block_cut){1, ptn_min(channels, piece * PTN_TILE_UNROLL)};
 }
 
-// Of so many panels.
+// Bytes of the weights of `panels` panels.
 static size_t weight_bytes(const ptn_chunk_job *j, size_t panels) {
     return panels * j->taps * j->channels * j->panels.width * sizeof(float);
 }
 
 static size_t chunk_panels(const ptn_chunk *ch) { return ch->panel_end - ch->panel_begin; }
 
-// Whether the weights are a bottleneck. Where other chunks read other panels at the same time, the
-// cache may still hold some of these: then fewer outputs make them one.
+// Whether reading weights limits the speed, so that small blocks pay. If other tasks compute the
+// other panels, part of these weights may still be in the cache, so there must be even fewer
+// outputs.
 static bool has_small_blocks(const ptn_chunk_job *j, const ptn_chunk *ch) {
     if (weight_bytes(j, chunk_panels(ch)) > KEPT_BYTES) return ch->outputs <= FEW_OUTPUTS;
     return j->taps > 1 && ch->outputs <= VERY_FEW_OUTPUTS &&
@@ -333,7 +337,8 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
             a.first = tap == 0 && c == 0;
             a.last = b.tap_end == j->taps && c + a.channels == in;
             b.fresh = index == ch->panel_begin && a.last;
-            // Weights that fit one block stay where they are from one chunk to the next.
+            // Weights that fit one block stay in the cache from chunk to chunk and are not
+            // prefetched.
             const bool more = !a.last || index + 1 < ch->panel_end;
             const size_t floats = (b.tap_end - tap) * a.channels * width;
             b.next = more && cold ? (const char *)(b.weights + floats) : NULL;
@@ -345,7 +350,8 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
     }
 }
 
-// Whether the chunk's blocks hold one tap each, and then its lists.
+// Whether lists pay: the chunk's blocks hold one tap each and some outputs are left out. If so,
+// makes the lists.
 static bool lists_pay(const ptn_chunk_job *j, const ptn_chunk *ch, tap_lists *lists) {
     if (!j->zeros || j->taps < 2 || j->taps > MOST_LISTED_TAPS || !has_small_blocks(j, ch))
         return false;

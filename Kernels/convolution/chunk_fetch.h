@@ -1,5 +1,5 @@
-// What a tile brings into the caches while it runs. Fetching everything at once would keep the
-// weights from coming in, so it is spread over the turns of the tile's innermost loop.
+// What a tile prefetches while it runs. Prefetching everything at once would delay the loads of
+// weights, so it is spread evenly over the iterations (turns) of the tile's innermost loop.
 //
 // The functions are inline: they run once per tile, and a small tile takes a fraction of a
 // microsecond.
@@ -8,25 +8,26 @@
 
 #include "tile.h"
 
-// Taps of a kernel row whose pixels PTN_FETCH_WINDOW fetches.
+// Number of taps of a kernel row over which PTN_FETCH_WINDOW spreads prefetching.
 #define PTN_FETCH_WINDOW_TAPS 3
 
-// Which pixels of the next tile a tile fetches, unless it fetches the next weights.
+// Which input pixels of the next tile a tile prefetches, unless it prefetches the next weights.
 typedef enum ptn_chunk_fetch {
     PTN_FETCH_NO_PIXELS = 0,
-    // Neighbours follow each other: the pixels that the next tile is the first to read, at the last
-    // tap.
+    // Outputs are consecutive: prefetches the pixels that only the next tile reads, those of the
+    // last tap.
     PTN_FETCH_NEW_PIXELS,
-    // Taps share no pixels, and outputs may lie apart: every pixel, tap by tap.
+    // Neighbouring outputs share no pixels, or outputs are scattered: at each tap, prefetches the
+    // next tile's pixels of that tap.
     PTN_FETCH_EVERY_TAP,
-    // Outputs may lie apart, and the taps of a kernel row are PTN_FETCH_WINDOW_TAPS neighbours in
-    // maps that the second-level cache does not hold: the pixels of the next tile's first six
+    // Outputs may be scattered, maps exceed the second-level cache, and a kernel row has
+    // PTN_FETCH_WINDOW_TAPS adjacent taps: prefetches the pixels of the next tile's first six
     // outputs. (Zen 4: scattered pixels of 256 x 256 x 64 1.1 to 1.27 times as fast.)
     PTN_FETCH_WINDOW,
 } ptn_chunk_fetch;
 
-// Bytes per turn, by the tile's height: `low` pixels or one more. Computed once per segment, since
-// divisions would take a good part of a small tile's time.
+// Bytes to prefetch per turn, for tiles of `low` pixels [0] and of one more [1]. Computed once per
+// segment, since the divisions would take a good part of a small tile's time.
 typedef struct ptn_tile_steps {
     size_t low, taller; // the first `taller` tiles have low + 1 pixels
     size_t weights;     // bytes of the next weights per tile
@@ -37,8 +38,8 @@ static inline size_t ptn_bytes_per_turn(size_t bytes, size_t turns) {
     return turns > 0 ? ptn_div_up(bytes, turns) : 0;
 }
 
-// `outputs` cut into `tiles` that bring in `bytes` of weights between them, from `far` or near, and
-// new pixels of `pixel_bytes` each.
+// Steps for `outputs` cut into `tiles` tiles, which together prefetch `bytes` of weights (`far`:
+// from beyond the second-level cache) and `pixel_bytes` of new input per output.
 static inline ptn_tile_steps ptn_tile_steps_for(ptn_isa isa, const ptn_tile_args *a, size_t outputs,
                                                 size_t tiles, size_t bytes, bool far,
                                                 size_t pixel_bytes) {
@@ -56,7 +57,7 @@ static inline ptn_tile_steps ptn_tile_steps_for(ptn_isa isa, const ptn_tile_args
     return t;
 }
 
-// How many of `count` pixels follow each other in memory, from the first on.
+// Length of the contiguous prefix of `count` pixels.
 static inline size_t ptn_pixels_in_line(const float *const *pixels, size_t count,
                                         size_t pixel_bytes) {
     const size_t floats = pixel_bytes / sizeof(float);
@@ -65,8 +66,8 @@ static inline size_t ptn_pixels_in_line(const float *const *pixels, size_t count
     return run;
 }
 
-// PTN_FETCH_EVERY_TAP: the next tile's `count` pixels at every tap, as two runs of neighbours. A
-// cache line of each per turn is enough for MOST pixels.
+// PTN_FETCH_EVERY_TAP: prefetches the next tile's `count` pixels at every tap as two contiguous
+// runs, at most one cache line of each per turn, which covers runs of up to MOST pixels.
 static inline void ptn_fetch_every_tap(ptn_tile_args *a, size_t height, size_t count,
                                        size_t pixel_bytes) {
     enum { LINE = 64, PIXEL_STEP = PTN_TILE_UNROLL * sizeof(float), MOST = LINE / PIXEL_STEP };
@@ -81,7 +82,7 @@ static inline void ptn_fetch_every_tap(ptn_tile_args *a, size_t height, size_t c
     a->prefetch_step = ptn_min(LINE, longer * PIXEL_STEP);
 }
 
-// PTN_FETCH_WINDOW: two pixels of a kernel row at each of its taps.
+// PTN_FETCH_WINDOW: prefetches two pixels at each tap of a kernel row.
 static inline void ptn_fetch_window(ptn_tile_args *a) {
     a->ahead = true;
     a->second_pixel = 1;

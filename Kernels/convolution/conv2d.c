@@ -16,7 +16,7 @@ ptn_status ptn_conv2d_outline_for(const ptn_runtime *runtime, const ptn_conv2d_s
     return PTN_OK;
 }
 
-// What a call needs.
+// The plan of a call, without the estimates that only a caller may need.
 static ptn_status plan_call(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                             ptn_conv2d_plan *plan) {
     const ptn_status status = ptn_conv2d_outline_for(runtime, s, plan);
@@ -47,8 +47,8 @@ ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,
     return PTN_OK;
 }
 
-// The samples of a 1 x 1 convolution without stride or padding are joined to one long image where
-// nothing differs by sample: larger tiles, fewer tasks.
+// Whether the batch is computed as one image with n * h rows: a 1 x 1 convolution without stride or
+// padding, small images, and nothing that differs by sample. This fills tiles and saves tasks.
 static bool joins_samples(const ptn_conv2d_shape *s, const ptn_conv2d_functions *f,
                           const ptn_weight_source *w, const ptn_conv2d_epilogue *e) {
     return ptn_conv2d_is_pointwise(s) && w->kind == PTN_WEIGHTS_SHARED &&

@@ -3,7 +3,7 @@
 #include "transpose_algorithm.h"
 #include <string.h>
 
-// Beyond this, products of two strides would not fit.
+// The product of two larger strides would not fit size_t.
 #define MOST_STRIDE (((size_t)1 << 31) - 1)
 
 static bool axis_valid(size_t kernel, size_t stride, size_t dilation, size_t out) {
@@ -17,7 +17,7 @@ static bool sizes_valid(const ptn_conv_transpose2d_shape *s) {
            axis_valid(s->kw, s->stride_w, s->dilation_w, s->out_w);
 }
 
-// Whether positions along an axis fit signed arithmetic.
+// Whether all positions along an axis fit signed integers.
 static bool reach_fits(size_t in, size_t out, size_t kernel, size_t stride, size_t dilation,
                        size_t pad) {
     size_t taps, pixels, all;
@@ -37,7 +37,8 @@ static size_t shared_scratch(const ptn_conv_transpose2d_shape *s) {
     return ptn_round_64(phases * sizeof(ptn_transpose_phase)) + ptn_round_64(s->c * sizeof(float));
 }
 
-// A rough time on one thread: products at 2.5 GHz, or writing the map and reading the weights.
+// Estimated nanoseconds on one thread, used only to choose the number of threads: multiply-adds at
+// 2.5 GHz, or writing the map and reading the weights if that takes longer.
 static double nanoseconds(ptn_isa isa, const ptn_conv_transpose2d_shape *s,
                           const ptn_conv_transpose2d_plan *plan) {
     const double lanes = (double)ptn_isa_vector_floats(isa);

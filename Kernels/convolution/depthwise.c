@@ -13,7 +13,7 @@ typedef struct depthwise_job {
     size_t row_slots;
 } depthwise_job;
 
-// Output row `oy` and, with `rows` 2, the next one of its phase.
+// Computes output row `oy` and, with `rows` 2, the next row of the same phase.
 static void run_rows(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t sample, size_t oy,
                      size_t rows, const float **inputs) {
     const axis *v = &j->vertical, *h = &j->horizontal;
@@ -46,9 +46,9 @@ static void run_task(void *context, size_t index, int thread) {
         }
 }
 
-// Maps that the last cache does not hold together, and tiles whose rows are long enough to be worth
-// it. (EPYC, Zen 4: 1.1 to 2.2 times as fast from 16 MB on; 0.85 to 1.6 times on 10 to 15 MB.)
-// Channels and neighbours that lie apart are not fetched.
+// Whether tiles prefetch: the maps together exceed the last-level cache, and tile rows are long
+// enough. Not where channels are cut into parts or the kernel is dilated. (EPYC, Zen 4: 1.1 to 2.2
+// times as fast from 16 MB on; 0.85 to 1.6 times on 10 to 15 MB.)
 static bool is_far(const depthwise_job *j, const ptn_conv2d_plan *plan) {
     enum { LEAST_FLOATS = 128 };
     const ptn_conv2d_shape *s = j->tiles.shape;
@@ -57,10 +57,10 @@ static bool is_far(const depthwise_job *j, const ptn_conv2d_plan *plan) {
            ptn_maps_bytes(s, plan->out_h, plan->out_w) >= PTN_FARTHEST_BYTES;
 }
 
-// Cuts the work into bands of rows, which share input rows at their borders: one for each thread,
-// which then finds its part of the map in its own cache again at the next call; more where work is
-// large and a thread may be held up. Small maps have few rows and many channels. Results do not
-// depend on the cut.
+// Cuts the work into bands of rows; neighbouring bands read the same input rows at their border.
+// One band per thread, so that a thread's part of the map is still in its cache in the next layer;
+// more bands for large work, where a slow thread would delay the others. Small maps, with few rows
+// and many channels, are cut by channels too. Results do not depend on the cut.
 static void cut(depthwise_job *j, const ptn_conv2d_plan *plan) {
     const ptn_conv2d_shape *s = j->tiles.shape;
     const size_t threads = (size_t)plan->threads, vector = j->tiles.vector;
@@ -79,8 +79,8 @@ static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
     return ptn_conv2d_is_depthwise(s);
 }
 
-// Vectors of channels one after the other: [c / vector][kh*kw][vector]. The last one ends where the
-// channels end and repeats some of the one before; channels that do not fill a vector are padded.
+// Packed as [c / vector][kh*kw][vector]. If c is not a multiple of the vector, the last vector ends
+// at the last channel and overlaps the one before; fewer channels than one vector are padded.
 static bool floats(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
                    size_t *count) {
     (void)algorithm;
@@ -111,8 +111,7 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_co
     return (size_t)plan->threads * ptn_depthwise_row_slots(s) * sizeof(float *);
 }
 
-// Few operations for each number: reading and writing the maps at 50 bytes per nanosecond counts as
-// much.
+// Few multiply-adds per value, so reading and writing the maps at 50 bytes per nanosecond is added.
 static double nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const double compute = ptn_product_nanoseconds(isa, plan->multiply_adds);
     const double read = (double)s->h * (double)s->w;
@@ -141,7 +140,7 @@ static ptn_status run(const ptn_conv2d_call *call) {
 
 const ptn_conv2d_functions ptn_conv2d_depthwise = {
     .applies = applies,
-    .pays = applies, // no other algorithm computes depthwise shapes
+    .pays = applies, // always the fastest for depthwise shapes
     .floats = floats,
     .scratch = scratch_bytes,
     .nanoseconds = nanoseconds,

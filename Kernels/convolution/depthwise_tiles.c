@@ -1,4 +1,4 @@
-// Tiles of a depthwise convolution: which ones cover a row of outputs, and where their inputs lie.
+// Covers rows of depthwise outputs with tiles and sets the tiles' input addresses.
 #include "depthwise_tiles.h"
 #include "../core/fetch.h"
 #include <string.h>
@@ -33,15 +33,16 @@ static void activate_tile(const ptn_depthwise_job *j, const ptn_depthwise_tile *
                                      t->out_step, t->out + r * t->out_row + t->first_channel);
 }
 
-// Whether the next tile should be seven outputs wide rather than four when so many are left. Most
-// maps are multiples of seven; with 16 registers it pays only where a map would end in a sliver.
+// Whether the next tile should be seven outputs wide instead of four, with `left` outputs left in
+// the row. Most maps are multiples of seven. With 16 registers seven pays only if the last tile of
+// a row would otherwise have very few outputs.
 static bool wide_pays(const ptn_depthwise_job *j, size_t left) {
     if (!j->many_registers) return j->vertical.taps <= 5 && (left == 7 || left == 14);
     return left > 4 && left != 8 && left != 12;
 }
 
-// Which columns of a tile with `most` outputs lie inside the image, when the first tap of the first
-// output is at `position`, padding included.
+// Finds which columns of a tile of `most` outputs are inside the image. `position` is the column of
+// the first output's first tap in the padded image.
 static void find_columns(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t most,
                          size_t position) {
     const axis *h = &j->horizontal;
@@ -59,7 +60,7 @@ static void find_columns(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size
                         : (right ? PTN_DEPTHWISE_RIGHT : PTN_DEPTHWISE_INNER);
 }
 
-// Lays the next tile of at most `left` outputs at `position` and says what computes it.
+// Sets up the next tile of at most `left` outputs at `position` and returns its micro-kernel.
 static ptn_depthwise_fn next_tile(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t rows,
                                   size_t left, size_t position) {
     if (!j->sized) {
@@ -88,8 +89,8 @@ void ptn_depthwise_find_rows(const ptn_depthwise_job *j, size_t sample, size_t o
     }
 }
 
-// Brings in the inputs and outputs of the `left` outputs that follow a tile, at most a tile's: of
-// the input rows those that the rows of outputs above have not read.
+// Prefetches the outputs after a tile, at most seven of the `left`, and their inputs in the rows
+// that the output rows above have not read.
 static void fetch_next(const ptn_depthwise_job *j, const ptn_depthwise_tile *t, size_t rows,
                        size_t ox, size_t left) {
     const axis *h = &j->horizontal, *v = &j->vertical;
@@ -135,7 +136,7 @@ ptn_depthwise_tile ptn_depthwise_tile_for(const ptn_depthwise_job *j, size_t sam
     };
 }
 
-// Tiles of constant size exist for small square kernels.
+// Micro-kernels of constant size, which exist for small square kernels; NULL for other shapes.
 static const ptn_depthwise_fn (*sized_tiles(const ptn_depthwise_job *j,
                                             ptn_isa isa))[2][PTN_DEPTHWISE_PLACES] {
     const size_t taps = j->vertical.taps, stride = j->vertical.phase_stride;

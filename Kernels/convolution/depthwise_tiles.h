@@ -1,4 +1,4 @@
-// Tiles of a depthwise convolution: shared by the whole map and by runs of active pixels.
+// Tiles of a depthwise convolution, shared by the dense and the masked convolution.
 #ifndef PTN_CONVOLUTION_DEPTHWISE_TILES_H
 #define PTN_CONVOLUTION_DEPTHWISE_TILES_H
 
@@ -6,14 +6,15 @@
 #include "shape.h"
 #include <stdint.h>
 
-// Keeps the compiler from making each address of a walk a multiple of its step, which takes more
-// registers than there are.
+// Hides a pointer's value from the compiler, which would otherwise keep a multiple of the step for
+// each address in a register and run out of registers.
 #define PTN_OPAQUE(pointer) __asm__("" : "+r"(pointer))
 
-// Outputs side by side in one tile, at most.
+// Most outputs in one row of a tile.
 #define PTN_DEPTHWISE_COLUMNS 8
 
-// What a tile's columns meet: nothing outside the image, the usual padding, anything.
+// Position of a tile's columns: all inside the image; at the left or right border with padding (k -
+// 1) / 2; any other.
 enum {
     PTN_DEPTHWISE_INNER,
     PTN_DEPTHWISE_LEFT,
@@ -31,12 +32,12 @@ typedef struct ptn_depthwise_tile {
     size_t left;              // floats from a row's start to column 0, modulo the address space
     size_t step;              // floats from one column to the next
     size_t first_column, last_column; // columns inside the image
-    size_t columns;                   // outputs in a row that exist
+    size_t columns;                   // outputs per row
     int place;
-    const float *weights;  // as packed
+    const float *weights;  // packed weights
     ptn_epilogue_part end; // of all channels
     float *out;
-    size_t out_step, out_row; // floats from one output to the next, to the row below
+    size_t out_step, out_row; // floats from one output to the next, and to the row below
     size_t first_channel, last_channel;
 } ptn_depthwise_tile;
 
@@ -44,22 +45,22 @@ typedef void (*ptn_depthwise_fn)(const ptn_depthwise_tile *tile);
 // [(kernel - 3) / 2][stride - 1][rows - 1][wide][place]
 typedef ptn_depthwise_fn ptn_depthwise_table[3][2][2][2][PTN_DEPTHWISE_PLACES];
 
-// `offset` floats, modulo the address space, from `row`. Where padding would be it lies outside the
-// row; then it is not read, and pointer arithmetic must not say where it is.
+// Address `offset` floats after `row`, modulo the address space. For columns in the padding it is
+// outside the row and is not read; integer arithmetic avoids undefined pointer arithmetic.
 static inline const float *ptn_depthwise_at(const float *row, size_t offset) {
     return (const float *)((uintptr_t)row + offset * sizeof(float));
 }
 
-// One axis. With dilation d, outputs that lie `phases` apart read the image at multiples of d from
-// where the first of them begins: each phase is a convolution without dilation.
+// One axis. With dilation d, outputs that are `phases` apart read positions that differ by
+// multiples of d, so each phase is a convolution without dilation.
 typedef struct ptn_depthwise_axis {
     size_t size, outputs, taps, pad;
-    size_t stride, unit;         // as given: stride and dilation
-    size_t phases, phase_stride; // `phases` outputs further is `phase_stride` units further
+    size_t stride, unit;         // the shape's stride and dilation
+    size_t phases, phase_stride; // a step of `phases` outputs is a step of `phase_stride` units
 } ptn_depthwise_axis;
 
-// What all tiles of a call have in common. The caller fills in shape, x, packed, packed_stride and
-// y, then ptn_depthwise_prepare the rest.
+// What all tiles of a call share. The caller sets shape, x, packed, packed_stride and y;
+// ptn_depthwise_prepare sets the other members.
 typedef struct ptn_depthwise_job {
     const ptn_conv2d_shape *shape;
     ptn_epilogue epilogue;
@@ -72,21 +73,22 @@ typedef struct ptn_depthwise_job {
     ptn_depthwise_fn any;
     size_t vector;       // floats of a vector
     bool many_registers; // 32 rather than 16
-    bool far;            // maps beyond all caches: tiles fetch what the next one needs
+    bool far;            // maps exceed all caches: each tile prefetches for the next one
 } ptn_depthwise_job;
 
 void ptn_depthwise_prepare(ptn_depthwise_job *job, ptn_isa isa, const ptn_conv2d_plan *plan,
                            const ptn_conv2d_epilogue *epilogue);
-// A tile of all channels of a sample; `rows` are where its input rows will be, without out_row.
+// A tile of all channels of a sample, without out_row; `rows` is the array of its input rows, which
+// ptn_depthwise_find_rows fills.
 ptn_depthwise_tile ptn_depthwise_tile_for(const ptn_depthwise_job *job, size_t sample,
                                           const float **rows);
-// Where a tile's input rows begin; the row below wants up to two more.
+// Length of that array: a tile's second output row needs up to two more input rows.
 static inline size_t ptn_depthwise_row_slots(const ptn_conv2d_shape *s) { return s->kh + 2; }
-// The input rows of output row `oy` and, with `outputs` 2, of the next one of its phase.
+// Finds the input rows of output row `oy` and, with `outputs` 2, of the next row of its phase.
 void ptn_depthwise_find_rows(const ptn_depthwise_job *job, size_t sample, size_t oy, size_t outputs,
                              const float **rows);
-// Outputs `ox`, `ox` + phases, ... before `end` of one or two rows whose inputs are found; the
-// first goes to `y`.
+// Computes outputs `ox`, `ox` + phases, ... before `end` of one or two rows whose input rows have
+// been found; the first output is written to `y`.
 void ptn_depthwise_outputs(const ptn_depthwise_job *job, ptn_depthwise_tile *tile, size_t rows,
                            size_t ox, size_t end, float *y);
 

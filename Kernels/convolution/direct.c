@@ -2,13 +2,13 @@
 // makes each chunk's table of input addresses and runs tiles over it.
 //
 // A chunk's table is made in scratch from two small tables, one of input rows and one of input
-// columns, and used for all panels. Nothing of the size of the image is ever built.
+// columns, and used for all panels. No table or copy of the size of the image is made.
 #include "algorithm.h"
 #include "chunk.h"
 #include "cost.h"
 #include <string.h>
 
-// The outputs of a row, from `begin` to before `end`, that find a column of taps inside the image.
+// The outputs [begin, end) of a row for which a given column of taps is inside the image.
 typedef struct column_range {
     size_t begin, end;
 } column_range;
@@ -21,16 +21,16 @@ typedef struct direct_job {
     size_t pixels, chunks, chunk_outputs, panel_parts;
     ptrdiff_t *row_offsets; // [out_h][kh]: floats from the image's start; -1 outside
     column_range *columns;  // [kw]
-    column_range inside;    // outputs whose whole window is in the row
+    column_range inside;    // outputs whose taps are all inside the row
     size_t out_w;
     bool pointwise;
     bool merged;        // a row of taps is one tap with kw * c channels
-    const float *zeros; // as many floats as a tile's tap has channels
+    const float *zeros; // one zero per channel of a tap
     char *thread_scratch;
     size_t thread_bytes;
 } direct_job;
 
-// As a chunk's table has them: each of several maps is a tap.
+// Number of taps in a chunk's table. With several input maps, each map is a tap.
 static size_t taps_of(const ptn_conv2d_shape *s, size_t maps) {
     return ptn_conv2d_is_merged(s) ? s->kh : s->kh * s->kw * maps;
 }
@@ -86,7 +86,7 @@ static void fill_columns(direct_job *j) {
     j->inside.end = ptn_max(j->inside.begin, j->inside.end);
 }
 
-// A run of neighbouring outputs of one row: those at [begin, end) of it, entries from `row` on.
+// Neighbouring outputs [begin, end) of output row `y`; their table entries begin at `row`.
 typedef struct output_run {
     size_t y, begin, end, row;
 } output_run;
@@ -105,7 +105,7 @@ static void fill_linear(const float **entries, size_t count, const float *first,
     for (size_t i = 0; i < count; i++) entries[i] = (const float *)(from + i * bytes);
 }
 
-// One tap of a run: zeros, then pixels in even steps, then zeros.
+// Fills the entries of one tap of a run: zeros, then pixels in even steps, then zeros.
 static void fill_tap(const direct_job *j, const output_run *run, const float *image_row, size_t k,
                      const float **entries) {
     const ptn_conv2d_shape *s = j->shape;
@@ -120,7 +120,7 @@ static void fill_tap(const direct_job *j, const output_run *run, const float *im
     fill_constant(entries + (end - run->begin), run->end - end, j->zeros);
 }
 
-// table[tap][row]: where the channels begin that output row `first + row` reads at this tap.
+// Fills table[tap][i] with the address of the channels that output `first + i` reads at the tap.
 static void fill_table(const direct_job *j, const float *image, size_t first, size_t rows,
                        const float **table) {
     const ptn_conv2d_shape *s = j->shape;
@@ -141,14 +141,16 @@ static void fill_table(const direct_job *j, const float *image, size_t first, si
     }
 }
 
-// The same for a pointwise convolution, whose taps are maps; `first` counts through all samples.
+// Fills the table of a pointwise convolution, whose taps are maps; `first` counts the pixels of all
+// samples.
 static void fill_maps(const direct_job *j, size_t first, size_t rows, const float **table) {
     const size_t step = ptn_chunk_step(rows), channels = j->chunk.channels * j->shape->groups;
     for (size_t i = 0; i < j->input.count; i++)
         fill_linear(table + i * step, rows, j->input.maps[i] + first * channels, channels);
 }
 
-// Copies the windows of outputs [begin, end) that reach over an edge, and enters them.
+// Copies the windows of outputs [begin, end), which cross an edge, to `windows` and enters the
+// copies into the table. Returns the end of the copies.
 static float *copy_windows(const direct_job *j, const float *image_row, size_t begin, size_t end,
                            const float **entries, float *windows) {
     const ptn_conv2d_shape *s = j->shape;
@@ -164,7 +166,8 @@ static float *copy_windows(const direct_job *j, const float *image_row, size_t b
     return windows;
 }
 
-// As fill_table, with one entry per row of taps; `windows` takes those that cross an edge.
+// As fill_table, with one entry per row of taps; windows that cross an edge are copied to
+// `windows`.
 static void fill_merged_table(const direct_job *j, const float *image, size_t first, size_t rows,
                               const float **table, float *windows) {
     const ptn_conv2d_shape *s = j->shape;
@@ -210,7 +213,7 @@ static void fill_segments(const direct_job *j, ptn_chunk *ch, size_t first) {
 static void run_chunk(void *context, size_t index, int thread) {
     const direct_job *j = context;
     const ptn_conv2d_shape *s = j->shape;
-    // Parts of the panels vary slowest, so that neighbouring tasks share weights in the cache.
+    // The part of the panels varies slowest, so that neighbouring tasks share weights in the cache.
     const size_t chunk = index % j->chunks, rest = index / j->chunks;
     const size_t part = rest % j->panel_parts;
     ptn_chunk ch = {.sample = rest / j->panel_parts};
@@ -235,13 +238,13 @@ static void run_chunk(void *context, size_t index, int thread) {
     ptn_chunk_run(&j->chunk, &ch);
 }
 
-// Tasks per thread to aim at: one core is often slower than another for a while, and the last task
-// should not keep the others waiting for long.
+// Target number of tasks per thread: a core may be slower than others for a while, and with small
+// tasks the others wait less for it.
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 48 };
 
-// Cuts the work into nearly equal tasks. Weights that stay in the second-level cache are read by
-// every chunk of pixels at little cost, so pixels are cut first; larger ones are cut by panels
-// first, so that each is read by few chunks. Results do not depend on the cut.
+// Cuts the work into nearly equal tasks. If the weights stay in the second-level cache, each chunk
+// of pixels reads them at little cost, so pixels are cut first. Larger weights are cut by panels
+// first, so that each panel is read by few chunks. Results do not depend on the cut.
 static void cut(direct_job *j, int threads) {
     const ptn_conv2d_shape *s = j->shape;
     const ptn_panels *panels = &j->chunk.panels;
@@ -320,7 +323,7 @@ static bool applies(ptn_isa isa, const ptn_conv2d_shape *s) {
     return !ptn_conv2d_is_depthwise(s);
 }
 
-// The last of the list: whatever no other computes faster.
+// The last algorithm of the list: used where no other one pays.
 static bool pays(ptn_isa isa, const ptn_conv2d_shape *s) {
     (void)isa;
     (void)s;

@@ -11,8 +11,8 @@ double ptn_panels_time(const ptn_panels *p, size_t channels) {
     return sum;
 }
 
-// Kernel rows inside the image, over all output rows: the direct sums leave out the others. Tall
-// kernels are counted whole; planning must not take time with their size.
+// Number of kernel rows inside the image, summed over all output rows; direct sums skip the others.
+// For tall kernels all rows are counted, so that planning time does not grow with the kernel.
 static double tap_rows(const ptn_conv2d_shape *s, size_t out_h) {
     if (s->kh > 16) return (double)s->kh * (double)out_h;
     double sum = 0;

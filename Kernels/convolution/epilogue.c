@@ -1,4 +1,4 @@
-// The view of a call's epilogue, and activations that are more than a clamp.
+// Resolves a call's epilogue and runs activations that are not clamps.
 #include "epilogue.h"
 
 bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
@@ -38,7 +38,7 @@ ptn_epilogue ptn_epilogue_for(const ptn_conv2d_epilogue *e, ptn_isa isa, size_t 
 
 void ptn_epilogue_activate_pixels(const ptn_epilogue *e, size_t channel, size_t count,
                                   size_t pixels, size_t step, float *y) {
-    // Pixels without a gap are one row, unless slopes belong to channels.
+    // Contiguous pixels are computed as one row, unless there is a slope per channel.
     const bool joined = count == step && !e->activation.slopes;
     const size_t rows = joined ? 1 : pixels, length = joined ? count * pixels : count;
     for (size_t i = 0; i < rows; i++, y += step) ptn_epilogue_activate(e, channel, length, y);

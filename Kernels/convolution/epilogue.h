@@ -1,8 +1,8 @@
 // What follows the sums of a convolution: y = act(gate * sum + bias + residual).
 //
 // A driver makes one ptn_epilogue per call and resolves it once per sample and block of output
-// channels to a ptn_epilogue_part, which micro-kernels read (epilogue.inc). Clamps (identity, ReLU,
-// ReLU6) are part of that; other activations run over the stored outputs while these are in a
+// channels to a ptn_epilogue_part, which micro-kernels read (epilogue.inc). Micro-kernels apply
+// clamps (identity, ReLU, ReLU6); other activations run on the stored outputs while these are in a
 // cache.
 #ifndef PTN_CONVOLUTION_EPILOGUE_H
 #define PTN_CONVOLUTION_EPILOGUE_H
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// The epilogue of one sample's outputs from some output channel on.
+// The epilogue of one sample, from a given output channel on.
 typedef struct ptn_epilogue_part {
     const float *bias, *gate; // of the first channel; NULL: 0 and 1
     ptrdiff_t residual;       // bytes from an output to its residual; used when has_residual
@@ -31,10 +31,10 @@ typedef struct ptn_epilogue {
     ptn_epilogue_part first;      // of sample 0 and channel 0
     size_t bias_stride, channels; // floats from one sample's biases, and gates, to the next
     ptn_activation_spec activation;
-    ptn_activate_row_fn activate; // NULL where the clamp is the whole activation
+    ptn_activate_row_fn activate; // NULL when the activation is a clamp
 } ptn_epilogue;
 
-// Whether an activation is no more than a clamp, and which.
+// Whether an activation is a clamp (identity, ReLU, ReLU6), and its bounds.
 bool ptn_clamp_of(ptn_activation kind, float *low, float *high);
 
 // Whether the caller's epilogue keeps its contract.
@@ -45,7 +45,8 @@ static inline bool ptn_conv2d_epilogue_is_shared(const ptn_conv2d_epilogue *e) {
     return e->bias_stride == 0 && !e->gate;
 }
 
-// `channels`: of an output pixel. Residuals lie relative to `y` as outputs do.
+// `channels`: of an output pixel. A residual has the same offset from the residual map as its
+// output from `y`.
 ptn_epilogue ptn_epilogue_for(const ptn_conv2d_epilogue *epilogue, ptn_isa isa, size_t channels,
                               const float *y);
 
@@ -57,7 +58,7 @@ static inline ptn_epilogue_part ptn_epilogue_at(const ptn_epilogue *e, size_t sa
     return p;
 }
 
-// The same from `channel` channels further on.
+// The same part, beginning `channel` channels later.
 static inline ptn_epilogue_part ptn_epilogue_from(ptn_epilogue_part p, size_t channel) {
     if (p.bias) p.bias += channel;
     if (p.gate) p.gate += channel;
@@ -69,8 +70,8 @@ static inline const float *ptn_epilogue_residual(const ptn_epilogue_part *p, con
     return (const float *)((uintptr_t)out + (uintptr_t)p->residual);
 }
 
-// The activation of `count` outputs, `channel` and following, of one pixel at `y`; only where the
-// epilogue has one that is not a clamp.
+// Applies the activation to `count` outputs of one pixel at `y`, beginning with channel `channel`;
+// call only if `activate` is not NULL.
 static inline void ptn_epilogue_activate(const ptn_epilogue *e, size_t channel, size_t count,
                                          float *y) {
     const ptn_activation_spec *act = &e->activation;

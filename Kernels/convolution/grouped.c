@@ -1,10 +1,9 @@
 // Convolution of groups that are narrower than a vector: one vector of outputs (a block) spans
 // several groups.
 //
-// The inputs that a block needs for channel i of its groups are spread over the lanes in registers:
-// lane l takes channel i of its own group, which lies near in memory. An input that was spread
-// serves all taps of a row that reach it, so three multiply-adds with full vectors follow one
-// permutation.
+// A permutation in registers spreads the inputs of a block over the lanes: for channel i, lane l
+// takes channel i of its own group. A spread input is used by all taps of a kernel row that read
+// it, so up to three multiply-adds of full vectors share one permutation.
 #include "grouped.h"
 #include "../core/tuning.h"
 #include "algorithm.h"
@@ -15,16 +14,16 @@
 #include <string.h>
 
 #define GROUPED_COLUMNS PTN_GROUPED_OUTPUTS
-// Inputs at either end of a run of several taps that may lie outside the image.
+// Most inputs outside the image at either end of a run of several taps.
 #define GROUPED_EDGE 2
-// Neighbouring taps that share their inputs at most.
+// Most neighbouring taps that share inputs.
 #define GROUPED_TAPS 3
 
-// A run of neighbouring taps in a row, for one tile. Inputs are numbered from the first tap of the
-// first output; those outside [begin, end) lie outside the image.
+// Neighbouring taps of a kernel row, for one tile. Inputs are numbered from the first tap of the
+// first output; inputs outside [begin, end) are outside the image.
 typedef struct grouped_taps {
-    size_t tap, taps, stride; // first tap; how many; inputs between outputs
-    ptrdiff_t offset;         // floats from the row's begin to the first input
+    size_t tap, taps, stride; // first tap; number of taps; inputs from one output to the next
+    ptrdiff_t offset;         // floats from the start of the row to the first input
     size_t step;              // floats from one input to the next
     size_t begin, end;
 } grouped_taps;
@@ -32,17 +31,18 @@ typedef struct grouped_taps {
 typedef struct grouped_tile_args {
     size_t kh, kw, c, channels; // c: floats of a pixel; channels: of a group
     const float *const *rows;   // [kh] input rows; NULL outside the image
-    const float *zeros;         // a pixel outside the image
+    const float *zeros;         // zeros, read in place of pixels outside the image
     const grouped_taps *run;    // [runs]
     size_t runs;
-    size_t from, span; // channel of the block's first input; how far its groups lie apart, + 1
-    const int32_t *lanes_from; // [lane]: where the lane's group begins, counted from `from`
+    size_t from, span; // first input channel of the block; distance from its first to its last
+                       // group's channels, + 1
+    const int32_t *lanes_from; // [lane]: first channel of the lane's group, relative to `from`
     const float *weights;      // [kh][channels][kw][lane]
     size_t lanes;              // output channels to store
     float *out;
     size_t out_step;       // floats from one output to the next
-    const float *ahead;    // inputs of the next row of outputs ...
-    size_t ahead_count;    // ... so many of the first run's
+    const float *ahead;    // inputs of the next output row to prefetch, or NULL
+    size_t ahead_count;    // number of inputs of the first run to prefetch
     ptn_epilogue_part end; // of the block's first channel
 } grouped_tile_args;
 
@@ -59,7 +59,7 @@ bool ptn_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *s) {
     const ptn_grouped_costs *costs = &common->grouped[isa];
     const size_t vector = ptn_isa_vector_floats(isa), out = s->k / s->groups;
     if (out > PTN_PANEL_MAX_VECTORS * vector) return false;
-    // Blocks repeat after `out` of them at most.
+    // The pattern of blocks repeats after at most `out` blocks.
     const size_t all = ptn_div_up(s->k, vector), blocks = ptn_min(all, out);
     double grouped = 0, direct = 0;
     for (size_t b = 0; b < blocks; b++) {
@@ -90,7 +90,7 @@ static size_t parts(ptn_isa isa, const ptn_conv2d_shape *s) {
     return ptn_div_up(s->k, ptn_isa_vector_floats(isa));
 }
 
-// Block `part` of [block][row][c][column][lane].
+// Packs block `part` of [block][row][c][column][lane].
 static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
                  const float *weights, const float *scale, size_t part, float *packed) {
     (void)algorithm;
@@ -130,7 +130,7 @@ static size_t blocks_bytes(ptn_isa isa, const ptn_conv2d_shape *s) {
     return ptn_round_64(ptn_div_up(s->k, ptn_isa_vector_floats(isa)) * sizeof(ptn_grouped_block));
 }
 
-// Row addresses and runs of a tile.
+// Scratch bytes per thread: row addresses and runs of a tile.
 static size_t thread_bytes(const ptn_conv2d_shape *s) {
     return ptn_round_64(s->kh * sizeof(float *)) + ptn_round_64(s->kw * sizeof(grouped_taps));
 }
@@ -139,7 +139,7 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_co
     return zeros_bytes(s) + blocks_bytes(isa, s) + (size_t)plan->threads * thread_bytes(s);
 }
 
-// How many of the taps from `tap` on share their inputs.
+// Number of taps from `tap` on that share inputs.
 static size_t run_length(const grouped_job *j, size_t tap) {
     const ptn_conv2d_shape *s = j->shape;
     const size_t left = s->kw - tap;
@@ -149,16 +149,16 @@ static size_t run_length(const grouped_job *j, size_t tap) {
     return ptn_min(left, GROUPED_TAPS);
 }
 
-// Runs of a tile of `columns` outputs from `ox` on; returns their number.
+// Finds the runs of taps of a tile of `columns` outputs from `ox` on; returns their number.
 static size_t find_runs(const grouped_job *j, size_t ox, size_t columns, grouped_taps *runs) {
     const ptn_conv2d_shape *s = j->shape;
     size_t count = 0;
     for (size_t tap = 0, taps; tap < s->kw; tap += taps) {
         taps = run_length(j, tap);
-        // A single tap skips the inputs between outputs.
+        // With a single tap only the inputs that it reads are visited.
         const size_t stride = taps > 1 ? s->stride_w : 1, unit = taps > 1 ? 1 : s->stride_w;
         const size_t inputs = (columns - 1) * stride + taps;
-        const size_t first = ox * s->stride_w + tap * s->dilation_w; // from the padding's edge
+        const size_t first = ox * s->stride_w + tap * s->dilation_w; // column in the padded row
         const size_t edge = s->pad_left + s->w;
         const size_t begin = first < s->pad_left ? ptn_div_up(s->pad_left - first, unit) : 0;
         const size_t end = first < edge ? ptn_div_up(edge - first, unit) : 0;
@@ -181,8 +181,8 @@ static const float *row_at(const ptn_conv2d_shape *s, const float *image, size_t
     return image + (position - s->pad_top) * s->w * s->c;
 }
 
-// Kernels of one row are done with a line so soon that the next row's should come in meanwhile;
-// with more rows, asking for lines costs more than it gains. Returns the first of them or NULL.
+// Inputs of the next output row to prefetch, or NULL. Prefetching pays only for kernels with one
+// row, which use each cache line once; with more rows it costs more than it gains.
 static const float *next_inputs(const grouped_job *j, const float *image, size_t oy,
                                 grouped_tile_args *a) {
     const ptn_conv2d_shape *s = j->shape;
@@ -194,7 +194,7 @@ static const float *next_inputs(const grouped_job *j, const float *image, size_t
     return row + run->offset + (ptrdiff_t)(run->begin * run->step);
 }
 
-// `columns` outputs from `ox` on, of some rows and blocks.
+// Computes the tiles of `columns` outputs from `ox` on in some rows and blocks.
 static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
                       const size_t blocks[2], size_t ox, size_t columns, char *scratch) {
     const ptn_conv2d_shape *s = j->shape;
@@ -235,7 +235,7 @@ static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
     }
 }
 
-// Activations that are no clamps, on a task's outputs while they are in the cache.
+// Runs an activation that is not a clamp on a task's outputs while these are in the cache.
 static void activate(const grouped_job *j, size_t sample, const size_t rows[2],
                      const size_t columns[2], const size_t channels[2]) {
     const size_t all = j->shape->k, width = columns[1] - columns[0];
@@ -269,12 +269,12 @@ static void run_task(void *context, size_t index, int thread) {
     if (j->epilogue.activate) activate(j, sample, rows, columns, channels);
 }
 
-// Inputs of a task should stay in the second-level cache from one block to the next; tasks per
-// thread to aim at, since one core is often slower than another for a while.
+// Largest input of a task in bytes, so that it stays in the second-level cache from one block to
+// the next; target number of tasks per thread, several because a core may be slower for a while.
 static const size_t TASK_BYTES = 512 << 10;
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 4 };
 
-// Results do not depend on the cut.
+// Cuts the work into tasks. Results do not depend on the cut.
 static void cut(grouped_job *j) {
     const ptn_conv2d_shape *s = j->shape;
     const size_t out_h = j->plan->out_h;

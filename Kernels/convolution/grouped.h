@@ -1,5 +1,5 @@
-// Groups no wider than a vector: one vector of outputs, a block, spans several of them. What the
-// plain and the deformable convolution of such groups share.
+// Groups no wider than a vector: one vector of outputs, a block, spans several groups. Shared by
+// the ordinary and the deformable convolution of such groups.
 #ifndef PTN_CONVOLUTION_GROUPED_H
 #define PTN_CONVOLUTION_GROUPED_H
 
@@ -7,8 +7,8 @@
 
 enum { PTN_GROUPED_LANES = 16 };
 
-// Which inputs a block reads: from channel `from` on, groups that lie `span` - 1 apart at most, and
-// in each lane from `lanes` channels after `from`.
+// The inputs of a block: `from` is the first channel of its first group, `span` - 1 the distance to
+// the first channel of its last group, and `lanes` the distance to that of each lane's group.
 typedef struct ptn_grouped_block {
     size_t from, span;
     int32_t lanes[PTN_GROUPED_LANES];
@@ -27,16 +27,16 @@ static inline ptn_grouped_block ptn_grouped_block_at(const ptn_conv2d_shape *s, 
     return b;
 }
 
-// How far the groups of block `block` lie apart, + 1.
+// Channels from the first to the last group of block `block`, + 1.
 static inline size_t ptn_grouped_span(const ptn_conv2d_shape *s, size_t vector, size_t block) {
     const size_t in = s->c / s->groups, out = s->k / s->groups, begin = block * vector;
     return ((ptn_min(begin + vector, s->k) - 1) / out - begin / out) * in + 1;
 }
 
-// Whether blocks are estimated to be faster than the direct convolution, and are possible at all.
+// Whether blocks can compute the shape and are estimated to be faster than the direct convolution.
 bool ptn_grouped_pays(ptn_isa isa, const ptn_conv2d_shape *shape);
 
-// Outputs of a tile at most: one register each, beside those for inputs and weights.
+// Most outputs of a tile: one register each, besides the registers for inputs and weights.
 #define PTN_GROUPED_OUTPUTS 14
 static inline size_t ptn_grouped_outputs(ptn_isa isa) {
     return isa == PTN_ISA_SCALAR ? 7 : isa == PTN_ISA_AVX2 ? 10 : PTN_GROUPED_OUTPUTS;

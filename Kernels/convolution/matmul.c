@@ -1,4 +1,4 @@
-// Products of matrices: packing of the second one, and what runs what.
+// Matrix products: packs the second matrix and chooses how each product is computed.
 #include "ptn_matmul.h"
 #include "panels.h"
 #include "../tensor/map.h"
@@ -7,10 +7,10 @@
 
 enum {
     FEW_UNROLL = 8,      // rows of b that are added at a time
-    FEW_COLUMNS = 512,   // of a task with few rows: eight rows of b and one of y stay in L1
-    TURNED_COLUMNS = 64, // likewise, where b is transposed
-    PACK_ROWS = 8,       // of b that are packed at a time
-    NARROW_ROWS = 64,    // of a task with few columns
+    FEW_COLUMNS = 512,   // columns per task with few rows: eight rows of b and one of y stay in L1
+    TURNED_COLUMNS = 64, // columns per task with few rows if b is transposed
+    PACK_ROWS = 8,       // rows of b packed per task
+    NARROW_ROWS = 64,    // rows per task with few columns
 };
 
 #define PTN_SOURCE "../convolution/matmul.inc"
@@ -27,14 +27,14 @@ typedef struct product {
     ptn_conv2d_plan plan;
     ptn_panels panels;
     bool a_transposed, b_transposed, is_few;
-    int few_threads; // that have scratch, where there are few rows and b is transposed
+    int few_threads; // threads with scratch, if there are few rows and b is transposed
     float *a_scratch, *packed;
     size_t a_floats, packed_floats;
     const float *a, *b;
     float *y;
 } product;
 
-// y [k][width] of x [columns][k], with zeros behind.
+// Transposes x [columns][k] to y [k][width], padding columns with zeros.
 static void turn(ptn_isa isa, size_t columns, size_t width, size_t k, const float *x, float *y) {
     const ptn_runtime alone = {isa, 1};
     if (columns == width &&
@@ -52,8 +52,8 @@ static void few_rows_task(void *context, size_t index, int thread) {
                              p->y + first);
 }
 
-// The same for b [n][k]: some of its rows become columns in scratch, and are used while they are in
-// the cache.
+// As few_rows_task for b [n][k]: transposes some rows of b into scratch and multiplies by them
+// while they are in the cache.
 static void few_turned_task(void *context, size_t index, int thread) {
     const product *p = context;
     const size_t k = p->shape.c, first = index * TURNED_COLUMNS;
@@ -63,7 +63,7 @@ static void few_turned_task(void *context, size_t index, int thread) {
     few_rows[p->runtime.isa](p->shape.w, n, k, n, p->shape.k, p->a, turned, p->y + first);
 }
 
-// Some rows of b [k][n] into all panels [k][width].
+// Packs some rows of b [k][n] into all panels [k][width].
 static void pack_rows_task(void *context, size_t index, int thread) {
     (void)thread;
     const product *p = context;
@@ -80,7 +80,7 @@ static void pack_rows_task(void *context, size_t index, int thread) {
     }
 }
 
-// A panel of b [n][k].
+// Packs one panel from b [n][k].
 static void pack_panel_task(void *context, size_t index, int thread) {
     (void)thread;
     const product *p = context;
@@ -100,7 +100,7 @@ static ptn_status pack(product *p) {
             ptn_parallel(threads, ptn_div_up(k, PACK_ROWS), pack_rows_task, p);
         return PTN_OK;
     }
-    // The other ways take few columns, as [n][k].
+    // The other algorithms need few columns, packed from weights [n][k].
     const float *weights = p->b;
     if (!p->b_transposed && n > 1) {
         float *turned = p->packed + p->packed_floats - n * k;
@@ -135,7 +135,7 @@ static ptn_status run_product(product *p) {
     const ptn_weight_source weights = ptn_weights_shared(p->packed);
     const size_t narrow = p->plan.algorithm == PTN_CONV2D_NARROW ? m / NARROW_ROWS : 0;
     if (narrow > 0) {
-        // The tasks of that way are rows of an image.
+        // The narrow algorithm's tasks are image rows, so the rows of a are cut into image rows.
         ptn_conv2d_shape image = p->shape;
         image.h = narrow;
         image.w = NARROW_ROWS;
@@ -151,7 +151,7 @@ static ptn_status run_product(product *p) {
                       NULL);
 }
 
-// What all products of a call share.
+// Plans what all products of a call share.
 static ptn_status plan_product(product *p, const ptn_runtime *runtime, const ptn_matmul_shape *s,
                                size_t rows) {
     p->runtime = *runtime;
@@ -182,7 +182,7 @@ static ptn_status plan_product(product *p, const ptn_runtime *runtime, const ptn
 }
 
 typedef struct matmul_job {
-    product shared; // its pointers are those of the first product
+    product shared; // with the pointers of the first product
     ptn_walk batch; // operand 0: a, 1: b
     size_t floats;  // of scratch per thread
     float *scratch;
@@ -212,19 +212,20 @@ static void batch_task(void *context, size_t index, int thread) {
     if (status != PTN_OK) j->statuses[thread] = status;
 }
 
-// Products side by side where there are enough of them to go round, else one after the other.
+// Runs the products in parallel if there are enough of them for all threads, otherwise one after
+// the other with all threads on each.
 static ptn_status run_batch(matmul_job *j) {
     enum { MOST_THREADS = 64 };
     const product *p = &j->shared;
     const double work = (double)p->shape.w * (double)p->shape.k * (double)p->shape.c;
     const size_t budget = ptn_min((size_t)p->runtime.threads, MOST_THREADS);
-    // Some 25 multiply-adds per nanosecond on one core; copying counts too.
+    // About 25 multiply-adds per nanosecond on one core, packing included.
     const int worth = ptn_threads_worth((int)budget, work * (double)j->batch.count / 25);
     const bool side_by_side = j->batch.count >= 2 * budget || (j->batch.count > 1 && work < 1e6);
     const size_t threads = side_by_side ? (size_t)worth : 1;
     size_t bytes;
     if (p->is_few && p->b_transposed) {
-        // Each thread turns a part of b; no more threads than there are parts.
+        // Each thread transposes a part of b, so there are at most as many threads as parts.
         const size_t parts = ptn_div_up(p->shape.k, TURNED_COLUMNS);
         j->shared.few_threads = threads > 1 ? 1 : (int)ptn_min(parts, budget);
         if (!ptn_float_bytes((size_t)p->few_threads, p->shape.c, TURNED_COLUMNS, 1, NULL))
@@ -249,7 +250,7 @@ static ptn_status run_batch(matmul_job *j) {
     return status;
 }
 
-// With one b for all, the rows of all products are those of one.
+// If all products have the same b and their rows of a are contiguous, joins them to one product.
 static void join_rows(ptn_walk *w, const ptn_matmul_shape *s, size_t *rows) {
     if (w->count <= 1 || s->a_transposed) return;
     const size_t last = w->rank - 1;

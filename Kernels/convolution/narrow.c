@@ -1,7 +1,7 @@
-// Convolution with a few output channels, as in layers that give one map of scores: a panel of
-// channels would be mostly padding, so vectors run along the input channels instead. A task is one
-// row of outputs. Sums run over taps row by row; each lane adds up input channels of its own, and
-// the lanes are added at the end.
+// Convolution with few output channels, for example one map of scores: a panel would be mostly
+// padding, so vectors run along the input channels instead. A task is one row of outputs. Sums run
+// over taps row by row; each lane sums a subset of the input channels, and the lanes are added at
+// the end.
 #include "../core/tuning.h"
 #include "algorithm.h"
 #include "cost.h"
@@ -55,7 +55,7 @@ static size_t parts(ptn_isa isa, const ptn_conv2d_shape *s) {
     return s->k;
 }
 
-// Output channel `part` of [k][tap][c, rounded up to vectors].
+// Packs output channel `part` of [k][tap][c, rounded up to vectors].
 static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
                  const float *weights, const float *scale, size_t part, float *packed) {
     (void)algorithm;
@@ -67,8 +67,8 @@ static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm al
         for (size_t t = 0; t < taps; t++) packed[t * padded + c] = filter[c * taps + t] * factor;
 }
 
-// pixels[p] at column `k` of the kernel for the outputs from `ox` on of an input row, NULL outside
-// the image.
+// Fills pixels[p] with the addresses that the outputs from `ox` on read at column `k` of the
+// kernel; `row` is the input row, NULL outside the image.
 static void fill_tap(const narrow_job *j, const float *row, size_t ox, size_t k,
                      const float **pixels) {
     const ptn_conv2d_shape *s = j->shape;
@@ -89,7 +89,8 @@ static void fill_tap(const narrow_job *j, const float *row, size_t ox, size_t k,
     }
 }
 
-// pixels[tap][p] for the outputs from (sample, oy, ox) on; those beyond the row repeat its last.
+// Fills pixels[tap][p] for eight outputs from (sample, oy, ox) on; beyond the end of the row the
+// last output is repeated.
 static void fill_pixels(const narrow_job *j, size_t sample, size_t oy, size_t ox,
                         const float **pixels) {
     const ptn_conv2d_shape *s = j->shape;

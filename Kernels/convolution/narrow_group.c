@@ -1,4 +1,4 @@
-// Variants of the micro-kernel of few output channels, and what follows its sums.
+// Variants of the micro-kernel for few output channels, and its epilogue.
 #include "narrow_group.h"
 
 #define PTN_SOURCE "../convolution/narrow_group.inc"
@@ -21,7 +21,7 @@ void ptn_narrow_finish(const ptn_epilogue_part *end, const float *sums, size_t k
             if (bias) v += bias[i];
             const float residual = residuals ? residuals[i] : 0;
             if (residuals && !residual_last) v += residual;
-            // Comparisons that are false for NaN, so that it stays.
+            // These comparisons are false for NaN, so that NaN is kept.
             v = v < low ? low : v;
             v = v > high ? high : v;
             if (residuals && residual_last) v += residual;

@@ -1,5 +1,5 @@
-// The micro-kernel of few output channels: dot products along the input channels for eight outputs.
-// Shared by the narrow algorithms of the ordinary and the transposed convolution.
+// The micro-kernel for few output channels: dot products along the input channels for eight
+// outputs. Shared by the narrow algorithms of the ordinary and the transposed convolution.
 #ifndef PTN_CONVOLUTION_NARROW_GROUP_H
 #define PTN_CONVOLUTION_NARROW_GROUP_H
 
@@ -9,10 +9,10 @@
 
 enum { PTN_NARROW_PIXELS = 8, PTN_NARROW_MOST_CHANNELS = 8 };
 
-// Eight outputs.
+// Arguments for eight outputs.
 typedef struct ptn_narrow_args {
     size_t c, k, taps;
-    const float *const *pixels; // [taps][8]: where the channels begin that an output reads
+    const float *const *pixels; // [taps][8]: address of the channels that an output reads
     const float *weights;       // [k][taps][c, rounded up to vectors]
     float *sums;                // [k][8]
 } ptn_narrow_args;
@@ -20,15 +20,15 @@ typedef struct ptn_narrow_args {
 typedef void (*ptn_narrow_fn)(const ptn_narrow_args *args);
 ptn_narrow_fn ptn_narrow_group_for(ptn_isa isa);
 
-// Input channels as packed weights have them.
+// Input channels including the padding of packed weights.
 static inline size_t ptn_narrow_padded(ptn_isa isa, size_t channels) {
     const size_t vector = ptn_isa_vector_floats(isa);
     return ptn_div_up(channels, vector) * vector;
 }
 
-// Whether `c` input channels to `k` output channels at `taps` taps are estimated to be faster so
-// than by the narrowest tile of the direct convolution. In cycles per output: products with
-// operands from the first-level cache and the sum over lanes.
+// Whether this micro-kernel is estimated to be faster than the narrowest tile of the direct
+// convolution, for `c` input channels, `k` output channels and `taps` taps. Compares cycles per
+// output: products with operands from the first-level cache, and the sum over lanes.
 static inline bool ptn_narrow_pays(ptn_isa isa, size_t c, size_t k, double taps) {
     if (k > PTN_NARROW_MOST_CHANNELS || c < 8) return false;
     const size_t vector = ptn_isa_vector_floats(isa);
@@ -39,8 +39,8 @@ static inline bool ptn_narrow_pays(ptn_isa isa, size_t c, size_t k, double taps)
     return narrow < taps * (double)c * ptn_panel_time(ptn_div_up(k, vector)) / 2;
 }
 
-// y = clamp(gate * sum + bias + residual) of `count` of the eight outputs, which lie `step` floats
-// apart from `y` on.
+// y = clamp(gate * sum + bias + residual) for the first `count` of the eight outputs, which are
+// stored `step` floats apart from `y` on.
 void ptn_narrow_finish(const ptn_epilogue_part *end, const float *sums, size_t k, size_t count,
                        size_t step, float *y);
 

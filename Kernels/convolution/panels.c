@@ -19,7 +19,7 @@ ptn_panels ptn_panels_for(ptn_isa isa, size_t channels) {
 }
 
 bool ptn_panels_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *floats) {
-    // Padding can exceed the channels by less than one vector.
+    // Padding adds less than one vector, so this bound keeps padded sizes from overflowing.
     if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return false;
     size_t padded;
     return ptn_mul(ptn_panels_for(isa, s->k / s->groups).padded, s->groups, &padded) &&

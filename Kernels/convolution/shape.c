@@ -1,7 +1,7 @@
-// Output size of a convolution, with every sum and product of sizes checked.
+// Output size of a convolution, with overflow checks on all sizes.
 #include "shape.h"
 
-// Along one axis.
+// Output size along one axis.
 static ptn_status size_along(size_t size, size_t pad_a, size_t pad_b, size_t kernel,
                              size_t dilation, size_t stride, size_t *out) {
     size_t padded, reach;
@@ -20,7 +20,8 @@ ptn_status ptn_conv2d_output_size(const ptn_conv2d_shape *s, size_t *out_h, size
         status =
             size_along(s->w, s->pad_left, s->pad_right, s->kw, s->dilation_w, s->stride_w, out_w);
     if (status != PTN_OK) return status;
-    // Maps, and the tables of input rows and columns that drivers make: at most 16 bytes per entry.
+    // Checks maps, and the drivers' tables of input rows and columns, which have at most 16 bytes
+    // per entry.
     const bool fits = ptn_float_bytes(s->n, s->h, s->w, s->c, NULL) &&
                       ptn_float_bytes(s->n, *out_h, *out_w, s->k, NULL) &&
                       ptn_float_bytes(*out_h, s->kh, 4, 1, NULL) &&

@@ -1,4 +1,4 @@
-// What follows from the shape of a convolution alone: predicates, output size, taps in the image.
+// Properties of a convolution's shape: predicates, output size, taps inside the image.
 #ifndef PTN_CONVOLUTION_SHAPE_H
 #define PTN_CONVOLUTION_SHAPE_H
 
@@ -16,10 +16,10 @@ static inline bool ptn_conv2d_is_pointwise(const ptn_conv2d_shape *s) {
            s->pad_bottom == 0 && s->pad_left == 0 && s->pad_right == 0;
 }
 
-// With few channels the taps of a kernel row are taken together: in memory they are kw * c
-// neighbouring numbers, in the image as in the packed weights, and a first layer of three channels
-// would otherwise spend its time on addresses. Windows that cross the left or right edge of the
-// image are copied out and filled up with zeros.
+// With few channels the taps of a kernel row are computed as one tap of kw * c channels, which are
+// contiguous both in the image and in the packed weights; otherwise a layer of three input channels
+// would spend most of its time computing addresses. Windows that cross the left or right edge of
+// the image are copied and padded with zeros.
 static inline bool ptn_conv2d_is_merged(const ptn_conv2d_shape *s) {
     return s->c <= 8 && s->groups == 1 && s->kw > 1 && s->dilation_w == 1 &&
            s->kh * s->kw * s->c <= 512;
@@ -35,18 +35,18 @@ static inline bool ptn_conv2d_winograd_applies(const ptn_conv2d_shape *s) {
            (s->c > 1 || s->k > 1);
 }
 
-// Whether sizes keep the contract of ptn_conv2d_shape, so that nothing divides by zero.
+// Whether sizes keep the contract of ptn_conv2d_shape; this excludes divisions by zero.
 static inline bool ptn_conv2d_sizes_valid(const ptn_conv2d_shape *s) {
     return s->groups > 0 && s->c > 0 && s->k > 0 && s->c % s->groups == 0 &&
            s->k % s->groups == 0 && s->kh > 0 && s->kw > 0 && s->stride_h > 0 && s->stride_w > 0 &&
            s->dilation_h > 0 && s->dilation_w > 0;
 }
 
-// Output size; PTN_SIZE_OVERFLOW where the padded image or a buffer over it does not fit the
-// address space, PTN_BAD_ARGUMENT where the padded image is smaller than the dilated kernel.
+// Output size. PTN_SIZE_OVERFLOW if the padded image or a map does not fit the address space,
+// PTN_BAD_ARGUMENT if the padded image is smaller than the dilated kernel.
 ptn_status ptn_conv2d_output_size(const ptn_conv2d_shape *shape, size_t *out_h, size_t *out_w);
 
-// Multiply-adds of all outputs, those of taps outside the image included.
+// Multiply-adds of all outputs, including those of taps outside the image.
 static inline double ptn_conv2d_multiply_adds(const ptn_conv2d_shape *s, size_t out_h,
                                               size_t out_w) {
     return (double)s->n * (double)out_h * (double)out_w * (double)s->k *
@@ -58,7 +58,7 @@ static inline size_t ptn_maps_bytes(const ptn_conv2d_shape *s, size_t out_h, siz
     return s->n * (s->h * s->w * s->c + out_h * out_w * s->k) * sizeof(float);
 }
 
-// The kernel rows [*begin, *end) whose taps output row `oy` finds inside the image.
+// The kernel rows [*begin, *end) that are inside the image for output row `oy`.
 static inline void ptn_tap_rows(const ptn_conv2d_shape *s, size_t oy, size_t *begin, size_t *end) {
     const size_t at = oy * s->stride_h, last = s->h + s->pad_top;
     const size_t first = at < s->pad_top ? ptn_div_up(s->pad_top - at, s->dilation_h) : 0;

@@ -6,61 +6,63 @@
 #include "epilogue.h"
 #include "panels.h"
 
-// The tallest tile of any instruction set: output pixels.
+// Most output pixels of a tile, over all instruction sets.
 #define PTN_TILE_MAX_HEIGHT 12
 
-// Pixels of the tallest tile that is `vectors` wide: as many as the registers hold beside the
-// weights, and few enough for the pixels' addresses to stay in general registers. Wide and flat
-// beats narrow and tall where 512-bit units are fed at full rate: fewer broadcasts per
-// multiply-add.
+// Most pixels of a tile that is `vectors` wide: as many as there are registers for accumulators
+// besides the weights, and few enough for the pixels' addresses to stay in general registers. With
+// full-rate 512-bit units wide, flat tiles are faster than narrow, tall ones: they need fewer
+// broadcasts per multiply-add.
 static inline size_t ptn_tile_height(ptn_isa isa, size_t vectors) {
     static const unsigned char wide[] = {12, 12, 9, 6}; // 32 registers
     if (ptn_panel_most_vectors(isa) == 4) return wide[vectors - 1];
     return isa == PTN_ISA_AVX2 ? 6 : 4; // 16 registers
 }
 
-// Channels per turn of a tile's innermost loop: hides the reload of addresses that do not fit the
-// general registers.
+// Channels per iteration (turn) of a tile's innermost loop; several, to hide reloading the
+// addresses that do not fit the general registers.
 #define PTN_TILE_UNROLL 4
-// Bytes that a tile prefetches per turn: two cache lines, or, where few tiles share the fetching of
-// the next weights, as many as arrive during a turn.
+// Most bytes that a tile prefetches per turn: two cache lines, or, where few tiles run before the
+// next weights are needed, as many as memory delivers during a turn.
 #define PTN_TILE_PREFETCH 128
 #define PTN_TILE_FAR_PREFETCH 512
 
-// One tile: out[m][j] for m pixels and v vectors of channels.
+// Arguments of a tile of m pixels and v vectors of channels.
 typedef struct ptn_tile_args {
     size_t taps, channels;
-    const float *const *inputs; // where each pixel's channels begin; padding: zeros
+    const float *const *inputs; // address of each pixel's channels; in the padding, of zeros
     size_t inputs_step;         // from one tap's addresses to the next tap's
-    size_t input_offset;        // added to every address: the group's first channel
+    size_t input_offset;        // floats added to every address: the group's first channel
     const float *panel;         // [taps][channels][width]
-    const char *prefetch;       // bytes that later tiles will want in the second-level cache ...
-    size_t prefetch_step;       // ... so many per PTN_TILE_UNROLL channels
-    // Instead, at every tap: the pixel that follows the tile's in the table and, where panels have
-    // several vectors, the one `second_pixel` after it, each with the memory behind it. With a
-    // `window` the `window` taps of a kernel row read neighbouring pixels and take turns: each
-    // fetches the two pixels that are two further on, counted from the window's first tap.
+    const char *prefetch;       // data to prefetch into the second-level cache for later tiles
+    size_t prefetch_step;       // bytes of them to prefetch per turn
+    // If set, `prefetch` is not used. At each tap the tile prefetches, `prefetch_step` bytes per
+    // turn, from the pixel that follows its own in the table and, if panels have several vectors,
+    // from the one `second_pixel` entries later. With `window` > 0, tap i of each `window` taps of
+    // a kernel row prefetches the entries 2 i and 2 i + 1 after the tile's at the window's first
+    // tap.
     bool ahead;
     size_t second_pixel, window;
-    const char *stores;     // where results will go: brought into the first-level cache ...
-    size_t stores_step;     // ... so many bytes per PTN_TILE_UNROLL channels
-    bool scattered;         // results lie apart: one pixel's is brought in per tap
+    const char *stores;     // output memory to prefetch into the first-level cache
+    size_t stores_step;     // bytes of it to prefetch per turn
+    bool scattered;         // outputs are scattered: prefetch one pixel's output per tap
     size_t columns;         // output channels to store, 1 ... width
     float *partial;         // [m][width]: unfinished sums, when taps come in several blocks
-    float *const *partials; // [m]: where each pixel's are instead, or NULL
-    bool first, last;       // whether this is the first, the last block of taps
+    float *const *partials; // [m]: address of each pixel's unfinished sums; NULL: in `partial`
+    bool first, last;       // whether this is the first block of taps, the last one
     float *const *out;      // [m]
     ptn_epilogue_part end;  // of the panel's first column
 } ptn_tile_args;
 
-// The step of each of `tiles` tiles that bring in `bytes` between them, in so many turns each: no
-// more than PTN_TILE_PREFETCH unless they come from `far`, beyond the second-level cache.
+// Bytes that each of `tiles` tiles with `turns` turns prefetches per turn, so that together they
+// prefetch `bytes`: at most PTN_TILE_PREFETCH, or PTN_TILE_FAR_PREFETCH if the data are beyond the
+// second-level cache (`far`).
 size_t ptn_tile_prefetch_step(ptn_isa isa, size_t bytes, size_t tiles, size_t turns, bool far);
 
 typedef void (*ptn_tile_fn)(const ptn_tile_args *args);
 // [vectors - 1][pixels - 1]
 typedef ptn_tile_fn ptn_tile_table[PTN_PANEL_MAX_VECTORS][PTN_TILE_MAX_HEIGHT];
-// Tiles of so many vectors and that step, by their pixels - 1.
+// Micro-kernels for `vectors` vectors and this prefetch step, indexed by pixels - 1.
 const ptn_tile_fn *ptn_tiles_for(ptn_isa isa, size_t vectors, size_t prefetch_step);
 
 #endif

@@ -1,13 +1,12 @@
-// The transposed convolution of single channels: a task is a row of outputs, vectors run along the
-// channels.
+// The depthwise transposed convolution: a task is a row of outputs, vectors run along the channels.
 #include "transpose_algorithm.h"
 
-// Outputs of one phase that follow each other and have the same taps inside the image.
+// Consecutive outputs of one phase that have the same taps inside the image.
 typedef struct transpose_run {
     size_t taps, channels, count;
-    const float *const *x;       // [taps]: the first output's input pixels ...
-    const float *const *weights; // ... and the weights of their taps
-    size_t x_step, y_step;       // floats to the next output's
+    const float *const *x;       // [taps]: input pixels of the first output
+    const float *const *weights; // [taps]: weights
+    size_t x_step, y_step;       // floats to the next output's input pixels, to the next output
     ptn_epilogue_part end;
     float *y;
 } transpose_run;
@@ -25,7 +24,7 @@ typedef struct depthwise_job {
 
 static size_t list_bytes(const ptn_conv_transpose2d_shape *s) {
     const ptn_transpose_axis rows = ptn_transpose_rows(s), columns = ptn_transpose_columns(s);
-    // Class 0 has as many taps as any.
+    // Class 0 has the most taps.
     const size_t taps = ptn_transpose_taps(&rows, 0) * ptn_transpose_taps(&columns, 0);
     return ptn_round_64(taps * sizeof(float *));
 }
@@ -58,7 +57,8 @@ static void pack(ptn_isa isa, const ptn_conv_transpose2d_shape *shape, const flo
         }
 }
 
-// A row of outputs: its sample, number and phase, and the taps [top, bottom) that it meets.
+// A row of outputs: its sample, number and phase, and its rows of taps [top, bottom) inside the
+// image.
 typedef struct output_row {
     size_t sample, index, top, bottom, line;
     const ptn_transpose_phase *phase;
@@ -75,7 +75,7 @@ static output_row row_at(const ptn_transpose_call *call, size_t index) {
     return row;
 }
 
-// Lists the input pixels and weights that output number `q` of a row and phase meets.
+// Lists the input pixels and weights of output number `q` of a row and phase; returns their number.
 static size_t list_taps(const ptn_transpose_call *call, const output_row *row,
                         const ptn_transpose_phase *columns, size_t q, const float **x,
                         const float **weights) {
@@ -98,7 +98,7 @@ static size_t list_taps(const ptn_transpose_call *call, const output_row *row,
     return count;
 }
 
-// Outputs [begin, begin + run->count) of a row and phase, which have the same taps.
+// Computes outputs [begin, begin + run->count) of a row and phase, which have the same taps.
 static void run_outputs(const depthwise_job *j, const output_row *row,
                         const ptn_transpose_phase *columns, size_t begin, transpose_run *run,
                         const float **x, const float **weights) {
@@ -113,7 +113,7 @@ static void run_outputs(const depthwise_job *j, const output_row *row,
         ptn_epilogue_activate_pixels(&call->epilogue, 0, s->k, run->count, run->y_step, run->y);
 }
 
-// The outputs [*begin, *end) of a phase that find all of its columns of taps inside the image.
+// The outputs [*begin, *end) of a phase for which all columns of taps are inside the image.
 static void inside_range(const ptn_transpose_axis *axis, const ptn_transpose_phase *phase,
                          size_t *begin, size_t *end) {
     if (phase->taps == 0) {

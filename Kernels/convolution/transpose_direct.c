@@ -4,20 +4,23 @@
 #include "transpose_algorithm.h"
 #include <string.h>
 
-// Tasks per thread to aim at, and pixels of a chunk below which cutting costs more than it gains.
+// Target number of tasks per thread; fewest pixels of a chunk, below which cutting costs more than
+// it gains.
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 48 };
-// Results that the second-level cache does not hold are fetched before they are written.
+// Outputs larger than this do not stay in the second-level cache: they are prefetched before they
+// are written.
 static const size_t FAR_BYTES = (size_t)1 << 20;
 
 typedef struct transpose_job {
     const ptn_transpose_call *call;
-    ptn_chunk_job chunk; // but for taps and weights, which a phase has of its own
+    ptn_chunk_job chunk; // without taps and weights, which differ by phase
     size_t chunks;       // per phase
     size_t panel_parts;
-    bool phases_first; // neighbouring tasks are phases of the same pixels, not chunks of a phase
+    bool phases_first; // neighbouring tasks are phases of the same pixels instead of chunks of one
+                       // phase
 } transpose_job;
 
-// The largest number of taps that a phase can have.
+// Largest number of taps of a phase.
 static size_t most_taps(const ptn_conv_transpose2d_shape *s) {
     const ptn_transpose_axis rows = ptn_transpose_rows(s), columns = ptn_transpose_columns(s);
     return ptn_transpose_taps(&rows, 0) * ptn_transpose_taps(&columns, 0);
@@ -26,7 +29,7 @@ static size_t most_taps(const ptn_conv_transpose2d_shape *s) {
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv_transpose2d_shape *shape) {
     const ptn_transpose_axis rows = ptn_transpose_rows(shape);
     const ptn_transpose_axis columns = ptn_transpose_columns(shape);
-    // Phases differ by one tap per axis, and those that no tap meets have one of zeros.
+    // Phases have that many taps per axis or one less; a phase without taps has one tap of zeros.
     size_t bytes = ptn_chunk_bytes(isa, 1);
     for (size_t i = 0; i < 2; i++)
         for (size_t j = 0; j < 2; j++) {
@@ -37,7 +40,7 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv_transpose2d_shape *shape
     return ptn_round_64(bytes);
 }
 
-// Outputs that no tap meets have a tap of zeros at the end.
+// A tap of zeros at the end serves outputs without taps.
 static bool floats(ptn_isa isa, const ptn_conv_transpose2d_shape *s, size_t *count) {
     if (s->k > (size_t)__PTRDIFF_MAX__ / 64) return false;
     const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
@@ -47,7 +50,7 @@ static bool floats(ptn_isa isa, const ptn_conv_transpose2d_shape *s, size_t *cou
            ptn_float_bytes(taps, s->c / s->groups, padded, 1, count);
 }
 
-// The taps of one class of rows and one of columns, and one group: [tap][c][panel's width].
+// Packs the taps of one class of rows and one of columns, of one group: [tap][c][panel's width].
 static void pack_class(const ptn_conv_transpose2d_shape *s, const ptn_transpose_axis *rows,
                        const ptn_transpose_axis *columns, size_t row_class, size_t column_class,
                        const ptn_panels *p, const float *weights, const float *scale,
@@ -90,7 +93,7 @@ static void pack(ptn_isa isa, const ptn_conv_transpose2d_shape *shape, const flo
     memset(packed + all * tap_floats, 0, tap_floats * sizeof *packed);
 }
 
-// A chunk's outputs in one row of a phase: numbers [begin, end) of it, entries from `row` on.
+// Outputs [begin, end) of row `y` of a phase; their table entries begin at `row`.
 typedef struct output_run {
     size_t y, begin, end, row;
 } output_run;
@@ -101,7 +104,7 @@ static output_run run_at(const ptn_transpose_phase *columns, size_t first, size_
     return (output_run){at / columns->count, x, ptn_min(columns->count, x + rows - row), row};
 }
 
-// The entries of a run at one tap, of the input row `line`; NULL: outside the image.
+// Fills the entries of a run at one tap; `line` is the input row, NULL outside the image.
 static void fill_tap(const ptn_transpose_call *call, const ptn_transpose_phase *columns,
                      const output_run *run, const float *line, size_t tap, const float **entries) {
     const size_t c = call->shape->c;
@@ -123,7 +126,7 @@ static void fill_places(const ptn_transpose_call *call, const ptn_transpose_phas
         places[q - run->begin] = line + (columns->first + q * s->stride_w) * s->k;
 }
 
-// The chunk's tables and segments, a row of the phase at a time.
+// Fills the chunk's table, output addresses and segments, one row of the phase at a time.
 static void fill_chunk(const ptn_transpose_call *call, const ptn_transpose_phase *rows,
                        const ptn_transpose_phase *columns, size_t first, ptn_chunk *ch) {
     const ptn_conv_transpose2d_shape *s = call->shape;
@@ -184,13 +187,13 @@ static void run_chunk(void *context, size_t index, int thread) {
     ptn_chunk_run(&job, &ch);
 }
 
-// Cuts phases into chunks, and the panels of weights where that leaves too few tasks. Results do
-// not depend on the cut.
+// Cuts phases into chunks, and the panels too if that gives too few tasks. Results do not depend on
+// the cut.
 static void cut(transpose_job *j) {
     const ptn_transpose_call *call = j->call;
     const ptn_conv_transpose2d_shape *s = call->shape;
     const size_t phases = call->row_axis.phases * call->column_axis.phases;
-    // The first phase has as many outputs as any.
+    // The first phase has the most outputs.
     const size_t pixels = call->rows[0].count * call->columns[0].count;
     const size_t all_panels = s->groups * j->chunk.panels.count;
     const size_t weights = s->kh * s->kw * j->chunk.channels * j->chunk.panels.padded * s->groups;
@@ -224,7 +227,7 @@ static void run(const ptn_transpose_call *call) {
     ptn_parallel(call->threads, s->n * j.panel_parts * phases * j.chunks, run_chunk, &j);
 }
 
-// The last of the list: whatever no other computes faster.
+// The last algorithm of the list: used where no other one pays.
 static bool pays(ptn_isa isa, const ptn_conv_transpose2d_shape *s) {
     (void)isa;
     (void)s;

@@ -11,7 +11,7 @@ typedef struct narrow_job {
 
 static bool pays(ptn_isa isa, const ptn_conv_transpose2d_shape *s) {
     const ptn_transpose_axis rows = ptn_transpose_rows(s), columns = ptn_transpose_columns(s);
-    // Of a phase, in the mean.
+    // Mean number of taps of a phase.
     const double taps = (double)(s->kh * s->kw) /
                         (double)(ptn_transpose_classes(&rows) * ptn_transpose_classes(&columns));
     return s->groups == 1 && ptn_narrow_pays(isa, s->c, s->k, taps);
@@ -22,7 +22,8 @@ static bool floats(ptn_isa isa, const ptn_conv_transpose2d_shape *s, size_t *cou
     return ptn_float_bytes(s->k, s->kh, s->kw, ptn_narrow_padded(isa, s->c), count);
 }
 
-// Addresses of eight outputs at all taps of a phase; class 0 has as many taps as any.
+// Scratch bytes for the addresses of eight outputs at all taps of a phase; class 0 has the most
+// taps.
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv_transpose2d_shape *s) {
     (void)isa;
     const ptn_transpose_axis rows = ptn_transpose_rows(s), columns = ptn_transpose_columns(s);
@@ -30,7 +31,7 @@ static size_t scratch_bytes(ptn_isa isa, const ptn_conv_transpose2d_shape *s) {
     return ptn_round_64(taps * PTN_NARROW_PIXELS * sizeof(float *));
 }
 
-// The taps of one class of rows and one of columns: [k][tap][c, rounded up to vectors].
+// Packs the taps of one class of rows and one of columns: [k][tap][c, rounded up to vectors].
 static void pack_class(ptn_isa isa, const ptn_conv_transpose2d_shape *s,
                        const ptn_transpose_axis *rows, const ptn_transpose_axis *columns,
                        size_t row_class, size_t column_class, const float *weights,
@@ -59,8 +60,8 @@ static void pack(ptn_isa isa, const ptn_conv_transpose2d_shape *s, const float *
                        packed + ptn_transpose_first_tap(&rows, &columns, a, b) * tap_floats);
 }
 
-// pixels[tap][p] for the outputs from number `q` of a row's phase on; those beyond it repeat its
-// last.
+// Fills pixels[tap][p] for eight outputs from number `q` of a row's phase on; beyond its end the
+// last output is repeated.
 static void fill_pixels(const ptn_transpose_call *call, const float *image, size_t line,
                         const ptn_transpose_phase *rows, const ptn_transpose_phase *columns,
                         size_t q, const float **pixels) {

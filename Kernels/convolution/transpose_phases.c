@@ -1,4 +1,4 @@
-// Phases from strides, dilations and padding.
+// Computes the phases from strides, dilations and padding.
 #include "transpose_phases.h"
 
 static size_t gcd(size_t a, size_t b) {
@@ -10,8 +10,8 @@ static size_t gcd(size_t a, size_t b) {
     return a;
 }
 
-// The number b < modulus with a * b = 1 modulo `modulus`, of two numbers without a common factor:
-// the extended form of Euclid's algorithm.
+// The number b < modulus with a * b = 1 modulo `modulus`, for a and modulus without a common
+// factor, by the extended Euclidean algorithm.
 static size_t inverse(size_t a, size_t modulus) {
     long long r0 = (long long)modulus, r1 = (long long)(a % modulus), t0 = 0, t1 = 1;
     while (r1 > 0) {
@@ -54,7 +54,7 @@ void ptn_transpose_phases(const ptn_transpose_axis *a, ptn_transpose_phase *phas
         ptn_transpose_phase *phase = &phases[first];
         *phase =
             (ptn_transpose_phase){.first = first, .count = ptn_div_up(a->out - first, a->stride)};
-        // class * dilation = remainder modulo stride.
+        // Solves class * dilation = remainder modulo stride.
         if (remainder % common != 0) continue;
         phase->tap_class = remainder / common * factor % a->period;
         phase->taps = ptn_transpose_taps(a, phase->tap_class);

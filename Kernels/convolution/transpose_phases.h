@@ -1,34 +1,34 @@
-// The phases of a transposed convolution: which taps an output meets at which inputs.
+// The phases of a transposed convolution: which taps and inputs each output is summed from.
 #ifndef PTN_CONVOLUTION_TRANSPOSE_PHASES_H
 #define PTN_CONVOLUTION_TRANSPOSE_PHASES_H
 
 #include "../core/checked.h"
 #include "ptn_conv_transpose2d.h"
 
-// One axis of a transposed convolution. Position u of the full result gets tap i of input pixel v
-// where v * stride + i * dilation = u, so taps fall into classes by i modulo `period`, and those of
-// a class meet neighbouring outputs `stride` apart at inputs `jump` apart.
+// One axis of a transposed convolution. Tap i of input pixel v contributes to position u of the
+// full result if v * stride + i * dilation = u. Taps fall into classes by i modulo `period`; for
+// one output, consecutive taps of a class read inputs `jump` apart.
 typedef struct ptn_transpose_axis {
     size_t in, out, kernel, stride, dilation, pad;
     size_t period; // stride / gcd(stride, dilation)
     size_t jump;   // dilation / gcd(stride, dilation)
-    size_t phases; // remainders of output positions that occur
+    size_t phases; // number of different remainders of output positions
 } ptn_transpose_axis;
 
-// The outputs first, first + stride, ... of an axis: all those with one remainder.
+// The outputs first, first + stride, ... of an axis: all outputs with one remainder.
 typedef struct ptn_transpose_phase {
     size_t first, count;
     size_t tap_class; // the class of their taps
-    size_t taps;      // 0: no tap meets them
-    ptrdiff_t base;   // output number q meets its taps at inputs q + base + t * jump, t < taps
+    size_t taps;      // number of taps; may be 0
+    ptrdiff_t base;   // output number q reads the inputs q + base + t * jump, t < taps
 } ptn_transpose_phase;
 
 ptn_transpose_axis ptn_transpose_rows(const ptn_conv_transpose2d_shape *shape);
 ptn_transpose_axis ptn_transpose_columns(const ptn_conv_transpose2d_shape *shape);
 void ptn_transpose_phases(const ptn_transpose_axis *axis, ptn_transpose_phase *phases);
 
-// Taps of a class, and of all classes before it. The taps t of a class are i = class + period *
-// (taps - 1 - t): the last first, as the inputs ascend.
+// Number of taps of a class, and of all classes before it. Tap t of a class is kernel position i =
+// class + period * (taps - 1 - t): descending, so that inputs ascend.
 static inline size_t ptn_transpose_taps(const ptn_transpose_axis *axis, size_t tap_class) {
     return tap_class < axis->kernel ? ptn_div_up(axis->kernel - tap_class, axis->period) : 0;
 }
@@ -40,7 +40,7 @@ static inline size_t ptn_transpose_classes(const ptn_transpose_axis *axis) {
     return ptn_min(axis->kernel, axis->period);
 }
 
-// Where the taps of a class of rows and one of columns begin among all packed taps.
+// Index of the first tap of a class of rows and one of columns among all packed taps.
 static inline size_t ptn_transpose_first_tap(const ptn_transpose_axis *rows,
                                              const ptn_transpose_axis *columns, size_t row_class,
                                              size_t column_class) {
@@ -48,7 +48,7 @@ static inline size_t ptn_transpose_first_tap(const ptn_transpose_axis *rows,
            ptn_transpose_taps(rows, row_class) * ptn_transpose_taps_before(columns, column_class);
 }
 
-// The taps [*begin, *end) of a phase that output number `q` meets inside the image.
+// The taps [*begin, *end) of a phase that are inside the image for output number `q`.
 static inline void ptn_transpose_inside(const ptn_transpose_axis *axis,
                                         const ptn_transpose_phase *phase, size_t q, size_t *begin,
                                         size_t *end) {

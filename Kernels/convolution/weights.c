@@ -1,4 +1,4 @@
-// Mixing and packing the weights of every sample before a convolution.
+// Mixes and packs the weights of every sample before a convolution.
 #include "weights.h"
 #include "ptn_expert_mix.h"
 #include <string.h>
@@ -7,7 +7,7 @@ bool ptn_weight_source_valid(const ptn_weight_source *w, const ptn_conv2d_epilog
     switch (w->kind) {
     case PTN_WEIGHTS_SHARED: return w->packed != NULL;
     case PTN_WEIGHTS_MIXED:
-        // A sample has one bias: mixed or the epilogue's.
+        // Biases may come from the source or the epilogue, not from both.
         return (w->sets == 0 || (w->packed && w->routing)) && !(e->bias && (w->biases || w->shift));
     case PTN_WEIGHTS_PER_SAMPLE: return w->weights != NULL;
     }
@@ -54,7 +54,7 @@ typedef struct pack_job {
     ptn_isa isa;
     const float *weights;
     float *packed;
-    size_t parts, set; // parts of a set; floats of an unpacked set
+    size_t parts, set; // packing parts per set; floats of an unpacked set
 } pack_job;
 
 static void pack_part(void *context, size_t index, int thread) {
@@ -82,7 +82,8 @@ static ptn_status pack(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                   .packed = packed,
                   .set = s->k * (s->c / s->groups) * s->kh * s->kw};
     j.parts = j.functions->parts(runtime->isa, s);
-    // About a nanosecond per float, which is written apart from the one before.
+    // About a nanosecond per float, because consecutive floats are not written to consecutive
+    // places.
     const int threads = ptn_threads_worth(runtime->threads, (double)floats);
     ptn_parallel(threads, s->n * j.parts, pack_part, &j);
     return PTN_OK;

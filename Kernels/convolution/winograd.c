@@ -1,11 +1,11 @@
-// Driver of Winograd's convolution: 36 multiplications for 16 outputs, or 64 for 36, where the
-// direct way needs 144 and 324. Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks",
-// arXiv 1509.09308.
+// Driver of Winograd's convolution: 36 multiplications for 16 outputs, or 64 for 36, where direct
+// sums need 144 and 324. Lavin, Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv
+// 1509.09308.
 //
-// The image is cut into tiles of outputs, the tiles into blocks whose transformed pixels stay
-// in the second-level cache. For each plane a block's transformed pixels are multiplied
-// by that plane's weights with the tiles of the direct convolution; then products are transformed
-// back, with the epilogue. Sums run over channels in order, whatever the cut.
+// The image is cut into tiles of outputs, the tiles into blocks whose transformed pixels stay in
+// the second-level cache. For each plane a block's transformed pixels are multiplied by that
+// plane's weights with the tiles of the direct convolution; then products are transformed back,
+// with the epilogue. Sums run over channels in order, whatever the cut.
 #include "../core/fetch.h"
 #include "algorithm.h"
 #include "cost.h"
@@ -26,7 +26,7 @@ static size_t products_bytes(const ptn_winograd_form *form, const ptn_winograd_c
     return ptn_round_64(form->planes * c->block_tiles * width * sizeof(float));
 }
 
-// How many blocks are worked on at a time.
+// Number of blocks that are computed at the same time.
 static size_t block_sets(const ptn_winograd_cut *c, int threads) {
     return c->by_plane ? 1 : (size_t)threads;
 }
@@ -55,13 +55,13 @@ typedef struct winograd_job {
     float *y;
     const float *zeros;
     char *inputs, *products, *tables; // transformed pixels; products; addresses
-    // [n][tiles]: 1 for a tile that is left out; NULL without a guard.
+    // [n][tiles]: 1 for a tile that the guard leaves out; NULL without a guard.
     uint8_t *uneven;
-    bool is_far; // the maps lie beyond the caches
+    bool is_far; // the maps exceed the caches
 } winograd_job;
 
 typedef struct block {
-    size_t sample, first; // tiles from here on of one image
+    size_t sample, first; // sample, and the block's first tile in it
     float *u;             // transformed pixels: [plane][tile][channel]
     ptn_winograd_block of;
 } block;
@@ -80,7 +80,8 @@ static block block_at(const winograd_job *j, size_t index, size_t set) {
     return b;
 }
 
-// Where a tile's outputs lie in its image. With dilation d, outputs d apart belong together.
+// Position of a tile's outputs in the image. With dilation d, neighbouring outputs of a tile are d
+// apart.
 typedef struct place {
     size_t top, left, rows, columns; // rows and columns may be 0: some phases are smaller
 } place;
@@ -104,7 +105,7 @@ static uint8_t *uneven_at(const winograd_job *j, const block *b, size_t tile) {
     return j->uneven + b->sample * j->cut.tiles + b->first + tile;
 }
 
-// A tile's pixels, transformed.
+// Transforms a tile's input pixels and, with a guard, decides whether it is left out.
 static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     const ptn_conv2d_shape *s = j->shape;
     const float *image = j->x + b->sample * s->h * s->w * s->c;
@@ -137,7 +138,7 @@ static void *table_of(const winograd_job *j, int thread) {
     return j->tables + (size_t)thread * ptn_winograd_table_bytes(j->cut.block_tiles);
 }
 
-// A tile's first output's place in y, in floats.
+// Offset in floats of a tile's first output from y.
 static size_t output_at(const winograd_job *j, const block *b, const place *at) {
     const ptn_conv2d_plan *plan = j->plan;
     return ((b->sample * plan->out_h + at->top) * plan->out_w + at->left) * j->shape->k;
@@ -149,7 +150,7 @@ static void activate_tile(const winograd_job *j, const ptn_winograd_output *a, s
                                      a->out + i * a->out_row);
 }
 
-// The tile's outputs, of which `a` says how they lie.
+// Prefetches a tile's outputs and residuals; `a` has their layout.
 static void fetch_outputs(const winograd_job *j, const block *b, const ptn_winograd_panel *p,
                           const ptn_winograd_output *a, size_t tile) {
     const place at = place_of(j, b->first + tile);
@@ -162,7 +163,7 @@ static void fetch_outputs(const winograd_job *j, const block *b, const ptn_winog
         }
 }
 
-// Tiles [first, last) of the block.
+// Transforms the products of tiles [first, last) of the block back, with the epilogue.
 static void transform_back(const winograd_job *j, const block *b, const ptn_winograd_panel *p,
                            size_t first, size_t last) {
     const ptn_conv2d_shape *s = j->shape;
@@ -187,7 +188,7 @@ static void transform_back(const winograd_job *j, const block *b, const ptn_wino
     }
 }
 
-// One block with all its panels.
+// Computes one block with all panels, on one thread.
 static void run_block(void *context, size_t index, int thread) {
     const winograd_job *j = context;
     const block b = block_at(j, index, (size_t)thread);
@@ -204,7 +205,8 @@ static void run_block(void *context, size_t index, int thread) {
     }
 }
 
-// All threads work on one block, and each plane's weights are read once for it.
+// One block that all threads compute together, plane by plane, so that each plane's weights are
+// read once per block.
 typedef struct block_job {
     const winograd_job *job;
     block b;
@@ -241,7 +243,7 @@ static void run_by_plane(const winograd_job *j, int threads, size_t blocks) {
     }
 }
 
-// What the guard is told.
+// Reports to the guard which tiles and outputs were left out.
 static void report(const winograd_job *j, ptn_conv2d_guard *guard) {
     const size_t tiles = j->cut.tiles, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
     guard->tiles = j->shape->n * tiles;
@@ -313,7 +315,8 @@ static double cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorith
     return ptn_winograd_cycles(isa, s, algorithm, plan->out_h, plan->out_w);
 }
 
-// Halved because threads may meet three times instead of once: a second one pays later.
+// Halved, because there may be three parallel regions instead of one: a second thread pays only for
+// more work.
 static double nanoseconds(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const double compute =
         (double)s->n * cycles(isa, s, plan->algorithm, plan) / PTN_CYCLES_PER_NANOSECOND / 2;

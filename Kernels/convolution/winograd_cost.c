@@ -6,8 +6,8 @@
 #include "winograd_cut.h"
 #include <math.h>
 
-// How much of `bytes` is gone from a cache before it is used again: 0 up to `kept`, 1 from `all`
-// on.
+// Share of `bytes` that is evicted from a cache before it is used again: 0 up to `kept`, 1 from
+// `all` on, linear between.
 static double lost_share(double bytes, double kept, double all) {
     return fmin(1, fmax(0, (bytes - kept) / (all - kept)));
 }

@@ -1,11 +1,13 @@
-// Cutting an image into tiles and blocks for Winograd's convolution.
+// Cuts an image into tiles and blocks for Winograd's convolution.
 #include "winograd_cut.h"
 #include "tile.h"
 
-// Transformed pixels and products of a block: three quarters of a common second-level cache.
+// Bytes of a block's transformed pixels and products: three quarters of a common second-level
+// cache.
 static const size_t BLOCK_CACHE = 896 << 10;
-// Weights beyond the second-level cache cost more to read for each such block than transformed data
-// cost in the next cache: blocks become as large as the bound on scratch memory allows.
+// Weights larger than LARGE_WEIGHTS would be read again from memory for each block. That costs more
+// than keeping transformed pixels in the last-level cache, so blocks then become as large as the
+// bound on scratch memory allows.
 static const size_t LARGE_WEIGHTS = 3 << 20, LARGE_BLOCK = 7 << 20;
 
 ptn_winograd_cut ptn_winograd_cut_for(const ptn_winograd_form *form, ptn_isa isa,
@@ -19,14 +21,15 @@ ptn_winograd_cut ptn_winograd_cut_for(const ptn_winograd_form *form, ptn_isa isa
     c.tiles = c.phases_h * c.phases_w * c.tiles_h * c.tiles_w;
     const size_t pixel = form->planes * sizeof(float);
     const size_t weights = pixel * s->c * c.panels.padded;
-    // Fewer than six tiles only where the bound on scratch memory asks for it.
+    // At least six tiles, unless these exceed the bound on scratch memory.
     const size_t large = ptn_max(1, LARGE_BLOCK / (pixel * (s->c + c.panels.padded)));
     const size_t fit = ptn_max(ptn_min(large, PTN_TILE_MAX_HEIGHT / 2),
                                BLOCK_CACHE / (pixel * (s->c + c.panels.width)));
     c.blocks = ptn_div_up(c.tiles, fit);
     c.by_plane = c.blocks > 1 && weights > LARGE_WEIGHTS;
-    // Blocks are shared out among threads. Where there are too few, they become smaller while the
-    // weights stay in the second-level cache; else the threads share planes.
+    // Blocks are distributed among threads. If there are too few, they become smaller provided that
+    // the weights stay in the second-level cache; otherwise all threads share the planes of each
+    // block.
     if (threads > 1 && !c.by_plane && weights <= PTN_WINOGRAD_SMALL_WEIGHTS) {
         const size_t most = ptn_max(1, c.tiles / PTN_TILE_MAX_HEIGHT);
         c.blocks = ptn_max(c.blocks, ptn_min(most, ptn_div_up(4 * threads, ptn_max(1, s->n))));

@@ -10,27 +10,28 @@
 #define PTN_WINOGRAD_MAX_PLANES 64
 #define PTN_WINOGRAD_MAX_OUTPUTS 36
 
-// F(outputs x outputs, 3 x 3): tiles of side x side pixels, as many planes of products.
+// F(outputs x outputs, 3 x 3): input tiles of side x side pixels and planes = side * side.
 typedef struct ptn_winograd_form {
     size_t outputs, side, planes;
     const double (*filter)[3]; // G: [side][3]
 } ptn_winograd_form;
 
-// Back-transformation of one tile.
+// Arguments of the back-transformation of one tile.
 typedef struct ptn_winograd_output {
-    const float *products; // [plane][.., channel]
+    const float *products; // of the tile: [plane][channel], `step` floats from plane to plane
     size_t step;           // floats from plane to plane
     size_t channels;       // of this panel
     size_t rows, columns;  // outputs inside the image, at least 1
     float *out;
-    size_t out_row, out_pixel; // floats from output to output
-    // NULL, or where each output goes, row by row with `outputs` to a row: those that are not to be
-    // touched somewhere else, with room for the panel's channels.
+    size_t out_row, out_pixel; // floats from one output row, and from one output, to the next
+    // NULL, or the address of each output, row by row with `outputs` per row; outputs that must not
+    // be written have the address of a dummy buffer with room for the panel's channels.
     float *const *places;
     ptn_epilogue_part end; // of the panel's first channel
 } ptn_winograd_output;
 
-// u[plane * step + c] = transformed tile, for all channels. `pixels` are the tile's, row by row.
+// u[plane * step + c] = transformed tile, for all channels. `pixels`: addresses of the tile's
+// pixels, row by row.
 typedef void (*ptn_winograd_input_fn)(const float *const *pixels, size_t channels, size_t step,
                                       float *u);
 typedef void (*ptn_winograd_output_fn)(const ptn_winograd_output *args);
@@ -40,8 +41,8 @@ const ptn_winograd_form *ptn_winograd_form_of(ptn_conv2d_algorithm algorithm);
 ptn_winograd_input_fn ptn_winograd_input_for(const ptn_winograd_form *form, ptn_isa isa);
 ptn_winograd_output_fn ptn_winograd_output_for(const ptn_winograd_form *form, ptn_isa isa);
 
-// Floats of packed weights, [plane][channel][width] for each panel; false when they overflow.
-// Packing of panel `part`, as ptn_panels_pack.
+// Floats of packed weights, [plane][channel][width] for each panel (false on overflow); packing of
+// panel `part`, as ptn_panels_pack.
 bool ptn_winograd_floats(const ptn_winograd_form *form, ptn_isa isa, const ptn_conv2d_shape *shape,
                          size_t *floats);
 void ptn_winograd_pack(const ptn_winograd_form *form, ptn_isa isa, const ptn_conv2d_shape *shape,

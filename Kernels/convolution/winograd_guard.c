@@ -1,10 +1,9 @@
-// Which tiles Winograd's form would compute too inexactly.
+// Decides which tiles Winograd's forms would compute too inexactly.
 //
-// Its rounding errors are those of the tile's largest values, in all of the tile's outputs, while
-// an output's own sum may be of few or of small values. So tiles are measured. Every window of 3 x
-// 3 pixels holds one of the aligned blocks of 2 x 2 pixels from (1, 1) on: their sums of absolute
-// values say how little a window may hold. The root of the sum of all squares says how large the
-// errors are.
+// The rounding errors of all outputs of a tile are proportional to the tile's largest values, while
+// a single output may be a sum of small values only. Every 3 x 3 window contains one of the aligned
+// blocks of 2 x 2 pixels from (1, 1) on, so the smallest block sum of absolute values is a lower
+// bound for the values of a window. The root of the sum of all squares measures the errors.
 #include "winograd_guard.h"
 #include <float.h>
 #include <string.h>
@@ -12,7 +11,7 @@
 #define PTN_SOURCE "../convolution/winograd_guard.inc"
 #include "../core/foreach_isa.h"
 
-// Pixels by fours: the blocks row by row, then once around the border.
+// Pixels in groups of four: the blocks row by row, then the border in a circle.
 static const unsigned char order_6[36] = {7,  8,  13, 14, 9,  10, 15, 16, 19, 20, 25, 26,
                                           21, 22, 27, 28, 0,  1,  2,  3,  4,  5,  11, 17,
                                           23, 29, 35, 34, 33, 32, 31, 30, 24, 18, 12, 6};
@@ -21,13 +20,14 @@ static const unsigned char order_8[64] = {
     37, 38, 41, 42, 49, 50, 43, 44, 51, 52, 45, 46, 53, 54, 0,  1,  2,  3,  4,  5,  6,  7,
     15, 23, 31, 39, 47, 55, 63, 62, 61, 60, 59, 58, 57, 56, 48, 40, 32, 24, 16, 8};
 
-// How even a tile is: its smallest block beside the root of its squares, 1 where all values come
-// from one normal distribution, the root of the share of values that are not 0 where those lie
-// scattered. Less than LEAST is too little for any tile. Where a single value has a GOOD_PART of
-// all squares, its errors do not average out, and EVEN is asked for. See Docs/Numerics.md for what
-// that leads to.
+// Evenness of a tile: smallest block sum divided by the root of the sum of squares, normalised so
+// that it is 1 if all values come from one normal distribution; with scattered zeros it is about
+// the root of the share of values that are not 0. A tile with evenness below LEAST is left to the
+// direct sums. If a single value contributes more than GOOD_PART of the sum of squares, its errors
+// do not average out and the bound is EVEN instead. See Docs/Numerics.md.
 static const float LEAST = 0.1f, EVEN = 0.5f, GOOD_PART = 0.2f;
-// What that is measured by: blocks of four values of mean 0.8 beside 36 or 64 squares of mean 1.
+// The normalising factor: blocks of four values with mean absolute value 0.8 against 36 or 64
+// squares of mean 1.
 static float scale_of(const ptn_winograd_form *form) { return form->side == 6 ? 1.875f : 2.5f; }
 
 typedef void (*measure_fn)(const float *const *pixels, const unsigned char *order, size_t blocks,
@@ -41,12 +41,13 @@ void ptn_winograd_measure(const ptn_winograd_form *form, ptn_isa isa, const floa
                  channels, sums);
 }
 
-// A window at the lower or right edge holds two rows of pixels, of which its block holds one.
+// Weight of a block at the lower or right edge of the image: its window has two rows of pixels
+// inside, of which the block holds one.
 static float at_edge(size_t block, size_t outputs) {
     return 2 * block + 1 == outputs ? 4.0f / 3 : 1;
 }
 
-// The smallest block that an output reads, of those of `outputs`.
+// The smallest block sum among the blocks that belong to the outputs in `outputs`.
 static float smallest_block(const ptn_winograd_form *form, const float *sums, uint64_t outputs,
                             size_t rows, size_t columns) {
     const size_t m = form->outputs, blocks = m / 2;
@@ -73,6 +74,6 @@ bool ptn_winograd_is_uneven(const ptn_winograd_form *form, const float sums[PTN_
     const bool dominated = largest * largest > GOOD_PART * squares;
     const float evenness = dominated ? EVEN : LEAST;
     const float needed = evenness * evenness * (float)channels * squares;
-    // False for what is not a number or not finite.
+    // The comparison is false for NaN and infinity, so such tiles are left out.
     return !(least * least >= needed && squares <= FLT_MAX);
 }

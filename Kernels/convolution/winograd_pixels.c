@@ -1,13 +1,13 @@
-// Fetching the pixels of Winograd's tiles.
+// Prefetches the pixels of Winograd's tiles.
 #include "winograd_pixels.h"
 #include "../core/fetch.h"
 
 void ptn_winograd_fetch_pixels(const ptn_conv2d_shape *s, size_t side, size_t top, size_t left,
                                const float *image) {
-    // Neighbours in a row are one run, unless they are dilated.
+    // Without dilation the pixels of a row are contiguous.
     const size_t run = s->dilation_w == 1 ? side : 1, pad = s->pad_left;
     for (size_t i = 0; i < side; i++) {
-        // Wraps around where the row lies above, and is then too large.
+        // Above the image this wraps around to a number larger than h.
         const size_t y = top + i * s->dilation_h - s->pad_top;
         if (y >= s->h) continue;
         for (size_t k = 0; k < side; k += run) {

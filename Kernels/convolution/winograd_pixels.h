@@ -1,10 +1,10 @@
-// Where the pixels of Winograd's tiles lie.
+// Addresses of the input pixels of Winograd's tiles.
 #ifndef PTN_CONVOLUTION_WINOGRAD_PIXELS_H
 #define PTN_CONVOLUTION_WINOGRAD_PIXELS_H
 
 #include "winograd_forms.h"
 
-// offsets[i] = unit * position of pixel i, or -1 outside [0, size).
+// offsets[i] = unit * position of pixel i, or -1 if the position is outside [0, size).
 static inline void ptn_winograd_offsets(size_t side, size_t first, size_t dilation, size_t pad,
                                         size_t size, size_t unit,
                                         ptrdiff_t offsets[PTN_WINOGRAD_MAX_SIDE]) {
@@ -14,13 +14,13 @@ static inline void ptn_winograd_offsets(size_t side, size_t first, size_t dilati
     }
 }
 
-// Whether all pixels from the output `first` on lie in [0, size).
+// Whether all pixels of a tile whose first output is `first` are in [0, size), along one axis.
 static inline bool ptn_winograd_inside(size_t side, size_t first, size_t dilation, size_t pad,
                                        size_t size) {
     return first >= pad && first - pad + (side - 1) * dilation < size;
 }
 
-// Addresses of a tile whose pixels lie in even steps.
+// Addresses of the pixels of a tile inside the image: even steps.
 static inline void ptn_winograd_grid(size_t side, const float *first, size_t row, size_t column,
                                      const float **pixels) {
 #pragma clang loop unroll(full)
@@ -29,8 +29,8 @@ static inline void ptn_winograd_grid(size_t side, const float *first, size_t row
         for (size_t k = 0; k < side; k++) pixels[side * i + k] = first + i * row + k * column;
 }
 
-// Addresses of the pixels that the outputs from (top, left) on are computed from; `zeros` for those
-// outside the image. Most tiles lie inside.
+// Addresses of the input pixels of the tile whose first output is (top, left), `zeros` outside the
+// image. Most tiles are inside.
 static inline void ptn_winograd_pixels(const ptn_conv2d_shape *s, size_t side, size_t top,
                                        size_t left, const float *image, const float *zeros,
                                        const float **pixels) {
@@ -52,10 +52,10 @@ static inline void ptn_winograd_pixels(const ptn_conv2d_shape *s, size_t side, s
             pixels[side * i + k] = (ys[i] | xs[k]) < 0 ? zeros : image + ys[i] + xs[k];
 }
 
-// Brings a tile's pixels into the second-level cache; addresses as of ptn_winograd_pixels. On far
-// maps the next tile's are fetched while one is transformed, and so is where its outputs go. (EPYC,
-// Zen 4: 1.1 to 1.25 times as fast on 128 x 128 x 64 and 256 x 256 x 64, up to 5 % slower on maps
-// of 3 MB.)
+// Prefetches a tile's pixels into the second-level cache; arguments as of ptn_winograd_pixels. On
+// far maps the next tile's pixels, and its outputs, are prefetched while a tile is transformed.
+// (EPYC, Zen 4: 1.1 to 1.25 times as fast on 128 x 128 x 64 and 256 x 256 x 64, up to 5 % slower on
+// maps of 3 MB.)
 void ptn_winograd_fetch_pixels(const ptn_conv2d_shape *s, size_t side, size_t top, size_t left,
                                const float *image);
 

@@ -1,7 +1,7 @@
-// Products of transformed pixels and weights, plane by plane, with the direct tiles.
+// Multiplies transformed pixels by weights, plane by plane, with the direct convolution's tiles.
 #include "winograd_product.h"
 
-// Weights that the second-level cache holds hardly any of from one call to the next.
+// Of weights larger than this, hardly any stay in the second-level cache from one call to the next.
 static const size_t FAR_BYTES = 4 << 20;
 
 ptn_winograd_panel ptn_winograd_panel_at(const ptn_winograd_weights *w, size_t index) {
@@ -42,7 +42,7 @@ void ptn_winograd_multiply(const ptn_winograd_weights *w, const ptn_winograd_blo
                        .last = true,
                        .end = ptn_epilogue_none()};
     a.stores = (const char *)a.panel;
-    // Divisions once: two per tile took 3 to 4 % of the time of 56 x 56 x 64.
+    // Divisions outside the loop: two per tile took 3 to 4 % of the time of 56 x 56 x 64.
     const size_t least = tiles / heights, higher = tiles % heights, stream = bytes / heights;
     const ptn_tile_fn *run = ptn_tiles_for(w->isa, p->vectors, a.prefetch_step);
     float *to = b->products + plane * tiles * p->row + p->first;

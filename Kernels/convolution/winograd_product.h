@@ -5,45 +5,46 @@
 #include "tile.h"
 #include "winograd_forms.h"
 
-// Packed weights, and how a block's products lie.
+// Packed weights, and the layout of a block's products.
 typedef struct ptn_winograd_weights {
     const ptn_winograd_form *form;
     const ptn_conv2d_shape *shape;
     const ptn_panels *panels;
     const float *packed;
     ptn_isa isa;
-    bool side_by_side; // products of all panels in one row, else of one panel at a time
+    bool side_by_side; // a tile's products of all panels are stored in one row; else one panel at a
+                       // time
 } ptn_winograd_weights;
 
 // A panel of output channels.
 typedef struct ptn_winograd_panel {
     size_t channel, channels, vectors, width;
     const float *weights; // [plane][channel][width]
-    size_t first, row;    // in the products: of a tile's first; floats from tile to tile
+    size_t first, row;    // offset of the panel in a tile's products; floats from tile to tile
 } ptn_winograd_panel;
 ptn_winograd_panel ptn_winograd_panel_at(const ptn_winograd_weights *weights, size_t index);
 
-// Tiles whose transformed pixels are multiplied together.
+// Tiles that are multiplied together.
 typedef struct ptn_winograd_block {
     size_t tiles;
     const float *u;  // [plane][tile][channel]
-    float *products; // [plane][tile][row of a panel]
+    float *products; // [plane][tile][ptn_winograd_panel's row]
 } ptn_winograd_block;
 
-// Addresses that multiplying a block takes.
+// Bytes of the table of addresses for a block of `tiles` tiles.
 static inline size_t ptn_winograd_table_bytes(size_t tiles) {
     return ptn_round_64((tiles + PTN_TILE_MAX_HEIGHT) * sizeof(float *));
 }
 
-// Enters the block's rows into `table`, ptn_winograd_table_bytes, which multiplying it takes.
+// Fills `table` (ptn_winograd_table_bytes) with the addresses that multiplying the block needs.
 void ptn_winograd_enter(const ptn_winograd_weights *weights, const ptn_winograd_block *block,
                         void *table);
-// products[plane][tile] = u[plane][tile] * weights[plane] for the panel's channels; meanwhile
-// `next` comes in, the weights that are used after these.
+// products[plane][tile] = u[plane][tile] * weights[plane] for the panel's channels; prefetches
+// `next`, the weights used afterwards.
 void ptn_winograd_multiply(const ptn_winograd_weights *weights, const ptn_winograd_block *block,
                            const ptn_winograd_panel *panel, size_t plane, const float *next,
                            void *table);
-// Enters the block and multiplies it by all panels, one after the other.
+// Fills the table and multiplies the block by all panels of a plane, one after the other.
 void ptn_winograd_multiply_plane(const ptn_winograd_weights *weights,
                                  const ptn_winograd_block *block, size_t plane, void *table);
 

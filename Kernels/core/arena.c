@@ -1,7 +1,7 @@
-// First fit in order of address, over regions that are mapped once and backed by huge pages.
+// First-fit allocation by lowest address, in regions that are mapped once and backed by huge pages.
 //
-// Few blocks are free at any time, so the list of them is short, and taking the lowest address
-// gives the memory that was used last and is still in a cache.
+// Few blocks are free at any time, so the free list is short. The lowest free address is usually
+// memory that was used recently and is still in a cache.
 #define _DEFAULT_SOURCE // anonymous mappings and madvise
 #include "arena.h"
 #include "checked.h"
@@ -18,9 +18,9 @@ struct ptn_region {
 enum { REGION_HEADER = 64 };
 _Static_assert(sizeof(ptn_region) <= REGION_HEADER, "blocks follow the region's header");
 static const size_t HUGE_PAGE = (size_t)2 << 20;
-// Address space; memory is only used once it is touched.
+// Reserved address space; pages take memory only when they are first written.
 static const size_t REGION_BYTES = (size_t)64 << 20;
-// What is left over of a block is split off from here on.
+// The unused part of a block becomes a free block of its own from this size on.
 static const size_t SMALLEST_REST = 4096;
 
 static ptn_block *block_after(const ptn_block *b) {
@@ -50,7 +50,7 @@ static void list_remove(ptn_arena *a, ptn_block *b) {
     b->is_free = false;
 }
 
-// A mapping that begins at a multiple of the huge page, so that all of it can be huge pages.
+// Maps memory that begins at a multiple of the huge page, so that all of it can be huge pages.
 static char *map_aligned(size_t bytes) {
     size_t wide;
     if (!ptn_add(bytes, HUGE_PAGE, &wide)) return NULL;
@@ -60,7 +60,7 @@ static char *map_aligned(size_t bytes) {
     if (skip > 0) munmap(base, skip);
     if (skip < HUGE_PAGE) munmap(base + skip + bytes, HUGE_PAGE - skip);
 #ifdef MADV_HUGEPAGE
-    // A wish: without huge pages everything works, only slower.
+    // A hint: failure is ignored, memory without huge pages is only slower.
     (void)madvise(base + skip, bytes, MADV_HUGEPAGE);
 #endif
     return base + skip;
@@ -91,8 +91,9 @@ static void split(ptn_arena *a, ptn_block *b, size_t bytes) {
     list_insert(a, rest);
 }
 
-// A region that was made for one large block is left to large ones: a small one in it would keep
-// the next large one from fitting, and that would need fresh memory, whose pages are cleared first.
+// Whether a block may be taken from `b`. Small blocks are not placed in regions made for one large
+// block: the next large block would not fit there and would need a new mapping, whose pages the
+// kernel clears first.
 static bool serves(const ptn_block *b, size_t bytes) {
     const size_t region = b->region->bytes;
     return b->bytes >= bytes && (region <= REGION_BYTES || bytes >= region / 2);
@@ -113,7 +114,7 @@ ptn_block *ptn_arena_take(ptn_arena *a, size_t bytes) {
     return b;
 }
 
-// `b` swallows its neighbour behind.
+// Merges `b` with the free block that follows it.
 static void merge(ptn_block *b, const ptn_block *behind) {
     b->bytes += behind->bytes;
     ptn_block *after = block_after(b);

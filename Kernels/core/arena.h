@@ -8,12 +8,12 @@
 
 typedef struct ptn_region ptn_region;
 
-// In front of every block, 64 bytes before the memory that is handed out.
+// The header of a block, 64 bytes before the memory that the user gets.
 typedef struct ptn_block {
-    size_t bytes;               // with this header, up to the next block
-    size_t asked;               // what the user asked for
+    size_t bytes;               // including this header, up to the next block
+    size_t asked;               // requested by the user
     ptn_region *region;         // NULL: from the C library
-    struct ptn_block *before;   // the neighbour in front; NULL at a region's start
+    struct ptn_block *before;   // the block before this one in memory; NULL at a region's start
     struct ptn_block *previous; // free blocks of the arena, in order of address
     struct ptn_block *next;
     int kind;
@@ -29,10 +29,11 @@ typedef struct ptn_arena {
     size_t live, peak, reserved;
 } ptn_arena;
 
-// A block of at least `bytes`, header included, a multiple of 64; NULL when memory is short.
-// The caller holds the lock.
+// A block of at least `bytes`, a multiple of 64 including the header; NULL if memory is short. The
+// caller holds the lock.
 ptn_block *ptn_arena_take(ptn_arena *arena, size_t bytes);
-// Puts a block back. Empty regions are unmapped while more than `keep` bytes are reserved.
+// Returns a block to the arena. Empty regions are unmapped while more than `keep` bytes are
+// reserved.
 void ptn_arena_put(ptn_arena *arena, ptn_block *block, size_t keep);
 // Unmaps every empty region.
 void ptn_arena_trim(ptn_arena *arena);

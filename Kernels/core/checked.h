@@ -14,7 +14,7 @@ static inline bool ptn_add(size_t a, size_t b, size_t *sum) {
     return !__builtin_add_overflow(a, b, sum);
 }
 
-// Product of up to four factors times sizeof(float) must fit the signed address range, because
+// `*count` = a * b * c * d; false if that many floats exceed the signed address range, because
 // pointer differences are signed.
 static inline bool ptn_float_bytes(size_t a, size_t b, size_t c, size_t d, size_t *count) {
     size_t n, bytes;
@@ -25,13 +25,12 @@ static inline bool ptn_float_bytes(size_t a, size_t b, size_t c, size_t d, size_
 }
 
 static inline size_t ptn_div_up(size_t a, size_t b) { return a / b + (a % b != 0); }
-// Up to whole cache lines.
+// Rounds up to whole cache lines.
 static inline size_t ptn_round_64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 static inline size_t ptn_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t ptn_max(size_t a, size_t b) { return a > b ? a : b; }
 
-// Where part `index` of `parts` begins when `all` are cut into nearly equal parts, so that a small
-// map does not end in a sliver.
+// Start of part `index` when `all` is cut into `parts` nearly equal parts.
 static inline size_t ptn_part_begin(size_t all, size_t parts, size_t index) {
     return all / parts * index + ptn_min(index, all % parts);
 }

@@ -1,4 +1,4 @@
-// Detection of the core's kind, beside that of its instruction sets.
+// Detects the kind of the core.
 #include "core_kind.h"
 
 ptn_core_kind ptn_core_kind_here(void) {

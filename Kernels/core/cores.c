@@ -1,4 +1,4 @@
-// How many cores this process may really use.
+// Number of cores that this process may use.
 #if defined(__linux__)
 #define _GNU_SOURCE
 #include <sched.h>
@@ -9,7 +9,7 @@
 #include "ptn_runtime.h"
 
 #if defined(__linux__)
-// The lowest CPU number on the same core, which stands for the core; -1 when it is not known.
+// The lowest CPU number on the same physical core, used as the core's number; -1 if unknown.
 static int core_leader(int cpu) {
     char path[96];
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
@@ -21,7 +21,7 @@ static int core_leader(int cpu) {
     return leader;
 }
 
-// CPUs granted by the control group (version 2), rounded up; 0 when there is no limit.
+// CPU quota of the control group (version 2), rounded up; 0 without a limit.
 static int quota_cores(void) {
     FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
     if (!file) return 0;

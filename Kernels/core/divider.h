@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Replaces the division of numbers below 2^31 by a multiplication and a shift: two instructions
-// instead of some thirty cycles.
+// Divides numbers below 2^31 by a multiplication and a shift: two instructions instead of a
+// division of about thirty cycles.
 typedef struct ptn_divider {
     uint64_t factor;
     unsigned shift;

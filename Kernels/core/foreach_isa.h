@@ -5,13 +5,13 @@
 //     #define PTN_SOURCE "../convolution/tile.inc"
 //     #include "../core/foreach_isa.h"
 //
-// The file named by PTN_SOURCE is included once per variant that this build can hold, each time
-// with the compiler's target set, with `PTN_NAME(f)` giving `f_avx2` and so on, and with the
-// vector vocabulary of simd_ops.h. It must not contain OpenMP pragmas (see parallel.c), and the
-// only headers it may include are those made for it, vmath.h and deformable/corners.inc: others
-// belong in the .c file, before this one. Afterwards `PTN_TABLE(f)` lists the variants of `f` in
-// the order of `ptn_isa`, NULL for those that this build does not hold; `PTN_POINTERS(v)` does so
-// with the addresses of constants.
+// The file named by PTN_SOURCE is included once per variant that this build contains, each time
+// with the compiler's target set, with `PTN_NAME(f)` giving `f_avx2` and so on, and with the vector
+// vocabulary of simd_ops.h. It must not contain OpenMP pragmas (see parallel.c). It may include
+// only vmath.h and .inc files such as deformable/corners.inc; other headers belong in the .c file,
+// before this one. Afterwards `PTN_TABLE(f)` lists the variants of `f` in the order of `ptn_isa`,
+// NULL for variants that this build does not contain; `PTN_POINTERS(v)` lists the addresses of
+// constants in the same way.
 #include "simd.h"
 #include <stddef.h>
 

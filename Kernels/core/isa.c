@@ -1,5 +1,5 @@
-// Detection of instruction sets. The compiler's own CPU support code also asks the operating
-// system whether it saves the wide registers, so a "yes" here is safe to act on.
+// Detects instruction sets. The compiler's CPU support code also checks that the operating system
+// saves the wide registers, so a supported instruction set is safe to use.
 #include "ptn_runtime.h"
 
 bool ptn_isa_supported(ptn_isa isa) {

@@ -10,14 +10,15 @@
 
 enum { POOL_BLOCKS = 16 };
 static const size_t POOL_BYTES = (size_t)256 << 20;
-// Free regions beyond an eighth of the machine's memory are given back at once, though not below
-// the first of these and above the second: to clear pages anew for every call takes as long as
-// computing on them.
+// Bounds for the reserved memory above which empty regions are unmapped: an eighth of the machine's
+// memory, clamped to these. Below, regions are kept, since clearing new pages for every call takes
+// as long as computing on them.
 static const size_t LEAST_KEPT_BYTES = (size_t)256 << 20, MOST_KEPT_BYTES = (size_t)2 << 30;
 
-// Smaller blocks come from the C library. Scratch is kept and used again, so one huge page for a
-// few hundred kilobytes of it would be wasted for good. Under the address sanitizer, which cannot
-// see the borders within a region, all blocks come from the library.
+// Smallest block taken from an arena; smaller ones come from the C library. For scratch it is
+// larger: scratch is kept for reuse, so a few hundred kilobytes would occupy a whole huge page for
+// good. With the address sanitizer, which cannot see the borders of blocks within a region, all
+// blocks come from the library.
 #ifndef __has_feature
 #define __has_feature(x) 0
 #endif
@@ -63,7 +64,7 @@ void *ptn_memory_acquire(ptn_memory_kind kind, size_t asked) {
     if (!ptn_add(asked, PTN_BLOCK_HEADER + 63, &bytes)) return NULL;
     bytes &= ~(size_t)63;
     if (!ptn_memory_charge(asked)) {
-        // What is kept for later counts too; it may be all that is in the way.
+        // Cached free blocks count towards the limit: release them and try again.
         ptn_memory_trim();
         if (!ptn_memory_charge(asked)) return NULL;
     }
@@ -119,7 +120,7 @@ static size_t pool_count, pool_bytes;
 
 static size_t capacity_of(void *memory) { return block_of(memory)->asked; }
 
-// The smallest kept block that is large enough, taken out of the pool; NULL when there is none.
+// Takes the smallest block that is large enough out of the pool; NULL if there is none.
 static void *pool_take(size_t bytes) {
     size_t best = POOL_BLOCKS;
     for (size_t i = 0; i < pool_count; i++) {
@@ -141,8 +142,8 @@ void *ptn_scratch_acquire(size_t bytes) {
     return memory ? memory : ptn_memory_acquire(PTN_MEMORY_SCRATCH, bytes);
 }
 
-// The smallest kept block if it is smaller than `bytes`, taken out of the pool: a full pool must
-// not fill up with small blocks for good.
+// Takes the smallest block out of a full pool if it is smaller than `bytes`, so that the pool does
+// not stay full of small blocks.
 static void *pool_give_way(size_t bytes) {
     size_t least = 0;
     for (size_t i = 1; i < pool_count; i++)

@@ -1,5 +1,5 @@
-// A request for more memory than there is must fail at once: the system promises memory that it
-// does not have, and ends the process when it is touched.
+// Requests for more memory than exists fail here. The operating system would overcommit: it would
+// grant the request and kill the process when the memory is written.
 #define _DEFAULT_SOURCE // sysconf's names for memory
 #include "memory_limit.h"
 #include "checked.h"
@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static atomic_size_t limit; // 0: not known yet
+static atomic_size_t limit; // 0: not determined yet
 static atomic_size_t live;
 
-// The number in a control group's file; SIZE_MAX where there is none, or no limit.
+// The number in a control group's file; SIZE_MAX if there is no file or no limit.
 static size_t number_in(const char *path) {
     unsigned long long value;
     FILE *file = fopen(path, "r");
@@ -31,7 +31,7 @@ static size_t machine_bytes(void) {
     return ptn_min(bytes, number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
 }
 
-// What the environment asks for; 0 where it asks for nothing that is a number.
+// The value of PROTEAN_MEMORY_LIMIT; 0 if it is not set or no number.
 static size_t environment_bytes(void) {
     const char *text = getenv("PROTEAN_MEMORY_LIMIT");
     if (!text || *text < '0' || *text > '9') return 0;
@@ -45,7 +45,7 @@ size_t ptn_memory_limit(void) {
     if (known > 0) return known;
     const size_t asked = environment_bytes();
     const size_t found = asked > 0 ? asked : machine_bytes() / 4 * 3;
-    // Another thread may have set one meanwhile: that one counts.
+    // If another thread has set a limit meanwhile, that limit is used.
     return atomic_compare_exchange_strong(&limit, &known, found) ? found : known;
 }
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-// Counts `bytes` as in use; false, and nothing is counted, where the limit would be passed.
+// Counts `bytes` as in use; false, without counting them, if that would exceed the limit.
 bool ptn_memory_charge(size_t bytes);
 // Counts them as free again.
 void ptn_memory_discharge(size_t bytes);

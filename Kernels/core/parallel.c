@@ -8,14 +8,14 @@
 #include <stdlib.h>
 
 #if defined(_OPENMP)
-// The compiler that Swift brings has no omp.h; these are the functions that are used.
+// The compiler of the Swift toolchain has no omp.h; these are the functions used here.
 extern int omp_get_thread_num(void);
 extern void kmp_set_blocktime(int milliseconds);
 #elif defined(__APPLE__)
 #include <dispatch/dispatch.h>
 #endif
 
-// Part of a job's tasks, on a cache line of its own.
+// A thread's share of a job's tasks, on a cache line of its own.
 typedef struct share {
     _Alignas(64) atomic_size_t next;
     size_t end;
@@ -31,10 +31,10 @@ typedef struct job {
     share share[MOST_SHARES];
 } job;
 
-// Every thread begins with its own share, the same part of the work in every job: rows of a map
-// that it computed in one layer are still in its cache when the next layer reads them. Then it
-// helps the others, since on a shared machine one core is often slower. No result depends on who
-// computes it.
+// Each thread begins with its own share, the same part of the work in every job: rows of a map that
+// it computed in one layer are still in its cache when the next layer reads them. Then it takes
+// tasks from the other threads' shares (work stealing), since on a shared machine one core is often
+// slower. Results do not depend on which thread runs a task.
 static void work(job *j, int thread) {
     bool first = true;
     for (size_t turn = 0; turn < j->shares; turn++) {
@@ -50,9 +50,9 @@ static void work(job *j, int thread) {
 }
 
 #if defined(_OPENMP)
-// Workers spin for this long after a region before they sleep: enough to bridge two layers of a
-// network, too short to burn a core while the process is idle. The setting belongs to the calling
-// thread, hence once per thread; a user's KMP_BLOCKTIME wins.
+// Workers spin for this long after a region before they sleep: long enough to stay awake between
+// two layers of a network, too short to load a core while the process is idle. The setting applies
+// to the calling thread, so it is made once per thread; a user's KMP_BLOCKTIME takes precedence.
 static void limit_spinning(void) {
     static _Thread_local bool done;
     if (done) return;
@@ -85,7 +85,7 @@ int ptn_parallel(int threads, size_t tasks, ptn_task body, void *context) {
         for (size_t i = 0; i < tasks; i++) body(context, i, 0);
         return 1;
     }
-    job j; // not cleared: most shares are never looked at
+    job j; // not cleared: most shares are never read
     j.body = body;
     j.context = context;
     atomic_init(&j.joined, 0);
@@ -101,7 +101,7 @@ int ptn_parallel(int threads, size_t tasks, ptn_task body, void *context) {
 }
 
 int ptn_threads_worth(int budget, double nanoseconds) {
-    // Waking a sleeping worker costs some microseconds; below twice this a second thread loses.
+    // Waking a sleeping worker takes some microseconds: a second thread pays only above twice this.
     const double per_thread = 8000;
     if (budget <= 1 || nanoseconds < 2 * per_thread) return 1;
     double worth = nanoseconds / per_thread;

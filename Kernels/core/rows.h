@@ -1,4 +1,4 @@
-// What drivers share that stream over maps: how a map is cut into tasks, and when threads pay.
+// Shared by drivers that stream over maps: how a map is cut into tasks, and how many threads pay.
 #ifndef PTN_ROWS_H
 #define PTN_ROWS_H
 
@@ -13,14 +13,14 @@ enum {
     PTN_PERIOD_MOST = 255,   // floats of the longest repeated row
 };
 
-// Whether the runtime asks for something that can run here.
+// Checks that the runtime's instruction set is supported and its thread count is at least 1.
 static inline ptn_status ptn_runtime_check(const ptn_runtime *runtime) {
     if (!runtime || runtime->threads < 1) return PTN_BAD_ARGUMENT;
     return ptn_isa_supported(runtime->isa) ? PTN_OK : PTN_UNSUPPORTED_ISA;
 }
 
-// Threads for work that moves `floats` numbers, which one core streams at about 8 GB/s, and at four
-// times that where they fit its second-level cache.
+// Number of threads for work that reads or writes `floats` numbers: one core streams about 8 GB/s,
+// four times that if the numbers fit its second-level cache.
 static inline int ptn_threads_for_floats(const ptn_runtime *runtime, size_t floats) {
     const double rate = floats <= (size_t)1 << 17 ? 32 : 8;
     return ptn_threads_worth(runtime->threads, (double)floats * sizeof(float) / rate);
@@ -35,8 +35,7 @@ typedef struct ptn_rows {
     size_t chunks; // tasks per sample
 } ptn_rows;
 
-// Rows shorter than a few vectors are repeated, so that the inner loop runs over several pixels at
-// once.
+// Rows shorter than a few vectors are repeated, so that the inner loop covers several pixels.
 static inline ptn_rows ptn_rows_plan(size_t samples, size_t pixels, size_t channels) {
     ptn_rows r = {samples, pixels, channels, 1, 1, 0};
     if (channels > 0 && channels < PTN_PERIOD_LENGTH)
@@ -47,7 +46,7 @@ static inline ptn_rows ptn_rows_plan(size_t samples, size_t pixels, size_t chann
     return r;
 }
 
-// `row` itself when it is long enough, else repeated into `buffer` of PTN_PERIOD_MOST floats.
+// `row` itself if it is not repeated, else its repetitions in `buffer` of PTN_PERIOD_MOST floats.
 static inline const float *ptn_repeated(const ptn_rows *r, const float *row, float *buffer) {
     if (r->repeat == 1) return row;
     for (size_t p = 0; p < r->repeat; p++)

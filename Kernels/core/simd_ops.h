@@ -136,7 +136,7 @@ PTN_INLINE vf vpick2(vf a, vf b, vi i) {
     return vselect((vi)(i < 4), vpick(a, i & 3), vpick(b, i & 3));
 }
 PTN_INLINE vf vround(vf v) {
-    // Adding and taking away 1.5 * 2^23 rounds to nearest even in the current rounding mode.
+    // Adding and subtracting 1.5 * 2^23 rounds to an integer, to nearest even in the default mode.
     const vf magic = vset(12582912.0f);
     return (v + magic) - magic;
 }

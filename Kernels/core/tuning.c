@@ -1,20 +1,20 @@
-// The tables of fitted constants. The head of each says what it was fitted to, on which core, when,
-// and the kernelbench line that shows it: --explain prints every algorithm's estimate and the
-// choice, and a case with `algorithm=` measures one of them; --break-even measures masks beside the
-// whole map. Where the history does not tell, the head says "not recorded".
+// The tables of fitted constants. The comment before each table says what the constants were fitted
+// to, on which core and when, and gives the kernelbench command that shows it: --explain prints
+// every algorithm's estimate and the choice, and a case with `algorithm=` measures one of them;
+// --break-even compares masks with the dense map. "Not recorded": no command is known.
 #include "tuning.h"
 #include "core_kind.h"
 
-// direct, winograd: fitted to the times of all three on 36 shapes from 5 x 9 to 256 x 256 pixels
-// and 8
-//     to 512 channels, on a server core with two 512-bit units; 2026-11-21. The choice cost at most
-//     6 % against the best of the three. `address` was lowered and `far_bytes` raised by a seventh
-//     afterwards, when tables were filled faster and far weights brought in; the regret was not
-//     measured again. kernelbench --explain --shapes dense3x3 --threads 1 --isa avx512
-// masked: by the times of all ways on the shapes of ResNet's stages; 2026-11-21.
+// direct, winograd: fitted to the times of the direct convolution and both Winograd forms on 36
+//     shapes from 5 x 9 to 256 x 256 pixels and 8 to 512 channels, on a server core with two
+//     512-bit units; 2026-11-21. The choice took at most 6 % longer than the best of the three.
+//     `address` was lowered and `far_bytes` raised by a seventh afterwards, when tables were filled
+//     faster and far weights prefetched; the regret was not measured again. kernelbench --explain
+//     --shapes dense3x3 --threads 1 --isa avx512
+// masked: fitted to the times of all ways on the shapes of ResNet's stages; 2026-11-21.
 //     kernelbench --break-even --shapes dense3x3 --threads 1
-// tap_block_bytes, streams_single_tiles: what the driver did before Zen was told apart; not
-// recorded.
+// tap_block_bytes, streams_single_tiles: as in the driver before Zen was distinguished; not
+//     recorded.
 static const ptn_tuning full_rate_avx512 = {
     .core = "two 512-bit units",
     .direct = {.product = 1.02, .address = 2, .tile = 92, .byte = 0.072},
@@ -23,11 +23,11 @@ static const ptn_tuning full_rate_avx512 = {
     .tap_block_bytes = 32 << 10,
 };
 
-// direct, winograd: the same shapes on the same core with AVX2; 2026-11-21. The choice cost at most
-//     14 %. Cores that have nothing wider were not measured; the scalar and NEON variants borrow
-//     this table, as ratios are what matters. kernelbench --explain --shapes dense3x3 --threads 1
-//     --isa avx2
-// The rest as above.
+// direct, winograd: fitted on the same shapes on the same core with AVX2; 2026-11-21. The choice
+//     took at most 14 % longer than the best. Cores without AVX-512 were not measured. The scalar
+//     and NEON variants use this table too, since only ratios matter.
+//     kernelbench --explain --shapes dense3x3 --threads 1 --isa avx2
+// The other constants are those of the table above.
 static const ptn_tuning narrow_vectors = {
     .core = "AVX2 on a core with two 512-bit units",
     .direct = {.product = 0.77, .address = 2, .tile = 51, .byte = 0.011},
@@ -36,19 +36,19 @@ static const ptn_tuning narrow_vectors = {
     .tap_block_bytes = 32 << 10,
 };
 
-// direct, winograd: cores that execute 512-bit instructions in two halves spend twice the cycles on
-//     products and hardly more on all else, so that Winograd's forms pay from fewer tiles on.
-//     Fitted on Zen 4 on 45 shapes; 2026-11-22. The choice cost 2 % in the mean and 27 % at most,
-//     with the table of full-rate units 13 % and 141 %. kernelbench --explain --shapes dense3x3
-//     --threads 1 --isa avx512
-// masked: by the times of all ways on the shapes of ResNet's stages: pixels, cells of 2, 4 and 8,
-// and
-//     discs, at densities of 0.03 to 0.9, on Zen 4; 2026-11-22. kernelbench --break-even --shapes
-//     dense3x3 --threads 1
+// direct, winograd: cores that execute 512-bit instructions in two halves take twice the cycles for
+//     products and hardly more for everything else, so Winograd's forms pay from fewer tiles on.
+//     Fitted on Zen 4 on 45 shapes; 2026-11-22. The choice took 2 % longer than the best in the
+//     mean and 27 % at most; with the table of full-rate units 13 % and 141 %. kernelbench
+//     --explain --shapes dense3x3 --threads 1 --isa avx512
+// masked: fitted to the times of all ways on the shapes of ResNet's stages, with masks of pixels,
+// of
+//     cells of 2, 4 and 8, and of discs, at densities of 0.03 to 0.9, on Zen 4; 2026-11-22.
+//     kernelbench --break-even --shapes dense3x3 --threads 1
 // tap_block_bytes: Zen 4 reads weights from its second-level cache as fast as it multiplies by
-// them:
-//     the fewer the blocks of a tap, the less often sums are stored; 2026-11-22. Line not recorded.
-// streams_single_tiles: Zen 4; 2026-11-22. Line not recorded.
+// them,
+//     so larger blocks are better: sums are stored less often; 2026-11-22. Command not recorded.
+// streams_single_tiles: Zen 4; 2026-11-22. Command not recorded.
 static const ptn_tuning halved_avx512 = {
     .core = "Zen, AVX-512",
     .direct = {.product = 2.06, .address = 0, .tile = 0, .byte = 0.03},
@@ -59,10 +59,11 @@ static const ptn_tuning halved_avx512 = {
     .streams_single_tiles = true,
 };
 
-// direct, winograd: those of AVX2 on the core with 512-bit units, whose choice costs 3 % in the
-// mean
-//     on Zen 4; 2026-11-22. kernelbench --explain --shapes dense3x3 --threads 1 --isa avx2
-// The rest as in the table of Zen with AVX-512. Zen 3 is taken to be like Zen 4.
+// direct, winograd: the constants of AVX2 on the core with 512-bit units; on Zen 4 their choice
+// takes
+//     3 % longer than the best in the mean; 2026-11-22.
+//     kernelbench --explain --shapes dense3x3 --threads 1 --isa avx2
+// The other constants are those of Zen with AVX-512. Zen 3 is assumed equal to Zen 4.
 static const ptn_tuning zen_narrow_vectors = {
     .core = "Zen, AVX2",
     .direct = {.product = 0.77, .address = 2, .tile = 51, .byte = 0.011},
@@ -73,13 +74,13 @@ static const ptn_tuning zen_narrow_vectors = {
 };
 
 // *_bytes: bytes of weights, fitted with the tables above; 2026-11-21, last_* 2026-11-22.
-// narrow: from the times of one to eight output channels; 2026-11-21. Line not recorded.
+// narrow: fitted to the times of one to eight output channels; 2026-11-21. Command not recorded;
 //     kernelbench --explain --case 'narrow conv2d h=56 w=56 c=64 k=1 r=3' shows the estimate.
-// grouped: fitted to measurements on a server core with two 512-bit units; 2026-11-21. NEON not
-//     measured. kernelbench --explain --shapes resnext50_32x4d --threads 1
+// grouped: fitted on a server core with two 512-bit units; 2026-11-21. NEON was not measured.
+//     kernelbench --explain --shapes resnext50_32x4d --threads 1
 // masked: cycles on a server core with two 512-bit units, on ResNet's stages; 2026-11-21.
 //     kernelbench --break-even --shapes dense3x3 --threads 1
-// masked_depthwise: on a server core with two 512-bit units; 2026-11-22.
+// masked_depthwise: fitted on a server core with two 512-bit units; 2026-11-22.
 //     kernelbench --against-direct --shapes masked_depthwise --threads 1
 const ptn_common_tuning ptn_tuning_common = {
     .direct_kept_bytes = 5e5,

@@ -8,10 +8,10 @@
 //     vsigmoid(x)  1 / (1 + e^-x), relatively exact in the left tail down to x = -87.33654
 //     vlog(x)      natural logarithm, denormal numbers included; -inf at 0, NaN below
 //
-// Infinities give the limits, NaN gives NaN, and no step meets a denormal for 1e-18 < |x|. The
-// polynomials were fitted for this file (weighted minimax by Lawson's iteration).
-// Largest errors in units in the last place, over every 61st float of the whole range, against
-// the C library in double:
+// Infinities give the limits, NaN gives NaN, and no intermediate value is denormal for 1e-18 < |x|.
+// The polynomials were fitted for this file (weighted minimax by Lawson's iteration). Largest
+// errors in units in the last place, over every 61st float of the whole range, against the C
+// library in double:
 //
 //                 fma    scalar
 //     vexp        1.0     1.0
@@ -132,7 +132,7 @@ PTN_INLINE vf vlog(vf x) {
     vf y = vfma(power, vset(-2.12194440e-4f), square * f * q);
     y = vfma(square, vset(-0.5f), y);
     y = vfma(power, vset(0.693359375f), y + f);
-    // Infinity and NaN give themselves.
+    // Infinity and NaN are returned unchanged.
     y = vselect((vi)(x < __builtin_inff()), y, x);
     y = vselect((vi)(x == 0.0f), vset(-__builtin_inff()), y);
     return vselect((vi)(x < 0.0f), vset(__builtin_nanf("")), y);

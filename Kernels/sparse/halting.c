@@ -1,4 +1,4 @@
-// Halting of pixels, and sums over their states.
+// Steps of spatially adaptive computation time, and weighted sums over its steps.
 #include "ptn_halting.h"
 #include "../tensor/map.h"
 #include "mask_plan.h"

@@ -1,4 +1,4 @@
-// Clearing or copying the pixels that a mask leaves out.
+// Clears inactive pixels, or copies them from another map.
 #include "inactive.h"
 #include <string.h>
 
@@ -15,7 +15,7 @@ ptn_inactive_job ptn_inactive_for(const ptn_masked_conv2d_mask *mask, size_t k, 
     return j;
 }
 
-// Neighbouring inactive pixels at once.
+// Clears the pixels of `bits`, one run of neighbours at a time.
 static void clear_word(const ptn_inactive_job *j, uint64_t bits, size_t pixel) {
     while (bits) {
         const unsigned start = (unsigned)__builtin_ctzll(bits);

@@ -1,4 +1,4 @@
-// Blocks of pixels. All of it is bound by memory.
+// Blocks of pixels. All functions here are limited by memory bandwidth.
 #include "ptn_mask_blocks.h"
 #include "../tensor/map.h"
 #include "mask_plan.h"
@@ -128,7 +128,7 @@ static void copy_block(const block_job *j, size_t sample, size_t at) {
     }
 }
 
-// One sample: where its blocks overlap, their order counts.
+// Copies the blocks of one sample, in order, because blocks may overlap.
 static void copy_sample(void *context, size_t sample, int thread) {
     (void)thread;
     const block_job *j = context;
@@ -139,7 +139,7 @@ static void copy_sample(void *context, size_t sample, int thread) {
 static void copy_one(void *context, size_t at, int thread) {
     (void)thread;
     const block_job *j = context;
-    size_t first = 0, last = j->n; // the sample is in [first, last)
+    size_t first = 0, last = j->n; // the block's sample is in [first, last)
     while (last - first > 1) {
         const size_t middle = first + (last - first) / 2;
         if (j->offsets[middle] <= at)

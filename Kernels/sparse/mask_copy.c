@@ -1,10 +1,10 @@
-// Copies between dense maps and compact rows. All of it is bound by memory.
+// Copies between dense maps and compact rows. All functions here are limited by memory bandwidth.
 #include "ptn_mask_copy.h"
 #include "inactive.h"
 #include <string.h>
 
 enum { ROWS_PER_TASK = 256 };
-// Some 8 bytes per nanosecond on one core, read and written.
+// One core reads and writes about 8 bytes per nanosecond.
 static int threads_for(const ptn_runtime *runtime, size_t floats) {
     return ptn_threads_worth(runtime->threads, (double)floats * sizeof(float) / 8);
 }
@@ -83,7 +83,7 @@ ptn_status ptn_mask_gather_maps(const ptn_runtime *runtime, const ptn_mask_plan 
     size_t all = 0, floats;
     for (size_t m = 0; m < maps_count; m++)
         if (!ptn_add(all, c[m], &all)) return PTN_SIZE_OVERFLOW;
-    // Whatever fits for all channels together fits for each map.
+    // If the sizes fit for all channels together, they fit for each map.
     if (!ptn_float_bytes(v->n, v->h, v->w, all, NULL) ||
         !ptn_float_bytes(v->count, all, 1, 1, &floats))
         return PTN_SIZE_OVERFLOW;

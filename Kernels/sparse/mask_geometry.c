@@ -1,8 +1,9 @@
-// Masks from masks: what a convolution reads, what has changed, which tiles are touched.
+// Mask plans computed from mask plans: input pixels that a convolution reads, outputs that read an
+// input pixel, set operations, active tiles.
 #include "mask_plan.h"
 #include <string.h>
 
-// to |= from << by, for rows of bits; what leaves the row is lost.
+// to |= from << by, for rows of bits; bits shifted out of the row are dropped.
 static void or_shifted(const uint64_t *from, size_t from_words, ptrdiff_t by, uint64_t *to,
                        size_t to_words) {
     const ptrdiff_t words = by >= 0 ? by / 64 : -((63 - by) / 64);
@@ -16,7 +17,7 @@ static void or_shifted(const uint64_t *from, size_t from_words, ptrdiff_t by, ui
     }
 }
 
-// Bit x of `from` to bit x * stride of `to`.
+// Sets bit x * stride of `to` for each bit x of `from`.
 static void spread(const uint64_t *from, size_t words, size_t stride, uint64_t *to,
                    size_t to_words) {
     memset(to, 0, to_words * sizeof *to);
@@ -27,7 +28,7 @@ static void spread(const uint64_t *from, size_t words, size_t stride, uint64_t *
         }
 }
 
-// All shifts of a row that is one word, as most maps' rows are.
+// The union of all shifts of a row of at most 64 pixels, which is one word; most maps' rows are.
 static uint64_t reach_word(const ptn_conv2d_shape *s, uint64_t row) {
     uint64_t sum = 0;
     for (size_t j = 0; j < s->kw && row; j++) {
@@ -38,7 +39,7 @@ static uint64_t reach_word(const ptn_conv2d_shape *s, uint64_t row) {
     return sum;
 }
 
-// All of an output row's reach along x: the input pixels of one row of taps.
+// The input pixels that the active outputs of a row read with one row of taps.
 static void reach(const ptn_conv2d_shape *s, const uint64_t *row, size_t row_words,
                   uint64_t *spread_row, size_t spread_words, uint64_t *to, size_t words) {
     const uint64_t *from = row;
@@ -87,7 +88,7 @@ ptn_status ptn_mask_plan_dilate(const ptn_runtime *runtime, const ptn_mask_plan 
     if (plan.out_h != v->h || plan.out_w != v->w || s.h == 0 || s.w == 0) return PTN_BAD_ARGUMENT;
     ptn_mask_plan *p = ptn_mask_plan_allocate(runtime->isa, s.n, s.h, s.w, &status);
     if (!p) return status;
-    // The last output's place fits: it lies within the padded input.
+    // No overflow: the last output's position is within the padded input.
     const size_t spread_words = ptn_mask_words((v->w - 1) * s.stride_w + 1);
     uint64_t *scratch = ptn_scratch_acquire((spread_words + p->view.words) * sizeof *scratch);
     status = scratch ? PTN_OK : PTN_OUT_OF_MEMORY;
@@ -103,7 +104,8 @@ ptn_status ptn_mask_plan_dilate(const ptn_runtime *runtime, const ptn_mask_plan 
     return status;
 }
 
-// Output pixels of one row that read a pixel of `from`, the union of the input rows that it reads.
+// The outputs of one row that read a pixel of `from`, the union of the input rows that the output
+// row reads.
 static void affected_row(const ptn_conv2d_shape *s, const uint64_t *from, size_t words,
                          uint64_t *to, size_t out_w) {
     const size_t to_words = ptn_mask_words(out_w);

@@ -1,5 +1,5 @@
-// Interpolation from active pixels. The neighbours are listed first, then summed channel by
-// channel.
+// Interpolation from active pixels. A pixel's active neighbours are listed first, then summed
+// channel by channel.
 #include "ptn_mask_interpolate.h"
 #include "../tensor/map.h"
 #include "mask_plan.h"

@@ -1,4 +1,5 @@
-// Nearest active pixels: from each pixel, rows are searched outwards until they are too far away.
+// Nearest active pixels: for each pixel, rows are searched outwards until no closer pixel is
+// possible.
 #include "ptn_mask_nearest.h"
 #include "../tensor/map.h"
 #include "mask_plan.h"
@@ -87,7 +88,7 @@ ptn_status ptn_mask_plan_nearest(const ptn_runtime *runtime, const ptn_mask_plan
 enum { PIXELS_PER_TASK = 256 };
 
 typedef struct spread_job {
-    size_t tasks, pixels, count, c; // tasks of one sample
+    size_t tasks, pixels, count, c; // tasks per sample
     const int32_t *index;
     const float *rows;
     float *map;

@@ -1,8 +1,8 @@
-// Mask plans: from a mask to bits, from bits to the list of active pixels.
+// Builds mask plans: bits from a mask, the list of active pixels from the bits.
 #include "mask_plan.h"
 #include <string.h>
 
-// Places of the set bits of a number below 16, then how many there are.
+// Positions of the set bits of a number below 16, then their number.
 static const uint8_t mask_places[16][5] = {
     {0, 0, 0, 0, 0}, {0, 0, 0, 0, 1}, {1, 0, 0, 0, 1}, {0, 1, 0, 0, 2},
     {2, 0, 0, 0, 1}, {0, 2, 0, 0, 2}, {1, 2, 0, 0, 2}, {0, 1, 2, 0, 3},
@@ -15,14 +15,14 @@ static const uint8_t mask_places[16][5] = {
 
 const ptn_mask_kernels *const ptn_mask_kernel_tables[PTN_ISA_COUNT] = PTN_POINTERS(mask_kernels);
 
-// Plan, offsets and bits are one block: all sizes follow from the map's.
+// Plan, offsets and bits are one block of memory, since their sizes follow from the map's.
 ptn_mask_plan *ptn_mask_plan_allocate(ptn_isa isa, size_t n, size_t h, size_t w,
                                       ptn_status *status) {
     size_t count, words, offsets;
     *status = PTN_SIZE_OVERFLOW;
     if (!ptn_mul(h, w, &count) || !ptn_mul(count, n, &count) || count >= (size_t)1 << 31)
         return NULL;
-    // A size of 0 hides the others from the product.
+    // Each size is bounded on its own, since the product does not show overflow if one size is 0.
     if (!ptn_mul(ptn_mask_words(w), h, &words) || !ptn_mul(words, n, &words) ||
         words > (size_t)1 << 48 || n > (size_t)1 << 48 || h > (size_t)1 << 48)
         return NULL;
@@ -55,7 +55,8 @@ ptn_status ptn_mask_plan_finish(ptn_mask_plan *p) {
     p->pixels = ptn_scratch_acquire(p->capacity * sizeof(int32_t));
     if (!p->pixels) return PTN_OUT_OF_MEMORY;
     p->view.pixels = p->pixels;
-    // In order: what a list writes beyond its end is the next one's beginning.
+    // In ascending order of samples, because `list` may write beyond its end, into the next
+    // sample's part.
     for (size_t s = 0; s < p->view.n; s++)
         kernels->list(p->bits + s * image, 0, p->view.h, p->view.w, p->pixels + p->offsets[s]);
     return PTN_OK;
@@ -145,13 +146,13 @@ const int32_t *ptn_mask_plan_index(const ptn_mask_plan *plan) {
     int32_t *index = atomic_load_explicit(kept, memory_order_acquire);
     if (index) return index;
     int32_t *made = make_index(plan);
-    // As for the runs below.
+    // Two threads may build it concurrently; the first one published is kept.
     if (!made || atomic_compare_exchange_strong(kept, &index, made)) return made;
     ptn_scratch_release(made);
     return index;
 }
 
-// The first entry is not a run: its `first` says how many follow.
+// Entry 0 of the result is a header: its `first` is the number of runs after it.
 static ptn_mask_run *make_runs(const ptn_mask_plan *plan) {
     const ptn_mask_view *v = &plan->view;
     const size_t count = ptn_mask_plan_statistics(plan).runs;
@@ -181,7 +182,8 @@ const ptn_mask_run *ptn_mask_plan_runs(const ptn_mask_plan *plan, size_t *count)
     if (!runs) {
         ptn_mask_run *made = make_runs(plan);
         if (!made) return NULL;
-        // Two threads may make it at once; the first one's is kept.
+        // Two threads may build it concurrently; the first one published is kept, the other is
+        // freed.
         if (atomic_compare_exchange_strong(kept, &runs, made))
             runs = made;
         else

@@ -10,18 +10,18 @@ struct ptn_mask_plan {
     ptn_mask_view view;
     ptn_isa isa;
     uint64_t *bits;
-    uint64_t *spare; // as many bits for the next mask, and
-    char *block;     // a block with room for an update's work; NULL until the first one
+    uint64_t *spare; // bits of the next mask during an update
+    char *block;     // memory that updates work in, `spare` included; NULL until the first update
     size_t *offsets;
-    int32_t *pixels; // a block of its own: its size is known only after the bits
-    size_t capacity; // entries that fit into it, slack included
+    int32_t *pixels; // a block of its own, since its size is known only when the bits are
+    size_t capacity; // entries that fit into `pixels`, including the slack
     _Atomic(int32_t *) index;
     _Atomic(ptn_mask_run *) runs;
 };
 
 typedef struct ptn_mask_kernels ptn_mask_kernels;
 
-// A plan without any active pixel, whose bits are to be set; NULL when memory is short.
+// A plan without active pixels, whose bits the caller sets; NULL on failure.
 ptn_mask_plan *ptn_mask_plan_allocate(ptn_isa isa, size_t n, size_t h, size_t w,
                                       ptn_status *status);
 // Makes offsets and list from the bits.
@@ -30,29 +30,29 @@ ptn_status ptn_mask_plan_finish(ptn_mask_plan *plan);
 void ptn_mask_source_bits(const ptn_mask_kernels *kernels, const ptn_mask_source *source,
                           size_t row, size_t x, size_t n, uint64_t *bits);
 
-// Counts of bits, compiled per instruction set.
+// Operations on bits, compiled per instruction set.
 struct ptn_mask_kernels {
     // Bits of one row of `w` pixels from bytes or floats.
     void (*bytes)(const uint8_t *mask, size_t w, uint64_t *bits);
     void (*floats)(const float *mask, size_t w, ptn_mask_kind kind, float threshold,
                    uint64_t *bits);
     size_t (*count)(const uint64_t *bits, size_t words);
-    // Active pixels of an image's rows [first, end) in order, `bits` being row `first`'s; up to 16
-    // entries beyond the last may be written.
+    // Lists the active pixels of an image's rows [first, end) in order; `bits` begins with row
+    // `first`. May write up to PTN_MASK_LIST_SLACK entries beyond the last.
     void (*list)(const uint64_t *bits, size_t first, size_t end, size_t w, int32_t *pixels);
-    // Adds one image's runs and cells.
+    // Adds one image's pixels, runs and cells to `sums`.
     void (*statistics)(const uint64_t *bits, size_t h, size_t words, ptn_mask_statistics *sums);
 };
 extern const ptn_mask_kernels *const ptn_mask_kernel_tables[PTN_ISA_COUNT];
 enum { PTN_MASK_LIST_SLACK = 16 };
 
 static inline size_t ptn_mask_words(size_t w) { return ptn_div_up(w, 64); }
-// The bits of a word that belong to pixels [x, w), x being the word's first.
+// The bits of a word that are pixels of the row; x is the word's first pixel.
 static inline uint64_t ptn_mask_valid(size_t x, size_t w) {
     return w - x >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << (w - x)) - 1;
 }
 
-// Place of the first bit from `x` on that is `set`; `w` when there is none.
+// Position of the first bit from `x` on whose value is `set`; `w` if there is none.
 static inline size_t ptn_mask_next(const uint64_t *bits, size_t x, size_t w, bool set) {
     while (x < w) {
         const uint64_t word = (set ? bits[x / 64] : ~bits[x / 64]) >> x % 64;

@@ -1,11 +1,11 @@
-// Choosing pixels by their scores. A threshold is found digit by digit, from histograms of the
-// scores' ranks, so that nothing is sorted or copied.
+// Selects pixels by score. The threshold is found digit by digit from histograms of the scores'
+// ranks (radix select), without sorting or copying.
 #include "ptn_mask_select.h"
 #include "../tensor/map.h"
 #include "mask_plan.h"
 #include <math.h>
 
-// Ordered as the scores are: NaN, infinity, ..., -infinity.
+// An integer in the order of the scores; NaN is highest, then infinity, ..., -infinity.
 static uint32_t rank_of(float score) {
     if (score != score) return UINT32_MAX;
     const float plain = score + 0.0f; // -0 becomes 0
@@ -15,7 +15,7 @@ static uint32_t rank_of(float score) {
 }
 
 // The rank of the `*wanted`-th highest score, 1 <= *wanted <= pixels; `*wanted` becomes the number
-// of pixels of that very rank that are among them.
+// of selected pixels that have exactly this rank.
 static uint32_t threshold_of(const float *scores, size_t pixels, size_t *wanted) {
     uint32_t prefix = 0;
     for (int shift = 24; shift >= 0; shift -= 8) {
@@ -67,7 +67,7 @@ ptn_status ptn_mask_plan_top(const ptn_runtime *runtime, size_t n, size_t h, siz
     if (!p) return status;
     memset(p->bits, 0, n * h * p->view.words * sizeof *p->bits);
     top_job j = {p, scores, count};
-    // Some two nanoseconds per pixel and digit.
+    // About two nanoseconds per pixel and digit.
     ptn_parallel(ptn_threads_worth(runtime->threads, 10.0 * (double)(n * h * w)), n, select_sample,
                  &j);
     status = ptn_mask_plan_finish(p);

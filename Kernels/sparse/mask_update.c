@@ -1,19 +1,19 @@
-// A plan made over into that of another mask, for frames that differ in few pixels.
+// Updates a plan to another mask, for frames that differ in few pixels.
 #include "mask_plan.h"
 #include <string.h>
 
-// What has changed in one sample: everything in the rows [first, end).
+// The changes of one sample; all of them are in the rows [first, end).
 typedef struct sample_change {
     size_t first, end;
-    size_t before;         // active pixels in front of these rows
-    size_t removed, added; // active pixels in these rows: of the old mask, of the new one
+    size_t before;         // active pixels before these rows
+    size_t removed, added; // active pixels in these rows in the old mask, in the new one
 } sample_change;
 
 // Words of a row that are compared at a time.
 enum { PIECE = 64 };
 
-// Pixels in which a row differs from the plan's; its bits go into the plan's spare ones if it has
-// any.
+// Number of pixels in which a row differs from the plan's; stores its bits in the plan's spare bits
+// if there are any.
 static size_t changes_of_row(const ptn_mask_kernels *kernels, const ptn_mask_plan *p,
                              const ptn_mask_source *source, size_t row) {
     const uint64_t *old = p->bits + row * p->view.words;
@@ -51,8 +51,7 @@ static size_t changes_of_sample(const ptn_mask_kernels *kernels, const ptn_mask_
     return all;
 }
 
-// One of the two parts of a sample's list that stay as they are: in front of the changed rows and
-// behind them.
+// One of the two unchanged parts of a sample's list: before and after the changed rows.
 typedef struct kept_part {
     size_t from, to, count;
 } kept_part;
@@ -66,9 +65,9 @@ static kept_part part_of(const ptn_mask_plan *p, const sample_change *changes, s
     return (kept_part){from + c->before + c->removed, begins + c->before + c->added, rest};
 }
 
-// Moves what stays to its new places in `list`. In place, parts that move forwards in memory go
-// last to first after those that move backwards went first to last: none lands on one that has yet
-// to move.
+// Moves the unchanged parts to their new places in `list`. If `list` is the plan's own list, parts
+// that move to lower addresses are moved first, in ascending order, then parts that move to higher
+// addresses in descending order, so that no part overwrites one that has not moved yet.
 static void move_parts(const ptn_mask_plan *p, const sample_change *changes, const size_t *begins,
                        int32_t *list) {
     const size_t parts = 2 * p->view.n;
@@ -83,11 +82,12 @@ static void move_parts(const ptn_mask_plan *p, const sample_change *changes, con
     }
 }
 
-// The list of the changed rows.
+// Lists the active pixels of the changed rows.
 static void list_rows(const ptn_mask_kernels *kernels, const ptn_mask_plan *p, size_t sample,
                       const sample_change *c, int32_t *list) {
     const uint64_t *bits = p->spare + (sample * p->view.h + c->first) * p->view.words;
-    // What is written beyond the end belongs to the rows behind.
+    // `list` may write beyond the end, so the entries of the rows after these are saved and
+    // restored.
     int32_t *mine = list + c->before, behind[PTN_MASK_LIST_SLACK];
     memcpy(behind, mine + c->added, sizeof behind);
     kernels->list(bits, c->first, c->end, p->view.w, mine);
@@ -138,7 +138,7 @@ ptn_status ptn_mask_plan_changes(const ptn_runtime *runtime, const ptn_mask_plan
     *changed = 0;
     const ptn_status status = check(runtime, plan, source);
     if (status != PTN_OK) return status;
-    // Others may be reading the plan, so that its spare bits must stay.
+    // Without spare bits: other threads may read the plan, so it must not be changed.
     ptn_mask_plan shared = {.view = plan->view, .bits = plan->bits};
     for (size_t row = 0; row < source->n * source->h; row++)
         *changed += changes_of_row(ptn_mask_kernel_tables[runtime->isa], &shared, source, row);
@@ -152,7 +152,8 @@ ptn_status ptn_mask_plan_update(const ptn_runtime *runtime, ptn_mask_plan *plan,
     if (status != PTN_OK) return status;
     const ptn_mask_kernels *kernels = ptn_mask_kernel_tables[runtime->isa];
     const size_t n = source->n, words = n * source->h * plan->view.words;
-    // Bits, changes and the beginnings of the samples' lists are one block; the bits change places.
+    // Spare bits, changes and starts of the samples' lists are one block. An update swaps the spare
+    // bits with the plan's.
     const size_t changes_at = ptn_round_64(words * sizeof(uint64_t));
     const size_t begins_at = changes_at + n * sizeof(sample_change);
     if (!plan->block) plan->block = ptn_scratch_acquire(begins_at + (n + 1) * sizeof(size_t));

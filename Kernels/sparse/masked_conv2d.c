@@ -1,9 +1,9 @@
 // Driver of the masked convolution: the direct convolution's tiles on a list of pixels.
 //
-// The list is cut into chunks, each chunk's input addresses are made in scratch and used for all
-// panels of channels, as in the direct convolution; sums run over taps and channels in the same
-// order. Where no sample has weights, biases or gates of its own, the lists of all samples are
-// one, so that few active pixels per sample still fill whole tiles.
+// The list is cut into chunks. A chunk's table of input addresses is made in scratch and used for
+// all panels, as in the direct convolution; sums run over taps and channels in the same order.
+// Unless samples have their own weights, biases or gates, the lists of all samples are joined, so
+// that few active pixels per sample still fill whole tiles.
 #include "../convolution/chunk.h"
 #include "../convolution/cost.h"
 #include "../core/fetch.h"
@@ -13,16 +13,17 @@
 #include "taps.h"
 #include <string.h>
 
-// Tasks per thread to aim at, and pixels that are worth a chunk: few where the weights stay in the
-// second-level cache, since every tile reads them from there anyway; more where each chunk brings
-// them in again.
+// Target number of tasks per thread; fewest pixels per chunk: LEAST_ROWS if the weights fit the
+// second-level cache, LEAST_LARGE_ROWS otherwise, since each chunk then reads them from memory.
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 12, LEAST_LARGE_ROWS = 32 };
-// Channels of a pixel from which on it pays to bring it in before its tile runs.
+// Fewest channels for which it pays to prefetch a pixel before its tile runs.
 enum { LEAST_AHEAD = 32 };
-// A map of results of this size does not stay in the second-level cache beside pixels and weights.
+// Output maps larger than this do not stay in the second-level cache together with inputs and
+// weights.
 static const size_t FAR_BYTES = 384 << 10;
-// Weights of this size would take much of each thread's second-level cache: each thread takes a
-// part of them instead. Less is enough where that costs no second table of many taps.
+// Weights larger than this would take much of each thread's second-level cache, so threads take
+// different parts of the panels. The smaller bound is for pointwise convolutions, where making the
+// table twice costs little.
 static const size_t SHARED_BYTES = 512 << 10, POINTWISE_BYTES = 192 << 10;
 
 typedef struct masked_job {
@@ -32,11 +33,12 @@ typedef struct masked_job {
     ptn_mask_view outputs;
     const float *x;
     float *y;
-    const int32_t *output_index; // where compact outputs lie, if not in the order of `outputs`
-    size_t pixels, y_step;       // of one sample's output; floats from one to the next in a map
+    const int32_t *output_index; // inverse map for compact outputs that are not in the order of
+                                 // `outputs`
+    size_t pixels, y_step;       // pixels of one sample's output map; floats from one to the next
     ptn_taps taps;
     bool pointwise; // 1x1, stride 1, no padding
-    // Lists of active pixels that are cut on their own, chunks of each, parts of the panels.
+    // Number of lists of active pixels, chunks per list, parts of the panels.
     size_t lists, chunks, panel_parts, chunk_outputs, tile_height, compute_tasks;
     ptn_inactive_job inactive;
     char *thread_scratch;
@@ -49,7 +51,7 @@ static size_t shared_scratch_bytes(const ptn_conv2d_shape *s) {
     return zeros_bytes(s) + ptn_round_64(s->kh * s->kw * sizeof(ptrdiff_t));
 }
 
-// The taps of a pointwise convolution of several maps are the maps.
+// Fills the table of a pointwise convolution of several maps: each map is a tap.
 static void fill_maps(const masked_job *j, size_t sample, const int32_t *pixels, size_t count,
                       size_t step, const float **table) {
     const size_t channels = j->chunk.channels;
@@ -60,7 +62,8 @@ static void fill_maps(const masked_job *j, size_t sample, const int32_t *pixels,
     }
 }
 
-// Row addresses of `count` pixels of one sample, which are `first` and following in the list.
+// Fills the table and output addresses for `count` pixels of one sample, from entry `first` of the
+// list on.
 static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t count, size_t step,
                         const float **table, float **places) {
     const ptn_conv2d_shape *s = j->shape;
@@ -86,7 +89,7 @@ static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t
             table[m] = j->x + (sample * j->pixels + (size_t)pixels[m]) * s->c;
 }
 
-// Outputs of one sample, by the rows of taps that they find inside the image.
+// Appends segments for outputs of one sample, by the rows of taps that are inside the image.
 static void append_segments(const masked_job *j, const int32_t *pixels, size_t count,
                             ptn_chunk *ch) {
     const ptn_taps *t = &j->taps;
@@ -121,8 +124,8 @@ static void fill_chunk(const masked_job *j, size_t first, ptn_chunk *ch) {
     }
 }
 
-// Where a chunk of a list of `rows` pixels begins: at a tile, so that cutting finer does not make
-// more tiles.
+// Start of a chunk of a list of `rows` pixels: at the start of a tile, so that smaller chunks do
+// not make more tiles.
 static size_t chunk_begin(const masked_job *j, size_t rows, size_t index) {
     const size_t tiles = ptn_div_up(rows, j->tile_height);
     if (tiles == 0) return 0;
@@ -152,8 +155,8 @@ static void run_task(void *context, size_t index, int thread) {
     ptn_chunk_run(&j->chunk, &ch);
 }
 
-// Cuts the work into nearly equal tasks, pixels first where the weights stay in the second-level
-// cache, panels first where they do not. Results do not depend on the cut.
+// Cuts the work into nearly equal tasks: by pixels first if the weights stay in the second-level
+// cache, by panels first otherwise. Results do not depend on the cut.
 static void cut(masked_job *j, int threads) {
     const ptn_conv2d_shape *s = j->shape;
     const ptn_panels *panels = &j->chunk.panels;
@@ -186,7 +189,7 @@ static void cut(masked_job *j, int threads) {
     j->compute_tasks = longest == 0 ? 0 : j->lists * j->chunks * j->panel_parts;
 }
 
-// As for the dense convolution.
+// Number of threads, by the same estimate as for the dense convolution.
 static int threads_for(const ptn_runtime *runtime, const ptn_conv2d_plan *plan,
                        const ptn_conv2d_shape *s, size_t active) {
     if (active == 0) return 1;
@@ -196,19 +199,20 @@ static int threads_for(const ptn_runtime *runtime, const ptn_conv2d_plan *plan,
     return ptn_threads_worth(runtime->threads, ptn_with_weights_nanoseconds(compute, plan));
 }
 
-// Whether the input's pixels are a plan's.
+// Whether only the pixels of a plan count as inputs.
 static bool has_inputs(const ptn_masked_conv2d_mask *m) {
     return m->input == PTN_MASKED_COMPACT || m->input == PTN_MASKED_ACTIVE_MAP;
 }
 
-// Whether results go to places that the second-level cache will hardly hold.
+// Whether outputs go to a map that hardly stays in the second-level cache.
 static bool is_far(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
                    const ptn_masked_conv2d_mask *m) {
     const size_t floats = s->n * plan->out_h * plan->out_w * s->k;
     return m->output == PTN_MASKED_MAP && floats * sizeof(float) > FAR_BYTES;
 }
 
-// Smaller maps stay in the second-level cache; in compact rows a window's pixels lie apart.
+// Whether PTN_FETCH_WINDOW applies. Not to small maps, which stay in the second-level cache, nor to
+// compact inputs, where a window's pixels are not contiguous.
 static bool has_windows(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
                         const ptn_masked_conv2d_mask *m) {
     return s->groups == 1 && s->kw == PTN_FETCH_WINDOW_TAPS && s->dilation_w == 1 &&
@@ -303,7 +307,7 @@ static bool step_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *
            ptn_float_bytes(s->n, plan->out_h, plan->out_w, m->y_step, NULL);
 }
 
-// Whether the plan that orders the rows has every output.
+// Whether `output_order` is valid: it must contain every output.
 static bool order_valid(const ptn_masked_conv2d_mask *m, const ptn_conv2d_shape *s,
                         const ptn_conv2d_plan *plan) {
     if (m->output != PTN_MASKED_COMPACT || plan->algorithm == PTN_CONV2D_DEPTHWISE ||

@@ -1,5 +1,6 @@
-// Driver of the masked depthwise convolution. The commonest kernel is computed in tiles of up to
-// four rows (masked_depthwise_tiles.c), others row by row (masked_depthwise_rows.c).
+// Driver of the masked depthwise convolution. The most common kernel (3 x 3, stride 1) is computed
+// in tiles of up to four rows (masked_depthwise_tiles.c), others row by row
+// (masked_depthwise_rows.c).
 #include "masked_depthwise.h"
 #include "masked_depthwise_rows.h"
 #include "masked_depthwise_tiles.h"
@@ -19,7 +20,7 @@ ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_sha
     const bool tiled = mask->input == PTN_MASKED_MAP && ptn_masked_depthwise_is_tiled(s);
     if (!tiled && !ptn_masked_depthwise_runs_scratch(&j)) return PTN_SIZE_OVERFLOW;
     ptn_depthwise_prepare(&j.tiles, runtime->isa, plan, e);
-    // As for the whole map: reading and writing counts as much as the multiply-adds.
+    // As for the dense map: multiply-adds plus reading and writing.
     const double values = (double)mask->outputs->view.count * (double)s->c;
     const double sums = values * (double)(s->kh * s->kw);
     const double lanes = (double)ptn_isa_vector_floats(runtime->isa);

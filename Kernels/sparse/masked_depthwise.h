@@ -4,7 +4,7 @@
 
 #include "ptn_masked_conv2d.h"
 
-// Depthwise shapes; arguments are checked.
+// For depthwise shapes; the caller has checked the arguments.
 ptn_status ptn_masked_depthwise(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                 const ptn_conv2d_plan *plan, const ptn_masked_conv2d_mask *mask,
                                 const float *x, const float *packed, size_t packed_stride,

@@ -1,14 +1,15 @@
-// Rows of active pixels: neighbours above each other are computed by the dense convolution's tiles
-// of two rows, neighbours in one row by its tiles of one row, and what is left run by run.
+// Computes active pixels row by row: vertical neighbours with the dense convolution's tiles of two
+// rows, horizontal neighbours with its tiles of one row, the remaining outputs run by run.
 #include "masked_depthwise_rows.h"
 
-// Outputs that a task takes at least, and tasks per thread to aim at.
+// Fewest outputs of a task; target number of tasks per thread.
 enum { LEAST_OUTPUTS = 64, TASKS_PER_THREAD = 12 };
 
 typedef ptn_masked_depthwise_job depthwise_job;
 typedef ptn_masked_depthwise_workspace workspace;
 
-// How many of `length` outputs side by side tiles take: a tile computes four even if fewer exist.
+// How many of `length` neighbouring outputs are computed by tiles. A tile of four takes the same
+// time for fewer outputs, so one or two remaining outputs are left out.
 static size_t tiled_outputs(size_t length) {
     const size_t rest = length % 4;
     return length % 7 == 0 || rest == 0 || rest == 3 ? length : length - rest;
@@ -20,8 +21,8 @@ static size_t place_of(const depthwise_job *j, const ptn_mask_run *run, size_t s
                : (size_t)run->row * j->plan->out_w + (size_t)run->start + skip;
 }
 
-// Outputs [skip, skip + length) of the run `upper`, and with `lower` those below them, of which
-// `lower_skip` is the first.
+// Adds outputs [skip, skip + length) of the run `upper` and, unless `lower` is NULL, the outputs
+// below them, which begin with output `lower_skip` of `lower`.
 static void add_piece(const depthwise_job *j, workspace *ws, const ptn_mask_run *upper, size_t skip,
                       const ptn_mask_run *lower, size_t lower_skip, size_t length) {
     const size_t tiled = j->tiled ? tiled_outputs(length) : 0, c = j->shape->c;
@@ -31,7 +32,7 @@ static void add_piece(const depthwise_job *j, workspace *ws, const ptn_mask_run 
         const size_t ox = (size_t)upper->start + skip;
         ptn_depthwise_tile t = ptn_depthwise_tile_for(&j->tiles, sample, ws->tile_rows);
         if (lower) t.out_row = (place_of(j, lower, lower_skip) - place) * c;
-        // A row's other runs have found them already.
+        // Not again if another run of the row has found the input rows already.
         if (ws->found != row || ws->found_rows < rows) {
             ptn_depthwise_find_rows(&j->tiles, sample, row - sample * j->plan->out_h, rows,
                                     ws->tile_rows);
@@ -45,7 +46,7 @@ static void add_piece(const depthwise_job *j, workspace *ws, const ptn_mask_run 
     if (lower) ptn_masked_depthwise_add_run(j, ws, lower, lower_skip + tiled, length - tiled);
 }
 
-// A row's runs, from `at` on before `end`; outputs of the first before `column` are done.
+// The remaining runs [at, end) of a row; outputs of the first run before `column` are done.
 typedef struct row_cursor {
     const ptn_mask_run *at, *end;
     int32_t column;
@@ -57,7 +58,7 @@ static row_cursor cursor_for(const ptn_mask_run *begin, const ptn_mask_run *end)
 
 static int32_t run_end(const ptn_mask_run *run) { return run->start + run->length; }
 
-// Moves on to `column`; what lies before it was computed.
+// Moves the cursor to `column`; all outputs before it are done.
 static void advance(row_cursor *r, int32_t column) {
     r->column = column;
     if (column < run_end(r->at)) return;
@@ -65,7 +66,7 @@ static void advance(row_cursor *r, int32_t column) {
     if (r->at < r->end) r->column = r->at->start;
 }
 
-// Computes the outputs before `column` alone.
+// Adds the outputs before `column` without the other row.
 static void add_alone(const depthwise_job *j, workspace *ws, row_cursor *r, int32_t column) {
     const int32_t end = column < run_end(r->at) ? column : run_end(r->at);
     if (end > r->column) {
@@ -75,7 +76,7 @@ static void add_alone(const depthwise_job *j, workspace *ws, row_cursor *r, int3
     if (end >= r->column) advance(r, end);
 }
 
-// Two rows, the second just below the first: outputs above each other together, others alone.
+// Adds two neighbouring rows: outputs that have one below together with it, other outputs alone.
 static void add_rows(const depthwise_job *j, workspace *ws, row_cursor upper, row_cursor lower) {
     while (upper.at < upper.end && lower.at < lower.end) {
         const int32_t begin = upper.column > lower.column ? upper.column : lower.column;
@@ -102,7 +103,7 @@ static const ptn_mask_run *row_end(const ptn_mask_run *run, const ptn_mask_run *
     return run;
 }
 
-// By the dense convolution's tiles, in pairs of rows where they follow each other in one image.
+// Adds runs, in pairs of rows if these are neighbours in one image.
 static void add_runs(const depthwise_job *j, workspace *ws, const ptn_mask_run *run,
                      const ptn_mask_run *end) {
     while (run < end) {
@@ -117,7 +118,7 @@ static void add_runs(const depthwise_job *j, workspace *ws, const ptn_mask_run *
     }
 }
 
-// The run that output `at` of the list belongs to.
+// Index of the run that contains output `at` of the list.
 static size_t run_at(const depthwise_job *j, size_t at) {
     size_t low = 0, high = j->run_count;
     while (high - low > 1) {
@@ -140,7 +141,7 @@ static void run_task(void *context, size_t index, int thread) {
     const size_t count = j->mask->outputs->view.count, tasks = j->compute_tasks;
     const size_t first = ptn_part_begin(count, tasks, index);
     const size_t end = ptn_part_begin(count, tasks, index + 1);
-    // Whole runs: the one that an output in the middle belongs to goes to the task before.
+    // Tasks take whole runs: a run that crosses the border of two tasks belongs to the first.
     const size_t begin = index == 0 ? 0 : run_at(j, first - 1) + 1;
     const size_t stop = index + 1 == tasks ? j->run_count : run_at(j, end - 1) + 1;
     add_runs(j, &ws, j->runs + begin, j->runs + ptn_max(begin, stop));

@@ -1,12 +1,12 @@
-// Runs of neighbouring outputs of a masked depthwise convolution. Vectors lie along channels, so
-// that single pixels need no padding. Inputs that are masked themselves are copied out first.
+// Runs of neighbouring outputs of a masked depthwise convolution. Vectors run along channels, so
+// that single pixels need no padding. Compact inputs are first copied to a dense patch.
 #include "masked_depthwise_runs.h"
 #include <string.h>
 
-// Runs that wait at most: their inputs stay in the second-level cache while one vector of channels
-// after the other goes through them.
+// Most runs computed together: their inputs stay in the second-level cache while all runs are
+// computed for one vector of channels after the other.
 enum { RUNS = 64 };
-// Compact inputs are copied out for runs of at most so many outputs.
+// Most outputs of a run with compact inputs, which bounds the patch.
 enum { PATCH_OUTPUTS = 16 };
 
 typedef ptn_masked_depthwise_job depthwise_job;
@@ -29,7 +29,7 @@ workspace ptn_masked_depthwise_workspace_of(const depthwise_job *j, int thread) 
                        .tile_rows = (const float **)(scratch + j->tile_rows_at)};
 }
 
-// Copies columns [from, to) of the input row `iy` into the patch's row `i`; inactive ones are 0.
+// Copies columns [from, to) of input row `iy` into row `i` of the patch; inactive pixels become 0.
 static const float *copy_row(const depthwise_job *j, size_t sample, size_t iy, size_t i,
                              size_t from, size_t to, float *patch) {
     const ptn_conv2d_shape *s = j->shape;
@@ -43,11 +43,11 @@ static const float *copy_row(const depthwise_job *j, size_t sample, size_t iy, s
         else
             memcpy(row + (x - from) * s->c, j->tiles.x + place * s->c, s->c * sizeof(float));
     }
-    // Where column 0 would be; only columns of the patch are read.
+    // The address that column 0 would have; only columns in the patch are read.
     return (const float *)((uintptr_t)row - from * s->c * sizeof(float));
 }
 
-// Outputs [skip, skip + length) of a run.
+// The micro-kernel's run for outputs [skip, skip + length) of a run of the plan.
 static ptn_masked_depthwise_run place_run(const depthwise_job *j, const ptn_mask_run *run,
                                           size_t skip, size_t length, const float **rows,
                                           float *patch) {
@@ -61,7 +61,7 @@ static ptn_masked_depthwise_run place_run(const depthwise_job *j, const ptn_mask
                                   .left = (ptrdiff_t)(start * s->stride_w) - (ptrdiff_t)s->pad_left,
                                   .length = length,
                                   .out = j->tiles.y + place * s->c};
-    // Outputs whose first tap is not left of the image, and whose last is not right of it.
+    // Finds the outputs whose first tap is not left of the image and whose last is not right of it.
     const size_t before = r.left < 0 ? ptn_div_up((size_t)-r.left, s->stride_w) : 0;
     const ptrdiff_t room = (ptrdiff_t)s->w - 1 - (ptrdiff_t)reach - r.left;
     const size_t fit = room < 0 ? 0 : (size_t)room / s->stride_w + 1;
@@ -123,7 +123,7 @@ void ptn_masked_depthwise_add_run(const depthwise_job *j, workspace *ws, const p
         ws->runs[ws->count] = place_run(j, run, skip + done, ptn_min(most, length - done),
                                         ws->rows + ws->count * j->shape->kh, ws->patch);
         ws->count++;
-        // There is one patch only.
+        // There is only one patch buffer, so a run that uses it is computed at once.
         if (j->input_index) ptn_masked_depthwise_compute(j, ws);
     }
 }

@@ -1,6 +1,5 @@
-// The job of a masked depthwise convolution, and outputs that are computed run by run. Runs wait in
-// a task's workspace until there are enough of them, as one vector of channels goes through all at
-// once.
+// The job of a masked depthwise convolution, and outputs that are computed run by run. Runs are
+// collected in a task's workspace and computed together, one vector of channels after the other.
 #ifndef PTN_SPARSE_MASKED_DEPTHWISE_RUNS_H
 #define PTN_SPARSE_MASKED_DEPTHWISE_RUNS_H
 
@@ -11,7 +10,7 @@
 typedef struct ptn_masked_depthwise_job {
     ptn_depthwise_job tiles;
     bool tiled;     // whether the dense convolution's tiles can compute runs
-    bool scattered; // whether active pixels are, so that tiles may hold others
+    bool scattered; // active pixels are scattered: tiles may contain inactive outputs
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
     const ptn_masked_conv2d_mask *mask;
@@ -25,31 +24,31 @@ typedef struct ptn_masked_depthwise_job {
     size_t thread_bytes, tile_rows_at, patch_columns;
 } ptn_masked_depthwise_job;
 
-// What one task needs of its scratch.
+// The parts of one task's scratch.
 typedef struct ptn_masked_depthwise_workspace {
     ptn_masked_depthwise_run *runs;
-    const float **rows; // [runs][kh]
-    float *patch;       // [kh][patch_columns][c]
-    const float *
-        *tile_rows; // [ptn_depthwise_row_slots]: what `found_rows` rows from `found` on read
+    const float **rows;      // [runs][kh]
+    float *patch;            // [kh][patch_columns][c]
+    const float **tile_rows; // [ptn_depthwise_row_slots]: input rows of the `found_rows` output
+                             // rows from `found` on
     size_t found, found_rows;
-    size_t count, sample; // runs that wait to be computed, all of one sample
+    size_t count, sample; // number of collected runs, all of one sample
 } ptn_masked_depthwise_workspace;
 
-// Scratch memory of a thread for runs; false where it would overflow. The job's shape, plan, mask
-// must be known.
+// Sets the job's scratch memory per thread for runs; false on overflow. The job's shape, plan and
+// mask must be set.
 bool ptn_masked_depthwise_runs_scratch(ptn_masked_depthwise_job *job);
 ptn_masked_depthwise_workspace
 ptn_masked_depthwise_workspace_of(const ptn_masked_depthwise_job *job, int thread);
 
-// What all outputs of a sample have in common.
+// The micro-kernel arguments that all outputs of a sample share.
 ptn_masked_depthwise_args ptn_masked_depthwise_args_for(const ptn_masked_depthwise_job *job,
                                                         size_t sample);
-// Outputs [skip, skip + length) of a run, at once or together with later ones.
+// Adds outputs [skip, skip + length) of a run; they are computed at once or with later runs.
 void ptn_masked_depthwise_add_run(const ptn_masked_depthwise_job *job,
                                   ptn_masked_depthwise_workspace *ws, const ptn_mask_run *run,
                                   size_t skip, size_t length);
-// Computes the runs that wait.
+// Computes the collected runs.
 void ptn_masked_depthwise_compute(const ptn_masked_depthwise_job *job,
                                   ptn_masked_depthwise_workspace *ws);
 

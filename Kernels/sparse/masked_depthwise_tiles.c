@@ -1,17 +1,17 @@
-// Active pixels in tiles of up to four rows, for 3 x 3 kernels with stride and dilation 1, found in
-// the bits of the mask. A tile of 4 x 4 outputs loads 36 inputs, fewer per output than the dense
-// convolution's tiles. Where many but not all outputs of a tile are active, all are computed, and
-// those that are not are stored where nobody reads.
+// Computes active pixels in tiles of up to four rows, for 3 x 3 kernels with stride and dilation 1.
+// Tiles are found in the bits of the mask. A tile of 4 x 4 outputs loads 36 inputs, fewer per
+// output than the dense convolution's tiles. If many but not all outputs of a tile are active, all
+// are computed, and inactive ones are stored to a dummy buffer.
 #include "masked_depthwise_tiles.h"
 #include "../core/tuning.h"
 #include <string.h>
 
-// Tiles that wait at most; tasks per thread to aim at.
+// Most tiles collected before they are computed; target number of tasks per thread.
 enum { TILES = 64, TASKS_PER_THREAD = 12 };
 
 static const ptn_masked_depthwise_costs *const costs = &ptn_tuning_common.masked_depthwise;
 
-// Rows of a tile: as many sums and weights as there are registers for.
+// Most rows of a tile, by the number of registers for accumulators and weights.
 static size_t tile_rows(ptn_isa isa) {
     return isa == PTN_ISA_AVX512 || isa == PTN_ISA_NEON ? PTN_MASKED_DEPTHWISE_ROWS : 2;
 }
@@ -21,13 +21,13 @@ bool ptn_masked_depthwise_is_tiled(const ptn_conv2d_shape *s) {
            s->dilation_w == 1;
 }
 
-// A few rows of one sample: their active pixels that are not computed yet.
+// A few neighbouring rows of one sample, and their active pixels that are not computed yet.
 typedef struct group {
     const ptn_masked_depthwise_job *job;
     ptn_masked_depthwise_args args;
     size_t sample, top, rows;
-    size_t first[PTN_MASKED_DEPTHWISE_ROWS];   // each row's first among all active pixels
-    uint64_t *bits[PTN_MASKED_DEPTHWISE_ROWS]; // what is left of each row
+    size_t first[PTN_MASKED_DEPTHWISE_ROWS];   // index of each row's first active pixel among all
+    uint64_t *bits[PTN_MASKED_DEPTHWISE_ROWS]; // active pixels of each row that are left
     uint64_t *common;                          // [words]
     ptn_masked_depthwise_tile *tiles;
     float *(*places)[PTN_MASKED_DEPTHWISE_ROWS * PTN_MASKED_DEPTHWISE_COLUMNS]; // [TILES]
@@ -45,7 +45,7 @@ static size_t unread_bytes(const ptn_masked_depthwise_job *j) {
     return ptn_round_64(j->shape->c * sizeof(float));
 }
 
-// Of a thread.
+// Scratch bytes per thread.
 static size_t scratch_bytes(const ptn_masked_depthwise_job *j) {
     const size_t words = j->mask->outputs->view.words;
     return tiles_bytes() + places_bytes() + unread_bytes(j) +
@@ -64,14 +64,14 @@ static size_t count_bits(const uint64_t *bits, size_t end) {
     return count + (size_t)__builtin_popcountll(rest);
 }
 
-// `ones`: the bits from x on that are to be cleared, all of them set.
+// Clears the bits `ones` << x of a row.
 static void clear_bits(uint64_t *bits, size_t x, uint64_t ones) {
     const size_t word = x / 64, shift = x % 64;
     bits[word] &= ~(ones << shift);
     if (shift > 0 && ones >> (64 - shift)) bits[word + 1] &= ~(ones >> (64 - shift));
 }
 
-// Where the rows of a tile begin.
+// Sets the address of each row's first output of a tile.
 static void place_rows(const group *g, size_t row, size_t rows, size_t x, float **out) {
     const ptn_masked_depthwise_job *j = g->job;
     const size_t c = j->shape->c, width = j->plan->out_w;
@@ -102,7 +102,8 @@ static void flush(group *g) {
     g->count = 0;
 }
 
-// The taps of `outputs` outputs from `first` on that lie inside [0, size).
+// The taps [*begin, *end) of `outputs` outputs from `first` on that are inside [0, size), counted
+// from the first tap.
 static void taps_inside(size_t first, size_t outputs, size_t pad, size_t size, uint8_t *begin,
                         uint8_t *end) {
     const size_t last = size + pad, taps = outputs + 2;
@@ -110,7 +111,7 @@ static void taps_inside(size_t first, size_t outputs, size_t pad, size_t size, u
     *end = (uint8_t)(first < last ? ptn_min(last - first, taps) : 0);
 }
 
-// A tile of rows x columns outputs; where they go is still to be said.
+// Adds a tile of rows x columns outputs; the caller sets the output addresses.
 static ptn_masked_depthwise_tile *add_tile(group *g, size_t row, size_t rows, size_t x,
                                            size_t columns) {
     const ptn_conv2d_shape *s = g->job->shape;
@@ -127,7 +128,7 @@ static ptn_masked_depthwise_tile *add_tile(group *g, size_t row, size_t rows, si
     return t;
 }
 
-// All of rows x columns outputs.
+// Adds a tile of rows x columns outputs, all of them active.
 static void add_whole(group *g, size_t row, size_t rows, size_t x, size_t columns) {
     ptn_masked_depthwise_tile *t = add_tile(g, row, rows, x, columns);
     place_rows(g, row, rows, x, t->out);
@@ -144,8 +145,8 @@ static unsigned columns_at(const uint64_t *bits, size_t words, size_t x) {
     return (unsigned)v & ((1u << PTN_MASKED_DEPTHWISE_COLUMNS) - 1);
 }
 
-// The outputs `active` of a tile of rows x PTN_MASKED_DEPTHWISE_COLUMNS; rows below the group's
-// have none.
+// Adds a tile of rows x PTN_MASKED_DEPTHWISE_COLUMNS outputs with the active outputs `active`; rows
+// below the group's last have none.
 static void add_some(group *g, size_t row, size_t rows, size_t x, unsigned active) {
     const ptn_masked_depthwise_job *j = g->job;
     const size_t c = j->shape->c, words = j->mask->outputs->view.words;
@@ -154,7 +155,7 @@ static void add_some(group *g, size_t row, size_t rows, size_t x, unsigned activ
     float **places = g->places[g->count - 1], *out[PTN_MASKED_DEPTHWISE_ROWS];
     place_rows(g, row, here, x, out);
     for (size_t r = 0; r < rows; r++) {
-        // In compact rows only active pixels have a place, computed already or not.
+        // In compact rows only active pixels have an address, whether computed already or not.
         const unsigned all = (1u << PTN_MASKED_DEPTHWISE_COLUMNS) - 1;
         const bool compact = j->mask->output == PTN_MASKED_COMPACT;
         const unsigned held =
@@ -172,7 +173,8 @@ static void add_some(group *g, size_t row, size_t rows, size_t x, unsigned activ
         clear_bits(g->bits[row + r], x, active >> r * PTN_MASKED_DEPTHWISE_COLUMNS & 15);
 }
 
-// Tiles of `rows` rows from `row` on, where all of them are active in two columns or more.
+// Adds tiles of `rows` rows from `row` on where all rows are active in at least two neighbouring
+// columns.
 static void add_tiles(group *g, size_t row, size_t rows) {
     const ptn_mask_view *v = &g->job->mask->outputs->view;
     uint64_t any = 0;
@@ -185,7 +187,7 @@ static void add_tiles(group *g, size_t row, size_t rows) {
     for (size_t x = ptn_mask_next(g->common, 0, v->w, true); x < v->w;) {
         const size_t end = ptn_mask_next(g->common, x, v->w, false);
         for (size_t columns; end - x >= 2; x += columns) {
-            // Five are three and two: one alone would have no tile.
+            // Five columns are split 3 + 2, because there are no tiles of one column.
             columns = end - x == 5 ? 3 : ptn_min(end - x, PTN_MASKED_DEPTHWISE_COLUMNS);
             if (columns == 3)
                 add_some(g, row, rows, x, rows > 2 ? 0x7777 : 0x77);
@@ -196,7 +198,7 @@ static void add_tiles(group *g, size_t row, size_t rows) {
     }
 }
 
-// Whether the group costs less in tiles of which some outputs are active.
+// Whether partially active tiles are estimated to pay for the group.
 static bool some_pay(const group *g) {
     const size_t words = g->job->mask->outputs->view.words;
     for (size_t r = g->rows; r < PTN_MASKED_DEPTHWISE_ROWS; r++)
@@ -217,7 +219,7 @@ static bool some_pay(const group *g) {
     return some < apart && costs->least_in_column * (double)columns <= (double)(either + both);
 }
 
-// Tiles of all rows where enough of their outputs are active.
+// Adds tiles of all rows of the group where enough outputs are active.
 static void add_dense_parts(group *g) {
     const ptn_mask_view *v = &g->job->mask->outputs->view;
     const size_t rows = g->rows > 2 ? 4 : 2, least = costs->least_active[rows > 2];
@@ -236,7 +238,7 @@ static void add_dense_parts(group *g) {
     }
 }
 
-// What is left of a row, run by run.
+// Adds the remaining active pixels of a row, run by run.
 static void add_rest(group *g, size_t row) {
     const size_t width = g->job->mask->outputs->view.w;
     for (size_t x = ptn_mask_next(g->bits[row], 0, width, true); x < width;) {
@@ -249,7 +251,8 @@ static void add_rest(group *g, size_t row) {
     }
 }
 
-// `first` active pixels come before; returns how many come before the next group.
+// Computes a group. `first` is the number of active pixels before it; returns that of the next
+// group.
 static size_t run_group(group *g, size_t first) {
     const ptn_mask_view *v = &g->job->mask->outputs->view;
     const size_t before = first;
@@ -270,7 +273,7 @@ static size_t run_group(group *g, size_t first) {
     return first;
 }
 
-// A group at row `top` of `sample`.
+// Starts a group at row `top` of `sample`.
 static void begin_group(group *g, size_t sample, size_t top, size_t height) {
     const ptn_mask_view *v = &g->job->mask->outputs->view;
     if (g->sample != sample || !g->args.weights)

@@ -1,5 +1,5 @@
-// Estimated cycles of the ways to compute a masked convolution: the dense estimates
-// (convolution/direct_cost.c and winograd_cost.c), scaled by the share of pixels or tiles.
+// Estimated cycles of each way to compute a masked convolution: the dense estimates
+// (convolution/direct_cost.c and winograd_cost.c), scaled by the share of active pixels or tiles.
 #include "../convolution/grouped.h"
 #include "../convolution/panels.h"
 #include "../convolution/winograd_forms.h"
@@ -10,10 +10,10 @@
 
 static const ptn_masked_estimates *const common = &ptn_tuning_common.masked;
 
-// The costs of a core hardly differ between its instruction sets.
+// The same costs for every instruction set of a core, since they hardly differ.
 static const ptn_masked_costs *costs_here(void) { return &ptn_tuning_for(PTN_ISA_SCALAR)->masked; }
 
-// Cycles in which weights come in from beyond the second-level cache.
+// Cycles to read `floats` weights from beyond the second-level cache.
 static double traffic_cycles(double floats) {
     const ptn_masked_costs *costs = costs_here();
     const double bytes = floats * sizeof(float), near = fmin(bytes, common->near_bytes);
@@ -38,7 +38,7 @@ static ptn_status count_tiles(const ptn_mask_plan *plan, size_t side, size_t *co
     return status;
 }
 
-// The defining sums on a dense map whose algorithm the dense convolution does not estimate.
+// Cycles of the direct sums on a dense map, for shapes that the dense cost model does not cover.
 static double plain_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const double lanes = (double)ptn_isa_vector_floats(isa);
     const double pixels = (double)plan->out_h * (double)plan->out_w;
@@ -47,7 +47,7 @@ static double plain_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_con
                      common->pixel * (double)(s->kh * s->kw));
 }
 
-// The whole map in the form that dense convolutions of such groups take.
+// Cycles of a dense map of such a shape by the algorithm that the dense convolution uses.
 static double grouped_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const double sums = (double)(s->k * (s->c / s->groups)) * (double)(s->kh * s->kw);
     const double vectors =
@@ -57,9 +57,9 @@ static double grouped_cycles(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_c
     return pays ? common->grouped * vectors : plain_cycles(isa, s, plan);
 }
 
-// Depthwise outputs cost as much as on the whole map where they fill squares, and some three times
-// as much where they stand alone: then no input is used twice. Tiles of which some outputs are
-// active keep scattered ones, too, to what the whole map costs.
+// Cost of depthwise outputs as a share of one sample's dense map. Outputs that fill squares cost as
+// much as in the dense map, isolated ones about three times as much, because no input is used
+// twice. With partially active tiles, scattered outputs too cost at most as much as the dense map.
 static double depthwise_share(const ptn_masked_conv2d_model *m, const ptn_mask_plan *outputs,
                               double share) {
     const ptn_mask_statistics sums = ptn_mask_plan_statistics(outputs);
@@ -70,7 +70,7 @@ static double depthwise_share(const ptn_masked_conv2d_model *m, const ptn_mask_p
     return fmin((double)m->n, share * (1.15 + 0.36 * apart + 0.43 * fmin(far, 5)));
 }
 
-// Of an active pixel whose neighbours are not.
+// Additional cycles per isolated active pixel.
 static double scattered_cycles(const ptn_conv2d_shape *s) {
     const double lines = (double)(s->kh * s->kw) * (double)(s->c / s->groups) / 16;
     return s->kh * s->kw > 1 ? common->scattered * lines : 0;
@@ -122,7 +122,7 @@ static ptn_status estimate_tiles(const ptn_masked_conv2d_model *m, const ptn_mas
     size_t count = 0;
     const ptn_status status = count_tiles(outputs, side, &count);
     const double share = (double)count / (double)(ptn_div_up(m->h, side) * ptn_div_up(m->w, side));
-    // The whole map's estimate counts the weights' way; the fewer the tiles, the less it hides it.
+    // The dense estimate includes reading the weights; the fewer tiles, the less of that is hidden.
     const double apart = fmax(0, 1 - share / (double)m->n);
     const ptn_masked_costs *costs = costs_here();
     const double sums = m->tiles[form] * share * (1 + costs->scattered_tiles * apart);
@@ -131,14 +131,14 @@ static ptn_status estimate_tiles(const ptn_masked_conv2d_model *m, const ptn_mas
     return status;
 }
 
-// `share` counts the pixels of all samples against those of one.
+// `share`: active pixels of all samples divided by the pixels of one sample's map.
 static double pixel_cycles(const ptn_masked_conv2d_model *m, const ptn_mask_plan *outputs,
                            double share) {
     if (m->depthwise) return m->whole * depthwise_share(m, outputs, share);
     if (outputs->view.count == 0) return 0;
     const double sums = m->direct * share * (m->dense < m->whole ? costs_here()->busy_sums : 1);
     const double apart = fmax(0, 1 - share / (double)m->n);
-    // Sums and the weights' way overlap in part.
+    // Sums and reading the weights overlap in part.
     return hypot(sums, m->traffic) +
            (common->pixel + m->scattered * apart) * (double)outputs->view.count;
 }
@@ -155,11 +155,11 @@ ptn_status ptn_masked_conv2d_estimate(const ptn_masked_conv2d_model *m,
     cycles[PTN_MASKED_DENSE] = (double)m->n * m->dense;
     ptn_status status = PTN_OK;
     if (m->tiles[0] > 0) status = estimate_tiles(m, outputs, 0, &cycles[PTN_MASKED_TILES_4X4]);
-    // Larger tiles are not worth counting where smaller ones are far from paying.
+    // If 4 x 4 tiles are far from paying, 6 x 6 tiles are not estimated.
     if (m->tiles[1] > 0 && status == PTN_OK &&
         cycles[PTN_MASKED_TILES_4X4] <= 1.4 * cycles[PTN_MASKED_PIXELS])
         status = estimate_tiles(m, outputs, 1, &cycles[PTN_MASKED_TILES_6X6]);
-    // The dense way writes inactive outputs in any case: a map that is there has its own back.
+    // After the dense way inactive outputs are always written again: cleared, copied, or restored.
     const double lines = common->line * (double)inactive * (double)m->k / 16;
     for (size_t i = 0; i < PTN_MASKED_WAYS; i++)
         if (cycles[i] > 0 && (clears || i == PTN_MASKED_DENSE)) cycles[i] += lines;

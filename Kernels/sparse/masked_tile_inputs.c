@@ -1,13 +1,13 @@
-// The inputs of Winograd's tiles, in every layout that masked convolutions read.
+// Reads and transforms the inputs of Winograd's tiles, in every layout of masked convolutions.
 //
-// Where only a plan's pixels count, other addresses are replaced by that of a row of zeros, or
-// of what they hold instead: nothing is cleared for the sake of being read.
+// If only a plan's pixels count as inputs, the addresses of other pixels are replaced by that of a
+// row of zeros, or by those of the pixels of `rest`, so that no map has to be cleared first.
 #include "masked_tile_inputs.h"
 #include "../convolution/winograd_guard.h"
 #include "../convolution/winograd_pixels.h"
 #include <string.h>
 
-// Channels that are transformed together at a change from one map to the other.
+// Channels per block where a block takes its channels partly from one map, partly from the other.
 enum { BLOCK = 16 };
 
 ptn_tile_inputs ptn_tile_inputs_for(const ptn_conv2d_shape *shape, const ptn_winograd_form *form,
@@ -24,7 +24,7 @@ ptn_tile_inputs ptn_tile_inputs_for(const ptn_conv2d_shape *shape, const ptn_win
     return in;
 }
 
-// The `count` <= 8 bits of an image's row from column `first` on; 0 beyond its ends.
+// The `count` <= 8 bits of a row from column `first` on; bits outside the row are 0.
 static uint64_t row_bits(const uint64_t *row, size_t words, ptrdiff_t first, size_t count) {
     const uint64_t wanted = ((uint64_t)1 << count) - 1;
     if (first <= -(ptrdiff_t)count) return 0;
@@ -35,14 +35,15 @@ static uint64_t row_bits(const uint64_t *row, size_t words, ptrdiff_t first, siz
     return bits & wanted;
 }
 
-// Bit (side * row + column) is set for an active pixel of the tile; none is outside the image.
+// Bit (side * row + column) is set for each active pixel of the tile; pixels outside the image are
+// inactive.
 static uint64_t active_bits(const ptn_tile_inputs *in, const ptn_tile_place *at) {
     const ptn_mask_view *v = &in->mask->inputs->view;
     const size_t side = in->form->side;
     const ptrdiff_t left = (ptrdiff_t)at->left - (ptrdiff_t)in->shape->pad_left;
     uint64_t active = 0;
     for (size_t i = 0; i < side; i++) {
-        // Wraps around where the row lies above, and is then too large.
+        // Above the image this wraps around to a number larger than h.
         const size_t y = at->top + i - in->shape->pad_top;
         if (y >= v->h) continue;
         const uint64_t *row = v->bits + (at->sample * v->h + y) * v->words;
@@ -51,7 +52,7 @@ static uint64_t active_bits(const ptn_tile_inputs *in, const ptn_tile_place *at)
     return active;
 }
 
-// Addresses of compact inputs.
+// Addresses of a tile's pixels in compact inputs.
 static void compact_pixels(const ptn_tile_inputs *in, const ptn_tile_place *at,
                            const float **pixels) {
     const ptn_conv2d_shape *s = in->shape;
@@ -59,14 +60,14 @@ static void compact_pixels(const ptn_tile_inputs *in, const ptn_tile_place *at,
     const int32_t *index = in->index + at->sample * s->h * s->w;
     for (size_t i = 0; i < side; i++)
         for (size_t k = 0; k < side; k++, pixels++) {
-            // As above, for rows and columns.
+            // Rows and columns outside the image wrap around to large numbers.
             const size_t y = at->top + i - s->pad_top, x = at->left + k - s->pad_left;
             const int32_t found = y < s->h && x < s->w ? index[y * s->w + x] : -1;
             *pixels = found < 0 ? in->zeros : in->x + (size_t)found * s->c;
         }
 }
 
-// A few floats, without the call that a copy of unknown length would be.
+// Copies fewer than BLOCK floats without calling memcpy.
 static void copy_few(float *to, const float *from, size_t count) {
 #pragma clang loop unroll(full)
     for (size_t part = BLOCK / 2; part > 0; part /= 2)
@@ -83,7 +84,7 @@ static void transform(const ptn_tile_inputs *in, const float *const *pixels, siz
     if (sums) ptn_winograd_measure(in->form, in->isa, pixels, channels, sums);
 }
 
-// Some channels, of the pixels of `active` from one table and of the others from a second one.
+// Transforms some channels: active pixels from the table `map`, others from the table `others`.
 static void transform_part(const ptn_tile_inputs *in, uint64_t active, const float *const *map,
                            size_t from, const float *const *others, size_t channels, size_t step,
                            float *u, float *sums) {
@@ -93,7 +94,8 @@ static void transform_part(const ptn_tile_inputs *in, uint64_t active, const flo
     transform(in, pixels, channels, step, u + from, sums);
 }
 
-// The channels from `from` on to which the other map contributes only some.
+// Transforms the block of channels from `from` on in which the channels of `rest` end; the other
+// channels of inactive pixels are 0.
 static void transform_border(const ptn_tile_inputs *in, uint64_t active, const float *const *map,
                              size_t from, const float *const *rest, size_t step, float *u,
                              float *sums) {

@@ -1,4 +1,4 @@
-// Storing the active outputs of Winograd's tiles, in maps and in compact rows.
+// Stores the active outputs of Winograd's tiles, in maps and in compact rows.
 #include "masked_tile_outputs.h"
 #include "../core/fetch.h"
 #include <string.h>
@@ -17,7 +17,7 @@ uint64_t ptn_tile_outputs_active(const ptn_tile_outputs *o, const ptn_tile_place
     return active;
 }
 
-// An active output's place in y, in floats.
+// Offset of an active output in y, in floats.
 static size_t output_at(const ptn_tile_outputs *o, const ptn_tile_place *at, size_t i, size_t k) {
     const size_t pixel = (at->sample * o->out_h + at->top + i) * o->out_w + at->left + k;
     return o->index ? (size_t)o->index[pixel] * o->k : pixel * o->y_step;
@@ -34,7 +34,7 @@ void ptn_tile_outputs_fetch(const ptn_tile_outputs *o, const ptn_winograd_panel 
     }
 }
 
-// Compact outputs, each straight to its row.
+// Stores compact outputs directly to their rows.
 static void store_compact(const ptn_tile_outputs *o, ptn_winograd_output *a,
                           const ptn_winograd_panel *p, const ptn_tile_place *at, uint64_t active,
                           float *values) {
@@ -53,7 +53,8 @@ static void store_compact(const ptn_tile_outputs *o, ptn_winograd_output *a,
         ptn_epilogue_activate(&o->epilogue, p->channel, p->channels, places[__builtin_ctzll(rest)]);
 }
 
-// Compact outputs with residuals, through a small buffer in which both lie as in a map.
+// Stores compact outputs with residuals, through a small buffer in which both have the layout of a
+// map.
 static void store_compact_residual(const ptn_tile_outputs *o, ptn_winograd_output *a,
                                    const ptn_winograd_panel *p, const ptn_tile_place *at,
                                    uint64_t active, float *values) {
@@ -77,7 +78,7 @@ static void store_compact_residual(const ptn_tile_outputs *o, ptn_winograd_outpu
     }
 }
 
-// Straight into the map.
+// Stores outputs directly into the map.
 static void store_map(const ptn_tile_outputs *o, ptn_winograd_output *a,
                       const ptn_winograd_panel *p, const ptn_tile_place *at, uint64_t active,
                       float *values) {

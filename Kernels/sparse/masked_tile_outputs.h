@@ -7,7 +7,7 @@
 #include "masked_tile_place.h"
 #include "ptn_masked_conv2d.h"
 
-// Where the outputs of a call go, and what becomes of them.
+// The output map or rows of a call, its mask and epilogue.
 typedef struct ptn_tile_outputs {
     const ptn_winograd_form *form;
     ptn_winograd_output_fn output;
@@ -17,25 +17,25 @@ typedef struct ptn_tile_outputs {
     float *y;
     size_t out_h, out_w, k;
     size_t y_step;        // floats from one pixel to the next in a map
-    const int32_t *index; // inverse map, where outputs are compact
+    const int32_t *index; // inverse map if outputs are compact
     size_t panel_width;   // of a full panel
 } ptn_tile_outputs;
 
-// Bit (outputs * row + column) is set for an active output of the tile.
+// Bit (form->outputs * row + column) is set for each active output of the tile.
 uint64_t ptn_tile_outputs_active(const ptn_tile_outputs *outputs, const ptn_tile_place *place);
 
-// Fetches the places of a tile's active outputs of a panel, and what is added to them.
+// Prefetches a tile's active outputs of a panel and their residuals.
 void ptn_tile_outputs_fetch(const ptn_tile_outputs *outputs, const ptn_winograd_panel *panel,
                             const ptn_tile_place *place);
 
-// Floats of scratch memory that storing takes.
+// Floats of scratch memory for ptn_tile_outputs_store.
 static inline size_t ptn_tile_outputs_floats(const ptn_winograd_form *form, size_t panel_width) {
     return 2 * form->outputs * form->outputs * panel_width;
 }
 
 // Transforms the products of a tile back and stores its active outputs of a panel, with the
-// epilogue. `products` are the panel's of the tile, `step` floats from plane to plane; `values` is
-// scratch memory.
+// epilogue. `products`: the tile's products of the panel, `step` floats from plane to plane;
+// `values`: scratch memory.
 void ptn_tile_outputs_store(const ptn_tile_outputs *outputs, const ptn_winograd_panel *panel,
                             const ptn_tile_place *place, const float *products, size_t step,
                             float *values);

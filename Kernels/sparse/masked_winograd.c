@@ -1,9 +1,9 @@
-// Tile-sparse Winograd: only tiles of outputs that hold an active pixel are transformed, multiplied
-// and transformed back; within them only active pixels are stored.
+// Tile-sparse Winograd: only tiles with an active output are transformed, multiplied and
+// transformed back, and only their active outputs are stored.
 //
-// The tiles of all samples are one list, cut into blocks whose transformed pixels stay in the
-// second-level cache, as in the dense driver (convolution/winograd.c). Sums run over channels in
-// order, whatever the cut.
+// The active tiles of all samples form one list, which is cut into blocks whose transformed pixels
+// stay in the second-level cache, as in the dense driver (convolution/winograd.c). Sums run over
+// channels in order, independent of the cut.
 #include "masked_winograd.h"
 #include "../convolution/cost.h"
 #include "../convolution/winograd_cut.h"
@@ -30,13 +30,13 @@ typedef struct tiles_job {
     const int32_t *tiles;  // active tiles of all samples
     const size_t *offsets; // [n + 1]
     ptn_divider by_tiles_w;
-    size_t count, blocks, block_tiles, width; // floats per tile and plane of products
+    size_t count, blocks, block_tiles, width; // width: floats per tile and plane of products
     char *inputs, *products, *threads;
     size_t input_bytes, product_bytes, thread_bytes;
-    uint8_t *uneven; // by tiles of the list: 1 for one that is left out; NULL without a guard
-    bool staged;     // all threads work on one block
+    uint8_t *uneven; // [count]: 1 for a tile that the guard leaves out; NULL without a guard
+    bool staged;     // all threads compute one block together
     ptn_inactive_job inactive;
-    bool is_far; // the maps lie beyond the caches
+    bool is_far; // the maps exceed the caches
 } tiles_job;
 
 typedef struct tiles_block {
@@ -64,7 +64,7 @@ static tiles_block block_at(const tiles_job *j, size_t index, size_t set) {
     return b;
 }
 
-// Where a tile of the list lies.
+// Position of tile `at` of the list.
 static ptn_tile_place place_of(const tiles_job *j, size_t at) {
     size_t low = 0, high = j->shape->n;
     while (high - low > 1) {
@@ -82,8 +82,8 @@ static ptn_tile_place place_of(const tiles_job *j, size_t at) {
     return p;
 }
 
-// The outputs by which a tile is judged. With a whole map as input these are all of the tile's,
-// active or not, so that active outputs are computed as in the dense convolution.
+// The outputs that the guard considers in a tile. With a dense map as input these are all outputs,
+// active or not, so that the same tiles are left out as in the dense convolution.
 static uint64_t judged_outputs(const tiles_job *j, const ptn_tile_place *at) {
     return j->mask->input == PTN_MASKED_MAP
                ? ptn_winograd_outputs_inside(j->form, at->rows, at->columns)
@@ -125,7 +125,7 @@ static void transform_back(const tiles_block *b, const ptn_winograd_panel *p, si
                            b->of.tiles * p->row, values);
 }
 
-// One block with all its panels, on one thread.
+// Computes one block with all panels on one thread, or clears inactive pixels.
 static void run_block(void *context, size_t index, int thread) {
     const tiles_job *j = context;
     if (index >= j->blocks) {
@@ -178,8 +178,9 @@ static void run_staged(tiles_job *j, int threads) {
     ptn_parallel(threads, j->inactive.tasks, stage_inactive, &j->inactive);
 }
 
-// Large weights, or few tiles for several threads: all threads share each block. Weights that stay
-// in the second-level cache allow smaller blocks instead, as in the dense driver.
+// Cuts the list into blocks. With large weights, or too few tiles for the threads, all threads
+// share each block; if the weights stay in the second-level cache, blocks are made smaller instead,
+// as in the dense driver.
 static void cut_tiles(tiles_job *j, int threads) {
     const ptn_panels *panels = &j->cut.panels;
     const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
@@ -223,7 +224,7 @@ static ptn_status run_tiles(tiles_job *j, int threads) {
     return PTN_OK;
 }
 
-// What the guard is told.
+// Reports to the guard which tiles and active outputs were left out.
 static void report(const tiles_job *j, ptn_conv2d_guard *guard) {
     const size_t m = j->form->outputs, out_w = j->plan->out_w, pixels = j->plan->out_h * out_w;
     guard->tiles = j->count;

@@ -1,5 +1,5 @@
-// Norms of pixels. Sums run in eight lanes, which every compiler can turn into vectors and which
-// make the same bits on every machine.
+// Norms of pixels. Sums are kept in eight lanes: every compiler can vectorise these, and the result
+// has the same bits on every machine.
 #include "ptn_pixel_norm.h"
 #include "../tensor/map.h"
 #include "mask_plan.h"

@@ -2,7 +2,7 @@
 #include "taps.h"
 #include <string.h>
 
-// [begin, end): outputs along one axis whose taps all lie inside the image.
+// The outputs [*begin, *end) along one axis whose taps are all inside the image.
 static void inner(size_t size, size_t pad, size_t taps, size_t stride, size_t dilation,
                   size_t outputs, size_t *begin, size_t *end) {
     const size_t reach = (taps - 1) * dilation;
@@ -25,13 +25,13 @@ ptn_taps ptn_taps_for(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan, pt
     return t;
 }
 
-// One output at the border: every tap is looked at.
+// Fills the entries of one output at the border, checking each tap.
 static void fill_border(const ptn_taps *t, const float *image, const int32_t *index, size_t oy,
                         size_t ox, size_t step, const float **entry) {
     const ptn_conv2d_shape *s = t->shape;
     for (size_t i = 0; i < s->kh; i++)
         for (size_t j = 0; j < s->kw; j++, entry += step) {
-            // Wraps around where the tap lies above or to the left, and is then too large.
+            // Above or left of the image this wraps around to a large number.
             const size_t iy = oy * s->stride_h + i * s->dilation_h - s->pad_top;
             const size_t ix = ox * s->stride_w + j * s->dilation_w - s->pad_left;
             *entry = t->zeros;
@@ -42,8 +42,8 @@ static void fill_border(const ptn_taps *t, const float *image, const int32_t *in
         }
 }
 
-// A dense map: the first tap of every output, then the others, which lie as far from it for all.
-// Outputs at the border are entered last.
+// Fills the table for a dense map: the first tap of every output, then the other taps, which have
+// the same distance from the first for all outputs. Outputs at the border are filled last.
 static void fill_map(const ptn_taps *t, const float *image, const int32_t *pixels, size_t count,
                      size_t step, const float **table) {
     const ptn_conv2d_shape *s = t->shape;
@@ -54,7 +54,7 @@ static void fill_map(const ptn_taps *t, const float *image, const int32_t *pixel
         const size_t p = (size_t)pixels[m], oy = ptn_divide(t->by_width, p);
         const size_t ox = p - oy * t->out_w;
         borders += (oy - t->top >= height) | (ox - t->left >= width);
-        // Modulo the address space: at the border it may lie outside of the image.
+        // Modulo the address space: at the border the first tap may be outside the image.
         const size_t at = (oy * s->stride_h - s->pad_top) * s->w + ox * s->stride_w - s->pad_left;
         table[m] = (const float *)(first + at * pixel_bytes);
     }
@@ -73,7 +73,7 @@ static void fill_map(const ptn_taps *t, const float *image, const int32_t *pixel
     }
 }
 
-// The loop over outputs, with the number of taps and the layout known where it pays.
+// The loop over outputs. Callers pass a constant number of taps and layout for common cases.
 static inline __attribute__((always_inline)) void fill(const ptn_taps *t, const float *image,
                                                        const int32_t *index, const int32_t *pixels,
                                                        size_t count, size_t step, const size_t taps,

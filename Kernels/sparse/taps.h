@@ -7,8 +7,7 @@
 #include "mask_plan.h"
 #include "ptn_masked_conv2d.h"
 
-// Where the input pixels of an output's taps lie. Positions are relative to the image's first
-// pixel.
+// The input pixels of scattered outputs' taps. Positions are relative to the image's first pixel.
 typedef struct ptn_taps {
     const ptn_conv2d_shape *shape;
     ptn_masked_layout layout;
@@ -18,15 +17,15 @@ typedef struct ptn_taps {
     ptn_divider by_width;
     // Outputs in [top, bottom) x [left, right) have all their taps inside the image.
     size_t top, bottom, left, right;
-    const ptrdiff_t *pixels; // [taps]: input pixels from the first tap to each
+    const ptrdiff_t *pixels; // [taps]: distance of each tap from the first, in input pixels
     size_t taps;
 } ptn_taps;
 
-// Fills in what follows from the shape; `pixels` has room for all taps.
+// Sets everything that follows from the shape; `pixels` has room for all taps.
 ptn_taps ptn_taps_for(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan,
                       ptrdiff_t *pixels);
-// table[tap * step + m]: where the channels begin that output pixels[m] of `sample` reads at a tap;
-// the row of zeros outside the image and at inactive pixels.
+// Fills table[tap * step + m] with the address of the channels that output pixels[m] of `sample`
+// reads at the tap: the row of zeros outside the image and at inactive pixels.
 void ptn_taps_fill(const ptn_taps *taps, size_t sample, const int32_t *pixels, size_t count,
                    size_t step, const float **table);
 

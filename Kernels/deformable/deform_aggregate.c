@@ -1,19 +1,19 @@
-// Deformable aggregation: a few pixels are planned, then their samples are summed.
+// Deformable aggregation: plans a few pixels at a time, then sums their samples.
 #include "ptn_deform_aggregate.h"
 #include "../core/fetch.h"
 #include "sampling.h"
 #include <math.h>
 #include <string.h>
 
-// Pixels of a task, at most.
+// Most pixels of a task.
 enum { TASK_PIXELS = 64 };
 
 typedef struct aggregate_job {
     const ptn_deform_aggregate_shape *shape;
     ptn_planned_map map;
     float *y;
-    size_t entries, rows, parts; // of a pixel; planned together; tasks of a sample
-    bool is_far;                 // image and result, from the caches
+    size_t entries, rows, parts; // entries of a pixel; pixels planned together; tasks per sample
+    bool is_far;                 // image and result exceed the caches
     char *thread_scratch;
     size_t plan_bytes, thread_bytes;
 } aggregate_job;
@@ -22,10 +22,9 @@ size_t ptn_deform_aggregate_points(const ptn_deform_aggregate_shape *shape) {
     return shape->kh * shape->kw - (shape->remove_center ? 1 : 0);
 }
 
-// What `count` outputs from `p` on will want of far maps: displacements, modulation, where they go,
-// and below them the pixels that the next row of outputs reads first. All of it: any one alone
-// gains little. (EPYC, Zen 4, small displacements: 1.1 times as fast on 128 x 128, 1.2 to 1.4 on
-// 200 x 200.)
+// Prefetches for `count` outputs from `p` on: displacements, modulation, the outputs, and the input
+// pixels below, which only the next row of outputs reads. Only all of these together gain much.
+// (EPYC, Zen 4, small displacements: 1.1 times as fast on 128 x 128, 1.2 to 1.4 on 200 x 200.)
 static void fetch_far(const aggregate_job *j, size_t sample, size_t p, size_t count) {
     const ptn_deform_aggregate_shape *s = j->shape;
     const ptn_planned_map *map = &j->map;
@@ -33,7 +32,7 @@ static void fetch_far(const aggregate_job *j, size_t sample, size_t p, size_t co
     ptn_fetch(map->offset + at * s->offset_pixel, count * s->offset_pixel);
     if (map->mask) ptn_fetch(map->mask + at * s->mask_pixel, count * s->mask_pixel);
     ptn_fetch(j->y + at * s->channels, count * s->channels);
-    // Wraps around where the row lies above, and is then too large.
+    // Above the image this wraps around to a number larger than h.
     const size_t below = oy * s->stride_h + (s->kh - 1) * s->dilation_h + 2 - s->pad_h;
     const size_t x = ox * s->stride_w;
     if (below >= s->h || x >= s->w) return;
@@ -84,7 +83,7 @@ static size_t output(size_t size, size_t pad, size_t kernel, size_t dilation, si
     return size + 2 * pad < reach ? 0 : (size + 2 * pad - reach) / stride + 1;
 }
 
-// Sizes small enough for sums of a few of them.
+// Whether sizes are so small that sums of a few of them cannot overflow.
 static bool sizes_fit(const ptn_deform_aggregate_shape *s) {
     const size_t sizes[] = {s->kh,    s->kw,    s->stride_h,   s->stride_w,
                             s->pad_h, s->pad_w, s->dilation_h, s->dilation_w};

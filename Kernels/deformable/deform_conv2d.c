@@ -1,5 +1,6 @@
-// Driver of the deformable convolution: which way, plans, packing, cutting. A task is some pixels
-// of one sample; deform_panels.c, deform_grouped.c and deform_depthwise.c run it.
+// Driver of the deformable convolution: chooses the way, plans, packs weights and cuts the work. A
+// task is some pixels of one sample; deform_panels.c, deform_grouped.c and deform_depthwise.c run
+// the tasks.
 #include "ptn_deform_conv2d.h"
 #include "deform_depthwise.h"
 #include "deform_grouped.h"
@@ -33,7 +34,7 @@ static size_t thread_bytes(const ptn_deform_tiling *t) {
 
 static size_t zeros_floats(const ptn_conv2d_shape *s) { return ptn_div_up(s->c, 16) * 16; }
 
-// Zeros and places of taps.
+// Bytes of the zeros and the places of taps.
 static size_t places_bytes(const ptn_deform_conv2d_shape *shape) {
     const size_t entries = shape->offset_groups * shape->conv.kh * shape->conv.kw;
     return ptn_round_64((zeros_floats(&shape->conv) + ptn_places_floats(entries)) * sizeof(float));
@@ -53,7 +54,8 @@ static double estimated_nanoseconds(ptn_isa isa, const ptn_deform_conv2d_shape *
     return (plan->multiply_adds + 12 * sampled) / (lanes * 2 * 2.5);
 }
 
-// Places of taps and rows of floats are multiplied by small numbers only.
+// Whether sizes are small enough: positions of taps and rows of floats are multiplied only by small
+// numbers.
 static bool sizes_fit(const ptn_deform_conv2d_shape *shape, const ptn_deform_conv2d_plan *plan) {
     const ptn_conv2d_shape *s = &shape->conv;
     size_t entries, pixels;
@@ -120,11 +122,12 @@ ptn_status ptn_deform_conv2d_pack(ptn_isa isa, const ptn_deform_conv2d_shape *sh
     return PTN_OK;
 }
 
-// Tasks per thread to aim at, and the smallest that are worth it.
+// Target number of tasks per thread; fewest pixels of a task.
 enum { TASKS_PER_THREAD = 12, TASK_ROWS = 48, NARROW_TASK_ROWS = 32 };
 
-// Cuts the work into nearly equal tasks. Pixels are cut first; where they are few, panels too, each
-// part then blending for itself, as long as that costs little beside the products.
+// Cuts the work into nearly equal tasks. Pixels are cut first. If there are few, panels are cut
+// too: each part then blends the same samples again, so only while that costs little compared with
+// the products.
 static void cut(ptn_deform_job *j, int threads) {
     const size_t n = j->conv->n, wanted = TASKS_PER_THREAD * (size_t)threads;
     const size_t pixels = j->map.pixels;
@@ -182,7 +185,7 @@ static ptn_planned_map map_of(ptn_isa isa, const ptn_deform_conv2d_shape *shape,
     };
 }
 
-// Everything of a job that follows from its shape; `scratch` is what the plan asks for.
+// The job, except for pointers of a call; `scratch` has the plan's scratch_bytes.
 static ptn_deform_job job_of(const ptn_runtime *runtime, const ptn_deform_conv2d_shape *shape,
                              const ptn_deform_conv2d_plan *plan, ptn_planned_map map,
                              char *scratch) {

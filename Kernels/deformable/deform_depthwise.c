@@ -1,5 +1,5 @@
-// Depthwise deformable convolution: a few pixels are planned, then each sums over its taps while it
-// blends, all channels side by side. No sample is written down.
+// Depthwise deformable convolution: plans a few pixels at a time, then blends and sums the taps of
+// each pixel, vectors running along the channels. Samples stay in registers.
 #include "deform_depthwise.h"
 
 void ptn_deform_depthwise(void *job, size_t index, int thread) {

@@ -4,7 +4,7 @@
 
 #include "deform_job.h"
 
-// A task of a ptn_deform_job.
+// Runs one task of a ptn_deform_job.
 void ptn_deform_depthwise(void *job, size_t index, int thread);
 
 #endif

@@ -1,24 +1,25 @@
 // Deformable convolution with groups no wider than a vector: one vector of outputs, a block, spans
-// several groups or one, as in convolution/grouped.c.
+// one or several groups, as in convolution/grouped.c.
 //
 // For a few pixels and blocks at a time, the blocks' inputs are blended for all taps into rows that
-// stay near. A tile multiplies them: each input vector is permuted so that
-// every lane holds the channel that its group wants. Sums stay in registers, and no panel is
+// stay in a near cache. A tile then multiplies them: each input vector is permuted so that every
+// lane has a channel of its own group. Sums stay in registers until complete, and no channel is
 // padded.
 #include "deform_grouped.h"
 #include <string.h>
 
 #define GROUPED_PIXELS PTN_GROUPED_OUTPUTS
-// Floats of blended rows to aim at, since more would leave the caches and fewer cost more visits to
-// the plan; and the most that a single block may need.
+// Target size of blended rows in floats: more would not stay in the cache, fewer would read the
+// plan more often. MOST_FLOATS is the most that a single block may need.
 enum { BLENDED_FLOATS = 18 << 10, MOST_FLOATS = 64 << 10 };
 
 typedef struct deform_grouped_args {
     size_t taps, channels; // channels: of a group
-    const float *rows;     // [tap][pixel][row_floats]: blended, from the block's first input on
+    const float *rows;     // [tap][pixel][row_floats]: blended rows, from the block's first input
+                           // on
     size_t row_floats, tap_floats;
-    size_t span;               // how far the groups of the block lie apart, + 1
-    const int32_t *lanes_from; // [lane]: where the lane's group begins
+    size_t span;               // channels from the block's first group to its last, + 1
+    const int32_t *lanes_from; // [lane]: first channel of the lane's group
     const float *weights;      // [tap][channels][lane]
     size_t lanes;              // output channels to store
     float *out;
@@ -35,12 +36,12 @@ typedef deform_grouped_fn deform_grouped_table[GROUPED_PIXELS];
 static const deform_grouped_table *const tile_tables[PTN_ISA_COUNT] =
     PTN_POINTERS(deform_grouped_tiles);
 
-// Inputs of a block that ends where a group does.
+// Input channels of a block that begins and ends with whole groups.
 static size_t block_inputs(ptn_isa isa, const ptn_conv2d_shape *s) {
     return ptn_div_up(ptn_isa_vector_floats(isa) * (s->c / s->groups), s->k / s->groups);
 }
 
-// Inputs of `blocks` blocks: those of whole groups, and of groups cut at either end.
+// Most input channels of `blocks` blocks: those of whole groups, and of a cut group at either end.
 static size_t row_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t blocks) {
     return ptn_min(blocks * block_inputs(isa, s) + 2 * (s->c / s->groups), s->c);
 }
@@ -50,7 +51,7 @@ bool ptn_deform_grouped_fits(ptn_isa isa, const ptn_conv2d_shape *s) {
     if (out > vector || s->groups == 1 || s->c > MOST_FLOATS) return false;
     if (row_floats(isa, s, 1) > MOST_FLOATS / ptn_grouped_outputs(isa) / ptn_max(s->kh * s->kw, 1))
         return false;
-    // Blocks repeat after `out` of them at most.
+    // The pattern of blocks repeats after at most `out` blocks.
     const size_t blocks = ptn_min(ptn_div_up(s->k, vector), out);
     for (size_t b = 0; b < blocks; b++)
         if (ptn_grouped_block_at(s, vector, b).span > 2 * vector) return false;
@@ -64,7 +65,7 @@ bool ptn_deform_grouped_floats(ptn_isa isa, const ptn_conv2d_shape *s, size_t *f
                            floats);
 }
 
-// [k][c][tap] into [block][tap][c][lane].
+// Packs weights [k][c][tap] as [block][tap][c][lane].
 void ptn_deform_grouped_pack(ptn_isa isa, const ptn_conv2d_shape *s, const float *weights,
                              const float *scale, float *packed) {
     const size_t vector = ptn_isa_vector_floats(isa), in = s->c / s->groups;
@@ -87,7 +88,7 @@ ptn_deform_tiling ptn_deform_grouped_tiling(ptn_isa isa, const ptn_deform_conv2d
     const size_t fit = BLENDED_FLOATS / (pixels * taps) / block_inputs(isa, s);
     ptn_deform_tiling t = {.pixels = pixels * ptn_max(tiles, 1), .taps = taps};
     t.blocks = ptn_min(ptn_max(fit, 1), ptn_div_up(s->k, vector));
-    // Tiles read whole vectors, two at most, beyond a row's end.
+    // Tiles may read up to two whole vectors beyond a row's end.
     t.blended =
         ptn_round_64((pixels * taps * row_floats(isa, s, t.blocks) + 2 * vector) * sizeof(float));
     t.out = ptn_round_64(pixels * sizeof(float *));
@@ -104,7 +105,7 @@ void ptn_deform_find_blocks(const ptn_deform_job *j) {
         j->blocks[b] = ptn_grouped_block_at(j->conv, vector, b);
 }
 
-// What a task works on: pixels of a sample whose plan is made, and scratch.
+// A task's sample, its sampling plan, and scratch.
 typedef struct grouped_part {
     size_t sample;
     ptn_corners corners;
@@ -112,7 +113,8 @@ typedef struct grouped_part {
     float **out; // [pixels of a tile]
 } grouped_part;
 
-// Blends the inputs of `blocks` blocks for `pixels` pixels from entry `first` on, all taps.
+// Blends the inputs of `blocks` blocks for all taps of `pixels` pixels, from entry `first` of the
+// plan on.
 static size_t blend_inputs(const ptn_deform_job *j, const grouped_part *part, size_t first,
                            size_t pixels, const ptn_grouped_block *block, size_t blocks) {
     const ptn_conv2d_shape *s = j->conv;
@@ -140,7 +142,8 @@ static size_t blend_inputs(const ptn_deform_job *j, const grouped_part *part, si
     return end - begin;
 }
 
-// `blocks` blocks from `first` on of the pixels that part->out names; `entry`: the plan's first.
+// Computes `blocks` blocks from `first` on for the pixels at part->out; `entry`: their first entry
+// in the plan.
 static void run_blocks(const ptn_deform_job *j, const grouped_part *part, size_t entry,
                        size_t pixels, size_t first, size_t blocks) {
     const ptn_conv2d_shape *s = j->conv;
@@ -168,7 +171,8 @@ static void run_blocks(const ptn_deform_job *j, const grouped_part *part, size_t
     }
 }
 
-// All channels of pixels `first` ... of the sample; the plan begins with pixel `planned`.
+// Computes all channels of `pixels` pixels of the sample from `first` on; the plan begins with
+// pixel `planned`.
 static void run_tile(const ptn_deform_job *j, const grouped_part *part, size_t planned,
                      size_t first, size_t pixels) {
     const ptn_conv2d_shape *s = j->conv;

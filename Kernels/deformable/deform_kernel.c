@@ -1,11 +1,11 @@
-// Deformable kernels: the same plan and the same sums as a depthwise deformable convolution, with
-// the scope in the place of the image and the image's pixels in the place of the weights.
+// Deformable kernels: the same plan and sums as a depthwise deformable convolution, with the scope
+// in place of the image and the image's pixels in place of the weights.
 #include "ptn_deform_kernel.h"
 #include "sampling.h"
 #include <math.h>
 #include <string.h>
 
-// Pixels that are planned together, that make a task at most; the scope's longest side.
+// Pixels planned together; most pixels of a task; longest side of a scope.
 enum { ROWS = 8, TASK_PIXELS = 64, MOST_SCOPE = 1 << 10 };
 
 typedef struct kernel_job {
@@ -18,8 +18,8 @@ typedef struct kernel_job {
     size_t plan_bytes, thread_bytes;
 } kernel_job;
 
-// Per thread: the plan, addresses of taps, and with several groups the taps' pixels and the output
-// with the channels of a group together.
+// Scratch per thread: the plan, addresses of taps and, with several groups, the taps' pixels and
+// the output, reordered so that the channels of a group are contiguous.
 static size_t gathered_floats(const ptn_deform_kernel_shape *s) {
     return s->groups > 1 ? (s->k * s->k + 1) * s->c : 0;
 }
@@ -45,7 +45,7 @@ static void plan_pixel(const kernel_job *j, const ptn_corners *corners, size_t p
     };
     ptn_plan_corners[j->isa](&p, corners, first);
     if (!s->clip || s->scope_h > 1) return;
-    // A range of one point is not a range.
+    // Clipping to a range of one point: all samples are that point.
     for (size_t e = first; e < first + entries; e++)
         for (size_t i = 0; i < 4; i++) {
             corners->row[i][e] = j->scope;
@@ -53,7 +53,7 @@ static void plan_pixel(const kernel_job *j, const ptn_corners *corners, size_t p
         }
 }
 
-// Addresses of the pixels that the taps read.
+// Finds the addresses of the image pixels that the taps read.
 static void find_taps(const kernel_job *j, size_t pixel, const float **rows) {
     const ptn_deform_kernel_shape *s = j->shape;
     const size_t oy = pixel / j->out_w % j->out_h, ox = pixel % j->out_w;
@@ -67,7 +67,7 @@ static void find_taps(const kernel_job *j, size_t pixel, const float **rows) {
     }
 }
 
-// to[g][i] = from[i][g], or back.
+// to[g][i] = from[i][g], or with `back` the inverse.
 static void regroup(const float *from, size_t groups, size_t width, bool back, float *to) {
     for (size_t g = 0; g < groups; g++)
         for (size_t i = 0; i < width; i++)

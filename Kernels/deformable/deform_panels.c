@@ -1,13 +1,14 @@
 // Deformable convolution by panels.
 //
-// A chunk of pixels is planned once; then, a few taps at a time, sampled pixels are blended into
-// rows that stay in the second-level cache, and the convolution's tiles multiply these rows by the
-// packed weights of all panels. Unfinished sums are kept in scratch memory until the next taps.
+// A chunk of pixels is planned once. Then, a few taps at a time, samples are blended into rows that
+// stay in the second-level cache, and the convolution's tiles multiply these rows by the packed
+// weights of all panels. Unfinished sums are kept in scratch memory until the next taps.
 #include "deform_panels.h"
 #include <string.h>
 
-// Floats of blended rows in a chunk, of one panel's weights for the same taps, of a chunk's
-// unfinished sums, and bytes of its plan: together they stay in the second-level cache.
+// Most floats of blended rows of a chunk, of one panel's weights for the same taps, and of a
+// chunk's unfinished sums, and most bytes of its plan: together they stay in the second-level
+// cache.
 enum { BLENDED_FLOATS = 72 << 10, PANEL_FLOATS = 48 << 10, PARTIAL_FLOATS = 48 << 10 };
 enum { PLAN_BYTES = 160 << 10, MOST_PIXELS = 252, LEAST_PIXELS = 24 };
 
@@ -39,7 +40,7 @@ typedef struct chunk {
     float **out;
 } chunk;
 
-// Where the weights of a panel begin for a tap.
+// Address of a panel's weights of a tap.
 static const float *weights_of(const ptn_deform_job *j, size_t panel, size_t tap) {
     const ptn_conv2d_shape *s = j->conv;
     const size_t in = s->c / s->groups, out = s->k / s->groups;
@@ -49,7 +50,7 @@ static const float *weights_of(const ptn_deform_job *j, size_t panel, size_t tap
     return j->packed + j->taps * in * (group * j->panels.padded + column) + tap * in * width;
 }
 
-// What tiles bring into the caches while they run, evenly over their turns.
+// Sets what a tile prefetches, spread evenly over its turns.
 static void set_streams(ptn_isa isa, ptn_tile_args *a, const char *next, size_t bytes, float *y,
                         size_t height) {
     const size_t turns = a->taps * (a->channels / PTN_TILE_UNROLL);
@@ -60,16 +61,16 @@ static void set_streams(ptn_isa isa, ptn_tile_args *a, const char *next, size_t 
         a->last && turns > 0 ? ptn_div_up(height * a->columns * sizeof(float), turns) : 0;
 }
 
-// The pixels that sample the image at a tap, `inside` with their inputs, then those that find
-// nothing but zeros there: where a tap is multiplied on its own, the latter are left out. Sums do
-// not change.
+// The pixels of a chunk for one tap: first the `inside` ones whose sample is inside the image, with
+// their inputs, then those whose sample is zero. When a tap is multiplied on its own, the latter
+// are left out, which does not change sums.
 typedef struct tap_list {
     size_t inside;
     uint16_t pixels[MOST_PIXELS];
     const float *inputs[MOST_PIXELS];
 } tap_list;
 
-// Zeros whose weights are numbers.
+// Whether a pixel's samples at a tap are all zero, with weights that are not NaN.
 static bool adds_nothing(const ptn_deform_job *j, const ptn_corners *c, size_t pixel, size_t tap) {
     const float *zeros = j->map.p.image.zeros;
     for (size_t q = 0; q < j->shape->offset_groups; q++) {
@@ -81,7 +82,8 @@ static bool adds_nothing(const ptn_deform_job *j, const ptn_corners *c, size_t p
     return true;
 }
 
-// Taps that are multiplied together: one where leaving out samples gains more than that costs.
+// Number of taps that are multiplied together: one if leaving out zero samples gains more than
+// single taps cost.
 static size_t taps_together(const ptn_deform_job *j, const chunk *ch) {
     enum { LEAST_SHARE = 8 };
     if (j->tiling.taps == 1) return 1;
@@ -94,7 +96,7 @@ static size_t taps_together(const ptn_deform_job *j, const chunk *ch) {
     return LEAST_SHARE * nothing >= all ? 1 : j->tiling.taps;
 }
 
-// Whether a pixel of the chunk is left out at the tap, and then the list.
+// Makes the list of a tap; returns whether any pixel is left out.
 static bool list_pixels(const ptn_deform_job *j, const chunk *ch, size_t tap, tap_list *list) {
     uint16_t others[MOST_PIXELS];
     size_t in = 0, out = 0;
@@ -111,14 +113,14 @@ static bool list_pixels(const ptn_deform_job *j, const chunk *ch, size_t tap, ta
     return out > 0;
 }
 
-// A panel, for pixels [begin, end) of the chunk or of a list of them.
+// The computation of one panel for pixels [begin, end) of the chunk or of `pixels`.
 typedef struct panel_run {
     size_t begin, end, channel, width, vectors;
     const uint16_t *pixels; // NULL: pixels in order
     const float *const *inputs;
     float *partial;   // of the chunk's first pixel
-    const char *next; // weights that come after these, or NULL
-    size_t bytes;     // of them
+    const char *next; // weights used after these, to prefetch, or NULL
+    size_t bytes;     // bytes of `next`
 } panel_run;
 
 static void run_tiles(const ptn_deform_job *j, const chunk *ch, const panel_run *r,
@@ -148,7 +150,8 @@ static void run_tiles(const ptn_deform_job *j, const chunk *ch, const panel_run 
     }
 }
 
-// The pixels of a list, and what the others still need.
+// Runs the tiles of the pixels inside. For the pixels that are left out, clears the sums at the
+// first tap and runs the epilogue at the last.
 static void run_listed(const ptn_deform_job *j, const chunk *ch, const tap_list *list, panel_run *r,
                        ptn_tile_args *a) {
     r->pixels = list->pixels;
@@ -214,7 +217,7 @@ static chunk chunk_of(const ptn_deform_job *j, size_t index, int thread) {
     const size_t rest = index / j->chunks, part = rest % j->panel_parts;
     const size_t panels = j->conv->groups * j->panels.count, pixels = j->map.pixels;
     chunk ch = {.sample = rest / j->panel_parts};
-    // Cut between tiles: a chunk that ends within one would pay for all of it.
+    // Chunks end at tile borders, since a partial tile takes as long as a whole one.
     const size_t height = ptn_deform_tile_height(j), tiles = ptn_div_up(pixels, height);
     ch.first = ptn_part_begin(tiles, j->chunks, index % j->chunks) * height;
     const size_t end = ptn_part_begin(tiles, j->chunks, index % j->chunks + 1) * height;

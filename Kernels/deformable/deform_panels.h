@@ -6,7 +6,7 @@
 
 ptn_deform_tiling ptn_deform_panels_tiling(ptn_isa isa, const ptn_deform_conv2d_shape *shape);
 
-// A task of a ptn_deform_job.
+// Runs one task of a ptn_deform_job.
 void ptn_deform_panels(void *job, size_t index, int thread);
 
 #endif

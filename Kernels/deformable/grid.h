@@ -1,15 +1,15 @@
-// Positions of a grid along one axis: what planar and volumetric sampling share.
+// Positions of a grid along one axis, shared by the sampling of maps and of volumes.
 #ifndef PTN_GRID_H
 #define PTN_GRID_H
 
 #include "ptn_grid_sample.h"
 #include <math.h>
 
-// The rule along one axis.
+// How grid values become pixel positions along one axis.
 typedef struct ptn_grid_axis {
     float scale, shift; // position = (g + 1) * scale + shift
     float last;         // the last pixel
-    float low, span;    // reflection about low and low + span
+    float low, span;    // positions are reflected at low and low + span
 } ptn_grid_axis;
 
 static inline ptn_grid_axis ptn_axis_rule(size_t size, bool align_corners) {

@@ -1,11 +1,11 @@
-// Sampling of volumes at given positions: a voxel is two entries of a plan, one per plane, which
-// are summed by the same code as the taps of a depthwise deformable convolution.
+// Sampling of volumes at given positions. A sample is two plan entries, one per plane, which are
+// summed by the same code as the taps of a depthwise deformable convolution.
 #include "ptn_grid_volume.h"
 #include "grid.h"
 #include "sampling.h"
 #include <string.h>
 
-// Output voxels that are planned together.
+// Output voxels planned together.
 enum { VOXELS = 64 };
 
 typedef struct volume_job {
@@ -20,13 +20,13 @@ typedef struct volume_job {
 
 static size_t thread_bytes(void) { return ptn_round_64(ptn_corners_bytes(2 * VOXELS)); }
 
-// The two pixels along one axis and their weights; a pixel outside has the index -1.
+// The two positions along one axis and their weights; a position outside has index -1.
 typedef struct axis_pair {
     ptrdiff_t index[2];
     float weight[2];
 } axis_pair;
 
-// Mirrored about low and low + span; infinity becomes NaN.
+// Reflects a position at low and low + span; infinity becomes NaN.
 static float mirrored(float p, const ptn_grid_axis *rule) {
     if (!(rule->span > 0)) return 0;
     const float twice = 2 * rule->span, r = fmodf(fabsf(p - rule->low), twice);
@@ -51,7 +51,7 @@ static axis_pair pair_at(const ptn_grid_axis *rule, float p, bool nearest) {
     return (axis_pair){{at <= last ? at : -1, at < last ? at + 1 : -1}, {1 - share, share}};
 }
 
-// Entries 2 * voxel and 2 * voxel + 1: the plane in front and the one behind.
+// Plans a voxel: entry 2 * voxel is the front plane, 2 * voxel + 1 the back plane.
 static void plan_voxel(const volume_job *j, const float *volume, const float *grid,
                        const ptn_corners *corners, size_t voxel) {
     const ptn_grid_volume_shape *s = j->shape;

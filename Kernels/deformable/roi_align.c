@@ -1,4 +1,4 @@
-// RoIAlign and its deformable form: the points of a bin are planned in blocks and summed by the
+// RoIAlign and deformable RoI pooling: the points of a bin are planned in blocks and summed by the
 // same code as the taps of a depthwise deformable convolution.
 #include "ptn_roi_align.h"
 #include "sampling.h"
@@ -36,14 +36,14 @@ static roi roi_of(const ptn_roi_align_shape *s, const float *box) {
     roi r = {.sample = (size_t)box[0], .y = y1, .x = x1, .height = height, .width = width};
     r.bin_h = height / (float)s->out_h;
     r.bin_w = width / (float)s->out_w;
-    // A box turned inside out has no points; one of a size below 0 stays empty.
+    // A box with negative width or height has no points.
     const float ry = ceilf(r.bin_h), rx = ceilf(r.bin_w);
     r.points_y = s->sampling_ratio ? s->sampling_ratio : ry > 0 ? (size_t)ry : 0;
     r.points_x = s->sampling_ratio ? s->sampling_ratio : rx > 0 ? (size_t)rx : 0;
     return r;
 }
 
-// One axis of a point: the two pixels and the second one's share; false when outside.
+// The two pixels of a point along one axis and the weight of the second; false if outside.
 static bool place(float p, size_t size, size_t pixels[2], float *share) {
     if (!(p >= -1 && p <= (float)size)) return false;
     if (p <= 0) p = 0;
@@ -72,18 +72,18 @@ static void plan_point(const roi_job *j, const ptn_corners *corners, size_t entr
     }
 }
 
-// A run of points along one axis.
+// The points [first, end) along one axis.
 typedef struct span {
     size_t first, end;
 } span;
 
-// The points of a bin that may lie on the map: those beyond it count as zeros, and a box may be far
-// larger than its map. Point i is at start + (i + 0.5) * bin / count.
+// The points of a bin that may be on the map. Other points are zero and are skipped, since a box
+// may be far larger than its map. Point i is at start + (i + 0.5) * bin / count.
 static span points_on(float start, float bin, size_t count, size_t size) {
     const double step = (double)bin / (double)ptn_max(count, 1);
     if (!(step > 0)) return (span){0, count};
     if (isinf(start)) return (span){0, 0};
-    // What single precision may have moved a point by.
+    // Bound of a point's rounding error in single precision.
     const double slack = 1e-6 * (fabs((double)start) + (double)bin + (double)size);
     const double first = (-1 - slack - (double)start) / step - 2;
     const double end = ((double)size + slack - (double)start) / step + 2;
@@ -97,7 +97,7 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
     const float top = r->y + (float)by * r->bin_h, left = r->x + (float)bx * r->bin_w;
     span ys = points_on(top, r->bin_h, r->points_y, s->h);
     span xs = points_on(left, r->bin_w, r->points_x, s->w);
-    // One point says as much as all.
+    // All points of the bin are NaN, so one is enough.
     if (isnan(top) || isnan(left))
         ys = (span){0, ptn_min(r->points_y, 1)}, xs = (span){0, ptn_min(r->points_x, 1)};
     const size_t across = xs.end > xs.first ? xs.end - xs.first : 0;
@@ -120,7 +120,8 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
             plan_point(j, corners, p - at, r->sample, py, px, weight);
         }
         a.taps = end - at;
-        a.end.has_residual = at > 0; // at distance 0: the sum so far
+        a.end.has_residual = at > 0; // distance 0: the output is its own residual, the sum of the
+                                     // blocks before
         ptn_gather_pixels[j->isa](&a);
         at = end;
     } while (at < points);
@@ -144,7 +145,7 @@ static void run_row(void *context, size_t index, int thread) {
     }
 }
 
-// Whether every box can be pooled; `*points` is their number of points.
+// Checks every box; `*points` is the total number of points.
 static ptn_status check_boxes(const ptn_roi_align_shape *s, const float *boxes, double *points) {
     *points = 0;
     for (size_t b = 0; b < s->boxes; b++) {

@@ -30,8 +30,8 @@ static void copy_blocks(const float *from, size_t count, size_t step, size_t siz
         memcpy(to, from, size * sizeof *to);
 }
 
-// Blocks of `size` floats, `groups` for each of `pixels`, side by side: where they lie if they do,
-// or in `to`.
+// Blocks of `size` floats, `groups` for each of `pixels`, contiguously: in place if they are
+// contiguous already, else copied to `to`.
 static const float *side_by_side(const float *from, size_t pixels, size_t pixel_step, size_t groups,
                                  size_t group_step, size_t size, float *to) {
     const bool joined = groups == 1 || group_step == size;

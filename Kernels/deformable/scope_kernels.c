@@ -1,10 +1,10 @@
-// Kernels sampled from scopes: the scope is the image, a cell's filters are its channels.
+// Kernels sampled from scopes: the scope is sampled like an image whose channels are the filters.
 #include "ptn_deform_kernel.h"
 #include "sampling.h"
 #include <math.h>
 #include <string.h>
 
-// Filters of a task, the scope's longest side, bytes of a plan of one entry.
+// Filters per task; longest side of a scope; bytes of a plan of one entry.
 enum { BLOCK = 1 << 12, MOST_SCOPE = 1 << 10, PLAN_BYTES = 2048 };
 
 typedef struct kernels_job {
@@ -15,7 +15,7 @@ typedef struct kernels_job {
     size_t taps, blocks;
 } kernels_job;
 
-// NaN stays.
+// Clips a position if the shape says so; NaN is kept.
 static float within(const ptn_scope_kernels_shape *s, float p) {
     const float high = (float)(s->scope_h - 1);
     return !s->clip ? p : p < 0 ? 0 : p > high ? high : p;

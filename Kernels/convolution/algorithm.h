@@ -39,9 +39,10 @@ typedef struct ptn_conv2d_functions {
     // Rough estimate of the whole call's time on one thread, used only to choose the number of
     // threads.
     double (*nanoseconds)(ptn_isa isa, const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan);
-    // Number of parts that may be packed concurrently; packing of part `part` from weights
-    // [k][c/groups][kh][kw], each output channel multiplied by its `scale` (NULL: 1).
+    // Number of parts of the weights, which may be packed concurrently.
     size_t (*parts)(ptn_isa isa, const ptn_conv2d_shape *shape);
+    // Packs part `part` from weights [k][c/groups][kh][kw], each output channel multiplied by its
+    // `scale` (NULL: 1).
     void (*pack)(ptn_isa isa, const ptn_conv2d_shape *shape, ptn_conv2d_algorithm algorithm,
                  const float *weights, const float *scale, size_t part, float *packed);
     ptn_status (*run)(const ptn_conv2d_call *call);

@@ -40,11 +40,12 @@ static inline size_t ptn_panel_vectors(const ptn_panels *p, size_t channels, siz
     return ptn_min(p->vectors, ptn_div_up(channels - column, p->vector));
 }
 
-// For the panels of all groups of a convolution: floats of the packed weights (false on overflow);
-// number of panels; packing of panel `part` from [k][c/groups][kh][kw], each output channel
-// multiplied by its `scale` (NULL: 1), where `packed` is the start of all packed weights.
+// Floats of the packed weights of all groups; false on overflow.
 bool ptn_panels_floats(ptn_isa isa, const ptn_conv2d_shape *shape, size_t *floats);
+// Number of panels of all groups.
 size_t ptn_panels_parts(ptn_isa isa, const ptn_conv2d_shape *shape);
+// Packs panel `part` from weights [k][c/groups][kh][kw], each output channel multiplied by its
+// `scale` (NULL: 1); `packed` is the start of all packed weights.
 void ptn_panels_pack(ptn_isa isa, const ptn_conv2d_shape *shape, const float *weights,
                      const float *scale, size_t part, float *packed);
 

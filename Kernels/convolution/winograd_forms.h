@@ -41,10 +41,10 @@ const ptn_winograd_form *ptn_winograd_form_of(ptn_conv2d_algorithm algorithm);
 ptn_winograd_input_fn ptn_winograd_input_for(const ptn_winograd_form *form, ptn_isa isa);
 ptn_winograd_output_fn ptn_winograd_output_for(const ptn_winograd_form *form, ptn_isa isa);
 
-// Floats of packed weights, [plane][channel][width] for each panel (false on overflow); packing of
-// panel `part`, as ptn_panels_pack.
+// Floats of packed weights, [plane][channel][width] for each panel; false on overflow.
 bool ptn_winograd_floats(const ptn_winograd_form *form, ptn_isa isa, const ptn_conv2d_shape *shape,
                          size_t *floats);
+// Packs panel `part`, as ptn_panels_pack.
 void ptn_winograd_pack(const ptn_winograd_form *form, ptn_isa isa, const ptn_conv2d_shape *shape,
                        const float *weights, const float *scale, size_t part, float *packed);
 

@@ -1,4 +1,4 @@
-// Element-wise activations, alone and as the last step of other kernels' epilogues.
+// Element-wise activations, separately and as the last step of other kernels' epilogues.
 #ifndef PTN_ACTIVATION_H
 #define PTN_ACTIVATION_H
 

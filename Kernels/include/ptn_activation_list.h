@@ -1,10 +1,10 @@
 // The element-wise activations: X(name, expression), in the order of `ptn_activation`.
 //
-// One row makes the enumerator PTN_ACT_<name>, the case of every kernel and the count. The
-// expression is that of a vector: `x` is the input, `slope` the factor left of 0, and the functions
-// are those of core/vmath.h and activation.inc. NaN stays NaN in each. A row of its own in
-// `Activation.row` of Sources/Protean/Operations/Activation.swift has the name, the formula in
-// words and the derivative.
+// From each row follow the enumerator PTN_ACT_<name>, the case in every kernel and the count. The
+// expression works on vectors: `x` is the input, `slope` the factor for x < 0, and the functions
+// are those of core/vmath.h and activation.inc. Each must keep NaN. Each activation also has a row
+// in `Activation.row` of Sources/Protean/Operations/Activation.swift, with its name, formula in
+// words and derivative.
 #ifndef PTN_ACTIVATION_LIST_H
 #define PTN_ACTIVATION_LIST_H
 

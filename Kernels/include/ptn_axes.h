@@ -1,5 +1,5 @@
-// Shapes of tensors of any rank, as the kernels under Kernels/tensor take them: sizes from the
-// outermost axis to the innermost, tensors contiguous in that order.
+// Shapes of tensors of any rank, for the kernels under Kernels/tensor: sizes from the outermost
+// axis to the innermost; tensors are contiguous in that order.
 #ifndef PTN_AXES_H
 #define PTN_AXES_H
 

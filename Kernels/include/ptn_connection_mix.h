@@ -4,7 +4,7 @@
 //     y[n, p, c] = max(0, sum * scale[c] + shift[c])
 //     sum = shares[p, 0] * a[n, p, c] + shares[p, 1] * b[n, p, c] + shares[p, 2] * g[n, c]
 //
-// Summed in that order; NaN stays. y may be a or b.
+// Summed in that order; NaN is kept. y may be a or b.
 #ifndef PTN_CONNECTION_MIX_H
 #define PTN_CONNECTION_MIX_H
 

@@ -4,10 +4,10 @@
 //     sum = sum over i, j, c of  x[n, oy*sh - pad_top + i*dh, ox*sw - pad_left + j*dw, g*C/G + c]
 //                              * weights[k, c, i, j],        g = k / (K/G)
 //
-// with x = 0 outside the image. The sum runs over taps (i, j) row by row and over channels within
-// a tap, in that order, for every output and every thread count. For narrow groups it runs, within
-// a row of taps, over runs of up to three of them, in a run over the channels, and then over its
-// taps.
+// with x = 0 outside the image. The sum runs over taps (i, j) row by row and over channels within a
+// tap, in that order, for every output and every thread count. For narrow groups it runs, within a
+// row of taps, over runs of up to three taps, within a run over the channels, and for each channel
+// over the taps of the run.
 #ifndef PTN_CONV2D_H
 #define PTN_CONV2D_H
 
@@ -15,15 +15,16 @@
 #include "ptn_runtime.h"
 #include "ptn_weight_source.h"
 
-// What the caller asks for.
+// Requested algorithm.
 typedef enum ptn_conv2d_choice {
-    PTN_CONV2D_AUTO = 0, // whatever is estimated to be fastest
+    PTN_CONV2D_AUTO = 0, // the fastest by the cost model
     PTN_CONV2D_SUMS,     // the sums as written above: direct, grouped or depthwise
-    // The following are refused with PTN_BAD_ARGUMENT where they do not apply.
+    // The following give PTN_BAD_ARGUMENT for shapes to which they do not apply.
     PTN_CONV2D_WINOGRAD,           // the faster of Winograd's two forms
     PTN_CONV2D_WINOGRAD_FORCE_4X4, // F(4x4, 3x3)
     PTN_CONV2D_WINOGRAD_FORCE_6X6, // F(6x6, 3x3)
-    PTN_CONV2D_FORCE_DIRECT,       // never grouped, whose weights only dense maps can use
+    PTN_CONV2D_FORCE_DIRECT,       // never grouped, whose packed weights only dense convolutions
+                                   // accept
 } ptn_conv2d_choice;
 
 typedef struct ptn_conv2d_shape {
@@ -40,16 +41,16 @@ typedef enum ptn_conv2d_algorithm {
     PTN_CONV2D_DIRECT = 0,    // indirect GEMM
     PTN_CONV2D_DEPTHWISE = 1, // one input and one output channel per group
     // Tiles of 4 x 4 outputs from 36 products instead of 144: 3 x 3 kernels with stride 1 and one
-    // group. Rounding errors are some four times those of the direct sums in the mean and up to
-    // nine times at worst, and without a guard a value that is not finite spreads over the tiles
-    // that read it. With dilation d the image is taken as d x d interleaved ones.
+    // group. Rounding errors are about four times those of the direct sums in the mean and up to
+    // nine times at worst, and without a guard a value that is not finite spreads to all outputs of
+    // the tiles that read it. With dilation d the image is computed as d x d interleaved images.
     PTN_CONV2D_WINOGRAD_4X4 = 2,
     // Tiles of 6 x 6 outputs from 64 products instead of 324; errors are twice as large.
     PTN_CONV2D_WINOGRAD_6X6 = 3,
-    // Groups narrower than a vector: one vector of outputs spans several of them.
+    // Groups narrower than a vector: one vector of outputs spans several groups.
     PTN_CONV2D_GROUPED = 4,
-    // At most eight output channels: vectors run along the input channels. A lane adds up channels
-    // of its own, and lanes are added at the end.
+    // At most eight output channels: vectors run along the input channels. Each lane sums a subset
+    // of the channels, and lanes are added at the end.
     PTN_CONV2D_NARROW = 5,
 } ptn_conv2d_algorithm;
 #define PTN_CONV2D_ALGORITHMS 6
@@ -66,20 +67,20 @@ typedef struct ptn_conv2d_plan {
     // Narrow groups: 4 * c + 20 * k bytes for all together, 8 * kh + 56 * kw bytes each, in whole
     // cache lines. Few output channels: 4 * c bytes, and 64 per tap each.
     size_t scratch_bytes;
-    double multiply_adds; // taps that fall outside the image included
+    double multiply_adds; // including taps outside the image
     // By algorithm: cycles that one sample is estimated to take on one core that does two vector
-    // multiply-adds per cycle; 0 where the algorithm does not apply. Only ratios are meant.
+    // multiply-adds per cycle; 0 where the algorithm does not apply. Only ratios are meaningful.
     double estimated_cycles[PTN_CONV2D_ALGORITHMS];
-    int threads; // how many of the runtime's threads are worth using
+    int threads; // number of threads that the call uses
 } ptn_conv2d_plan;
 
-// The algorithm depends on everything but the batch and the threads. PTN_BAD_ARGUMENT when a size
-// breaks the contract above or the padded image is smaller than the dilated kernel;
+// The algorithm depends on neither the batch nor the number of threads. PTN_BAD_ARGUMENT when a
+// size breaks the contract above or the padded image is smaller than the dilated kernel;
 // PTN_SIZE_OVERFLOW when a buffer would not fit the address space.
 PTN_MUST_CHECK ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime,
                                               const ptn_conv2d_shape *shape, ptn_conv2d_plan *plan);
 
-// The part of a plan that every call needs, without estimates unless the choice rests on them:
+// The part of a plan that every call needs, without estimates unless the choice depends on them:
 // algorithm, output size, length of the packed weights and multiply-adds. Errors as above.
 PTN_MUST_CHECK ptn_status ptn_conv2d_outline_for(const ptn_runtime *runtime,
                                                  const ptn_conv2d_shape *shape,
@@ -96,41 +97,41 @@ typedef struct ptn_conv2d_epilogue {
     const float *bias;     // [k], NULL: 0
     size_t bias_stride;    // floats from one sample's bias to the next; 0: shared
     const float *gate;     // [n][k], NULL: 1
-    const float *residual; // like y, may be y itself; NULL: 0
+    const float *residual; // same layout as y, may be y itself; NULL: 0
     // Add the residual after the activation instead of before; with identity, ReLU and ReLU6 only.
     bool residual_after_activation;
     ptn_activation_spec activation;
 } ptn_conv2d_epilogue;
 
-// Winograd's forms round as the largest pixels of a tile ask for, in all of its outputs. A guard
-// has tiles left out whose pixels differ too much in size, or are not finite: their outputs are not
-// written, for the caller to compute by the defining sums. Whether a tile is left out depends on
-// its own pixels only.
+// Rounding errors of Winograd's forms are proportional to the largest pixels of a tile, in all of
+// its outputs. With a guard, tiles whose pixels differ too much in size or are not finite are left
+// out: their outputs are not written, and the caller computes them by the direct sums. Whether a
+// tile is left out depends on its own pixels only.
 typedef struct ptn_conv2d_guard {
-    // [n][out_h][out_w]: 1 where an output was left out, else 0. Not touched unless some were.
+    // [n][out_h][out_w]: 1 where an output was left out, else 0. Written only if some were.
     uint8_t *left_out;
-    // Results: how many tiles were looked at, and how many of them were left out.
+    // Results: number of tiles checked, and number of tiles left out.
     size_t tiles, tiles_left_out;
 } ptn_conv2d_guard;
 
-// `weights`: packed for the plan's algorithm, but for sets per sample. Mixed sets and sets per
-// sample are mixed and packed on the runtime's threads before the convolution, in n *
-// (packed_floats + k) floats of scratch memory; each sample's result is bit for bit that of its set
-// alone. PTN_BAD_ARGUMENT when a pointer is missing that the kind of source asks for, or biases are
-// given by both source and epilogue. `guard` may be NULL: nothing is left out. Only Winograd's
-// forms leave anything out; others set the guard's counts to 0. x, weights and y must not overlap.
-// A batch of 0 does nothing.
+// `weights`: packed for the plan's algorithm, except sets per sample, which are not packed. Mixed
+// sets are mixed, and sets per sample packed, on the runtime's threads before the convolution, in n
+// * (packed_floats + k) floats of scratch memory; each sample's result is bit for bit that of a
+// call with its set alone. PTN_BAD_ARGUMENT if a pointer that the kind of source requires is
+// missing, or if both source and epilogue have biases. `guard` may be NULL: nothing is left out.
+// Only Winograd's forms leave tiles out; other algorithms set the guard's counts to 0. x, weights
+// and y must not overlap. A batch of 0 does nothing.
 PTN_MUST_CHECK ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                      const float *x, const ptn_weight_source *weights,
                                      const ptn_conv2d_epilogue *epilogue, float *y,
                                      ptn_conv2d_guard *guard);
 
 // The 1 x 1 convolution of several maps' channels, one map after the other, without concatenating
-// them: bit for bit what ptn_conv2d makes of the concatenated map. Each of the `count` maps is
-// [n][h][w][c / count]. PTN_BAD_ARGUMENT unless kernel and stride are 1, there is neither padding
-// nor more than one group, c is a multiple of `count` and the choice is PTN_CONV2D_FORCE_DIRECT:
-// what other choices come to depends on the instruction set, and no other algorithm reads several
-// maps. Scratch: beside ptn_conv2d's, 2 KiB per map and thread.
+// them; the result is bit for bit that of ptn_conv2d on the concatenated map. Each of the `count`
+// maps is [n][h][w][c / count]. PTN_BAD_ARGUMENT unless kernel and stride are 1, there is neither
+// padding nor more than one group, c is a multiple of `count` and the choice is
+// PTN_CONV2D_FORCE_DIRECT: for other choices the algorithm depends on the instruction set, and no
+// other algorithm reads several maps. Scratch: that of ptn_conv2d, and 2 KiB per map and thread.
 PTN_MUST_CHECK ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                           const float *const *maps, size_t count,
                                           const float *packed, const ptn_conv2d_epilogue *epilogue,

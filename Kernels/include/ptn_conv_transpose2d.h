@@ -6,9 +6,9 @@
 // over all taps with iy * sh + i * dh = oy + pad_top and ix * sw + j * dw = ox + pad_left for some
 // input pixel (iy, ix); g = k / (K/G). Outputs that no tap reaches are act(bias + residual).
 //
-// Outputs whose positions leave the same remainders by the strides read the same taps: each such
-// phase is an ordinary convolution with some of the taps, whose results lie a stride apart. No
-// inserted zero is multiplied or stored. Sums run over input pixels row by row and over channels
+// Outputs whose positions have the same remainders modulo the strides use the same taps. Each such
+// phase is an ordinary convolution with some of the taps, whose outputs are a stride apart. No
+// inserted zeros are multiplied or stored. Sums run over input pixels row by row and over channels
 // within a pixel, in that order, for every output and every thread count.
 #ifndef PTN_CONV_TRANSPOSE2D_H
 #define PTN_CONV_TRANSPOSE2D_H
@@ -31,8 +31,8 @@ typedef struct ptn_conv_transpose2d_plan {
     // 200 bytes per tap); for all together 64 bytes per phase of rows and of columns, and a row of
     // zeros.
     size_t scratch_bytes;
-    double multiply_adds; // of every input pixel with every tap
-    int threads;          // how many of the runtime's threads are worth using
+    double multiply_adds; // every input pixel times every tap
+    int threads;          // number of threads that the call uses
 } ptn_conv_transpose2d_plan;
 
 // PTN_BAD_ARGUMENT when a size breaks the contract above, PTN_SIZE_OVERFLOW when a buffer would not
@@ -49,16 +49,16 @@ PTN_MUST_CHECK ptn_status ptn_conv_transpose2d_pack(ptn_isa isa,
                                                     const float *weights, const float *scale,
                                                     float *packed);
 
-// x, packed and y must not overlap. A batch or an input of no pixels is allowed: the latter gives
-// what no tap reaches.
+// x, packed and y must not overlap. A batch of 0 and an input without pixels are allowed; with the
+// latter all outputs are act(bias + residual).
 PTN_MUST_CHECK ptn_status ptn_conv_transpose2d(const ptn_runtime *runtime,
                                                const ptn_conv_transpose2d_shape *shape,
                                                const float *x, const float *packed,
                                                const ptn_conv2d_epilogue *epilogue, float *y);
 
 // weights [c][k/groups][kh][kw] as an ordinary convolution's [k][c/groups][kh][kw], taps mirrored:
-// with stride 1 that convolution, with dilation * (kernel - 1) - padding zeros around, is the
-// transposed one.
+// with stride 1 the ordinary convolution with these weights and padding dilation * (kernel - 1) -
+// padding equals the transposed one.
 PTN_MUST_CHECK ptn_status ptn_conv_transpose2d_mirror(const ptn_conv_transpose2d_shape *shape,
                                                       const float *weights, float *mirrored);
 

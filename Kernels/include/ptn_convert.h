@@ -1,5 +1,5 @@
-// Tensors as they lie in weight files, turned into contiguous floats; and the checksum of zip
-// members. These run once, when a file is loaded, on the calling thread: they are bound by memory.
+// Conversion of tensors in weight files to contiguous floats, and the checksum of zip members.
+// These run once, when a file is loaded, on the calling thread; memory bandwidth limits them.
 #ifndef PTN_CONVERT_H
 #define PTN_CONVERT_H
 
@@ -9,7 +9,7 @@
 
 // Element types of weight files, little-endian.
 typedef enum ptn_element {
-    PTN_ELEMENT_BOOL = 0, // one byte; everything but 0 is true and becomes 1
+    PTN_ELEMENT_BOOL = 0, // one byte; all values except 0 are true and become 1
     PTN_ELEMENT_U8,
     PTN_ELEMENT_I8,
     PTN_ELEMENT_I16,
@@ -21,7 +21,7 @@ typedef enum ptn_element {
     PTN_ELEMENT_F16,  // IEEE 754 binary16
     PTN_ELEMENT_BF16, // the upper half of a binary32
     PTN_ELEMENT_F32,
-    PTN_ELEMENT_F64, // rounded to nearest; too large becomes infinite
+    PTN_ELEMENT_F64, // rounded to nearest; too large values become infinite
 } ptn_element;
 #define PTN_ELEMENT_COUNT 13
 #define PTN_CONVERT_MAX_RANK 64

@@ -31,16 +31,16 @@ typedef struct ptn_deform_aggregate_shape {
 size_t ptn_deform_aggregate_points(const ptn_deform_aggregate_shape *shape);
 
 // y: [n][out_h][out_w][channels] with the size of a convolution of this geometry. Points are summed
-// in their order, the four corners of all points apart where a group has few channels. Scratch: 61
-// bytes per thread for each of 256 positions, or of one pixel's where these are more, 12 bytes for
-// each of them together, and a row of zeros.
+// in order; if a group has few channels, each of the four corners is summed over all points
+// separately. Scratch: per thread 61 bytes for each of 256 positions, or for each position of one
+// pixel if these are more; for all threads together 12 bytes for each of them and a row of zeros.
 PTN_MUST_CHECK ptn_status ptn_deform_aggregate(const ptn_runtime *runtime,
                                                const ptn_deform_aggregate_shape *shape,
                                                const float *x, const float *offset,
                                                const float *mask, float *y);
 
-// y = z + (u - z) * gate, where gate [rows][groups] belongs to `width` neighbouring channels of
-// z and u, [rows][groups][width]: the centre feature scale of DCNv3. y may be z.
+// y = z + (u - z) * gate, z and u being [rows][groups][width] and gate [rows][groups], one gate for
+// `width` neighbouring channels: the centre feature scale of DCNv3. y may be z.
 PTN_MUST_CHECK ptn_status ptn_blend_groups(const ptn_runtime *runtime, size_t rows, size_t groups,
                                            size_t width, const float *z, const float *u,
                                            const float *gate, float *y);

@@ -11,9 +11,9 @@
 // Displacements are in input pixels: (y, x) interleaved per tap, taps row by row, groups outermost.
 //
 // sample() is bilinear. It is 0 unless -1 < py < H and -1 < px < W; inside, a corner beyond the
-// edge counts as 0. Infinite positions are outside. A position that is not a number gives NaN, and
-// reads nothing. Offsets of 0 without a mask give ptn_conv2d's sums as far as the input is finite,
-// with one group bit for bit those of PTN_CONV2D_DIRECT.
+// edge counts as 0. Infinite positions are outside. A NaN position gives NaN without reading the
+// input. With offsets of 0, no mask and finite input the sums are those of ptn_conv2d, with one
+// group bit for bit those of PTN_CONV2D_DIRECT.
 //
 // The sum runs over taps row by row and over channels within a tap, in that order, for every output
 // and every thread count. Sampled values are rounded to float.
@@ -23,11 +23,11 @@
 #include "ptn_conv2d.h"
 
 typedef struct ptn_deform_conv2d_shape {
-    ptn_conv2d_shape conv; // `choice` is not looked at; h and w at most 2^22, h * w below 2^31
+    ptn_conv2d_shape conv; // `choice` is ignored; h and w at most 2^22, h * w below 2^31
     size_t offset_groups;  // at least 1; divides conv.c
     size_t offset_step;    // floats from one output pixel's offsets to the next; 0: without a gap
     bool offset_is_shared; // one pixel's offsets serve all pixels of all samples
-    size_t mask_step;      // likewise
+    size_t mask_step;      // floats from one output pixel's mask to the next; 0: without a gap
     bool mask_is_logit;
 } ptn_deform_conv2d_shape;
 
@@ -40,7 +40,7 @@ typedef struct ptn_deform_conv2d_plan {
     // together.
     size_t scratch_bytes;
     double multiply_adds; // of the convolution proper, without sampling
-    int threads;          // how many of the runtime's threads are worth using
+    int threads;          // number of threads that the call uses
 } ptn_deform_conv2d_plan;
 
 // As ptn_conv2d_plan_for.

@@ -1,13 +1,14 @@
 // Depthwise convolution with deformable kernels (Gao et al., arXiv 1910.02940): the input is read
-// on the regular grid, the kernel is sampled from a larger one, its scope, at displaced places.
+// on the regular grid, the kernel is sampled from a larger kernel, its scope, at displaced
+// positions.
 //
 //     y[n, oy, ox, c] = sum over i, j of
 //         x[n, oy*s - pad + i*d, ox*s - pad + j*d, c] * sample(scope[:, :, c], py, px)
 //     (py, px) = (i + (sh - k) / 2, j + (sw - k) / 2) + rotation[n, oy, ox, c mod groups, i*k + j]
 //
 // Taps outside of the image are 0. sample() is bilinear, 0 at -1 and beyond and at the scope's size
-// and beyond; with `clip` both coordinates are first moved into 0 ... sh - 1, sh for both, as
-// the reference has it. A rotation that is not a number gives NaN.
+// and beyond; with `clip` both coordinates are first clamped to 0 ... sh - 1, with sh for both, as
+// in the reference. A NaN rotation gives NaN.
 #ifndef PTN_DEFORM_KERNEL_H
 #define PTN_DEFORM_KERNEL_H
 
@@ -21,9 +22,9 @@ typedef struct ptn_deform_kernel_shape {
     bool clip;
 } ptn_deform_kernel_shape;
 
-// scope: [scope_h][scope_w][groups][c / groups], the channels of a group together.
-// rotation: [n][out_h][out_w][groups][k * k][2]. y: [n][out_h][out_w][c]. Scratch per thread: 64
-// bytes per tap and group for eight pixels, and with several groups 4 bytes per tap and channel.
+// scope: [scope_h][scope_w][groups][c / groups], the channels of a group contiguous. rotation:
+// [n][out_h][out_w][groups][k * k][2]. y: [n][out_h][out_w][c]. Scratch per thread: 64 bytes per
+// tap and group for eight pixels, and with several groups 4 bytes per tap and channel.
 PTN_MUST_CHECK ptn_status ptn_deform_kernel(const ptn_runtime *runtime,
                                             const ptn_deform_kernel_shape *shape, const float *x,
                                             const float *rotation, const float *scope, float *y);
@@ -33,8 +34,8 @@ PTN_MUST_CHECK ptn_status ptn_deform_kernel(const ptn_runtime *runtime,
 //     kernels[n, i*k + j, f] = sample(scope[:, :, f], py, px)
 //     (py, px) = (i + (sh - k) / 2, j + (sw - k) / 2) + displacement[n, i*k + j]
 //
-// With `clip` both coordinates are first moved into 0 ... sh - 1, sh for both, as the reference has
-// it. A displacement that is not a number gives NaN.
+// With `clip` both coordinates are first clamped to 0 ... sh - 1, with sh for both, as in the
+// reference. A NaN displacement gives NaN.
 typedef struct ptn_scope_kernels_shape {
     size_t n, k;
     size_t scope_h, scope_w; // at most 2^10 each

@@ -17,12 +17,12 @@ PTN_MUST_CHECK ptn_status ptn_dynamic_relu(const ptn_runtime *runtime, size_t sa
                                            size_t width, const float *x, const float *coefficients,
                                            const float *factors, float *y);
 
-// Coefficients from the squashed outputs u of the layer's small network, each in 0...1:
+// Coefficients from the outputs u of the layer's small network after its sigmoid, each in 0 ... 1:
 //
 //     coefficients[s, k, c] = initial[k] + lambdas[k] * (2 * u[s, from(k, c)] - 1)
 //
-// for `planes` planes of `width` values. The references order their outputs differently:
-// from(k, c) = c * channel_step + plane_offsets[k], within the planes * width outputs of a sample.
+// for `planes` planes of `width` values. The references order their outputs differently: from(k, c)
+// = c * channel_step + plane_offsets[k], within the planes * width outputs of a sample.
 PTN_MUST_CHECK ptn_status ptn_dynamic_relu_coefficients(size_t samples, size_t planes, size_t width,
                                                         size_t channel_step,
                                                         const size_t *plane_offsets,

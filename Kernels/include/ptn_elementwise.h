@@ -1,9 +1,9 @@
-// Element-wise arithmetic with broadcasting, and the channel-wise affine map that stands behind
-// batch normalisation and channel gates.
+// Element-wise arithmetic with broadcasting, and the channel-wise affine map of batch normalisation
+// and channel gates.
 //
-// Tensors are contiguous and seen as [samples, pixels, channels]. Nothing may overlap, except that
-// `y` may be the operand of the same shape. The activation is applied last, in the same pass over
-// memory; PTN_ACT_PRELU is refused. Results do not depend on the number of threads.
+// Tensors are contiguous, in the form [samples, pixels, channels]. Tensors must not overlap, except
+// that `y` may be the operand of the same shape. The activation is applied last, in the same pass
+// over memory; PTN_ACT_PRELU is refused. Results do not depend on the number of threads.
 #ifndef PTN_ELEMENTWISE_H
 #define PTN_ELEMENTWISE_H
 
@@ -18,7 +18,7 @@ typedef enum ptn_binary_op {
 
 // y[s, p, c] = act(a[s, p, c] op b[s, c]).
 //
-// This one form is every broadcast: pixels = 1 for equal shapes, samples = 1 for a row of channels,
+// This form covers every broadcast: pixels = 1 for equal shapes, samples = 1 for a row of channels,
 // channels = 1 for one value per pixel (then `samples` counts pixels and `pixels` channels), and
 // samples = channels = 1 for a scalar.
 PTN_MUST_CHECK ptn_status ptn_binary(const ptn_runtime *runtime, ptn_binary_op op, size_t samples,

@@ -2,8 +2,8 @@
 //
 //     mixed[s][i] = sum over e of  routing[s][e] * experts[e][i]
 //
-// Experts are added in order of index, for every thread count. The sets may be in any form that is
-// linear in the weights, packed convolution weights among them.
+// Experts are added in order of index, for every thread count. The sets may have any form that is
+// linear in the weights, for example packed convolution weights.
 #ifndef PTN_EXPERT_MIX_H
 #define PTN_EXPERT_MIX_H
 

@@ -1,4 +1,4 @@
-// Picking entries along an axis by their numbers.
+// Selecting entries along an axis by index.
 #ifndef PTN_GATHER_H
 #define PTN_GATHER_H
 
@@ -10,10 +10,11 @@ PTN_MUST_CHECK ptn_status ptn_index_select(const ptn_runtime *runtime, size_t ou
                                            size_t inner, size_t count, const ptrdiff_t *indices,
                                            const float *x, float *y);
 
-// y[p] = x[p, but indices[p] along `axis`]: y and `indices` have the shape `sizes`, x the shape
-// `x_sizes`, which is nowhere smaller but along `axis`. An index is a float that is a whole number
-// in 0 ..< x_sizes[axis]; *first_bad becomes the place of one that is not, or the number of
-// elements, and the result is then undefined.
+// y[p] = x[q], where q is p with indices[p] as its coordinate along `axis`. y and `indices` have
+// the shape `sizes`, x the shape `x_sizes`, which must not be smaller on any axis except `axis`. An
+// index is a float that is a whole number in 0 ..< x_sizes[axis]. *first_bad becomes the position
+// of the first index that is not, and the result is then undefined; or the number of elements if
+// all are.
 PTN_MUST_CHECK ptn_status ptn_gather(const ptn_runtime *runtime, size_t rank, const size_t *sizes,
                                      const size_t *x_sizes, size_t axis, const float *indices,
                                      const float *x, float *y, size_t *first_bad);

@@ -9,14 +9,14 @@
 //     y[n, p, c] = act( (x[n, p, c] - mean[n, g]) / sqrt(variance[n, g] + epsilon) * weight[c]
 //                       + bias[c] ),     g = c / (channels / groups)
 //
-// mean and biased variance over the pixels and the group's channels. `weight` and `bias` may be
-// NULL (1 and 0). x == y is allowed. PTN_BAD_ARGUMENT unless `channels` is a positive multiple of
-// `groups`; an activation with slopes per channel (PReLU) is refused.
+// with mean and biased variance over the pixels and the group's channels. `weight` and `bias` may
+// be NULL (1 and 0). x == y is allowed. PTN_BAD_ARGUMENT unless `channels` is a positive multiple
+// of `groups`; an activation with slopes per channel (PReLU) is refused.
 //
 // The map is cut into blocks of rows by its shape alone. A block's deviations are taken from its
-// own mean, and the blocks' moments are combined in double precision in a fixed order: means of any
-// size beside a small variance do no harm, and bits do not depend on the number of threads. A value
-// that is not finite makes its group NaN.
+// own mean, and the blocks' moments are combined in double precision in a fixed order. So a small
+// variance is accurate beside a mean of any size, and bits do not depend on the number of threads.
+// A value that is not finite makes its group NaN.
 //
 // Scratch: 12 bytes per channel and sample, and per 64 pixels and channel of a sample (for narrow
 // maps per 64 rows of at most 255 numbers).

@@ -4,16 +4,16 @@
 
 #include "ptn_mask_plan.h"
 
-// What is known of every pixel [n][h][w]: at first 0, 1, 1, 0 and 1.
+// State of every pixel, [n][h][w] each. Initial values, in order: 0, 1, 1, 0 and 1.
 typedef struct ptn_halting {
-    float *cumulative; // sum of halting probabilities, each step's
+    float *cumulative; // sum of the halting probabilities of all steps
     float *remainder;  // 1 - the sum before the step in which the pixel halted
     float *ponder;     // ponder cost
     float *units;      // steps in which the pixel was active
     float *running;    // 1 until the pixel halts, then 0
 } ptn_halting;
 
-// For the i-th active pixel p of `active`, all of which run, of sample s:
+// For the i-th active pixel p of `active`, in sample s (all active pixels must be running):
 //
 //     q = sigmoid(local[i] + global[s]), or 1 for the last step (`local` is NULL)
 //     cumulative[p] += q; p halts where that is at least `limit`

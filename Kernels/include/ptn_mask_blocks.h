@@ -1,5 +1,5 @@
-// Blocks of pixels: which of them matter, and copies between maps and stacks of blocks, as in SBNet
-// (Ren, Pokrovsky, Yang, Urtasun, arXiv 1801.02108).
+// Blocks of pixels: lists of active blocks, and copies between maps and stacks of blocks, as in
+// SBNet (Ren, Pokrovsky, Yang, Urtasun, arXiv 1801.02108).
 #ifndef PTN_MASK_BLOCKS_H
 #define PTN_MASK_BLOCKS_H
 
@@ -14,16 +14,16 @@ typedef struct ptn_mask_blocks {
     size_t down, across; // blocks of one sample; down * across is below 2^31
 } ptn_mask_blocks;
 
-// Below, lists of blocks hold the index i * across + j within the sample, ascending in each, the
-// samples' lists one after the other; offsets[s] blocks come before sample s, s = 0 ... n. A list
-// that is written has room for n * down * across entries.
+// In the following functions a list of blocks has the indices i * across + j within the sample, in
+// ascending order, one sample after the other; offsets[s] blocks come before sample s, s = 0 ... n.
+// A list to be written must have room for n * down * across entries.
 
 // Blocks that hold an active pixel.
 PTN_MUST_CHECK ptn_status ptn_mask_active_blocks(const ptn_mask_plan *plan,
                                                  const ptn_mask_blocks *blocks, int32_t *indices,
                                                  size_t *offsets);
 // Blocks over which the mean of `mask` [n][h][w] is above `threshold`; outside the map the mask is
-// 0. Summed in double precision; a mean that is NaN is not above anything.
+// 0. Summed in double precision; a NaN mean is not above the threshold.
 PTN_MUST_CHECK ptn_status ptn_mask_average_blocks(size_t n, size_t h, size_t w, const float *mask,
                                                   float threshold, const ptn_mask_blocks *blocks,
                                                   int32_t *indices, size_t *offsets);
@@ -33,8 +33,9 @@ PTN_MUST_CHECK ptn_status ptn_mask_gather_blocks(const ptn_runtime *runtime, siz
                                                  size_t w, size_t c, const ptn_mask_blocks *blocks,
                                                  const int32_t *indices, const size_t *offsets,
                                                  const float *map, float *stack);
-// The other way: later blocks win where blocks overlap, what lies outside the map is dropped, and
-// pixels in no block stay as they are. With `adds`, blocks are added to the map, in their order.
+// The inverse copy, from the stack to the map: where blocks overlap, the later block is kept;
+// pixels outside the map are dropped, and pixels in no block keep their values. With `adds`, blocks
+// are added to the map, in order.
 PTN_MUST_CHECK ptn_status ptn_mask_scatter_blocks(const ptn_runtime *runtime, size_t n, size_t h,
                                                   size_t w, size_t c, const ptn_mask_blocks *blocks,
                                                   const int32_t *indices, const size_t *offsets,

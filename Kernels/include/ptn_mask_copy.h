@@ -13,15 +13,15 @@ PTN_MUST_CHECK ptn_status ptn_mask_gather_maps(const ptn_runtime *runtime,
                                                const ptn_mask_plan *plan, size_t maps_count,
                                                const size_t *c, const float *const *maps,
                                                float *rows);
-// The other way; other pixels of the map stay as they are.
+// map[the i-th active pixel] = rows[i]; other pixels of the map keep their values.
 PTN_MUST_CHECK ptn_status ptn_mask_scatter(const ptn_runtime *runtime, const ptn_mask_plan *plan,
                                            size_t c, const float *rows, float *map);
-// map[p] = base[p] where `plan` is not active, 0 where there is no base.
+// map[p] = base[p], or 0 if `base` is NULL, for the pixels that are not active in `plan`.
 PTN_MUST_CHECK ptn_status ptn_mask_fill_inactive(const ptn_runtime *runtime,
                                                  const ptn_mask_plan *plan, size_t c,
                                                  const float *base, float *map);
-// to[p] = the first channels of from[p] where `plan` is active, as many as both have: maps
-// [n][h][w][from_c] and [n][h][w][to_c]. The rest of `to` stays as it is.
+// Copies the first min(from_c, to_c) channels of from[p] to to[p] for the pixels that are active in
+// `plan`: maps [n][h][w][from_c] and [n][h][w][to_c]. Other values of `to` are kept.
 PTN_MUST_CHECK ptn_status ptn_mask_copy_channels(const ptn_runtime *runtime,
                                                  const ptn_mask_plan *plan, size_t from_c,
                                                  const float *from, size_t to_c, float *to);

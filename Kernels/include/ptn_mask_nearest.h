@@ -1,11 +1,11 @@
-// Values for all pixels from those of the active ones nearest to them.
+// Values for all pixels from their nearest active pixels.
 #ifndef PTN_MASK_NEAREST_H
 #define PTN_MASK_NEAREST_H
 
 #include "ptn_mask_plan.h"
 
-// nearest[p] = place in the list of active pixels of the one that is nearest to pixel p of its
-// sample, by Euclidean distance; of equally near ones the first in the list. [n][h][w]. Exact.
+// nearest[p] = index in the list of active pixels of the one of the same sample nearest to pixel p
+// by Euclidean distance, exactly; of equally near ones the first in the list. [n][h][w].
 // PTN_BAD_ARGUMENT when a sample has pixels but no active one.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_nearest(const ptn_runtime *runtime,
                                                 const ptn_mask_plan *plan, int32_t *nearest);

@@ -1,14 +1,15 @@
-// Which pixels of a map matter, in every form that sparse kernels read: built once per mask, shared
-// by all layers of a block, by all of its threads and by the next frame if the mask is the same.
+// Mask plans: which pixels of a map are active, in every form that sparse kernels read. Built once
+// per mask, shared by all layers of a block, by all threads, and by the next frame if its mask is
+// the same.
 //
-// A plan is immutable, but for ptn_mask_plan_update. What only some kernels read (inverse map,
-// runs) is made on first use and kept; that is safe from any thread.
+// A plan is immutable except for ptn_mask_plan_update. The forms that only some kernels read
+// (inverse map, runs) are made on first use and kept; that is thread-safe.
 #ifndef PTN_MASK_PLAN_H
 #define PTN_MASK_PLAN_H
 
 #include "ptn_conv2d.h"
 
-// What `data` of a mask is, one entry per pixel of [n][h][w], and when a pixel is active.
+// Type of a mask's `data`, one entry per pixel of [n][h][w], and the condition for an active pixel.
 typedef enum ptn_mask_kind {
     PTN_MASK_BYTES = 0,       // uint8_t: not 0
     PTN_MASK_FLOATS_NONZERO,  // float: not 0; NaN is active
@@ -23,7 +24,7 @@ typedef struct ptn_mask_source {
     ptn_mask_kind kind;
     const void *data;
     float threshold;
-    const float *thresholds; // [n]: one per sample instead; NULL for none
+    const float *thresholds; // [n]: one per sample, instead of `threshold`; NULL: none
 } ptn_mask_source;
 
 typedef struct ptn_mask_plan ptn_mask_plan;
@@ -46,28 +47,28 @@ typedef struct ptn_mask_run {
     int32_t first;  // place of the first in the list of active pixels
 } ptn_mask_run;
 
-// How the active pixels lie.
+// Number and arrangement of the active pixels.
 typedef struct ptn_mask_statistics {
     size_t count;          // active pixels
-    size_t runs;           // of neighbouring active pixels in a row
+    size_t runs;           // runs of neighbouring active pixels in a row
     size_t cells2, cells4; // aligned cells of 2 x 2 and 4 x 4 pixels that hold an active one
 } ptn_mask_statistics;
 
-// Compacts a mask in one pass over it. Memory: 4 bytes per active pixel, an eighth of a byte per
-// pixel (rows in whole words of 64), 8 bytes per sample.
-// PTN_SIZE_OVERFLOW for 2^31 pixels or more; a size of 0 gives a plan without pixels.
+// Makes the plan of a mask in one pass over it. Memory: 4 bytes per active pixel, an eighth of a
+// byte per pixel (rows in whole words of 64), 8 bytes per sample. PTN_SIZE_OVERFLOW for 2^31 pixels
+// or more; a size of 0 gives a plan without pixels.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_create(const ptn_runtime *runtime,
                                                const ptn_mask_source *source, ptn_mask_plan **plan);
 
-// Pixels in which another mask of the plan's size differs from it.
+// Counts the pixels in which another mask of the plan's size differs from the plan.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_changes(const ptn_runtime *runtime,
                                                 const ptn_mask_plan *plan,
                                                 const ptn_mask_source *source, size_t *changed);
-// Makes the plan that of another mask of its size, and counts the pixels in which they differ.
+// Changes the plan to that of another mask of the same size, and counts the pixels that differ.
 // Reads the whole mask; writes bits and list between the first and the last changed row of each
-// sample, moves the rest of the list by as many entries as pixels came or went, and forgets inverse
-// map and runs; without a change it writes nothing. The caller must be the only one who holds the
-// plan; views of it are no longer valid. If memory is short the plan stays as it was.
+// sample, moves the rest of the list by the number of pixels added or removed, and discards inverse
+// map and runs; without a change it writes nothing. The caller must be the only user of the plan;
+// views of it become invalid. If memory is short the plan is not changed.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_update(const ptn_runtime *runtime, ptn_mask_plan *plan,
                                                const ptn_mask_source *source, size_t *changed);
 
@@ -79,8 +80,8 @@ PTN_MUST_CHECK ptn_status ptn_mask_plan_dilate(const ptn_runtime *runtime,
                                                const ptn_conv2d_shape *shape,
                                                ptn_mask_plan **inputs);
 
-// The other way: the outputs that read an active input pixel. `inputs` is of shape's input size,
-// the result of its output size.
+// The outputs of a convolution that read an active input pixel: `inputs` has the shape's input
+// size, the result its output size.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_affected(const ptn_runtime *runtime,
                                                  const ptn_mask_plan *inputs,
                                                  const ptn_conv2d_shape *shape,
@@ -101,12 +102,12 @@ PTN_MUST_CHECK ptn_status ptn_mask_plan_unite(const ptn_runtime *runtime, const 
 PTN_MUST_CHECK ptn_status ptn_mask_plan_invert(const ptn_runtime *runtime,
                                                const ptn_mask_plan *plan, ptn_mask_plan **inverse);
 
-// Gives the memory back; NULL is allowed.
+// Frees the plan; NULL is allowed.
 void ptn_mask_plan_destroy(ptn_mask_plan *plan);
 
 ptn_mask_view ptn_mask_plan_view(const ptn_mask_plan *plan);
-// [n][h][w]: place in the list of active pixels of all samples, -1 where not active. NULL when
-// memory is short. 4 bytes per pixel.
+// Inverse map [n][h][w]: index in the list of active pixels of all samples, -1 where not active.
+// NULL when memory is short. 4 bytes per pixel.
 const int32_t *ptn_mask_plan_index(const ptn_mask_plan *plan);
 // Runs of active pixels, `*count` of them, by sample, row and column. NULL when memory is short.
 const ptn_mask_run *ptn_mask_plan_runs(const ptn_mask_plan *plan, size_t *count);

@@ -1,4 +1,4 @@
-// How large a pixel's channels are, and which pixels have changed.
+// Norms of pixels over their channels, and plans of changed pixels.
 #ifndef PTN_PIXEL_NORM_H
 #define PTN_PIXEL_NORM_H
 
@@ -19,8 +19,8 @@ PTN_MUST_CHECK ptn_status ptn_pixel_norms(const ptn_runtime *runtime, ptn_norm_k
 
 // The plan of the pixels of [n][h][w][c] that have changed: where the norm of x - previous is above
 // `epsilon`, or is NaN; for an epsilon of 0, where any bit differs. Pixels that are not active in
-// `candidates` have not changed, whatever they hold; NULL for no such restriction.
-// PTN_BAD_ARGUMENT when `candidates` is of another size.
+// `candidates` count as unchanged; NULL: no such restriction. PTN_BAD_ARGUMENT when `candidates` is
+// of another size.
 PTN_MUST_CHECK ptn_status ptn_mask_plan_changed(const ptn_runtime *runtime, size_t n, size_t h,
                                                 size_t w, size_t c, const float *x,
                                                 const float *previous, ptn_norm_kind kind,

@@ -19,21 +19,21 @@ typedef struct ptn_pool_spec {
     ptn_pool_kind kind;
     ptn_pool_axis rows, columns;
     bool ceil_mode;         // round output sizes up; windows must start inside the padded map
-    bool count_include_pad; // PTN_POOL_AVERAGE: padding counts as zeros, else it does not count
-    size_t divisor;         // PTN_POOL_AVERAGE: divide by this whatever the window; 0 for its size
+    bool count_include_pad; // PTN_POOL_AVERAGE: padding counts as zeros, else it is not counted
+    size_t divisor;         // PTN_POOL_AVERAGE: divisor of every window; 0: the window's size
 } ptn_pool_spec;
 
 // Output size of one axis; false when the axis breaks the contract or no window fits.
 bool ptn_pool_output_size(const ptn_pool_axis *axis, size_t size, bool ceil_mode, size_t *output);
 
-// x [n, h, w, c] to y [n, oh, ow, c] with sizes from ptn_pool_output_size. Padding never wins a
-// maximum. Scratch: 24 bytes per output row and column.
+// x [n, h, w, c] to y [n, oh, ow, c] with sizes from ptn_pool_output_size. Padding is ignored in
+// maxima. Scratch: 24 bytes per output row and column.
 PTN_MUST_CHECK ptn_status ptn_pool2d(const ptn_runtime *runtime, const ptn_pool_spec *spec,
                                      size_t n, size_t h, size_t w, size_t c, const float *x,
                                      float *y);
 
-// x [n, h, w, c] to y [n, oh, ow, c]: output i averages rows floor(i h / oh) up to but not
-// including ceil((i + 1) h / oh), columns likewise.
+// x [n, h, w, c] to y [n, oh, ow, c]: output row i averages the rows from floor(i h / oh) up to but
+// not including ceil((i + 1) h / oh); columns in the same way.
 PTN_MUST_CHECK ptn_status ptn_adaptive_average_pool2d(const ptn_runtime *runtime, size_t n,
                                                       size_t h, size_t w, size_t c, size_t oh,
                                                       size_t ow, const float *x, float *y);

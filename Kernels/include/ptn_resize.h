@@ -8,7 +8,7 @@ typedef enum ptn_resize_mode {
     PTN_RESIZE_NEAREST = 0,      // input index floor(i * s)
     PTN_RESIZE_NEAREST_EXACT,    // input index floor((i + 0.5) * s)
     PTN_RESIZE_BILINEAR,         // at (i + 0.5) * s - 0.5, not below 0
-    PTN_RESIZE_BILINEAR_CORNERS, // at i * (size - 1) / (output - 1): corners meet corners
+    PTN_RESIZE_BILINEAR_CORNERS, // at i * (size - 1) / (output - 1): corners aligned
     PTN_RESIZE_BICUBIC,          // at (i + 0.5) * s - 0.5: Keys' cubic with a = -0.75
     PTN_RESIZE_BICUBIC_CORNERS,
 } ptn_resize_mode;

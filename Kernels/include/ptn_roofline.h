@@ -1,5 +1,5 @@
-// Measures the machine, not a kernel: the limits under which every kernel runs. Benchmarks
-// report a kernel's speed as a share of these.
+// Measures the machine's limits for every kernel. Benchmarks report a kernel's speed as a share of
+// these.
 #ifndef PTN_ROOFLINE_H
 #define PTN_ROOFLINE_H
 

@@ -1,6 +1,6 @@
-// Which instruction set a call uses, on how many threads, and with what scratch memory.
-// Nothing here is global: every driver is told by its `ptn_runtime` argument, so calls with
-// different settings may run at the same time.
+// Which instruction set a call uses, on how many threads, and with what scratch memory. There are
+// no global settings: every driver has a `ptn_runtime` argument, so calls with different settings
+// may run at the same time.
 #ifndef PTN_RUNTIME_H
 #define PTN_RUNTIME_H
 
@@ -24,7 +24,7 @@ typedef struct ptn_runtime {
     int threads; // at least 1; an upper bound: small work stays on the calling thread
 } ptn_runtime;
 
-// Whether this build holds the variant and this CPU and operating system can run it.
+// Whether this build contains the variant and this CPU and operating system can run it.
 bool ptn_isa_supported(ptn_isa isa);
 // The widest supported variant.
 ptn_isa ptn_isa_best(void);
@@ -40,13 +40,13 @@ int ptn_physical_cores(void);
 // Runs `body(context, index, thread)` for every index in [0, tasks) on at most `threads` threads,
 // the caller among them. Each thread begins with its own contiguous part of the tasks, in order of
 // index, and then takes from the others' parts, so a body must not depend on which thread runs it;
-// `thread` is in [0, threads) and names private scratch. Drivers that number tasks from the top of
-// the map down find the rows of the layer before in the cache of the core that made them.
-// Returns the number of threads that took part. Re-entrant.
+// `thread` is in [0, threads) and names private scratch. If drivers number tasks from the top of
+// the map down, each core reads rows of the previous layer that are still in its own cache. Returns
+// the number of threads that took part. Re-entrant.
 typedef void (*ptn_task)(void *context, size_t index, int thread);
 int ptn_parallel(int threads, size_t tasks, ptn_task body, void *context);
 
-// Threads worth waking for `nanoseconds` of estimated single-thread work: 1 when splitting would
+// Number of threads to use for work estimated at `nanoseconds` on one thread: 1 if splitting would
 // cost more than it gains, never more than `budget`.
 int ptn_threads_worth(int budget, double nanoseconds);
 

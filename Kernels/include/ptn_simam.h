@@ -5,14 +5,14 @@
 
 #include "ptn_runtime.h"
 
-// y = x * sigmoid(d / (4 * (v + lambda)) + 1/2) with d = (x - m)^2 for every element of x
-// [samples, pixels, channels]; m is the mean of the sample's channel over its pixels, and
-// v = sum of d / (pixels - 1), or 0 for a single pixel. x == y is allowed.
+// y = x * sigmoid(d / (4 * (v + lambda)) + 1/2) with d = (x - m)^2 for every element of x [samples,
+// pixels, channels]; m is the mean of the sample's channel over its pixels, and v = sum of d /
+// (pixels - 1), or 0 for a single pixel. x == y is allowed.
 //
-// Blocks of 128 pixels are summed in single precision around a value of their own, then combined in
-// double precision in the order of the blocks, so results do not depend on the number of threads.
-// NaN or infinity in a channel of a sample makes that whole channel NaN.
-// Scratch: 3 floats per block and channel, and 3 per channel.
+// Blocks of 128 pixels are summed in single precision relative to one of their values, then
+// combined in double precision in order, so results do not depend on the number of threads. NaN or
+// infinity in a channel of a sample makes that whole channel NaN. Scratch: 3 floats per block and
+// channel, and 3 per channel.
 PTN_MUST_CHECK ptn_status ptn_simam(const ptn_runtime *runtime, size_t samples, size_t pixels,
                                     size_t channels, float lambda, const float *x, float *y);
 

@@ -1,5 +1,5 @@
-// What a kernel answers. Kernels never print and never abort: every entry point that can fail
-// returns one of these, and the caller must look at it.
+// Status codes. Kernels never print and never abort: every function that can fail returns a status,
+// which the caller must check.
 #ifndef PTN_STATUS_H
 #define PTN_STATUS_H
 
@@ -7,7 +7,7 @@ typedef enum ptn_status {
     PTN_OK = 0,
     PTN_BAD_ARGUMENT = 1,    // a size, stride, group count or pointer breaks the contract
     PTN_SIZE_OVERFLOW = 2,   // a byte count does not fit the address space
-    PTN_OUT_OF_MEMORY = 3,   // scratch memory could not be had
+    PTN_OUT_OF_MEMORY = 3,   // memory could not be allocated
     PTN_UNSUPPORTED_ISA = 4, // this CPU (or this build) cannot run the requested variant
 } ptn_status;
 

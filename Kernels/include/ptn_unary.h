@@ -4,12 +4,12 @@
 
 #include "ptn_runtime.h"
 
-// Errors in units in the last place; without a figure results are exact or correctly rounded. NaN
-// gives NaN, but where a line says otherwise.
+// The numbers are errors in units in the last place; without one, results are exact or correctly
+// rounded. NaN gives NaN unless a line says otherwise.
 typedef enum ptn_unary_op {
     PTN_UNARY_NEGATE = 0,
     PTN_UNARY_ABSOLUTE,
-    PTN_UNARY_SIGN, // -1, 0 or 1; of NaN too 0
+    PTN_UNARY_SIGN, // -1, 0 or 1; 0 for NaN
     PTN_UNARY_SQUARE,
     PTN_UNARY_SQRT,       // NaN below 0
     PTN_UNARY_RSQRT,      // 1 / sqrt(x), 1.5
@@ -18,7 +18,7 @@ typedef enum ptn_unary_op {
     PTN_UNARY_LOG,        // 0.9
     PTN_UNARY_FLOOR,
     PTN_UNARY_CEIL,
-    PTN_UNARY_ROUND, // halves to the even neighbour
+    PTN_UNARY_ROUND, // to nearest, halves to even
     PTN_UNARY_CLAMP, // min(max(x, low), high)
 } ptn_unary_op;
 #define PTN_UNARY_COUNT 13

@@ -7,20 +7,20 @@
 
 typedef enum ptn_weight_kind {
     PTN_WEIGHTS_SHARED = 0, // one packed set for all samples
-    // Sample s has the weights  sum over e of routing[s][e] * packed[e]  (CondConv, dynamic
+    // Sample s has the weights sum over e of routing[s][e] * packed[e] (CondConv, dynamic
     // convolution). Sets are added in order of e. Packed forms are linear in the weights, so mixing
-    // packed sets is packing mixed ones up to rounding.
+    // packed sets equals packing mixed sets up to rounding.
     PTN_WEIGHTS_MIXED,
-    // One set per sample, [n][k][c/groups][kh][kw] as PyTorch has it, packed at every call
+    // One set per sample, [n][k][c/groups][kh][kw] as in PyTorch, packed at every call
     // (hypernetworks).
     PTN_WEIGHTS_PER_SAMPLE,
 } ptn_weight_kind;
 
-// Members that do not belong to the kind are not looked at.
+// Members that do not belong to the kind are ignored.
 typedef struct ptn_weight_source {
     ptn_weight_kind kind;
     const float *packed;  // SHARED: one set; MIXED: set after set, each a plan's packed_floats
-    size_t sets;          // MIXED: their number
+    size_t sets;          // MIXED: number of sets
     const float *routing; // MIXED: [n][sets]
     const float *biases;  // MIXED: [sets][k], mixed like the weights; NULL: 0
     const float *shift;   // MIXED: [k], added to every sample's mixed bias; NULL: 0

@@ -1,4 +1,4 @@
-// The activation of one short row, for epilogues: applied to a tile while it is in L1.
+// The activation of one short row, for epilogues that apply it to a tile while this is in L1.
 #ifndef PTN_ACTIVATE_H
 #define PTN_ACTIVATE_H
 
@@ -18,7 +18,7 @@ static inline ptn_status ptn_activation_check(const ptn_activation_spec *spec) {
     return spec->kind == PTN_ACT_PRELU && !spec->slopes ? PTN_BAD_ARGUMENT : PTN_OK;
 }
 
-// As a last step of another kernel an activation has no slopes per channel.
+// Activations as the last step of another kernel cannot have slopes per channel.
 static inline ptn_status ptn_fused_activation_check(const ptn_activation_spec *spec) {
     if (spec && spec->kind == PTN_ACT_PRELU) return PTN_BAD_ARGUMENT;
     return ptn_activation_check(spec);

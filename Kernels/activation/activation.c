@@ -11,7 +11,7 @@ typedef struct activation_job {
     ptn_activate_row_fn row;
     ptn_activation_spec spec;
     ptn_rows rows;
-    const float *slopes; // for `rows.repeat` pixels
+    const float *slopes; // slopes of `rows.repeat` pixels
     const float *x;
     float *y;
 } activation_job;

@@ -1,5 +1,5 @@
-// Scaled dot-product attention: a task is some groups of queries of one head, which go through the
-// keys block by block, so that a block is read from memory once for all of them.
+// Scaled dot-product attention: a task is some groups of queries of one head. All groups process
+// one block of keys before the next, so that a block is read from memory once.
 #include "attention.h"
 #include "../tensor/map.h"
 
@@ -25,15 +25,15 @@ typedef struct attention_job {
     const ptn_attention_mask *masks;
     size_t mask_count, tasks_per_head;
     float *weights, *scratch;
-    size_t floats; // of scratch per thread: scores, keys and values of a block, groups
-    size_t copied; // of them for keys and values that are copied; 0 where they lie close already
+    size_t floats; // floats of scratch per thread: scores, keys and values of a block, groups
+    size_t copied; // floats of it for copies of keys and values; 0 if these are not copied
 } attention_job;
 
 static size_t at(const ptn_attention_rows *rows, size_t sample, size_t head, size_t row) {
     return sample * rows->sample_step + head * rows->head_step + row * rows->row_step;
 }
 
-// Where the parts of a group lie in a thread's scratch; the scores are shared.
+// A group with its parts of a thread's scratch; the groups share the scores.
 static ptn_attention_block group_of(const attention_job *j, size_t sample, size_t head,
                                     size_t query, size_t index, float *scratch) {
     const ptn_attention_shape *s = j->shape;
@@ -62,14 +62,14 @@ static ptn_attention_block group_of(const attention_job *j, size_t sample, size_
     return b;
 }
 
-// Keys up to the last one that some query of the group sees.
+// Number of keys up to the last one that any query of the group sees.
 static size_t visible_keys(const ptn_attention_block *b) {
     const ptn_attention_shape *s = b->shape;
     if (!s->causal || s->appended > 0) return s->keys;
     return ptn_min(s->keys, b->first_query + b->queries);
 }
 
-// Points a group at a block of keys; false when it sees none of them.
+// Sets a group's block of keys; false if the group sees none of them.
 static bool at_keys(const attention_job *j, ptn_attention_block *b, size_t sample, size_t head,
                     size_t key) {
     const size_t visible = visible_keys(b);
@@ -87,8 +87,8 @@ static void copy_rows(const float *from, size_t step, size_t rows, size_t floats
     for (size_t r = 0; r < rows; r++) memcpy(to + r * floats, from + r * step, floats * sizeof *to);
 }
 
-// Rows that lie far apart, such as one head's part of longer rows, share few sets of the
-// first-level cache and push each other out; copied once for all groups of a task they do not.
+// Copies a block of keys and values for all groups of a task. Rows far apart, such as one head's
+// part of longer rows, would share few sets of the first-level cache and evict each other.
 static void copy_block(const attention_job *j, size_t sample, size_t head, size_t key,
                        float *copies) {
     const ptn_attention_shape *s = j->shape;
@@ -130,7 +130,7 @@ static void attention_task(void *context, size_t index, int thread) {
     for (size_t g = 0; g < groups; g++)
         blocks[g] = group_of(j, sample, head, (begin + g) * lanes, g, scratch);
     float *copies = scratch + PTN_ATTENTION_KEYS * lanes;
-    // The last group sees the most.
+    // The last group sees the most keys.
     const size_t keys = visible_keys(&blocks[groups - 1]);
     for (size_t key = 0; key < keys; key += PTN_ATTENTION_KEYS) {
         if (j->copied > 0) copy_block(j, sample, head, key, copies);
@@ -140,7 +140,7 @@ static void attention_task(void *context, size_t index, int thread) {
             j->kernel->step(&blocks[g]);
         }
     }
-    // Every call of `finish` and `weights` uses the shared scores anew.
+    // Group after group, since all of them use the shared scores.
     for (size_t g = 0; g < groups; g++) {
         float *y = (float *)(uintptr_t)j->result->values;
         j->kernel->finish(&blocks[g], y + at(j->result, sample, head, blocks[g].first_query),

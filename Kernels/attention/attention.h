@@ -1,4 +1,4 @@
-// What the driver of attention and its vector code share.
+// Shared by the driver of attention and its vector code.
 #ifndef PTN_ATTENTION_ATTENTION_H
 #define PTN_ATTENTION_ATTENTION_H
 
@@ -14,11 +14,11 @@ enum {
 // One group of queries, one per lane, against one block of keys.
 typedef struct ptn_attention_block {
     const ptn_attention_shape *shape;
-    size_t first_query, queries; // the group's, the lanes beyond them hold zeros
+    size_t first_query, queries; // of the group; lanes beyond them hold zeros
     size_t first_key, keys;      // the block's
     const float *key, *value;    // rows of the block
     size_t key_step, value_step;
-    const float *mask[2]; // at the group's first query and the map's first key
+    const float *mask[2]; // values for the group's first query and the first key
     size_t mask_step[2], mask_columns[2];
     ptn_attention_mask_kind mask_kind[2];
     size_t masks;

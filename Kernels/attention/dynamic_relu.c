@@ -1,4 +1,4 @@
-// Dynamic ReLU: one read and one write of the map; the coefficients of a sample stay in cache.
+// Dynamic ReLU: the map is read and written once; a sample's coefficients stay in the cache.
 #include "ptn_dynamic_relu.h"
 #include "../tensor/map.h"
 
@@ -21,7 +21,7 @@ typedef struct dynamic_relu_job {
 } dynamic_relu_job;
 
 // The coefficients of a sample as planes of `*span` floats, `*step` apart, that repeat along the
-// map. Shared coefficients and short rows of them are written out into `buffer`.
+// map. Shared coefficients and short rows are repeated in `buffer`.
 static const float *planes_of(const dynamic_relu_job *j, size_t sample, float *buffer, size_t *span,
                               size_t *step) {
     const float *own = j->coefficients + sample * 2 * j->pieces * j->width;

@@ -22,7 +22,8 @@ typedef struct simam_job {
     double lambda;
     const float *x;
     float *parts;         // [samples, blocks, 3, channels]
-    float *means, *rests; // [samples, channels]: what a mean has beyond single precision
+    float *means, *rests; // [samples, channels]: rests: the part of the mean beyond single
+                          // precision
     float *factors;       // [samples, channels]
     float *y;
 } simam_job;

@@ -18,8 +18,8 @@ static const fma_burst_fn fma_burst[PTN_ISA_COUNT] = PTN_TABLE(fma_burst);
 static const fma_burst_fn load_burst[PTN_ISA_COUNT] = PTN_TABLE(load_burst);
 static const copy_fn copy_floats[PTN_ISA_COUNT] = PTN_TABLE(copy_floats);
 
-// A run is long enough that waking the threads does not show, short enough that one of several is
-// likely to pass undisturbed.
+// Long enough for the time to wake threads not to matter, short enough that one of several runs is
+// likely to be undisturbed.
 static const double RUN_SECONDS = 0.004;
 enum { LEAST_RUNS = 5 };
 
@@ -58,7 +58,8 @@ typedef struct fma_job {
 static void fma_task(void *context, size_t index, int thread) {
     (void)thread;
     fma_job *job = context;
-    // The factors come from memory that the compiler cannot know, and keep every chain near 1.
+    // The factors are volatile, so that the compiler does not know them; they keep every chain near
+    // 1.
     _Alignas(64) float values[LOADED_FLOATS] = {0};
     volatile float source[2] = {0.999f, 0.001f};
     values[0] = source[0];
@@ -78,7 +79,7 @@ static double fma_run(const ptn_runtime *runtime, void *context) {
     return elapsed > 0 ? job->operations * runtime->threads / elapsed : 0;
 }
 
-// Best rate of a burst, in units of 1e9.
+// Best rate of a burst in 1e9 per second.
 static double burst_rate(const ptn_runtime *runtime, fma_burst_fn burst, double seconds) {
     fma_job job = {.burst = burst, .rounds = 1};
     for (double elapsed = 0; elapsed < RUN_SECONDS / 2;) {
@@ -120,7 +121,7 @@ static size_t slice_start(const copy_job *job, size_t slice) {
 static void fill_task(void *context, size_t index, int thread) {
     (void)thread;
     copy_job *job = context;
-    // Both sides are written once: untouched pages would all be the same page of zeros.
+    // Writes both arrays once: pages never written would all map to the same page of zeros.
     for (size_t i = slice_start(job, index), end = slice_start(job, index + 1); i < end; i++) {
         job->from[i] = (float)i;
         job->to[i] = 0;
@@ -136,7 +137,7 @@ static void copy_task(void *context, size_t index, int thread) {
             job->copy(job->to + start, job->from + start, end - start);
         else
             memcpy(job->to + start, job->from + start, (end - start) * sizeof(float));
-        // Another pass must not be merged with this one.
+        // Keeps the compiler from merging passes.
         __asm__ volatile("" ::: "memory");
     }
 }
@@ -150,7 +151,7 @@ static double copy_run(const ptn_runtime *runtime, void *context) {
     return elapsed > 0 ? bytes / elapsed : 0;
 }
 
-// As many passes per run as make it long enough to time.
+// Chooses the number of passes that makes a run long enough to time.
 static void choose_passes(copy_job *job, const ptn_runtime *runtime) {
     for (job->passes = 1;; job->passes *= 2) {
         const double start = now();

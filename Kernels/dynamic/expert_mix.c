@@ -2,10 +2,10 @@
 #include "ptn_expert_mix.h"
 #include "../core/checked.h"
 
-// Samples that share one reading of the experts.
+// Samples that are computed together, with one reading of the experts.
 #define PTN_MIX_SAMPLES 4
 
-// Floats per task: a strip of every expert and result fits the second-level cache.
+// Floats per task: such a strip of all experts and results fits the second-level cache.
 enum { STRIP = 4096 };
 
 typedef struct ptn_mix_args {

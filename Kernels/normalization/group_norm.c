@@ -1,8 +1,8 @@
-// Group normalisation in three steps: the moments of blocks of rows, those of the groups, and one
-// pass that subtracts and scales.
+// Group normalisation in three steps: moments of blocks of rows, moments of groups, and one pass
+// that subtracts and scales.
 //
-// Pixels of few channels are taken together in rows of several, so that vectors are full. Blocks
-// follow from the map's shape alone, and so does every sum.
+// With few channels a row consists of several pixels, so that vectors are full. Blocks, and thus
+// the order of every sum, depend only on the map's shape.
 #include "ptn_group_norm.h"
 #include "../tensor/map.h"
 #include <math.h>
@@ -23,7 +23,7 @@ typedef struct group_norm_job {
     ptn_rows rows;
     size_t lanes;     // floats of a row: `rows.repeat` pixels
     size_t full_rows; // per sample
-    size_t rest;      // pixels of a last row that is not full; a block of its own
+    size_t rest;      // pixels of the last row if it is not full; it is a block of its own
     size_t blocks;    // per sample
     size_t lane_tasks, groups;
     double epsilon;
@@ -37,7 +37,7 @@ typedef struct group_norm_job {
     float *y;
 } group_norm_job;
 
-// Rows and lanes of a block.
+// Size of a block.
 typedef struct block_size {
     size_t rows, lanes;
 } block_size;
@@ -55,7 +55,7 @@ static void run_block(void *context, size_t index, int thread) {
     const size_t sample = part / j->blocks, block = part % j->blocks;
     const block_size size = size_of(j, block);
     if (lane >= size.lanes) return;
-    // The last row, which is not full, follows the full ones.
+    // A last row that is not full comes after the full ones.
     const size_t row = ptn_min(block * BLOCK_ROWS, j->full_rows);
     const float *x = j->x + sample * j->rows.pixels * j->rows.channels + row * j->lanes + lane;
     float *first = j->parts + part * PLANES * j->lanes + lane;
@@ -63,13 +63,13 @@ static void run_block(void *context, size_t index, int thread) {
     j->moments(size.rows, j->lanes, ptn_min(LANES_PER_TASK, size.lanes - lane), x, planes);
 }
 
-// What is summed over the lanes of a group: a sum of values, and of squared deviations from `mean`.
+// Sums over the lanes of a group: of values, and of squared deviations from a mean.
 typedef struct group_sums {
     double values, squares;
 } group_sums;
 
-// Adds the lanes [begin, end) of a block of `rows` rows. A lane's squared deviations from another
-// mean are those from its own and the distance of the two.
+// Adds the lanes [begin, end) of a block of `rows` rows. A lane's squared deviations from `mean`
+// are computed from those from its own mean and the distance of the two means.
 static void add_lanes(const group_norm_job *j, const float *parts, size_t rows, size_t begin,
                       size_t end, double mean, group_sums *sums) {
     const double n = (double)rows;
@@ -93,8 +93,8 @@ static group_sums sums_of(const group_norm_job *j, size_t sample, size_t group, 
     return sums;
 }
 
-// The tables of one group of one sample. The part of the mean that a float cannot hold goes into
-// the shift.
+// Fills the tables of one group of one sample. The part of the mean that is lost by rounding it to
+// float is added to the shift.
 static void run_group(void *context, size_t index, int thread) {
     (void)thread;
     const group_norm_job *j = context;

@@ -1,8 +1,8 @@
 // Pooling over whole maps.
 //
-// The map is cut into blocks of pixels and chunks of channels by its shape alone, so the order of
-// summation does not depend on the threads: at batch 1 a small deep map splits by channels, a large
-// flat one by pixels.
+// The map is cut into blocks of pixels and chunks of channels, depending only on its shape, so the
+// order of summation does not depend on the threads. At batch 1 a small map with many channels is
+// cut by channels, a large one with few channels by pixels.
 #include "../tensor/map.h"
 #include "ptn_pool.h"
 
@@ -69,7 +69,7 @@ ptn_status ptn_global_pool(const ptn_runtime *runtime, ptn_pool_kind kind, size_
     size_t steps = ptn_max(1, 2 * PTN_CHUNK / (ptn_min(pixels, BLOCK_PIXELS) * CHANNEL_STEP));
     j.chunk = steps * CHANNEL_STEP;
     j.chunks = ptn_div_up(c, j.chunk);
-    // A single block's sums are the result's already.
+    // With one block its sums are the result, so they are written to y.
     j.parts = blocks == 1 ? y : ptn_scratch_acquire(parts * sizeof(float));
     if (!j.parts) return PTN_OUT_OF_MEMORY;
     ptn_parallel(ptn_threads_for_floats(runtime, count), n * blocks * j.chunks, pool_block, &j);

@@ -1,5 +1,5 @@
-// Pooling over windows. Every kind of window is a range of rows and a range of columns; both are
-// tabulated once per call.
+// Pooling over windows. A window is a range of rows and a range of columns; tables of both are made
+// once per call.
 #include "ptn_pool.h"
 #include "../tensor/map.h"
 
@@ -17,7 +17,7 @@ typedef void (*pool_pixel_fn)(ptn_pool_kind kind, const pool_pixel *p, size_t ch
                               const float *x, float *y);
 static const pool_pixel_fn pool_pixel_of[PTN_ISA_COUNT] = PTN_TABLE(pool_pixel);
 
-// One output position along one axis: the taps inside the map and what they count for.
+// One output position along one axis: the taps inside the map, and the factor of an average.
 typedef struct window {
     size_t first, taps;
     float factor;
@@ -60,7 +60,7 @@ static void run(const ptn_runtime *runtime, pool_job *j, size_t samples) {
     size_t reads = samples * j->h * j->w * j->c, writes = j->outputs * j->ow * j->c;
     size_t row = ptn_max(1, ptn_max(reads, writes) / j->outputs);
     j->outputs_per_task = ptn_max(1, PTN_CHUNK / row);
-    // Windows are read from cache tap by tap, at about four times the speed of memory.
+    // Taps are read from cache, at about four times the speed of memory.
     double taps = (double)j->rows[j->oh / 2].taps * (double)j->columns[j->ow / 2].taps;
     double floats = (double)reads + (double)writes * (1 + taps / 4);
     ptn_parallel(ptn_threads_worth(runtime->threads, floats * (sizeof(float) / 8.0)),
@@ -81,13 +81,13 @@ bool ptn_pool_output_size(const ptn_pool_axis *a, size_t size, bool ceil_mode, s
     if (a->padding > PTRDIFF_MAX / 4 || !ptn_add(size, 2 * a->padding, &padded)) return false;
     if (size == 0) return false;
     if (extent > padded) {
-        // Rounding up leaves room for a single window that is cut off.
+        // The window exceeds the padded map; with ceil_mode a single window may still be cut off.
         *output = 1;
         return ceil_mode && extent - padded < a->stride;
     }
     size_t room = padded - extent;
     *output = room / a->stride + 1;
-    // One more window where the last is cut off, unless it would start in the right padding.
+    // With ceil_mode one more window, which is cut off, unless it would start in the right padding.
     if (ceil_mode && room % a->stride != 0 && *output * a->stride < size + a->padding) *output += 1;
     return true;
 }
@@ -96,7 +96,7 @@ static void fill_windows(const ptn_pool_spec *spec, const ptn_pool_axis *a, size
                          size_t outputs, window *table) {
     size_t extent = (a->kernel - 1) * a->dilation + 1;
     for (size_t i = 0; i < outputs; i++) {
-        // In coordinates of the padded map, whose own pixels are [padding, padding + size).
+        // Positions in the padded map; the map itself is [padding, padding + size).
         size_t begin = i * a->stride, inside = begin, end = begin + extent;
         size_t padded_end = ptn_min(end, size + 2 * a->padding);
         if (inside < a->padding)
@@ -104,7 +104,7 @@ static void fill_windows(const ptn_pool_spec *spec, const ptn_pool_axis *a, size
         end = ptn_min(end, a->padding + size);
         size_t taps = inside < end ? ptn_div_up(end - inside, a->dilation) : 0;
         size_t counted = spec->count_include_pad ? padded_end - begin : taps;
-        // A window without taps must not address memory outside the map.
+        // A window without taps gets position 0, so that no address is outside the map.
         table[i].first = taps ? inside - a->padding : 0;
         table[i].taps = taps;
         table[i].factor = spec->divisor ? 1.0f : 1.0f / (float)counted;

@@ -1,4 +1,4 @@
-// Padding by a map's own values: a task is some rows of the result.
+// Padding of maps with their own values: a task is some rows of the result.
 #include "ptn_edge_pad.h"
 #include "../tensor/map.h"
 
@@ -6,12 +6,13 @@ typedef struct edge_job {
     ptn_edge_mode mode;
     ptn_edge_sizes sizes;
     size_t h, w, c, height, width; // of x and of y
-    size_t rows, rows_per_task;    // of y, over all samples
+    size_t rows, rows_per_task;    // rows of y, of all samples
     const float *x;
     float *y;
 } edge_job;
 
-// Where position `at` of an axis of y, with `before` positions added in front, comes from.
+// Source position in x of position `at` of an axis of y that has `before` positions of padding
+// first.
 static size_t edge_source(ptn_edge_mode mode, size_t at, size_t before, size_t size) {
     if (at < before) return mode == PTN_EDGE_REFLECT ? before - at : 0;
     at -= before;

@@ -11,7 +11,8 @@ typedef struct embedding_job {
 size_t ptn_embedding_first_invalid(size_t count, const float *indices, size_t rows) {
     for (size_t i = 0; i < count; i++) {
         const float value = indices[i];
-        // The comparison is false for NaN; the conversion is defined for what passes it.
+        // The comparison is false for NaN, and the conversion is defined for all values that pass
+        // it.
         const bool inside = value >= 0 && value < (float)rows;
         if (!inside || (float)(size_t)value != value || (size_t)value >= rows) return i;
     }

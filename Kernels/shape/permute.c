@@ -1,8 +1,8 @@
 // Axis permutation.
 //
-// Axes that stay neighbours are merged. What is left either keeps its innermost axis, and rows are
-// copied, or swaps it, and tiles of 16 x 16 numbers are transposed so that both sides use whole
-// cache lines. The 4 x 4 shuffles exist in every build's baseline.
+// Axes that stay neighbours are merged. If the innermost axis then stays innermost, rows are
+// copied. Otherwise tiles of 16 x 16 numbers are transposed, so that reads and writes use whole
+// cache lines. The 4 x 4 shuffles need no instruction set beyond every build's baseline.
 #include "../tensor/map.h"
 #include "ptn_layout.h"
 
@@ -15,7 +15,7 @@ typedef struct permute_job {
     size_t sizes[MOST];   // of y
     size_t x_steps[MOST]; // in floats
     size_t y_steps[MOST];
-    size_t inner;         // y's axis that is innermost in x; rank - 1 when rows are copied
+    size_t inner;         // the axis of y that is innermost in x; rank - 1 if rows are copied
     size_t outer_count;   // positions of the axes other than `inner` and the last
     size_t block, blocks; // pieces of `inner` per outer position
     size_t items_per_task, items;
@@ -87,12 +87,12 @@ static void transpose(size_t rows, size_t columns, const float *x, size_t x_step
                            x_step, y + i * y_step + j, y_step);
 }
 
-// Where an item lies: one piece of `inner` at one position of the outer axes, whole along the last
-// axis.
+// Position of a work item: one piece of `inner` at one position of the outer axes, with the whole
+// last axis.
 typedef struct cursor {
     size_t at[MOST]; // of the outer axes
     size_t piece;    // of `inner`
-    size_t x, y;     // offset of the outer position
+    size_t x, y;     // offsets of the outer position
 } cursor;
 
 static bool is_outer(const permute_job *j, size_t axis) {
@@ -112,7 +112,8 @@ static cursor cursor_at(const permute_job *j, size_t item) {
     return c;
 }
 
-// Counting up is much cheaper than dividing where items are small.
+// Moves to the next item. For small items this is much cheaper than computing the position by
+// divisions.
 static void advance(const permute_job *j, cursor *c) {
     if (++c->piece < j->blocks) return;
     c->piece = 0;
@@ -147,7 +148,7 @@ static void permute_task(void *context, size_t index, int thread) {
     for (cursor c = cursor_at(j, item); item < end; item++, advance(j, &c)) permute_item(j, &c);
 }
 
-// Drops axes of size 1 and merges neighbours that stay neighbours.
+// Drops axes of size 1 and merges axes that stay neighbours.
 static void merge_axes(permute_job *j, size_t rank, const size_t *shape, const size_t *axes) {
     size_t steps[MOST], step = 1, previous = 0;
     for (size_t a = rank; a-- > 0; step *= shape[a]) steps[a] = step;

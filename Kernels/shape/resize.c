@@ -1,10 +1,10 @@
-// Resampling: where each output row and column comes from is tabulated once per call.
+// Resampling: tables of the sources of each output row and column are made once per call.
 #include "ptn_resize.h"
 #include "../tensor/map.h"
 #include <math.h>
 
-// The two input positions behind one output position and the share of the second; or, bicubic, four
-// positions from `low` - 1 on, clamped to the map, with a weight each.
+// The two input positions of one output position and the weight of the second. Bicubic: four
+// positions with a weight each, from `low` - 2 on, clamped to the map; see cubic_sample.
 typedef struct sample {
     size_t low, high;
     float weight;
@@ -25,7 +25,7 @@ static const bicubic_mix_fn bicubic_mix[PTN_ISA_COUNT] = PTN_TABLE(bicubic_mix);
 typedef struct resize_job {
     bilinear_row_fn bilinear; // NULL for nearest
     bicubic_mix_fn bicubic;   // NULL for the others
-    float *mixed;             // [threads][w * c]: rows of x, mixed for a row of y
+    float *mixed;             // [threads][w * c]: the weighted sum of four rows of x for a row of y
     size_t h, w, c, oh, ow;
     size_t outputs, outputs_per_task; // output rows of all samples
     const sample *rows, *columns;
@@ -49,7 +49,7 @@ static void fill_cubic(float t, float weights[4]) {
 }
 
 static sample cubic_sample(float at, size_t size) {
-    // `low` is one too high throughout, so that the left-most position is 0.
+    // `low` is stored plus one, so that it is never negative.
     const float base = floorf(at);
     sample s = {.low = base < 0 ? 0 : clamped(base, size) + 1};
     fill_cubic(at - base, s.cubic);
@@ -71,7 +71,7 @@ static void fill_samples(ptn_resize_mode mode, size_t size, size_t outputs, doub
     for (size_t i = 0; i < outputs; i++) {
         if (mode == PTN_RESIZE_NEAREST || mode == PTN_RESIZE_NEAREST_EXACT) {
             float at = mode == PTN_RESIZE_NEAREST ? (float)i : (float)i + 0.5f;
-            // Equal and doubled sizes are exact, whatever the scale rounds to.
+            // Equal and doubled sizes are exact, independent of the rounding of the scale.
             size_t low = clamped(at * scale, size);
             if (mode == PTN_RESIZE_NEAREST && outputs == size) low = i;
             if (mode == PTN_RESIZE_NEAREST && outputs / 2 == size && outputs % 2 == 0) low = i / 2;
@@ -106,7 +106,7 @@ static void nearest_row(const resize_job *j, const float *x, float *y) {
     }
 }
 
-// Rows first, for the whole row at once, then columns.
+// Mixes four input rows to one row, then mixes its columns.
 static void bicubic_row(const resize_job *j, const sample *s, const float *map, float *mixed,
                         float *y) {
     const size_t row = j->w * j->c;

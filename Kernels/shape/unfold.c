@@ -1,5 +1,5 @@
-// Windows as rows and back. Unfolding writes, and folding reads, the channels of a pixel `taps`
-// floats apart, within a row that stays in the first-level cache.
+// Copies windows to rows and sums rows to maps. The channels of a pixel are `taps` floats apart in
+// a row, which stays in the first-level cache.
 #include "ptn_unfold.h"
 #include "../tensor/map.h"
 
@@ -11,7 +11,7 @@ typedef struct unfold_job {
     float *y;
 } unfold_job;
 
-// One pixel of a window, NULL for one outside the map, whose channels lie `taps` floats apart.
+// Writes one pixel of a window, channels `taps` floats apart; `from`: NULL outside the map.
 static void unfold_pixel(const float *from, size_t channels, size_t taps, float *y) {
     for (size_t k = 0; k < channels; k++) y[k * taps] = from ? from[k] : 0;
 }
@@ -21,7 +21,7 @@ static void unfold_window(const unfold_job *j, const float *map, size_t top, siz
                           float *y) {
     const ptn_windows *s = &j->windows;
     for (size_t i = 0; i < s->kernel_h; i++) {
-        // Positions before the map wrap around and so lie behind it.
+        // Positions before the map wrap around to large numbers, which are outside too.
         const size_t row = top + i * s->dilation_h - s->padding_h;
         for (size_t l = 0; l < s->kernel_w; l++, y++) {
             const size_t column = left + l * s->dilation_w - s->padding_w;
@@ -45,8 +45,8 @@ static void unfold_rows(void *context, size_t index, int thread) {
     }
 }
 
-// The window along one axis that has the padded position `at` as its tap `tap`; SIZE_MAX if none
-// has.
+// The window along one axis whose tap `tap` is at the padded position `at`; SIZE_MAX if there is
+// none.
 static size_t window_at(size_t at, size_t tap, size_t dilation, size_t stride, size_t outputs) {
     if (at < tap * dilation) return SIZE_MAX;
     const size_t begin = at - tap * dilation;

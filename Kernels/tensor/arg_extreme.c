@@ -1,4 +1,4 @@
-// Where extremes lie: their values first, then the first places that have them.
+// Positions of extremes: first finds the extreme values, then the first index of each.
 #include "reduce.h"
 #include "map.h"
 

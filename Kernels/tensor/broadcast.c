@@ -1,9 +1,10 @@
-// Two or three operands of any shapes that broadcast: drivers.
+// Drivers of operations on two or three operands that broadcast.
 #include "ptn_broadcast.h"
 #include "map.h"
 #include "walk.h"
 
-// Vectors wider than the variant's registers are arguments of inlined functions only.
+// Vectors wider than registers are passed only to inlined functions, so the warning about their
+// calling convention does not apply.
 #pragma clang diagnostic ignored "-Wpsabi"
 #define PTN_SOURCE "../tensor/broadcast.inc"
 #include "../core/foreach_isa.h"
@@ -74,7 +75,7 @@ static void where_item(const void *context, const ptn_walk *w, const ptn_walk_it
     }
 }
 
-// Checks what both entries share; *w is planned.
+// Checks the arguments that both functions share, and plans *w.
 static ptn_status plan(ptn_walk *w, const ptn_runtime *runtime, size_t rank, const size_t *sizes,
                        const ptrdiff_t *const *steps, size_t operands) {
     ptn_status status = ptn_runtime_check(runtime);
@@ -109,7 +110,7 @@ ptn_status ptn_broadcast(const ptn_runtime *runtime, ptn_broadcast_op op, size_t
                              .x = {a, b},
                              .y = y};
     int threads = ptn_threads_for_floats(runtime, 3 * w.count);
-    // A power takes some 7 ns per element with 8 lanes.
+    // A power takes about 7 ns per element with 8 lanes.
     if (op == PTN_BROADCAST_POWER)
         threads = ptn_threads_worth(runtime->threads, 7 * (double)w.count);
     ptn_walk_run(&w, threads, binary_item, &j);

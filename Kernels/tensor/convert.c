@@ -27,7 +27,8 @@ static float from_bfloat(uint16_t bits) { return from_bits((uint32_t)bits << 16)
 static float from_bool(uint8_t byte) { return byte != 0 ? 1.0f : 0.0f; }
 static float identity(float value) { return value; }
 
-// One row of `count` elements that lie `stride` elements apart. memcpy, because files do not align.
+// Converts a row of `count` elements, `stride` elements apart. Reads with memcpy, since data in
+// files may be unaligned.
 #define ROW(name, type, convert)                                                                   \
     static void name(const char *x, size_t stride, size_t count, float *y) {                       \
         for (size_t i = 0; i < count; i++) {                                                       \
@@ -56,8 +57,8 @@ static const row_function rows[PTN_ELEMENT_COUNT] = {
     row_i64,  row_u64, row_f16, row_bf16, row_f32, row_f64,
 };
 
-// The view without axes of size 1 and with neighbouring axes joined where memory allows, so that a
-// contiguous tensor is a single row.
+// The view without axes of size 1 and with neighbouring axes merged where they are contiguous, so
+// that a contiguous tensor is a single row.
 typedef struct axes {
     size_t rank, shape[PTN_CONVERT_MAX_RANK], strides[PTN_CONVERT_MAX_RANK];
 } axes;
@@ -113,10 +114,10 @@ ptn_status ptn_convert_to_float(const ptn_strided *view, float *y) {
         return PTN_OK;
     }
     size_t inner = a.rank - 1, columns = a.shape[inner], index[PTN_CONVERT_MAX_RANK] = {0};
-    size_t element = 0; // where the row starts
+    size_t element = 0; // index of the row's first element
     for (size_t done = 0; done < count; done += columns) {
         row((const char *)view->base + element * size, a.strides[inner], columns, y + done);
-        // The next row: an odometer over the outer axes.
+        // Counts up to the next row over the outer axes.
         for (size_t axis = inner; axis-- > 0;) {
             element += a.strides[axis];
             if (++index[axis] < a.shape[axis]) break;

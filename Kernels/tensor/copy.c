@@ -1,5 +1,5 @@
-// Strided rows and windows of maps. Copying needs no instruction set of its own: the C library's
-// memcpy picks one.
+// Strided rows and windows of maps. There are no variants per instruction set, since the C
+// library's memcpy chooses one.
 #include "map.h"
 #include "ptn_layout.h"
 

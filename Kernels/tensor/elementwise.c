@@ -20,8 +20,9 @@ typedef struct elementwise_job {
     ptn_activate_row_fn activate;
     ptn_activation_spec activation;
     size_t count;
-    const float *x, *b;            // the full operand and the one per sample and channel
-    const float *shift, *residual; // affine only: per channel, or as x; either may be NULL
+    const float *x, *b;            // the full operand, and the one with a value per sample and
+                                   // channel
+    const float *shift, *residual; // affine only: per channel; same shape as x; either may be NULL
     float *y;
 } elementwise_job;
 
@@ -30,7 +31,7 @@ static void finish(const elementwise_job *j, size_t n, float *y) {
         j->activate(j->activation.kind, j->activation.slope, NULL, n, y, y);
 }
 
-// Equal shapes.
+// A task of operands of equal shapes.
 static void binary_flat(void *context, size_t index, int thread) {
     (void)thread;
     const elementwise_job *j = context;
@@ -42,7 +43,8 @@ static void binary_flat(void *context, size_t index, int thread) {
     }
 }
 
-// One value of b per run of `pixels` numbers; runs too short for a vector loop are gathered.
+// A task with one value of b per `pixels` numbers; if these are too few for a vector loop, b is
+// expanded.
 static void binary_runs(void *context, size_t index, int thread) {
     (void)thread;
     const elementwise_job *j = context;
@@ -67,7 +69,7 @@ static void binary_runs(void *context, size_t index, int thread) {
     }
 }
 
-// One row of channels for all pixels of a sample.
+// A task with one row of channels for all pixels of a sample.
 static void channel_rows(void *context, size_t index, int thread) {
     (void)thread;
     const elementwise_job *j = context;
@@ -88,7 +90,7 @@ static void channel_rows(void *context, size_t index, int thread) {
     }
 }
 
-// Checks what the three entry points share; `*j` is ready but for the operands.
+// Checks the arguments that the three functions share; sets all of `*j` except the operands.
 static ptn_status prepare(elementwise_job *j, const ptn_runtime *runtime, size_t samples,
                           size_t pixels, size_t channels, const ptn_activation_spec *activation) {
     ptn_status status = ptn_runtime_check(runtime);

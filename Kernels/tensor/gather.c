@@ -1,4 +1,4 @@
-// Picking along an axis: rows by a list, elements by a tensor of whole numbers.
+// Selection along an axis: rows by a list of indices, elements by a tensor of indices.
 #include "ptn_gather.h"
 #include "map.h"
 #include "walk.h"
@@ -49,12 +49,12 @@ ptn_status ptn_index_select(const ptn_runtime *runtime, size_t outer, size_t siz
 typedef struct gather_job {
     const float *indices, *x;
     float *y;
-    size_t size;         // of x along the axis
+    size_t size;         // size of x along the axis
     ptrdiff_t axis_step; // of x
     bool *is_bad;        // set by any thread, read when all are done
 } gather_job;
 
-// The second comparison alone would let an index through that equals the rounded size.
+// The size is compared as an integer too, since rounded to float it may be larger.
 static bool is_index(float index, size_t size) {
     return index >= 0 && index < (float)size && (size_t)index < size &&
            (float)(size_t)index == index;
@@ -109,7 +109,7 @@ ptn_status ptn_gather(const ptn_runtime *runtime, size_t rank, const size_t *siz
     if (!indices || !x || !y) return PTN_BAD_ARGUMENT;
     ptn_walk_add(&w, steps);
     ptn_walk_plan(&w);
-    // Elements far apart cost some nanoseconds each.
+    // About two nanoseconds per element, since elements are far apart.
     ptn_walk_run(&w, ptn_threads_worth(runtime->threads, 2 * (double)w.count), gather_item, &j);
     if (is_bad) *first_bad = find_bad(&j, w.count);
     return PTN_OK;

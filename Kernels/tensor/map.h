@@ -1,4 +1,4 @@
-// What most drivers of element-wise and memory-bound kernels need, in one include.
+// The includes of most drivers of element-wise and memory-bound kernels.
 #ifndef PTN_MAP_H
 #define PTN_MAP_H
 

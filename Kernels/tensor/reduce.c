@@ -1,9 +1,9 @@
 // Sums, variances and extremes over any axes.
 //
-// Axes are merged until those that are kept and those that are summed over take turns. The
-// innermost two then are one contiguous run of [rows][columns], summed over its rows; with the
-// innermost axis summed over there is one column. A result's runs are cut into parts by the shape
-// alone; where there are several parts their partial sums are combined in order.
+// Neighbouring axes are merged until kept and summed axes alternate. The innermost two are then a
+// contiguous run [rows][columns] that is summed over its rows; if the innermost axis is summed,
+// there is one column. The runs of a result are cut into parts, depending only on the shape;
+// partial sums of several parts are combined in order.
 #include "reduce.h"
 #include "map.h"
 #include <math.h>
@@ -17,9 +17,9 @@ typedef struct reduce_job {
     const ptn_reduce_table *f;
     ptn_reduce_kind kind;
     size_t correction;
-    axis_list kept, summed;    // in front of the run
+    axis_list kept, summed;    // axes outside the run
     size_t rows, columns;      // of a run
-    size_t together;           // rows taken as one, so that short ones fill vectors
+    size_t together;           // short rows treated as one, to fill vectors
     size_t piece_rows, pieces; // of a run
     size_t per_part, parts;    // pieces of a part, parts of a result
     size_t column_blocks, items, items_per_task;
@@ -54,7 +54,7 @@ static size_t offset_at(const axis_list *l, size_t position) {
     return offset;
 }
 
-// One piece of a run, or all of a short one: `rows` rows from `x` on.
+// One piece of a run, or a whole short run: `rows` rows from `x` on.
 typedef struct piece {
     const float *x;
     size_t rows;
@@ -71,7 +71,7 @@ static void part_range(const reduce_job *j, size_t part, size_t *begin, size_t *
     *end = ptn_min(j->summed.count * j->pieces, *begin + j->per_part);
 }
 
-// Rows of a part: every column has as many numbers.
+// Number of rows of a part, which is the number of elements of each column.
 static double part_rows(const reduce_job *j, size_t part) {
     size_t begin, end;
     part_range(j, part, &begin, &end);
@@ -186,7 +186,7 @@ static void reduce_task(void *context, size_t index, int thread) {
     }
 }
 
-// Adds a part of `more` rows to one of `rows`.
+// Combines the totals of a part of `more` rows with those of `rows` rows.
 static void combine(const reduce_job *j, totals *t, size_t n, double rows, double more,
                     const double *p) {
     for (size_t i = 0; i < n; i++) {
@@ -227,8 +227,8 @@ static void combine_task(void *context, size_t index, int thread) {
     finish(j, &t, n, j->y + kept * j->columns + column);
 }
 
-// Whether results are sums of short rows that follow each other. They are then taken across: their
-// rows become columns.
+// Whether results are sums of short consecutive rows. Such rows are transposed, so that they become
+// columns.
 static bool has_short_rows(const reduce_job *j) {
     return j->columns == 1 && j->rows > 1 && j->rows < PTN_REDUCE_LANES && j->summed.count == 1 &&
            j->kept.rank == 1;
@@ -265,7 +265,8 @@ static void append(axis_list *l, size_t size, size_t step) {
     l->count *= size;
 }
 
-// Merges neighbours of one kind, leaves out axes of size 1, and finds the run.
+// Merges neighbouring axes that are both kept or both summed, drops axes of size 1, and finds the
+// run.
 static void merge(reduce_job *j, size_t rank, const size_t *sizes, uint32_t axes) {
     size_t count = 0, merged[PTN_MOST_AXES];
     bool summed[PTN_MOST_AXES];
@@ -288,7 +289,7 @@ static void merge(reduce_job *j, size_t rank, const size_t *sizes, uint32_t axes
         append(summed[a] ? &j->summed : &j->kept, merged[a], steps[a]);
 }
 
-// Cuts the work; by the shape only.
+// Cuts the work, depending only on the shape.
 static void cut(reduce_job *j) {
     const size_t block = ptn_min(j->columns, PTN_REDUCE_COLUMNS), all = j->summed.count * j->rows;
     j->column_blocks = ptn_div_up(j->columns, PTN_REDUCE_COLUMNS);
@@ -327,7 +328,7 @@ static ptn_status run(reduce_job *j, const ptn_runtime *runtime, size_t count) {
     return PTN_OK;
 }
 
-// Results over no numbers.
+// Results of a reduction over no elements.
 static ptn_status fill_empty(ptn_reduce_kind kind, size_t results, float *y) {
     if (is_extreme(kind)) return PTN_BAD_ARGUMENT;
     if (!y) return PTN_BAD_ARGUMENT;
@@ -345,7 +346,7 @@ ptn_status ptn_reduce(const ptn_runtime *runtime, ptn_reduce_kind kind, size_t r
     if (status != PTN_OK) return status;
     if (rank > PTN_MOST_AXES || (int)kind < 0 || (int)kind >= PTN_REDUCE_COUNT)
         return PTN_BAD_ARGUMENT;
-    size_t all = 1, count = 1, results = 1; // all: of axes that are not empty
+    size_t all = 1, count = 1, results = 1; // all: product of the sizes that are not 0
     for (size_t a = 0; a < rank; a++) {
         if (sizes[a] > 0 && !ptn_float_bytes(all, sizes[a], 1, 1, &all)) return PTN_SIZE_OVERFLOW;
         count *= sizes[a] > 0;

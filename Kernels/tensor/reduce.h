@@ -1,4 +1,4 @@
-// What the drivers of sums and of places share; not visible outside Kernels/tensor.
+// Shared by the drivers of reductions and of arg extremes; not visible outside Kernels/tensor.
 #ifndef PTN_TENSOR_REDUCE_H
 #define PTN_TENSOR_REDUCE_H
 
@@ -7,22 +7,22 @@
 
 enum {
     PTN_REDUCE_LANES = 16,
-    PTN_REDUCE_COLUMNS = 256,     // of a block: its sums are 2 KiB
-    PTN_REDUCE_WIDE = 128,        // rows shorter than half of this are taken several at once
+    PTN_REDUCE_COLUMNS = 256,     // columns of a block: its sums take 2 KiB
+    PTN_REDUCE_WIDE = 128,        // several rows shorter than half of this are treated as one
     PTN_REDUCE_BLOCK = 1 << 14,   // floats of a block: 64 KiB stay in the second-level cache
-    PTN_REDUCE_MOST_PARTS = 1024, // that one result is cut into
+    PTN_REDUCE_MOST_PARTS = 1024, // most parts of one result
 };
 
 typedef float reduce_floats __attribute__((vector_size(PTN_REDUCE_LANES * 4), aligned(4)));
 typedef int32_t reduce_ints __attribute__((vector_size(PTN_REDUCE_LANES * 4), aligned(4)));
 typedef double reduce_doubles __attribute__((vector_size(PTN_REDUCE_LANES * 8), aligned(8)));
 
-// What is added up.
+// The terms of a sum.
 typedef enum ptn_reduce_terms {
     PTN_REDUCE_TERM_SUM = 0,
     PTN_REDUCE_TERM_SQUARES,
     PTN_REDUCE_TERM_DEVIATIONS, // squared, from a mean
-    PTN_REDUCE_TERM_PRODUCT,    // multiplied instead
+    PTN_REDUCE_TERM_PRODUCT,    // multiplied instead of added
 } ptn_reduce_terms;
 
 typedef struct ptn_reduce_table {

@@ -2,7 +2,8 @@
 #include "reduce.h"
 #include <string.h>
 
-// Vectors wider than the variant's registers are arguments of inlined functions only.
+// Vectors wider than registers are passed only to inlined functions, so the warning about their
+// calling convention does not apply.
 #pragma clang diagnostic ignored "-Wpsabi"
 #define PTN_SOURCE "../tensor/reduce.inc"
 #include "../core/foreach_isa.h"

@@ -1,4 +1,5 @@
-// Strided copies. Copying needs no instruction set of its own: the C library's memcpy picks one.
+// Strided copies. There are no variants per instruction set, since the C library's memcpy chooses
+// one.
 #include "ptn_strided_copy.h"
 #include "map.h"
 #include "walk.h"

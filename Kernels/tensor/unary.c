@@ -1,4 +1,4 @@
-// Functions of one number: driver.
+// Driver of functions of one number.
 #include "ptn_unary.h"
 #include "map.h"
 

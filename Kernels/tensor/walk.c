@@ -6,7 +6,7 @@ ptn_status ptn_walk_start(ptn_walk *w, size_t rank, const size_t *sizes) {
     if (rank > PTN_WALK_AXES) return PTN_BAD_ARGUMENT;
     memset(w, 0, sizeof *w);
     w->rank = rank;
-    size_t all = 1; // of the axes that are not empty
+    size_t all = 1; // product of the sizes that are not 0
     w->count = 1;
     for (size_t a = 0; a < rank; a++) {
         w->sizes[a] = sizes[a];
@@ -21,7 +21,8 @@ void ptn_walk_add(ptn_walk *w, const ptrdiff_t *steps) {
     memcpy(w->steps[w->operands++], steps, w->rank * sizeof *steps);
 }
 
-// Whether the axis goes on where its outer neighbour's next position is, for every operand.
+// Whether `axis` and its outer neighbour `outer` can be merged: for every operand, one step of
+// `outer` is the length of `axis`.
 static bool continues(const ptn_walk *w, size_t outer, size_t axis) {
     for (size_t o = 0; o < w->operands; o++)
         if (w->steps[o][outer] != w->steps[o][axis] * (ptrdiff_t)w->sizes[axis]) return false;
@@ -45,7 +46,7 @@ static void merge(ptn_walk *w) {
             move_axis(w, rank++, a);
         }
     }
-    // Axes of size 1 in front until there are two. PTN_WALK_AXES is more than two.
+    // Adds outer axes of size 1 until there are two. PTN_WALK_AXES is more than two.
     for (; rank < 2; rank++) {
         for (size_t a = rank; a-- > 0;) move_axis(w, a + 1, a);
         w->sizes[0] = 1;
@@ -68,11 +69,11 @@ void ptn_walk_plan(ptn_walk *w) {
     w->items_per_task = ptn_max(1, PTN_WALK_ITEM / (w->item_rows * w->item_length));
 }
 
-// Where the walk stands.
+// Current position of a walk.
 typedef struct cursor {
-    size_t at[PTN_WALK_AXES]; // of the axes in front of the last two
+    size_t at[PTN_WALK_AXES]; // indices along all axes except the last two
     size_t row_item, length_item, position;
-    ptrdiff_t offset[PTN_WALK_OPERANDS]; // of the position
+    ptrdiff_t offset[PTN_WALK_OPERANDS]; // of each operand at this position
 } cursor;
 
 static cursor cursor_at(const ptn_walk *w, size_t item) {
@@ -89,7 +90,8 @@ static cursor cursor_at(const ptn_walk *w, size_t item) {
     return c;
 }
 
-// Counting up is much cheaper than dividing where items are small.
+// Moves to the next item. For small items this is much cheaper than computing the position by
+// divisions.
 static void advance(const ptn_walk *w, cursor *c) {
     if (++c->length_item < w->length_items) return;
     c->length_item = 0;
@@ -148,7 +150,7 @@ const float *ptn_walk_expand(const ptn_walk *w, const ptn_walk_item *item, size_
     x += item->at[operand];
     if (step == 1 && (rows == 1 || row == (ptrdiff_t)n)) return x;
     if (step == 1 && row == 0) {
-        // A row again and again: what is there is copied until it fills the rest.
+        // One repeated row: the part that is filled is copied to the rest, doubling each time.
         memcpy(buffer, x, n * sizeof *x);
         for (size_t done = n; done < rows * n; done *= 2)
             memcpy(buffer + done, buffer, ptn_min(done, rows * n - done) * sizeof *x);

@@ -1,8 +1,8 @@
-// How kernels with several operands of different shapes go through a result.
+// Iteration over a result whose operands have different shapes.
 //
-// A walk merges axes that all operands take alike, so that few are left: a result of
-// [middle][inner] rows at every position of the other axes. Work is handed out in items: some rows,
-// or a part of a long one, at one position.
+// A walk merges axes that can be merged in all operands. The result then has rows [middle][inner]
+// at every position of the other axes. A work item is some rows, or a part of a long row, at one
+// position.
 #ifndef PTN_WALK_H
 #define PTN_WALK_H
 
@@ -10,9 +10,9 @@
 #include "ptn_axes.h"
 
 enum {
-    PTN_WALK_AXES = 2 * PTN_MOST_AXES, // repeating an axis makes two of it
+    PTN_WALK_AXES = 2 * PTN_MOST_AXES, // a repeated axis counts as two
     PTN_WALK_OPERANDS = 3,
-    PTN_WALK_BLOCK = 1024,  // floats of an item whose operands have to be expanded: 4 KiB
+    PTN_WALK_BLOCK = 1024,  // floats of an item whose operands are expanded: 4 KiB
     PTN_WALK_ITEM = 8192,   // floats of an item otherwise
     PTN_WALK_LONG_ROW = 64, // rows from this length on are computed one by one
 };
@@ -23,13 +23,13 @@ typedef struct ptn_walk {
     size_t sizes[PTN_WALK_AXES];
     ptrdiff_t steps[PTN_WALK_OPERANDS][PTN_WALK_AXES]; // floats between neighbours along an axis
     size_t count;                                      // elements of the result
-    size_t item_rows, item_length;                     // an item's most rows, and elements of a row
+    size_t item_rows, item_length;                     // most rows of an item, and elements per row
     size_t row_items, length_items;                    // items along `middle` and along `inner`
     size_t positions, items, items_per_task;
 } ptn_walk;
 
-// `rows` rows of `length` elements; row r of operand o begins at offset at[o] + r * step[o]. In the
-// result the first row begins at `y`, and rows that are not whole are one.
+// `rows` rows of `length` elements; row r of operand o begins at offset at[o] + r * step[o]. The
+// first row of the result begins at offset `y`; an item with only a part of a row has one row.
 typedef struct ptn_walk_item {
     size_t rows, length, y;
     ptrdiff_t at[PTN_WALK_OPERANDS];
@@ -37,14 +37,14 @@ typedef struct ptn_walk_item {
 
 typedef void (*ptn_walk_body)(const void *context, const ptn_walk *walk, const ptn_walk_item *item);
 
-// Of an operand: floats between an item's rows, and between neighbours within a row.
+// Floats from one row of an operand to the next, and from one element of a row to the next.
 static inline ptrdiff_t ptn_walk_row_step(const ptn_walk *w, size_t operand) {
     return w->steps[operand][w->rank - 2];
 }
 static inline ptrdiff_t ptn_walk_step(const ptn_walk *w, size_t operand) {
     return w->steps[operand][w->rank - 1];
 }
-// Whether rows are so short that several are better computed as one.
+// Whether rows are so short that it pays to expand several and compute them as one.
 static inline bool ptn_walk_is_narrow(const ptn_walk *w) {
     return w->sizes[w->rank - 1] < PTN_WALK_LONG_ROW && w->sizes[w->rank - 2] > 1;
 }
@@ -59,8 +59,8 @@ void ptn_walk_plan(ptn_walk *w);
 // Calls `body` for every item, on at most `threads` threads.
 void ptn_walk_run(const ptn_walk *w, int threads, ptn_walk_body body, const void *context);
 
-// The item's rows of an operand one after the other: where they are if they lie so, else in
-// `buffer` of PTN_WALK_BLOCK floats.
+// The item's rows of an operand, contiguous: in place if they already are, else copied to `buffer`
+// of PTN_WALK_BLOCK floats.
 const float *ptn_walk_expand(const ptn_walk *w, const ptn_walk_item *item, size_t operand,
                              const float *x, float *buffer);
 

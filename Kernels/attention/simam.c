@@ -22,8 +22,7 @@ typedef struct simam_job {
     double lambda;
     const float *x;
     float *parts;         // [samples, blocks, 3, channels]
-    float *means, *rests; // [samples, channels]: rests: the part of the mean beyond single
-                          // precision
+    float *means, *rests; // [samples, channels]; rests: the means' parts beyond a float
     float *factors;       // [samples, channels]
     float *y;
 } simam_job;

@@ -22,7 +22,7 @@ typedef struct ptn_conv2d_call {
 } ptn_conv2d_call;
 
 typedef struct ptn_conv2d_functions {
-    // Whether the algorithm computes the shape, whatever its image size.
+    // Whether the algorithm can compute the shape, for any image size.
     bool (*applies)(ptn_isa isa, const ptn_conv2d_shape *shape);
     // Whether the algorithm computes the defining sums and is estimated to be faster than the
     // algorithms after it in the list. NULL: it does not compute the defining sums; `cycles` is

@@ -28,8 +28,8 @@ typedef struct ptn_chunk_job {
 } ptn_chunk_job;
 
 // Neighbouring outputs of a chunk and the range of taps that are inside the image for any of them.
-// Taps in the padding above and below are not multiplied: on a 7 x 7 map that saves a tenth of a 3
-// x 3 convolution.
+// Taps in the padding above and below are not multiplied, which saves a tenth of a 3 x 3
+// convolution on a 7 x 7 map.
 typedef struct ptn_segment {
     size_t begin, end;
     size_t tap_begin, tap_end;

@@ -34,8 +34,7 @@ typedef struct grouped_tile_args {
     const float *zeros;         // zeros, read in place of pixels outside the image
     const grouped_taps *run;    // [runs]
     size_t runs;
-    size_t from, span; // first input channel of the block; distance from its first to its last
-                       // group's channels, + 1
+    size_t from, span; // first input channel; channels from the first group to the last, + 1
     const int32_t *lanes_from; // [lane]: first channel of the lane's group, relative to `from`
     const float *weights;      // [kh][channels][kw][lane]
     size_t lanes;              // output channels to store

@@ -1,7 +1,7 @@
 // Panels of packed weights: blocks of output channels as wide as a tile.
 //
-// The packed weights of a group are its panels one after the other, each [tap][input
-// channel][width], padded with zeros. They are used by the direct, masked and deformable
+// The packed weights of a group are its panels one after the other, padded with zeros, each with
+// the layout [tap][input channel][width]. They are used by the direct, masked and deformable
 // convolution and, with one set of panels per plane, by Winograd's forms.
 #ifndef PTN_CONVOLUTION_PANELS_H
 #define PTN_CONVOLUTION_PANELS_H

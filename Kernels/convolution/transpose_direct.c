@@ -16,8 +16,7 @@ typedef struct transpose_job {
     ptn_chunk_job chunk; // without taps and weights, which differ by phase
     size_t chunks;       // per phase
     size_t panel_parts;
-    bool phases_first; // neighbouring tasks are phases of the same pixels instead of chunks of one
-                       // phase
+    bool phases_first; // neighbouring tasks are phases of the same pixels, else chunks of a phase
 } transpose_job;
 
 // Largest number of taps of a phase.

@@ -5,7 +5,7 @@
 // The image is cut into tiles of outputs, the tiles into blocks whose transformed pixels stay in
 // the second-level cache. For each plane a block's transformed pixels are multiplied by that
 // plane's weights with the tiles of the direct convolution; then products are transformed back,
-// with the epilogue. Sums run over channels in order, whatever the cut.
+// with the epilogue. Sums run over channels in order, independent of the cut.
 #include "../core/fetch.h"
 #include "algorithm.h"
 #include "cost.h"

@@ -13,8 +13,7 @@ typedef struct ptn_winograd_cut {
     size_t phases_h, phases_w;      // number of interleaved images of a dilated convolution
     size_t tiles_h, tiles_w, tiles; // tiles of one phase; of one image with all phases
     size_t blocks, block_tiles;     // per image; tiles of the largest block
-    bool by_plane; // blocks exceed the second-level cache; all threads compute one block plane by
-                   // plane
+    bool by_plane;                  // large blocks, computed plane by plane by all threads together
 } ptn_winograd_cut;
 ptn_winograd_cut ptn_winograd_cut_for(const ptn_winograd_form *form, ptn_isa isa,
                                       const ptn_conv2d_shape *shape, size_t out_h, size_t out_w,

@@ -12,8 +12,7 @@ typedef struct ptn_winograd_weights {
     const ptn_panels *panels;
     const float *packed;
     ptn_isa isa;
-    bool side_by_side; // a tile's products of all panels are stored in one row; else one panel at a
-                       // time
+    bool side_by_side; // a tile's row has the products of all panels, else of one
 } ptn_winograd_weights;
 
 // A panel of output channels.

@@ -19,14 +19,11 @@ typedef struct ptn_direct_costs {
 // One form of Winograd's convolution.
 typedef struct ptn_winograd_costs {
     double product;      // half cycles per vector multiply-add
-    double near_bytes;   // bytes of weights per cycle when they are read again for each row of
-                         // tiles
-    double far_bytes;    // ... when read again for each block from beyond the second-level cache
-    double memory_bytes; // ... when read from beyond the share of the last-level cache of one
-                         // process
+    double near_bytes;   // bytes of weights per cycle, read again for each row of tiles
+    double far_bytes;    // ... read again for each block from beyond the second-level cache
+    double memory_bytes; // ... read from beyond one process's share of the last-level cache
     double tile;         // cycles per tile of a product
-    double transform;    // cycles per vector of channels to transform a tile; three quarters of it
-                         // to transform it back
+    double transform;    // cycles per vector of channels of a tile; three quarters of it back
 } ptn_winograd_costs;
 
 // Additional costs of the masked convolution.
@@ -50,8 +47,7 @@ typedef struct ptn_tuning {
     bool overlaps; // whether Winograd's products overlap with the reading of weights
     ptn_masked_costs masked;
     size_t tap_block_bytes;    // bytes of a block of weights within one tap, for few outputs
-    bool streams_single_tiles; // whether hardware prefetching is best for the weights of a single
-                               // tile
+    bool streams_single_tiles; // whether only the hardware prefetches a single tile's weights
 } ptn_tuning;
 
 // The table for an instruction set on the current core.
@@ -65,8 +61,7 @@ typedef struct ptn_grouped_costs {
 
 // Estimates of the masked convolution.
 typedef struct ptn_masked_estimates {
-    double kept_bytes, near_bytes; // bytes of weights that stay in the second-level and in the
-                                   // last-level cache
+    double kept_bytes, near_bytes; // bytes of weights that the second-level, last-level cache keeps
     double pixel, line, scattered; // cycles: per address; per 64 bytes written; per 64 bytes of
                                    // input of an isolated pixel, which no neighbour has read into
                                    // the first-level cache
@@ -78,8 +73,7 @@ typedef struct ptn_masked_depthwise_costs {
     double full_four, full_two; // per output of a tile of four, of two rows, all active
     double alone;               // a single output
     double some_four, some_two; // per tile of four, of two rows with some outputs active
-    size_t least_active[2];     // fewest active outputs of a tile of two, of four rows for which it
-                                // pays
+    size_t least_active[2];     // fewest active outputs of a tile of two, of four rows to pay
     // Partially active tiles are searched for if the 2 x 2 cells with an active pixel have at least
     // `scattered` times as many pixels as are active, and the tile columns with an active pixel
     // hold at least `least_in_column` of them on average.

@@ -15,8 +15,7 @@ enum { BLENDED_FLOATS = 18 << 10, MOST_FLOATS = 64 << 10 };
 
 typedef struct deform_grouped_args {
     size_t taps, channels; // channels: of a group
-    const float *rows;     // [tap][pixel][row_floats]: blended rows, from the block's first input
-                           // on
+    const float *rows;     // [tap][pixel][row_floats]: blended, at the block's first input
     size_t row_floats, tap_floats;
     size_t span;               // channels from the block's first group to its last, + 1
     const int32_t *lanes_from; // [lane]: first channel of the lane's group

@@ -120,8 +120,7 @@ static void run_bin(const roi_job *j, const roi *r, size_t by, size_t bx,
             plan_point(j, corners, p - at, r->sample, py, px, weight);
         }
         a.taps = end - at;
-        a.end.has_residual = at > 0; // distance 0: the output is its own residual, the sum of the
-                                     // blocks before
+        a.end.has_residual = at > 0; // at distance 0: adds the sum of the blocks before
         ptn_gather_pixels[j->isa](&a);
         at = end;
     } while (at < points);

@@ -143,8 +143,8 @@ typedef void (*ptn_blend_fn)(const ptn_blend_args *a);
 typedef struct ptn_gather_args {
     const ptn_corners *corners;           // [pixels][offset_groups][taps]
     size_t first;                         // first entry of the first pixel
-    size_t pixels, step;                  // number of pixels; floats from one pixel's outputs to
-                                          // the next
+    size_t pixels, step;                  // number of pixels; floats from one output pixel to the
+                                          // next
     size_t taps, offset_groups, channels; // channels per group of offsets
     const float *const *weights;          // [taps]: rows of offset_groups * channels; NULL: 1
     ptn_epilogue_part end;                // of the first channel

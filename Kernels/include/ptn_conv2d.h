@@ -23,8 +23,7 @@ typedef enum ptn_conv2d_choice {
     PTN_CONV2D_WINOGRAD,           // the faster of Winograd's two forms
     PTN_CONV2D_WINOGRAD_FORCE_4X4, // F(4x4, 3x3)
     PTN_CONV2D_WINOGRAD_FORCE_6X6, // F(6x6, 3x3)
-    PTN_CONV2D_FORCE_DIRECT,       // never grouped, whose packed weights only dense convolutions
-                                   // accept
+    PTN_CONV2D_FORCE_DIRECT,       // never grouped: only dense convolutions accept its weights
 } ptn_conv2d_choice;
 
 typedef struct ptn_conv2d_shape {

@@ -21,8 +21,7 @@ typedef struct ptn_conv2d_stage {
 
 typedef struct ptn_conv2d_chain_plan {
     size_t out_h, out_w, out_k;
-    size_t strips; // parts of a sample's rows that are tasks; each computes its own halo at its
-                   // first row
+    size_t strips; // parts of a sample's rows, a task each; each computes its own first halo
     size_t band;   // rows of the result per band, at most
     // Per thread: the rows of all intermediate maps that a band needs, about 512 KiB (more only if
     // a band of one row needs more). The convolutions' own scratch is not included.

@@ -90,8 +90,7 @@ typedef enum ptn_masked_way {
 typedef struct ptn_masked_conv2d_model {
     size_t n, h, w, k; // of the output
     double direct, whole,
-        dense;              // direct sums by pixels; direct sums as in dense convolutions; fastest
-                            // algorithm
+        dense;              // direct sums by pixels; as a dense convolution's; fastest algorithm
     double tiles[2];        // Winograd's forms, 4 x 4 first; 0: does not apply
     double tile_traffic[2]; // reading the forms' weights
     double traffic;         // reading the direct sums' weights

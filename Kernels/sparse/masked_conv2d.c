@@ -33,8 +33,7 @@ typedef struct masked_job {
     ptn_mask_view outputs;
     const float *x;
     float *y;
-    const int32_t *output_index; // inverse map for compact outputs that are not in the order of
-                                 // `outputs`
+    const int32_t *output_index; // inverse map of `output_order`, or NULL
     size_t pixels, y_step;       // pixels of one sample's output map; floats from one to the next
     ptn_taps taps;
     bool pointwise; // 1x1, stride 1, no padding

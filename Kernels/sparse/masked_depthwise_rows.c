@@ -66,7 +66,7 @@ static void advance(row_cursor *r, int32_t column) {
     if (r->at < r->end) r->column = r->at->start;
 }
 
-// Adds the outputs before `column` without the other row.
+// Adds the outputs before `column` of one row only.
 static void add_alone(const depthwise_job *j, workspace *ws, row_cursor *r, int32_t column) {
     const int32_t end = column < run_end(r->at) ? column : run_end(r->at);
     if (end > r->column) {
@@ -76,7 +76,7 @@ static void add_alone(const depthwise_job *j, workspace *ws, row_cursor *r, int3
     if (end >= r->column) advance(r, end);
 }
 
-// Adds two neighbouring rows: outputs that have one below together with it, other outputs alone.
+// Adds two neighbouring rows: vertical pairs of outputs together, other outputs run by run.
 static void add_rows(const depthwise_job *j, workspace *ws, row_cursor upper, row_cursor lower) {
     while (upper.at < upper.end && lower.at < lower.end) {
         const int32_t begin = upper.column > lower.column ? upper.column : lower.column;

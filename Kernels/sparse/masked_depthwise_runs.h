@@ -29,8 +29,8 @@ typedef struct ptn_masked_depthwise_workspace {
     ptn_masked_depthwise_run *runs;
     const float **rows;      // [runs][kh]
     float *patch;            // [kh][patch_columns][c]
-    const float **tile_rows; // [ptn_depthwise_row_slots]: input rows of the `found_rows` output
-                             // rows from `found` on
+    const float **tile_rows; // [ptn_depthwise_row_slots]: input rows of `found_rows` rows from
+                             // `found` on
     size_t found, found_rows;
     size_t count, sample; // number of collected runs, all of one sample
 } ptn_masked_depthwise_workspace;

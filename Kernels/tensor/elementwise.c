@@ -20,8 +20,7 @@ typedef struct elementwise_job {
     ptn_activate_row_fn activate;
     ptn_activation_spec activation;
     size_t count;
-    const float *x, *b;            // the full operand, and the one with a value per sample and
-                                   // channel
+    const float *x, *b;            // the full operand; the one with a value per sample and channel
     const float *shift, *residual; // affine only: per channel; same shape as x; either may be NULL
     float *y;
 } elementwise_job;

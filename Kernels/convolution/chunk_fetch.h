@@ -14,8 +14,8 @@
 // Which input pixels of the next tile a tile prefetches, unless it prefetches the next weights.
 typedef enum ptn_chunk_fetch {
     PTN_FETCH_NO_PIXELS = 0,
-    // Outputs are consecutive: prefetches the pixels that only the next tile reads, those of the
-    // last tap.
+    // Outputs are consecutive: prefetches the next tile's pixels that no tile has read yet, which
+    // are those of its last tap.
     PTN_FETCH_NEW_PIXELS,
     // Neighbouring outputs share no pixels, or outputs are scattered: at each tap, prefetches the
     // next tile's pixels of that tap.

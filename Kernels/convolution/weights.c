@@ -83,7 +83,7 @@ static ptn_status pack(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                   .set = s->k * (s->c / s->groups) * s->kh * s->kw};
     j.parts = j.functions->parts(runtime->isa, s);
     // About a nanosecond per float, because consecutive floats are not written to consecutive
-    // places.
+    // addresses.
     const int threads = ptn_threads_worth(runtime->threads, (double)floats);
     ptn_parallel(threads, s->n * j.parts, pack_part, &j);
     return PTN_OK;

@@ -36,7 +36,7 @@ package enum CommandProcess {
         let code = root.exitCode(for: error)
         switch code {
         case .success:
-            // Help, which was asked for.
+            // `--help` is a success and goes to standard output.
             do throws(ProteanError) {
                 try Standard.print(root.fullMessage(for: error))
                 return 0

@@ -34,7 +34,7 @@ enum Interruption {
     }
 
     private static func isIgnored(_ number: Int32) -> Bool {
-        // Asking means setting; the value of SIG_IGN is 1 everywhere.
+        // `signal` can be read only by setting it; SIG_IGN is 1 on all supported systems.
         let old = signal(number, SIG_DFL)
         let isIgnored = unsafeBitCast(old, to: Int.self) == 1
         if isIgnored { signal(number, SIG_IGN) }

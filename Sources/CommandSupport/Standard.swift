@@ -51,7 +51,7 @@ package enum Standard {
         for (number, flags) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY)]
             + [(STDERR_FILENO, O_RDONLY)]
         where fcntl(number, F_GETFD) < 0 {
-            // The lowest free number, so this one: those below are open by now.
+            // `open` returns the lowest free descriptor; lower ones are open, so it is this one.
             _ = open("/dev/null", flags)
         }
     }

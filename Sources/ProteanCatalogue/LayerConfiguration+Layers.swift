@@ -56,7 +56,7 @@ extension LayerConfiguration {
     }
 }
 
-// Literals keep the tables of keys readable.
+// Conformance to the literal protocols keeps tables of keys short.
 extension ModelConfiguration.Value: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {

@@ -15,7 +15,7 @@ enum ImageFile {
         guard !path.utf8.contains(0) else {
             throw .fileAccess(file: path, reason: "expected a path, found a NUL character in it")
         }
-        // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
+        // Without O_NONBLOCK, opening a pipe without a writer would never return.
         let descriptor = PathBytes.withCString(path) {
             open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         }

@@ -52,7 +52,7 @@ public final class ResNet: Layer {
         block: Block, stages counts: [Int], width: Int = 64, classes: Int = 1000,
         deformableStages: Range<Int> = 0..<0
     ) throws(ProteanError) {
-        // More stages than that would have no image left, and their width no end.
+        // More stages would reduce the image to nothing and overflow the width.
         guard (1...8).contains(counts.count), counts.allSatisfy({ $0 >= 1 }) else {
             throw .invalidOption(
                 layer: "ResNet", option: "stages", expected: "1 to 8 counts of at least 1",

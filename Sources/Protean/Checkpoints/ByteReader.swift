@@ -1,4 +1,4 @@
-/// Reads little-endian numbers from bytes that nobody vouches for.
+/// Reads little-endian numbers from untrusted bytes.
 struct ByteReader {
     let bytes: UnsafeRawBufferPointer
     private(set) var position: Int

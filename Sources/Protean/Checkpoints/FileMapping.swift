@@ -31,7 +31,7 @@ extension CheckpointBytes {
     static func file(
         _ path: String, mapping: FileMapping
     ) throws(ProteanError) -> CheckpointBytes {
-        // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
+        // Without O_NONBLOCK, opening a pipe without a writer would never return.
         let descriptor = PathBytes.withCString(path) {
             open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         }

@@ -147,7 +147,7 @@ extension ForeignFormat {
         if holds("model.weights.h5") {
             return ForeignFormat(name: "a Keras archive", advice: hdf5.advice)
         }
-        // Of a file that was cut, the reader's message says more.
+        // For a truncated file the reader's own error is more precise.
         return isWhole ? otherZip : nil
     }
 

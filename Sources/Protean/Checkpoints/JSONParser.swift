@@ -1,5 +1,5 @@
-/// A strict JSON parser (RFC 8259) for text that nobody vouches for: no comments, no trailing
-/// commas, no repeated names, UTF-8 only, bounded nesting and number of values.
+/// A strict JSON parser (RFC 8259) for untrusted text: no comments, no trailing commas, no repeated
+/// names, UTF-8 only, bounded nesting and number of values.
 struct JSONParser {
     /// How deep arrays and objects may be nested.
     static let maximumDepth = 64

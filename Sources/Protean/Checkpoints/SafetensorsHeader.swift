@@ -1,6 +1,6 @@
 /// Reads the header of a safetensors file straight from its text, without a tree of values.
 enum SafetensorsHeader {
-    /// Bytes of a name; longer ones are nobody's.
+    /// Longest accepted name in bytes.
     static let maximumNameLength = 1024
     /// The most texts beside the tensors.
     static let maximumTexts = 1 << 16

@@ -42,7 +42,7 @@ enum SimilarNames {
         let far = most + 1
         var row = (0...b.count).map { min($0, far) }
         for i in 0..<a.count {
-            // Beyond the band every entry is too far.
+            // Entries outside the diagonal band exceed the largest allowed distance.
             let band = max(0, i - most)..<max(min(b.count, i + most + 1), max(0, i - most))
             var next = [Int](repeating: far, count: b.count + 1)
             next[0] = min(i + 1, far)

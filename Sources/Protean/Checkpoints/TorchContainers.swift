@@ -135,7 +135,8 @@ struct TorchContainers {
                 others += 1
             }
         }
-        // Deeper down, a part of a model may be called `net`; there a container stands alone.
+        // Below the top level a submodule may be named `net`, so there a container must have no
+        // other entries.
         if depth > 0, others > 0 || holdsTensorsDirectly(dictionary) { return [] }
         var result: [Found] = []
         for (name, value) in zip(Self.known, found) {

@@ -9,7 +9,7 @@
 struct TorchStateDict {
     static let maximumTensors = 1 << 18
     static let maximumNesting = 32
-    /// Bytes of a name; longer ones are nobody's.
+    /// Longest accepted name in bytes.
     static let maximumNameLength = 1024
     static let maximumKeyLength = 256
 

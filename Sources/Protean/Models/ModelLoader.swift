@@ -184,7 +184,7 @@ extension ModelLoader {
         var options = try folder.options(for: plugin, isTimm: architecture.isTimm)
         options.values.merge(configuration.values) { $1 }
         if options.values["num_classes"] == nil, let classes = try folder.classes() {
-            // Only some plug-ins have the option; the others' outputs are what they are.
+            // Plug-ins without the option keep their number of outputs.
             var counted = options
             counted.values["num_classes"] = classes
             if (try? plugin.makeModel(configuration: architecture.options(under: counted))) != nil {

@@ -31,8 +31,8 @@ struct KeyReading {
         self.note = note
     }
 
-    /// The ways that are tried when nobody chose one: the names as they are, without the prefix that
-    /// all have, without what wrappers put into the middle.
+    /// The readings that are tried when the caller chose none: the names as they are, without the
+    /// prefix that all have, without what wrappers put into the middle.
     static func candidates(_ checkpoint: Checkpoint) -> [KeyReading] {
         // A counter that weight averaging keeps beside the model.
         let names = checkpoint.names.filter { $0 != "n_averaged" }

@@ -21,7 +21,7 @@ extension Layer {
         var results: [Tensor] = []
         results.reserveCapacity(inputs.count)
         for x in inputs {
-            // Whoever shares the thread, the one that cancels among them, gets its turn.
+            // Yields, so that other tasks on this thread, for example the cancelling one, can run.
             await Task.yield()
             results.append(try Runtime.stoppingWhenCancelled { try self(x) })
             progress?(results.count)

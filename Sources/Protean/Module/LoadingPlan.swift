@@ -51,7 +51,8 @@ struct LoadingPlan {
             prefix.map { [KeyReading(checkpoint, under: $0)] } ?? KeyReading.candidates(checkpoint)
         var best: LoadingPlan?
         for (index, reading) in readings.enumerated() {
-            // A guess that does not work out is no error; the names as they are may be one.
+            // A guessed prefix that does not fit is ignored; only the unmodified names produce an
+            // error.
             guard let found = index == 0 ? try plan(reading) : try? plan(reading) else { continue }
             if found.fits { return found }
             if found.matched > best?.matched ?? -1 { best = found }

@@ -13,7 +13,7 @@ public final class Parameter: Sendable {
     /// something that training adjusts: it is loaded and saved alike, but counted apart.
     public let isBuffer: Bool
 
-    /// A value, and how its elements are made if nobody has read it yet.
+    /// A value, and how its elements are made if it has not been read yet.
     private struct State: Sendable {
         var value: Tensor
         var fill: (@Sendable (UnsafeMutableBufferPointer<Float>) -> Void)?

@@ -44,7 +44,7 @@ public final class Trace: Sendable {
     /// Runs `body` while layers applied in it are recorded here. Throws what `body` throws; a
     /// closure that throws says so, `{ () throws(ProteanError) in … }`, to keep the error's type.
     public func recording<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
-        // A task-local value's scope hides the error's type.
+        // `withValue` of a task-local value rethrows an untyped error; its type is restored here.
         try Self.$current.withValue(self) { Result { () throws(E) in try body() } }.get()
     }
 

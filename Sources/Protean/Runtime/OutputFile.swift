@@ -200,7 +200,7 @@ extension OutputFile {
         _ temporary: String, _ existing: OutputDestination.Attributes?, _ path: String
     ) throws(ProteanError) -> Int32 {
         let outcome = temporaries.withLock { names -> Result<Int32, ProteanError> in
-            // Never more open than the old file, from the first moment on.
+            // Permissions are never wider than the old file's, from creation on.
             let mode = existing.map { $0.mode & 0o700 } ?? 0o666
             let opened = PathBytes.withCString(temporary) {
                 open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)

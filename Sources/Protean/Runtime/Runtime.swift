@@ -58,7 +58,8 @@ public enum Runtime {
                 }
                 settings.exactness = exactness
             }
-            // The kernels read it themselves; here it is refused.
+            // The C library reads this variable itself; it is checked here only to report a bad
+            // value.
             if let text = variables["PROTEAN_MEMORY_LIMIT"], !text.isEmpty {
                 guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let bytes = Int(text),
                     bytes >= 1

@@ -24,7 +24,7 @@ public struct Tensor: Sendable {
         self.storage = storage
     }
 
-    /// A view of memory that `owner` keeps alive and nobody writes.
+    /// A view of memory that `owner` keeps alive and that is never written.
     init(viewing base: UnsafePointer<Float>, shape: [Int], count: Int, owner: AnyObject) {
         self.shape = shape
         self.count = count

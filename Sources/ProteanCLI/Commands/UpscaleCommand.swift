@@ -93,7 +93,7 @@ struct UpscaleCommand: ParsableCommand {
             let progress = ProgressLine()
             progress.show("\(model.plugin.name): first run")
             let trace = Trace()
-            // Not counted, but for the multiply-adds.
+            // This run only counts the multiply-adds; it is not timed.
             let result = try trace.recording { try model(input) }
             let times = try time(model, against: try twin(), on: input, progress)
             progress.clear()
@@ -185,7 +185,7 @@ struct UpscaleCommand: ParsableCommand {
             + "multiply-adds, \(Text.percent(share)) executed"
             + (result.psnr.map { ", PSNR \(Text.fixed($0, 3)) dB" } ?? "")
             + Self.comparison(result)
-        // The picture has standard output for itself.
+        // With `-` only the image is written to standard output; text goes to standard error.
         if output == OptionValue.standardOutput { return Standard.error(line) }
         try Standard.print(line)
     }

@@ -35,7 +35,7 @@ struct OffsetPicture {
         }
         for point in points {
             let at = place(point.y, point.x)
-            // The dot's area follows the modulation.
+            // The dot's area is proportional to the modulation.
             let radius = 2 + 3 * Double(min(max(point.modulation, 0), 1)).squareRoot()
             canvas.disc(x: at.x, y: at.y, radius: radius + 1, Self.white)
             canvas.disc(x: at.x, y: at.y, radius: radius, color)

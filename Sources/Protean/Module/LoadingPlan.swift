@@ -1,4 +1,5 @@
-/// Which tensor goes to which parameter in one reading of a file's names, and what is left over.
+/// The assignment of tensors to parameters for one reading of a file's names, and the names left
+/// over.
 struct LoadingPlan {
     let reading: KeyReading
     private(set) var assignments: [(parameter: Parameter, tensor: CheckpointTensor)] = []
@@ -103,7 +104,7 @@ struct LoadingPlan {
         return names
     }
 
-    /// PyTorch's batch norms count training steps; nothing that runs a network needs that.
+    /// PyTorch's batch norms count training steps; inference does not need that.
     private static func isBatchCounter(_ key: String) -> Bool {
         let name = "num_batches_tracked".utf8
         guard key.utf8.suffix(name.count).elementsEqual(name) else { return false }

@@ -23,9 +23,9 @@ extension Operations {
     ///   - x: `[batch, height, width, channels]`.
     ///   - weight: `[out, in / groups, height, width]`.
     ///   - bias: `[batch, out]`.
-    ///   - geometry: what the convolution is.
+    ///   - geometry: the convolution's options.
     ///   - activation: applied last.
-    ///   - layer: the caller, for errors.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func conv2d(
         _ x: Tensor, weight: Tensor, biasPerSample bias: Tensor, geometry: Conv2dGeometry,

@@ -1,15 +1,16 @@
 import CProteanKernels
 
-/// Convolutions as pure functions of tensors: weights are an argument, packed in the call and forgotten.
+/// Convolutions as pure functions of tensors: weights are an argument, packed in the call and then
+/// freed.
 ///
-/// For weights that are computed at run time, and for what is called once. A layer that is called again
-/// with the same weights keeps a ``Conv2dPlanCache`` or a ``PackedConv2d``.
+/// For weights that are computed at run time, and for single calls. A layer that is called
+/// repeatedly with the same weights keeps a ``Conv2dPlanCache`` or a ``PackedConv2d``.
 extension Operations {
     /// activation(gate · conv(x, weight) + bias + residual).
     ///
-    /// Equal to ``Conv2d`` bit for bit: the same algorithm is chosen. Cost: that of the convolution, and
-    /// packing, a pass over the weights (with Winograd's algorithm, which `geometry.algorithm` can keep
-    /// out, a transform of every filter).
+    /// Equal to ``Conv2d`` bit for bit: the same algorithm is chosen. Cost: that of the
+    /// convolution, and packing, a pass over the weights (with Winograd's algorithm, which
+    /// `geometry.algorithm` can exclude, a transform of every filter).
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
     ///   - weight: `[out, in / groups, height, width]`.
@@ -36,8 +37,8 @@ extension Operations {
     /// activation(gate · conv(x) + bias + residual) on weights that a layer has packed; see
     /// ``PackedConv2d``.
     ///
-    /// - Throws: ``ProteanError`` when a tensor does not fit, memory is short, or the weights are packed
-    ///   for another instruction set or algorithm than the one in force for `x`.
+    /// - Throws: ``ProteanError`` when a tensor does not fit, memory is short, or the weights are
+    ///   packed for another instruction set or algorithm than the one needed for `x`.
     public static func conv2d(
         _ x: Tensor, packed: PackedConv2d, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
         layer: String = "conv2d"

@@ -1,5 +1,5 @@
-/// A kind of file that people take for a weight file and that is not read: what it is, and what to
-/// do about it.
+/// A kind of file that is often mistaken for a readable weight file: what it is, and what to do
+/// about it.
 ///
 /// See ``ForeignFormat/recognise(_:)``.
 public struct ForeignFormat: Equatable, Sendable {

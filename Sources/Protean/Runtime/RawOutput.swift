@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// Writing to a descriptor, whole.
+/// Writing all bytes to a descriptor.
 package enum RawOutput {
     /// Writes all of `bytes`; false, with `errno` set, when that is not possible.
     package static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {

@@ -13,7 +13,7 @@ public enum Runtime {
         var isa: KernelISA?
         var threads: Int?
         var exactness: Exactness?
-        /// Whether kernels are not started once the task is cancelled.
+        /// Whether no further kernels are started after the task is cancelled.
         var stopsWhenCancelled = false
 
         func checkCancellation() throws(ProteanError) {
@@ -75,7 +75,7 @@ public enum Runtime {
         }
     }
 
-    /// The most threads that one call may be given.
+    /// The most threads that one call may use.
     public static let maximumThreads = 1024
 
     private static func checked(threads: Int) throws(ProteanError) -> Int {
@@ -87,7 +87,7 @@ public enum Runtime {
         return threads
     }
 
-    /// What is set around the call or for the process.
+    /// The settings of the scope around the call or of the process.
     private static func settings() -> Settings {
         let inner = scoped, outer = process.withLock { $0 }
         return Settings(
@@ -96,7 +96,7 @@ public enum Runtime {
             stopsWhenCancelled: inner.stopsWhenCancelled)
     }
 
-    /// All that a call made here uses, looked up together.
+    /// All settings of a call made here, looked up together.
     struct Resolved: Equatable, Sendable {
         var isa: KernelISA
         var threads: Int
@@ -108,9 +108,9 @@ public enum Runtime {
         }
     }
 
-    /// All that a call made here uses.
+    /// All settings of a call made here.
     ///
-    /// - Throws: ``ProteanError`` when an environment variable that matters is not usable, and
+    /// - Throws: ``ProteanError`` when an environment variable that is needed is not usable, and
     ///   ``ProteanError/cancelled``.
     static func resolved() throws(ProteanError) -> Resolved {
         let set = settings()
@@ -141,8 +141,8 @@ public enum Runtime {
         return try environment.get().isa ?? machineISA
     }
 
-    /// Whether convolutions may use algorithms with larger rounding errors: by default where values
-    /// allow it, ``Exactness/guarded``.
+    /// Whether convolutions may use algorithms with larger rounding errors: by default only where
+    /// the values allow it, ``Exactness/guarded``.
     ///
     /// - Throws: ``ProteanError`` when an environment variable is not usable.
     public static func exactness() throws(ProteanError) -> Exactness {
@@ -177,7 +177,8 @@ public enum Runtime {
     /// Runs `body` with other settings, for this task and the tasks it starts; nil leaves a setting
     /// as it is.
     ///
-    /// A closure that throws says so, `{ () throws(ProteanError) in … }`, to keep the error's type.
+    /// A closure that throws must be written `{ () throws(ProteanError) in … }` to keep the error's
+    /// type.
     /// - Throws: ``ProteanError`` when a setting is not possible here, and what `body` throws.
     public static func with<R>(
         isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,
@@ -253,7 +254,8 @@ public enum Runtime {
 }
 
 extension ptn_status {
-    /// Turns a kernel's answer into an error. `bytes` is what the call needed, for the message.
+    /// Turns a kernel's status into an error. `bytes` is the memory that the call needed, for the
+    /// message.
     package func check(_ layer: String, bytes: Int = 0) throws(ProteanError) {
         switch self {
         case PTN_OK: return

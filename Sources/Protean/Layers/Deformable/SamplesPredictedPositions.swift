@@ -1,5 +1,5 @@
-/// A convolution with a part that predicts where it samples, and that begins as zeros: samples lie on
-/// the regular grid at first.
+/// A convolution with a part that predicts its sampling positions. The prediction is initially
+/// zero, so that samples lie on the regular grid.
 protocol SamplesPredictedPositions: HasInitialWeights {
     /// What the samples are multiplied by, or taken from.
     var sampledWeight: NamedParameter { get }
@@ -11,6 +11,6 @@ extension SamplesPredictedPositions {
         [InitialWeight(sampledWeight.name, sampledWeight.parameter)]
     }
 
-    /// False: what predicts positions stays at zero.
+    /// False: the prediction of positions stays at zero.
     public var initializesParts: Bool { false }
 }

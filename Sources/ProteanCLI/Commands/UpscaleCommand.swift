@@ -113,7 +113,8 @@ struct UpscaleCommand: ParsableCommand {
         }
     }
 
-    /// Refuses, before anything is computed, what could not be written or compared afterwards.
+    /// Throws, before anything is computed, if the result could not be written or compared
+    /// afterwards.
     private func check(_ picture: Image, _ reference: Image?, _ factor: Int) throws {
         let (width, height) = (picture.width * factor, picture.height * factor)
         guard height <= Image.maximumPixels / width else {
@@ -134,7 +135,7 @@ struct UpscaleCommand: ParsableCommand {
         }
     }
 
-    /// The same network with everything computed, where it is asked for.
+    /// The same network with all channels computed everywhere, if requested.
     private func twin() throws -> Model? {
         guard againstDense else { return nil }
         let twin = try model.load(untrained: false, isAgain: true)
@@ -142,7 +143,7 @@ struct UpscaleCommand: ParsableCommand {
         return twin
     }
 
-    /// Seconds of all runs.
+    /// Times of all runs in seconds.
     private func time(
         _ model: Model, against twin: Model?, on input: Tensor, _ progress: ProgressLine
     ) throws -> [(masked: Double, dense: Double?)] {
@@ -198,15 +199,16 @@ extension UpscaleCommand {
     }
 }
 
-/// What enlarging an image took and gave.
+/// The measurements of enlarging an image.
 struct Enlargement: Encodable {
     let file: String
     let width, height: Int
     /// The network alone, without reading and writing images.
     let milliseconds: Double
     let multiplyAdds, executedMultiplyAdds: Int
-    /// Decibels of the luma against a reference.
+    /// PSNR of the luma against a reference, in decibels.
     let psnr: Double?
-    /// The network with everything computed, and the median of the runs' ratios.
+    /// The time of the network with all channels computed everywhere, and the median of the runs'
+    /// ratios.
     let denseMilliseconds, timeRatio: Double?
 }

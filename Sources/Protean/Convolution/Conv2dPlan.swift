@@ -57,7 +57,7 @@ public struct Conv2dPlan: Sendable, Equatable {
     public let algorithm: Algorithm
     /// `[batch, height, width, channels]`.
     public let outputShape: [Int]
-    /// Memory used beside input, output and packed weights, for all threads together.
+    /// Memory used in addition to input, output and packed weights, for all threads together.
     public let scratchBytes: Int
     /// Memory of the packed weights.
     public let packedBytes: Int

@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// How a masked convolution's input lies in memory.
+/// The layout of a masked convolution's input in memory.
 public enum MaskedInput: Sendable {
     /// A dense map `[batch, height, width, channels]` all of whose pixels are read.
     case map
@@ -42,7 +42,7 @@ public enum MaskedInput: Sendable {
     }
 }
 
-/// What a masked convolution's dense result holds where the mask is off.
+/// The values of a masked convolution's dense result where the mask is off.
 public enum InactiveOutputs: Sendable {
     /// Zeros.
     case zeros

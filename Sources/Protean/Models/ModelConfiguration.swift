@@ -104,7 +104,7 @@ extension ModelConfiguration {
         try read(name, "a list of strings") { $0.list { $0.string } }
     }
 
-    /// An object as a configuration of its own, or nil when absent. Throws as ``integer(_:)``.
+    /// An object as a nested configuration, or nil when absent. Throws as ``integer(_:)``.
     public func object(_ name: String) throws(ProteanError) -> ModelConfiguration? {
         try read(name, "an object") {
             guard case .object(let members) = $0 else { return nil }

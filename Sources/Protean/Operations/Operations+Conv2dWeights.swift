@@ -15,9 +15,9 @@ extension Operations {
     ///   - x: `[batch, height, width, channels]`.
     ///   - weight: `[out, in / groups, height, width]`.
     ///   - bias: `[out]`, or nil.
-    ///   - geometry: what the convolution is.
-    ///   - epilogue: what else is done to the sums before they are stored.
-    ///   - layer: the caller, for errors.
+    ///   - geometry: the convolution's options.
+    ///   - epilogue: operations applied to the sums before they are stored.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, height', width', out]`; a shape only where a tensor carries no values.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func conv2d(
@@ -60,9 +60,9 @@ extension Operations {
     ///     ``Conv2dGeometry/weightShape``.
     ///   - bias: `[experts, out]`, or nil.
     ///   - routing: `[batch, experts]`.
-    ///   - geometry: what the convolution is; computed by the defining sums.
-    ///   - epilogue: what else is done to the sums before they are stored.
-    ///   - layer: the caller, for errors.
+    ///   - geometry: the convolution's options; computed by the defining sums.
+    ///   - epilogue: operations applied to the sums before they are stored.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func condConv2d(
         _ x: Tensor, experts: Tensor, bias: Tensor? = nil, routing: Tensor,
@@ -102,9 +102,9 @@ extension Operations {
     ///   - mask: `[batch, height', width', offset groups · taps]`; nil for ones.
     ///   - weight: `[out, in / groups, height, width]`.
     ///   - bias: `[out]`, or nil.
-    ///   - geometry: what the convolution is.
-    ///   - epilogue: what else is done to the sums before they are stored.
-    ///   - layer: the caller, for errors.
+    ///   - geometry: the convolution's options.
+    ///   - epilogue: operations applied to the sums before they are stored.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func deformConv2d(
         _ x: Tensor, offset: Tensor, mask: Tensor? = nil, weight: Tensor, bias: Tensor? = nil,

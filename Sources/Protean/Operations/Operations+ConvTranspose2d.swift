@@ -21,7 +21,7 @@ extension Operations {
     ///   - groups: independent groups of channels.
     ///   - outputSize: height and width of the result, instead of `outputPadding`; see
     ///     ``ConvTranspose2dGeometry/outputShape(for:size:layer:)``.
-    ///   - epilogue: what is done to the sums before they are stored.
+    ///   - epilogue: operations applied to the sums before they are stored.
     /// - Returns: `[batch, h', w', out]`,
     ///   `h' = (h − 1) · stride − 2 · padding + dilation · (kernel − 1) + outputPadding + 1`.
     /// - Throws: ``ProteanError`` when shapes or options do not fit or memory is short.

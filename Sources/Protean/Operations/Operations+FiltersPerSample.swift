@@ -1,7 +1,7 @@
 import CProteanKernels
 
 extension Operations {
-    /// A direct convolution with filters of its own for every sample: `filters`
+    /// A direct convolution with separate filters for every sample: `filters`
     /// `[batch, out, in / groups, height, width]`. The kernel packs them, then runs one
     /// convolution. For layers whose weights are computed from their input.
     ///

@@ -9,12 +9,12 @@ extension Operations {
     /// Cost: active pixels · out · in / groups · kernel area multiply-adds, and packing.
     /// - Parameters:
     ///   - x: a map `[batch, height, width, channels]`, or rows if `input` says so.
-    ///   - input: how `x` lies in memory.
+    ///   - input: the layout of `x` in memory.
     ///   - weight: `[out, in / groups, height, width]`.
     ///   - bias: `[out]`, or nil.
     ///   - geometry: what the convolution is.
     ///   - mask: the outputs to compute, of the output's size.
-    ///   - inactive: what the other outputs hold.
+    ///   - inactive: the values of the other outputs.
     ///   - algorithm: the algorithms that may be used.
     ///   - epilogue: operations applied to the sums of active pixels; the residual is a map.
     ///   - layer: the caller's name, for errors.

@@ -4,7 +4,7 @@ import CProteanKernels
 ///
 /// A plan is built once per mask, in one pass without branches, and shared by all layers of a
 /// block, by all tasks and, if the mask does not change, by the next frame: the list of active
-/// pixels, bits, and, made when first asked for, the inverse map and the runs of neighbours.
+/// pixels, bits, and, made on first use, the inverse map and the runs of neighbouring pixels.
 /// Building one for 112 × 112 pixels takes some 2 µs on one AVX-512 core. Memory: 4 bytes per
 /// active pixel and an eighth of a byte per pixel; the inverse map takes 4 more bytes per pixel.
 ///
@@ -279,7 +279,8 @@ extension MaskPlan {
         public let cells4: Int
     }
 
-    /// How the active pixels lie. Read from the bits each time; under 1 µs for 112 × 112 pixels.
+    /// Statistics of the active pixels. Computed from the bits each time; under 1 µs for 112 × 112
+    /// pixels.
     public var statistics: Statistics {
         let found = withExtendedLifetime(self) { ptn_mask_plan_statistics(kernelPlan) }
         return Statistics(

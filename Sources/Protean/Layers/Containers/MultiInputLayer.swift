@@ -44,7 +44,7 @@ extension MultiInputLayer {
     /// Nothing is known.
     public var channelFlow: ChannelFlow { .unknown }
 
-    /// Nil: the norm is a layer of its own.
+    /// Nil: the norm runs separately.
     public func folding(
         _ norm: any FoldableNorm
     ) throws(ProteanError) -> (any MultiInputKernel)? { nil }

@@ -17,8 +17,8 @@
 /// A sample at or beyond −1 or the size is 0, and between −1 and 0 it is interpolated towards 0;
 /// positions with infinite displacements are outside; NaN displacements give NaN. Offsets of zero
 /// without a mask give the result of a ``Conv2d`` if the input is finite, and with one group that
-/// of a direct one bit for bit. Memory beside the result is bounded by 1.5 MiB per thread, whatever
-/// the image (see ptn_deform_conv2d.h for kernels with thousands of channels). Cost: as ``Conv2d``,
+/// of a direct one bit for bit. Memory in addition to the result is at most 1.5 MiB per thread for
+/// any image (see ptn_deform_conv2d.h for kernels with thousands of channels). Cost: as ``Conv2d``,
 /// plus four multiply-adds per sampled channel.
 public final class DeformableConv2d: MultiInputLayer {
     /// Channels, kernel size, stride, padding, dilation and groups.

@@ -17,7 +17,7 @@ public final class DeltaConv2d: StatefulLayer {
     public let conv: Conv2d
     /// The batch norm after the convolution.
     public let batchNorm: BatchNorm2d?
-    /// How pixels are compared.
+    /// The norm by which pixels are compared.
     public let norm: PixelNorm
     /// The largest change that is not propagated.
     public let epsilon: Float

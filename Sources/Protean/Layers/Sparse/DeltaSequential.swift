@@ -14,7 +14,7 @@
 public final class DeltaSequential: StatefulLayer {
     /// The layers under their names, in order.
     public let submodules: [NamedModule]
-    /// How pixels are compared.
+    /// The norm by which pixels are compared.
     public let norm: PixelNorm
     /// The largest change that is not propagated.
     public let epsilon: Float

@@ -1,4 +1,4 @@
-/// One step of a change-driven network: a convolution with the norm and activation behind it, or a
+/// One step of a change-driven network: a convolution with the norm and activation after it, or a
 /// layer that computes every pixel from that pixel alone.
 enum DeltaStep: Sendable {
     case convolution(FusedMaskedConv2d)
@@ -31,7 +31,7 @@ enum DeltaStep: Sendable {
         return try none.inverted()
     }
 
-    /// Recomputes the outputs that read a changed input pixel, in place, and returns which they are.
+    /// Recomputes the outputs that read a changed input pixel, in place, and returns their mask.
     func update(
         _ step: inout DeltaState.Step, changed: MaskPlan
     ) throws(ProteanError) -> MaskPlan {

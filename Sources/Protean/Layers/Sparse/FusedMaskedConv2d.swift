@@ -48,7 +48,7 @@ public final class FusedMaskedConv2d: Sendable {
         activation == self.activation ? self : FusedMaskedConv2d(self, activation)
     }
 
-    /// How the active outputs of `mask` would be computed from an input of shape
+    /// The plan for computing the active outputs of `mask` from an input of shape
     /// `[batch, height, width, channels]`, a dense map unless `input` says otherwise. `rewritesAll`
     /// says whether the result is a new map, whose inactive pixels are written too.
     ///
@@ -126,7 +126,7 @@ public final class FusedMaskedConv2d: Sendable {
         return (map, cost(x, mask, way))
     }
 
-    /// Whether Winograd's algorithm applies to maps of shape `shape` under the settings in force.
+    /// Whether Winograd's algorithm applies to maps of shape `shape` under the current settings.
     func hasTiles(for shape: [Int], mask: MaskPlan) throws(ProteanError) -> Bool {
         let call = try maskedPlans.prepared(for: shape, layer: conv.place)
         let estimates = try call.estimates(mask, clears: false, layer: conv.place)

@@ -1,4 +1,4 @@
-/// A convolution that is computed at the active pixels of a mask only.
+/// A convolution that is computed only at the active pixels of a mask.
 ///
 /// `y = mask ⊙ conv(x)`: active outputs are those of ``Conv2d`` with the same weights, bit for bit
 /// where both use the same algorithm (except for groups narrower than a vector, whose sums
@@ -107,7 +107,7 @@ public final class MaskedConv2d: MultiInputLayer {
         return try fused.ending(in: epilogue.activation)(x, mask: plan)
     }
 
-    /// How the active outputs of `mask` would be computed from an input of shape
+    /// The plan for computing the active outputs of `mask` from an input of shape
     /// `[batch, height, width, inputChannels]`.
     ///
     /// - Throws: ``ProteanError`` when shapes do not fit.
@@ -121,9 +121,9 @@ public final class MaskedConv2d: MultiInputLayer {
     ///
     /// - Parameters:
     ///   - x: a map, or rows if `input` says so.
-    ///   - input: how `x` lies in memory.
+    ///   - input: the layout of `x` in memory.
     ///   - mask: the outputs to compute, of the output's size.
-    ///   - inactive: what the other outputs hold.
+    ///   - inactive: the values of the other outputs.
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     public func callAsFunction(
         _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,

@@ -12,7 +12,7 @@
 public final class PerforatedConv2d: Layer {
     /// The dense convolution with the same parameters.
     public let conv: Conv2d
-    /// Which outputs are computed.
+    /// The outputs that are computed.
     public let mask: PerforationMask
     /// Where the layer stands in a model.
     public let label: Label? = Label()

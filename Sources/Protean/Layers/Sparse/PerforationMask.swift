@@ -1,4 +1,4 @@
-/// Which outputs of a perforated convolution are computed; see ``PerforatedConv2d``.
+/// The outputs of a perforated convolution that are computed; see ``PerforatedConv2d``.
 ///
 /// A `rate` is the share of outputs that are computed, above 0 and at most 1; at least one is.
 public enum PerforationMask: Sendable {

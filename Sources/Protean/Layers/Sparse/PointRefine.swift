@@ -18,7 +18,7 @@ public final class PointRefine: Module {
     public let inputChannels: Int
     /// Channels of the logits.
     public let classes: Int
-    /// How often height and width are doubled.
+    /// Number of times that height and width are doubled.
     public let steps: Int
     /// Pixels per sample and step that the head computes.
     public let points: Int

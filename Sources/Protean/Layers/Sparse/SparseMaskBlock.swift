@@ -19,7 +19,7 @@
 public final class SparseMaskBlock: Module {
     /// Channels of the input, of every layer and of the result.
     public let channels: Int
-    /// Which channels of which layer are dense.
+    /// The dense channels of every layer.
     public let channelMask: Parameter
     /// Where the layer stands in a model.
     public let label: Label? = Label()

@@ -7,10 +7,11 @@
 /// Zhu, Huang, Lin, "Spatially Adaptive Inference with Stochastic Feature Sampling and Interpolation",
 /// arXiv 2003.08866.
 ///
-/// Inference is deterministic: the reference draws Gumbel noise at test time too and scales the sampled
-/// pixels by the noisy soft value; here there is no noise and that value is 1. `conv2` is computed on its
-/// mask; `conv1` at those pixels of its own that `conv2` or the interpolation for it reads, and only
-/// inactive pixels that `conv2` reads are interpolated. `conv3` reads all pixels.
+/// Inference is deterministic: the reference draws Gumbel noise at test time too and scales the
+/// sampled pixels by the noisy soft value; here there is no noise and that value is 1. `conv2` is
+/// computed on its mask; `conv1` at those pixels of its mask that `conv2` or the interpolation for
+/// it reads, and only inactive pixels that `conv2` reads are interpolated. `conv3` reads all
+/// pixels.
 ///
 /// Input `[batch, height, width, inputChannels]`, output `4 · planes` channels. Parameters `conv1`
 /// to `conv3`, `bn1` to `bn3`, `downsample.0`, `downsample.1` if the block has a downsample,
@@ -90,7 +91,7 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
         ]
     }
 
-    /// Where the first two convolutions are sampled.
+    /// The pixels at which the first two convolutions are sampled.
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit, or carries no values.
     public func sampledPixels(

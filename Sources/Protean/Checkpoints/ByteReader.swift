@@ -2,7 +2,7 @@
 struct ByteReader {
     let bytes: UnsafeRawBufferPointer
     private(set) var position: Int
-    /// What is being read, for error messages.
+    /// A name for the data, for error messages.
     let what: String
 
     init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0, what: String) {

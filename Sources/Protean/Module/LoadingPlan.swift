@@ -9,7 +9,7 @@ struct LoadingPlan {
 
     /// Whether every parameter is set, every key used and every shape right.
     var fits: Bool { missing.isEmpty && unused.isEmpty && misshapen.isEmpty }
-    /// How many parameters have a key, whatever its shape.
+    /// Number of parameters that have a key, of any shape.
     var matched: Int { assignments.count + misshapen.count }
 
     /// Compares the model with the file.

@@ -35,7 +35,7 @@ public final class Trace: Sendable {
     /// An empty record.
     public init() {}
 
-    /// What was recorded so far, in the order in which layers finished.
+    /// The events recorded so far, in the order in which layers finished.
     public var events: [Event] { recorded.withLock { $0 } }
 
     /// The sum of all recorded costs.

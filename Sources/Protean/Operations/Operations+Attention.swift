@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// Which keys a query may use, or what is added to its scores; see
+/// The keys that a query may use, or the values added to its scores; see
 /// ``Operations/scaledDotProductAttention(query:key:value:mask:isCausal:scale:)``.
 ///
 /// The tensor's shape is `[…, queries, keys]`; leading axes may be fewer than the query's, and

@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// How a map is sampled between its pixels.
+/// The interpolation of a map between its pixels.
 public enum GridMode: String, Sendable, CaseIterable {
     /// A weighted mean of the four pixels around the position, in volumes of the eight voxels.
     case bilinear

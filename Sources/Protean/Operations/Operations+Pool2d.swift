@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// What a pooling window covers and what happens at the borders; PyTorch's rules.
+/// The size and position of pooling windows, with PyTorch's rules at the borders.
 ///
 /// `output = ⌊(size + 2 · padding − dilation · (kernel − 1) − 1) / stride⌋ + 1` per axis. With
 /// ``ceilMode`` the quotient is rounded up, and windows that would start in the padding on the

@@ -3,9 +3,9 @@
 ///
 /// See ``ForeignFormat/recognise(_:)``.
 public struct ForeignFormat: Equatable, Sendable {
-    /// What the file is, such as `an ONNX model`.
+    /// The kind of file, such as `an ONNX model`.
     public let name: String
-    /// What to do.
+    /// Advice to the user.
     public let advice: String
 
     /// A kind of file.

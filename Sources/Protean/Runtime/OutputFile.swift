@@ -29,7 +29,7 @@ package final class OutputFile {
         let target: String
     }
 
-    /// How long a named pipe may be without a reader.
+    /// The time that a named pipe may be without a reader.
     package static let patience = Duration.seconds(10)
 
     /// Opens what `path` names.

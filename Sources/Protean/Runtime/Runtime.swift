@@ -102,7 +102,7 @@ public enum Runtime {
         var threads: Int
         var exactness: Exactness
 
-        /// What a kernel call is given.
+        /// The runtime argument of a kernel call.
         var kernelValue: ptn_runtime {
             ptn_runtime(isa: isa.kernelValue, threads: Int32(threads))
         }
@@ -242,7 +242,7 @@ public enum Runtime {
         return settings
     }
 
-    /// What a kernel call is given.
+    /// The runtime argument of a kernel call.
     package static func current() throws(ProteanError) -> ptn_runtime {
         let set = settings()
         try set.checkCancellation()

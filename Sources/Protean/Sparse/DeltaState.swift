@@ -1,4 +1,4 @@
-/// What change-driven layers keep of one stream of frames; see ``DeltaConv2d`` and
+/// The state of change-driven layers for one stream of frames; see ``DeltaConv2d`` and
 /// ``DeltaSequential``.
 ///
 /// A value type: every stream has its own state, copies are independent, and one layer can serve

@@ -267,7 +267,7 @@ extension MaskPlan {
 }
 
 extension MaskPlan {
-    /// How the active pixels lie.
+    /// The arrangement of the active pixels.
     public struct Statistics: Sendable, Equatable {
         /// Active pixels of all samples.
         public let count: Int

@@ -1,7 +1,7 @@
 import CommandSupport
 import Protean
 
-/// How often a model runs, and whether layers are recorded.
+/// The number of runs, and whether layers are recorded.
 struct BenchPlan {
     var warmUps: Int
     var repeats: Int

@@ -45,7 +45,7 @@ public final class SamplingRecord: Sendable {
     /// An empty record.
     public init() {}
 
-    /// What was recorded so far, in the order in which layers finished.
+    /// The entries recorded so far, in the order in which layers finished.
     public var entries: [Entry] { recorded.withLock { $0 } }
 
     /// Runs `body` while layers applied in it are recorded here. Throws what `body` throws, as

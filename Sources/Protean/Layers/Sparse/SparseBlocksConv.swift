@@ -15,7 +15,7 @@
 /// Input `[batch, height, width, channels]`; the body's parameters under `body`. Cost: the body on
 /// the tiles, which share pixels where they overlap.
 public final class SparseBlocksConv: Module {
-    /// What runs on the tiles.
+    /// The layers that run on the tiles.
     public let body: any Layer
     /// Height and width of the gathered tiles.
     public let blockSize: Size2d

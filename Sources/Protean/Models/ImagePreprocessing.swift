@@ -1,7 +1,7 @@
 /// The conversion of an 8-bit image to a network's input.
 ///
 /// Steps, in order: resize according to ``resizing``, crop the central ``cropHeight`` ×
-/// ``cropWidth``, then `(value / 255 - mean) / deviation` per channel. Resizing follows Pillow
+/// ``cropWidth``, then `(value / 255 - mean) / deviation` per channel. Resizing is that of Pillow
 /// (antialiased, 8-bit intermediate), cropping follows torchvision.
 public struct ImagePreprocessing: Sendable, Equatable {
     /// The filter of the resize.

@@ -1,4 +1,5 @@
-/// Masked convolutions as pure functions of tensors; see ``Operations/conv2d(_:weight:bias:geometry:epilogue:layer:)``.
+/// Masked convolutions as pure functions of tensors; see
+/// ``Operations/conv2d(_:weight:bias:geometry:epilogue:layer:)``.
 ///
 /// These return a new map where layers can write into an existing one: an update of `y` is
 /// `maskedConv2d(…, inactive: .copy(of: y))`.

@@ -4,10 +4,11 @@ import Synchronization
 
 /// Which instruction set kernels use and how many threads a call may take.
 ///
-/// A setting is looked up in this order: the innermost `with(isa:threads:exactness:_:)` around the call,
-/// the process setting (``setThreads(_:)``, ``setISA(_:)``, ``setExactness(_:)``), the environment
-/// (`PROTEAN_ISA`, `PROTEAN_NUM_THREADS`, `PROTEAN_EXACTNESS`), the machine (widest instruction set; physical cores that the process may
-/// use). Results do not depend on the number of threads.
+/// A setting is looked up in this order: the innermost `with(isa:threads:exactness:_:)` around the
+/// call, the process setting (``setThreads(_:)``, ``setISA(_:)``, ``setExactness(_:)``), the
+/// environment (`PROTEAN_ISA`, `PROTEAN_NUM_THREADS`, `PROTEAN_EXACTNESS`), the machine's default
+/// (widest instruction set; physical cores that the process may use). Results do not depend on the
+/// number of threads.
 public enum Runtime {
     private struct Settings {
         var isa: KernelISA?

@@ -44,13 +44,13 @@ package enum CaseKey: String, CaseIterable, Sendable {
     case density
     /// Share of the map in which two masks differ.
     case changed
-    /// How active positions lie.
+    /// Pattern of active positions.
     case pattern
-    /// Start of the random numbers.
+    /// Seed of the random numbers.
     case seed
-    /// Which algorithm is forced.
+    /// The algorithm to use.
     case algorithm
-    /// What is applied to the result.
+    /// Activation applied to the result.
     case activation
 }
 
@@ -63,7 +63,7 @@ package enum CaseValue: Equatable, Sendable, CustomStringConvertible {
     /// A word.
     case word(String)
 
-    /// As it stands in a case line.
+    /// As written in a case line.
     package var description: String {
         switch self {
         case .integer(let value): "\(value)"
@@ -79,9 +79,9 @@ package struct BenchmarkCase: Equatable, Sendable {
     package let name: String
     /// The kernel's name, such as `conv2d`.
     package let kernel: String
-    /// What the line says, and nothing else.
+    /// The values given in the line.
     package let values: [CaseKey: CaseValue]
-    /// Where the line stands, for errors.
+    /// The position of the line, for errors.
     package let place: String
 
     /// Describes a case.
@@ -92,7 +92,7 @@ package struct BenchmarkCase: Equatable, Sendable {
         self.place = place
     }
 
-    /// The line that gives this case again, keys in the grammar's order.
+    /// A line that parses to this case, with keys in the grammar's order.
     package var line: String {
         let keys = CaseKey.allCases.compactMap { key in
             values[key].map { "\(key.rawValue)=\($0)" }
@@ -124,7 +124,7 @@ package struct BenchmarkCase: Equatable, Sendable {
         return value
     }
 
-    /// Where random numbers start.
+    /// The seed of the random numbers.
     package var seed: UInt64 {
         if case .integer(let value) = values[.seed] { return UInt64(value) }
         return 1

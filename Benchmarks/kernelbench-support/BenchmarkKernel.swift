@@ -8,27 +8,26 @@ package protocol BenchmarkKernel {
     static var requiredKeys: Set<CaseKey> { get }
     /// Keys that a case may have.
     static var optionalKeys: Set<CaseKey> { get }
-    /// Checks a case and says what it costs. Allocates nothing large: that is left to
-    /// ``PreparedCase/load``.
+    /// Checks a case and returns its cost. Large memory is allocated only in ``PreparedCase/load``.
     static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase
 }
 
-/// Runs a kernel once and returns one number of its result.
+/// Runs a kernel once and returns one value of its result.
 package typealias KernelRun = () throws -> Float
 
-/// A case that was found to be possible.
+/// A checked case with its cost.
 package struct PreparedCase {
-    /// Operations of the whole kernel, a multiply-add counting as two; also those that a dynamic
-    /// kernel skips.
+    /// Operations of the whole kernel, with a multiply-add counted as two; includes those that a
+    /// dynamic kernel skips.
     package var flops: Double
-    /// Bytes that must move at least once: inputs, weights, results.
+    /// Bytes that must be read or written at least once: inputs, weights, results.
     package var bytes: Double
-    /// Bytes that must be read from the first-level cache, where these are more than a tile's
-    /// registers could save: samples of positions that depend on the input.
+    /// Bytes that must be read from the first-level cache because no register tile can reuse them:
+    /// samples at positions that depend on the input.
     package var loaded = 0.0
     /// Share of ``flops`` that is executed, 0...1.
     package var executedShare = 1.0
-    /// How the kernel would run this case, in words; nil for kernels with one way only.
+    /// A description of how the kernel runs this case; nil for kernels with only one algorithm.
     package var explain: (() throws -> Explanation)?
     /// Makes weights and inputs and returns the call to measure.
     package var load: () throws -> KernelRun

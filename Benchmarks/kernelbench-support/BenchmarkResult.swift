@@ -1,14 +1,14 @@
 /// One case under one configuration, measured.
 package struct BenchmarkResult: Sendable {
-    /// What was measured.
+    /// The measured case.
     package let benchmark: BenchmarkCase
-    /// Where it ran.
+    /// The instruction set and the threads.
     package let configuration: Configuration
     /// Times.
     package let timing: Timing
-    /// Operations of the whole kernel, also those skipped.
+    /// Operations of the whole kernel, including those skipped.
     package let flops: Double
-    /// Bytes that must move at least once.
+    /// Bytes that must be read or written at least once.
     package let bytes: Double
     /// Bytes that must be read from the first-level cache.
     package let loaded: Double
@@ -18,8 +18,8 @@ package struct BenchmarkResult: Sendable {
     package let roofline: Roofline
     /// Median time on one thread; nil when that was not measured.
     package let singleThread: Double?
-    /// Time of the whole map by the defining sums over this case's, median of turns; nil when the two
-    /// were not measured in turns.
+    /// Time of the whole map by the defining sums divided by this case's, median over alternating
+    /// turns; nil if the two were not measured in turns.
     package var directRatio: Double?
 
     /// The case's name.
@@ -32,19 +32,19 @@ package struct BenchmarkResult: Sendable {
     package var gflops: Double { executedFlops / seconds * 1e-9 }
     /// ``bytes`` per second in GB/s.
     package var gbs: Double { bytes / seconds * 1e-9 }
-    /// The time the machine's limits allow over the time taken.
+    /// The shortest time that the machine's limits allow, divided by the measured time.
     package var rooflineShare: Double { leastSeconds / seconds }
     /// ``rooflineShare`` of the fastest tenth of the samples.
     package var undisturbedShare: Double { leastSeconds / timing.undisturbed }
-    /// Which limit comes first.
+    /// The limit that bounds the case.
     package var bound: Roofline.Bound {
         roofline.bound(flops: executedFlops, bytes: bytes, loaded: loaded)
     }
-    /// Time on one thread over time; nil when one thread was not measured.
+    /// Time on one thread divided by this time; nil if one thread was not measured.
     package var speedup: Double? { singleThread.map { $0 / seconds } }
 
-    /// The saving in time over the saving in operations, both against the whole map by the defining
-    /// sums: 1 when every operation left out saves its time.
+    /// The saving in time divided by the saving in operations, both relative to the whole map by
+    /// the defining sums: 1 if every skipped operation saves its time.
     package var realised: Double? { directRatio.map { $0 * executedShare } }
 
     private var executedFlops: Double { flops * executedShare }

@@ -1,8 +1,8 @@
 import Protean
 
 extension BenchmarkCase {
-    /// The case that this one replaces: the whole map of its shape, at fixed positions, by the defining
-    /// sums; nil for kernels that replace none.
+    /// The static case that this one replaces: the whole map of its shape, at fixed positions, by
+    /// the defining sums; nil if there is none.
     var direct: BenchmarkCase? {
         switch kernel {
         case MaskedConv2dBenchmark.name, DeformConv2dBenchmark.name:
@@ -23,9 +23,9 @@ extension BenchmarkCase {
 }
 
 extension BenchmarkSession {
-    /// Measures every case in turns with the whole map by the defining sums, so that both meet the same
-    /// machine, until the ratio's median is known to 2 % or ``minimumTime`` is over. Cases that replace
-    /// no whole map are left out; without any other it throws ``CaseError``.
+    /// Measures every case alternating with the whole map by the defining sums, so that both run at
+    /// the same machine speed, until the ratio's median is known to 2 % or ``minimumTime`` is over.
+    /// Cases that replace no whole map are skipped; if no case remains, throws ``CaseError``.
     package func againstDirect(
         _ cases: [BenchmarkCase], rooflines: [Roofline],
         gauge: @escaping (Configuration) throws -> Double = Roofline.quickPeak

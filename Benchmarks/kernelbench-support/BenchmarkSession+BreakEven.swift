@@ -1,11 +1,11 @@
 import Protean
 
 extension BenchmarkSession {
-    /// Measures up to which density a mask pays, for every convolution among `cases`.
+    /// Measures the density up to which a mask is faster, for every convolution among `cases`.
     ///
-    /// Masked call and whole map take turns, so that both meet the same machine; ``minimumTime`` is the
-    /// longest that a mask's turns take under each configuration. `gauge` gives the multiply-add peak of
-    /// the moment in GFLOP/s.
+    /// Masked call and whole map alternate, so that both run at the same machine speed;
+    /// ``minimumTime`` limits the time of a mask's turns under each configuration. `gauge` measures
+    /// the current multiply-add peak in GFLOP/s.
     package func breakEven(
         for cases: [BenchmarkCase], rooflines: [Roofline],
         gauge: @escaping (Configuration) throws -> Double = Roofline.quickPeak
@@ -20,7 +20,8 @@ extension BenchmarkSession {
         return found
     }
 
-    /// The whole map's call and times, and how much longer the defining sums take, per configuration.
+    /// The whole map's call and times, and the ratio of the defining sums' time to it, per
+    /// configuration.
     private struct Whole {
         let call: KernelRun
         var fastest, direct: [Timing]
@@ -63,7 +64,7 @@ extension BenchmarkSession {
             of: masked.map { ($0.result, $0.speedup * $0.slowdown) })
     }
 
-    /// Both ways to the whole map, in turns.
+    /// Both algorithms for the whole map, alternating.
     private func measured(
         _ family: BreakEven.Family, _ gauge: @escaping (Configuration) throws -> Double
     ) throws -> Whole {

@@ -1,7 +1,7 @@
 import Foundation
 import Protean
 
-/// Measures the machine, then cases one after the other.
+/// Measures the machine's limits, then the cases in order.
 package struct BenchmarkSession {
     /// Instruction sets and threads, in the order of alternation.
     package let configurations: [Configuration]
@@ -10,7 +10,7 @@ package struct BenchmarkSession {
     let registry: KernelRegistry
     let progress: (String) -> Void
 
-    /// A session; `progress` is told what happens now.
+    /// A session; `progress` is called with a description of each step.
     package init(
         configurations: [Configuration], minimumTime: Double,
         registry: KernelRegistry = .standard, progress: @escaping (String) -> Void = { _ in }
@@ -26,7 +26,7 @@ package struct BenchmarkSession {
         let seconds = min(max(minimumTime / 2, 0.02), 0.25)
         return try configurations.map { one in
             progress("machine: \(one.isa.rawValue), threads \(one.threads)")
-            // Several cores are all free less often than one.
+            // Several cores are idle at the same time less often than one core.
             return try Roofline.measure(one, seconds: one.threads > 1 ? 2 * seconds : seconds)
         }
     }

@@ -1,8 +1,9 @@
 import Protean
 
-/// Up to which density a mask pays: masked convolutions of many densities beside the whole map.
+/// The density up to which a mask is faster: masked convolutions of many densities compared with
+/// the whole map.
 package struct BreakEven {
-    /// Times of all cases; a whole map's are of all its turns.
+    /// Times of all cases; those of a whole map include all its turns.
     package internal(set) var results: [BenchmarkResult] = []
     /// Speed-ups over the whole map at its fastest.
     package internal(set) var againstFastest: [SparseCurve] = []
@@ -11,8 +12,8 @@ package struct BreakEven {
 
     private static let densities = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
 
-    /// A convolution's cases: the whole map by the fastest algorithm and by the defining sums, and masks
-    /// of every pattern and density, the way chosen by estimate.
+    /// A convolution's cases: the whole map by the fastest algorithm and by the defining sums, and
+    /// masks of every pattern and density, with the algorithm chosen by estimate.
     struct Family {
         let whole, direct: BenchmarkCase
         let masked: [BenchmarkCase]
@@ -60,13 +61,13 @@ package struct BreakEven {
             })
     }
 
-    /// What counts as no slower.
+    /// The relative slowdown that still counts as no slower.
     private static let tolerance = 0.03
-    /// The speed-up from which on a mask pays.
+    /// The smallest speed-up that counts as no slower.
     static let enough = 1 - tolerance
 
-    /// The density up to which `curve` is no slower than the whole map, between measured ones by linear
-    /// interpolation of the speed-up; nil when it never is.
+    /// The density up to which `curve` is no slower than the whole map, interpolated linearly
+    /// between measured speed-ups; nil if it is always slower.
     static func density(of curve: SparseCurve) -> Double? {
         let slower = curve.points.firstIndex { $0.speedup < enough } ?? curve.points.count
         guard slower > 0 else { return nil }

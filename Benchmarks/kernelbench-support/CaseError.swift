@@ -1,14 +1,14 @@
-/// What is wrong with a benchmark case, and where.
+/// An error in a benchmark case, with its position.
 package struct CaseError: Error, Equatable, CustomStringConvertible {
-    /// Where the case stands: `FILE:LINE`, or `--case` with its position.
+    /// The position of the case: `FILE:LINE`, or `--case` with its position.
     package var place: String
     /// The case's name, once it is known.
     package var name: String?
-    /// The key that is wrong; nil when it is the line as a whole.
+    /// The key that is wrong; nil if it is the line as a whole.
     package var key: String?
-    /// What would have been right.
+    /// The expected value.
     package var expected: String
-    /// What was found.
+    /// The value found.
     package var found: String
 
     /// Describes a problem.
@@ -22,7 +22,7 @@ package struct CaseError: Error, Equatable, CustomStringConvertible {
         self.found = found
     }
 
-    /// One line fit for a terminal.
+    /// One line that is safe to print on a terminal.
     package var description: String {
         let parts = [
             place, name.map { "case '\($0)'" }, key.map { "key '\($0)'" },

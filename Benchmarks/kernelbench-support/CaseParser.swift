@@ -1,8 +1,8 @@
 import Foundation
 
-/// Reads case lines: `NAME KERNEL key=value …`, `#` starts a comment, blank lines mean nothing.
+/// Reads case lines: `NAME KERNEL key=value …`, `#` starts a comment, blank lines are ignored.
 package struct CaseParser {
-    /// Which keys a kernel of a name takes; nil for a name that is not known.
+    /// The keys of a kernel by its name; nil for an unknown name.
     let keys: (String) -> Set<CaseKey>?
     /// Known kernels, for messages.
     let known: [String]
@@ -13,7 +13,7 @@ package struct CaseParser {
         known = registry.names
     }
 
-    /// Every case of a shape file's text, in order. `file` is for messages.
+    /// Every case of a shape file's text, in order. `file` is used in messages.
     package func parse(text: String, file: String) throws(CaseError) -> [BenchmarkCase] {
         var cases: [BenchmarkCase] = []
         var number = 0
@@ -47,7 +47,7 @@ package struct CaseParser {
         return BenchmarkCase(name: name, kernel: kernel, values: reader.values, place: place)
     }
 
-    /// Refuses two cases of one name: their results could not be told apart.
+    /// Throws for two cases of the same name: their results could not be distinguished.
     package static func checkUnique(_ cases: [BenchmarkCase]) throws(CaseError) {
         var first: [String: BenchmarkCase] = [:]
         for one in cases {

@@ -1,9 +1,9 @@
 import Foundation
 import Protean
 
-/// What the command line needs beyond an argument parser.
+/// Processing of command-line arguments that the argument parser does not provide.
 package enum CommandArguments {
-    /// Gives a bare `--json` its value `-`: an option's value cannot be left out otherwise.
+    /// Gives a bare `--json` the value `-`, because the parser has no options with optional values.
     package static func normalized(_ arguments: [String]) -> [String] {
         var result: [String] = []
         for (index, one) in arguments.enumerated() {
@@ -15,7 +15,7 @@ package enum CommandArguments {
         return result
     }
 
-    /// Numbers of threads from `1,2`; what is wrong otherwise.
+    /// Numbers of threads from `1,2`; throws for other text.
     package static func threads(_ list: String) throws(ProteanError) -> [Int] {
         var threads: [Int] = []
         for part in parts(list) {

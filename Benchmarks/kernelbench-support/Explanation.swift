@@ -1,10 +1,10 @@
 import Protean
 
-/// Why a kernel runs a case as it does.
+/// The plan of a kernel for a case, and the reasons for it.
 package struct Explanation: Sendable {
-    /// The algorithm that would run.
+    /// The chosen algorithm.
     package var chosen: String
-    /// Estimated cycles of every algorithm that applies; empty where there was no choice.
+    /// Estimated cycles of every algorithm that applies; empty if there was no choice.
     package var estimates: [(algorithm: String, cycles: Double)]
     /// Further facts of the plan.
     package var facts: [String]

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Numbers as people read them.
+/// Numbers in readable form.
 package enum Format {
     /// `1.23 ms`: three digits and a fitting unit.
     package static func seconds(_ value: Double) -> String {

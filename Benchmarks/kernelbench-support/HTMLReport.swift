@@ -1,9 +1,9 @@
 import Foundation
 import Protean
 
-/// Results as one HTML file that needs nothing else: a bar chart and a table.
+/// Results as one self-contained HTML file: a bar chart and a table.
 package enum HTMLReport {
-    /// The file's text; `curves` where they were measured better than the results tell.
+    /// The file's text; `curves`, if given, replace those computed from the results.
     package static func text(
         results: [BenchmarkResult], rooflines: [Roofline], curves: [SparseCurve]? = nil
     ) -> String {
@@ -69,7 +69,7 @@ package enum HTMLReport {
             """
     }
 
-    /// Realised over theoretical saving of masked kernels, one drawing per shape.
+    /// Realised divided by theoretical saving of masked kernels, one drawing per shape.
     private static func sparse(_ curves: [SparseCurve]) -> String {
         guard !curves.isEmpty else { return "" }
         var drawings: [String] = []
@@ -90,7 +90,7 @@ package enum HTMLReport {
     private static let rowHeight = 20
 
     /// Horizontal bars on a scale that ends at the largest share, at least at 100% and at most at
-    /// 300%, where longer bars are cut: one case in cache must not flatten all others.
+    /// 300%, where longer bars are cut, so that one case in cache does not shrink all others.
     private static func chart(_ results: [BenchmarkResult]) -> String {
         let shares = results.map(\.rooflineShare).filter(\.isFinite)
         let largest = min(3, max(1, shares.max() ?? 1))
@@ -126,7 +126,7 @@ package enum HTMLReport {
             """
     }
 
-    /// Text as it may stand between tags.
+    /// Text escaped for use between tags.
     static func escape(_ text: String) -> String {
         text.replacingOccurrences(of: "&", with: "&amp;")
             .replacingOccurrences(of: "<", with: "&lt;")

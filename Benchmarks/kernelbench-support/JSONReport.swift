@@ -1,7 +1,7 @@
 import Foundation
 import Protean
 
-/// Results in google-benchmark's schema, with what it has no name for added.
+/// Results in google-benchmark's schema, with additional fields where the schema has none.
 package struct JSONReport: Encodable {
     struct Context: Encodable {
         var date: String
@@ -126,9 +126,9 @@ package struct JSONReport: Encodable {
 
         var title: String
         var pattern: String
-        /// What the whole map was computed by.
+        /// The algorithm of the whole map.
         var against: String
-        /// Absent when a mask never pays.
+        /// Absent if a mask is never faster.
         var breakEvenDensity: Double?
         var points: [Point]
 
@@ -175,7 +175,7 @@ package struct JSONReport: Encodable {
         }
     }
 
-    /// How the Swift part was built; the kernels are always optimised.
+    /// The build configuration of the Swift part; the kernels are always optimised.
     package static var buildType: String {
         #if DEBUG
             "debug"

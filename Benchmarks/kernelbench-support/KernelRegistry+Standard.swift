@@ -1,13 +1,13 @@
 import ProteanCatalogue
 
 extension KernelRegistry {
-    /// Every kernel that can be measured: those with code of their own, then those of the layers'
-    /// entries.
+    /// Every kernel that can be measured: those implemented by a type, then those made from the
+    /// layers' entries.
     package static var standard: KernelRegistry {
         KernelRegistry(bespoke, layers: LayerCatalogue.entries)
     }
 
-    /// Kernels with code of their own.
+    /// Kernels implemented by a type.
     package static var bespoke: [any BenchmarkKernel.Type] {
         [
             Conv2dBenchmark.self,

@@ -1,7 +1,7 @@
 import Protean
 import ProteanCatalogue
 
-/// A kernel of the registry: one with code of its own, or one made from a layer's entry.
+/// A kernel of the registry: implemented by a type, or made from a layer's entry.
 package struct MeasuredKernel {
     /// The name in case lines.
     package let name: String
@@ -9,10 +9,10 @@ package struct MeasuredKernel {
     package let requiredKeys: Set<CaseKey>
     /// Keys that a case may have.
     package let optionalKeys: Set<CaseKey>
-    /// Checks a case and says what it costs.
+    /// Checks a case and returns its cost.
     let prepare: (BenchmarkCase) throws(CaseError) -> PreparedCase
 
-    /// A kernel with code of its own.
+    /// A kernel implemented by a type.
     package init(_ kernel: any BenchmarkKernel.Type) {
         name = kernel.name
         requiredKeys = kernel.requiredKeys
@@ -20,7 +20,7 @@ package struct MeasuredKernel {
         prepare = { one throws(CaseError) in try kernel.prepare(one) }
     }
 
-    /// The kernel of an entry; nil for a layer whose kernel has code of its own.
+    /// The kernel of an entry; nil for a layer whose kernel is implemented by a type.
     package init?(_ entry: LayerEntry) {
         guard let generic = entry.benchmark.generic else { return nil }
         name = entry.benchmark.kernel
@@ -34,7 +34,7 @@ package struct MeasuredKernel {
 package struct KernelRegistry {
     private let kernels: [MeasuredKernel]
 
-    /// A registry of kernels with code of their own, in order, and of the kernels of `layers`.
+    /// A registry of kernels implemented by types, in order, and of the kernels of `layers`.
     package init(_ kernels: [any BenchmarkKernel.Type], layers: [LayerEntry] = []) {
         self.kernels = kernels.map { MeasuredKernel($0) } + layers.compactMap { MeasuredKernel($0) }
     }
@@ -47,7 +47,7 @@ package struct KernelRegistry {
         kernels.first { $0.name == name }
     }
 
-    /// Checks a case and says what it costs.
+    /// Checks a case and returns its cost.
     package func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
         guard let kernel = kernel(named: benchmark.kernel) else {
             throw benchmark.error(
@@ -66,7 +66,7 @@ package struct KernelRegistry {
         return prepared
     }
 
-    /// Refuses a case whose tensors would fill this machine.
+    /// Throws for a case whose tensors would not fit this machine's memory.
     static func checkMemory(_ benchmark: BenchmarkCase, bytes: Double) throws(CaseError) {
         let available = Double(MachineInfo.memoryBytes)
         guard bytes <= available / 2 else {

@@ -1,6 +1,6 @@
 import Protean
 
-/// Pieces that kernels share.
+/// Helpers shared by the kernels.
 extension BenchmarkCase {
     /// Batch.
     func batch() throws(CaseError) -> Int { try integer(.n, default: 1) }
@@ -23,17 +23,18 @@ extension BenchmarkCase {
         guard let name = try word(.activation, of: Activation.names.sorted()) else {
             return .identity
         }
-        // One of the names just listed.
+        // Always succeeds: the name is one of those listed above.
         return (try? Activation(named: name)) ?? .identity
     }
 
-    /// An input of seeded values in [-1, 1); `stream` tells inputs of one case apart.
+    /// An input of seeded values in [-1, 1); `stream` gives different inputs of one case different
+    /// values.
     func values(_ shape: [Int], stream: UInt64 = 0) throws -> Tensor {
         try SeededValues.tensor(shape, seed: seed &+ stream &* 0x9E37_79B9)
     }
 }
 
-/// One window axis: how kernel taps meet a map.
+/// The window's options along one axis.
 struct Window: Equatable {
     var kernel: Int
     var stride: Int
@@ -85,18 +86,18 @@ enum Size {
     static func product(_ sizes: Int...) -> Double { sizes.reduce(1) { $0 * Double($1) } }
     /// The product of a shape's sizes.
     static func elements(_ shape: [Int]) -> Double { shape.reduce(1) { $0 * Double($1) } }
-    /// Bytes of so many floats.
+    /// Bytes of a number of floats.
     static func bytes(_ elements: Double...) -> Double { elements.reduce(0, +) * 4 }
 }
 
 extension Tensor {
-    /// One element, so that a result is used.
+    /// One element, so that the result is used.
     func sample() throws -> Float { try withUnsafeBufferPointer { $0.first ?? 0 } }
 }
 
 /// Seeded numbers for inputs.
 enum SeededValues {
-    /// A prime: no power-of-two shape lines up with it.
+    /// A prime, so that the sequence does not repeat in step with power-of-two shapes.
     private static let period = 65521
 
     /// Values in [-1, 1) that depend on `seed` only; the sequence repeats after 65521 elements.

@@ -20,8 +20,8 @@ struct LayerKernel {
         }
     }
 
-    /// The case with its cost, taken from a run that computes no values where the layer's work does
-    /// not depend on them.
+    /// The case with its cost, from a run that computes no values if the layer's cost does not
+    /// depend on them.
     func prepared() throws(CaseError) -> PreparedCase {
         let elements = sample.inputs.values.reduce(0) { $0 + Size.elements($1.shape) }
         try KernelRegistry.checkMemory(benchmark, bytes: Size.bytes(elements))
@@ -54,7 +54,7 @@ struct LayerKernel {
         let outputs = try trace.recording { try built.run(inputs(tensors)) }
         var cost = trace.totalCost
         if cost.bytes == 0 {
-            // A layer that counts nothing still reads its inputs and writes its outputs.
+            // A layer without a recorded cost still reads its inputs and writes its outputs.
             let counts = tensors.values.map(\.count) + outputs.map(\.tensor.count)
             cost.bytes = counts.reduce(0, +) * MemoryLayout<Float>.stride
         }
@@ -73,13 +73,13 @@ struct LayerKernel {
         return built
     }
 
-    /// Gives parameters that are 0 throughout seeded values. Layers that start as their static
-    /// counterpart, with displacements or gates of 0, would not be measured as they run once trained.
+    /// Gives parameters that are all 0 seeded values. Otherwise layers whose initial displacements
+    /// or gates are 0 would not be measured as they run after training.
     private func fill(_ module: any Module) throws {
         for (index, named) in module.allParameters().enumerated() where !named.parameter.isBuffer {
             let (parameter, shape) = (named.parameter, named.parameter.shape)
             guard parameter.value.elements.allSatisfy({ $0 == 0 }) else { continue }
-            // Sums of as many products as a row has stay near 1.
+            // Keeps sums over one row of products near 1.
             let row = max(1, shape.dropFirst().reduce(1, *))
             let scale = 1 / Float(row).squareRoot()
             let values = try benchmark.values(shape, stream: 1000 + UInt64(index)).elements
@@ -87,8 +87,8 @@ struct LayerKernel {
         }
     }
 
-    /// The layer's inputs. With `shapesOnly` those that hold numbers of any kind have no values;
-    /// masks, indices and boxes always have.
+    /// The layer's inputs. With `shapesOnly` inputs of arbitrary values carry a shape only; masks,
+    /// indices and boxes always have values.
     private func tensors(shapesOnly: Bool) throws -> [String: Tensor] {
         var tensors: [String: Tensor] = [:]
         for (stream, (name, input)) in sample.inputs.sorted(by: { $0.key < $1.key }).enumerated() {
@@ -106,7 +106,7 @@ struct LayerKernel {
 }
 
 extension CaseValue {
-    /// The value as configurations write it.
+    /// The value in a configuration.
     fileprivate var configurationValue: ModelConfiguration.Value {
         switch self {
         case .integer(let value): .number(Double(value))
@@ -117,7 +117,7 @@ extension CaseValue {
 }
 
 extension BenchmarkCase {
-    /// What `body` gives; its error as one about this case.
+    /// The result of `body`; its error is converted to one about this case.
     fileprivate func possible<T>(_ body: () throws -> T) throws(CaseError) -> T {
         do {
             return try body()
@@ -146,8 +146,8 @@ extension BenchmarkCase {
         }
     }
 
-    /// Cells of `cell` pixels a side, chosen at random in every sample; `shape` is `[B, H, W, …]`,
-    /// or `[H, W]`.
+    /// Cells of `cell` × `cell` pixels, chosen at random in every sample; `shape` is
+    /// `[B, H, W, …]`, or `[H, W]`.
     private func mask(
         _ shape: [Int], density: Double, cell: Int, stream: UInt64
     ) throws -> Tensor {

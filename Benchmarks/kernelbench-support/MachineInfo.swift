@@ -1,6 +1,6 @@
 import Foundation
 
-/// What is known about the machine, for the context of results.
+/// Information about the machine, for the context of results.
 package enum MachineInfo {
     /// A cache of the first processor.
     package struct Cache: Encodable, Sendable {
@@ -33,7 +33,7 @@ package enum MachineInfo {
         return cpuField("model name") ?? cpuField("CPU part") ?? "unknown"
     }()
 
-    /// The processor's frequency in MHz, as the system states it now; nil where it does not.
+    /// The processor's frequency in MHz, as the system reports it now; nil if it does not.
     package static let megahertz: Double? = cpuField("cpu MHz").flatMap(Double.init)
 
     private static func cpuField(_ name: String) -> String? {
@@ -47,7 +47,7 @@ package enum MachineInfo {
         return nil
     }
 
-    /// The caches of the first processor; empty where the system does not list them.
+    /// The caches of the first processor; empty if the system does not list them.
     package static let caches: [Cache] = (0..<8).compactMap(cache)
 
     private static func cache(_ index: Int) -> Cache? {

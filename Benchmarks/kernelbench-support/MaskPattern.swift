@@ -1,6 +1,6 @@
 import Protean
 
-/// How the active pixels of a benchmark's masks lie.
+/// The pattern of the active pixels of a benchmark's masks.
 enum MaskPattern: String, CaseIterable {
     case pixels, cells2, cells4, cells8, disc
 

@@ -1,7 +1,7 @@
 import Foundation
 import Protean
 
-/// On which instruction set and how many threads a case is measured.
+/// The instruction set and number of threads with which a case is measured.
 package struct Configuration: Hashable, Sendable {
     /// The instruction set.
     package let isa: KernelISA
@@ -41,8 +41,7 @@ package struct Timing: Sendable {
     package var peak: Double? { peaks.isEmpty ? nil : Statistics.median(peaks) }
     /// Median wall seconds per call.
     package var median: Double { Statistics.median(samples) }
-    /// Wall seconds per call that a tenth of the samples stayed below: how fast the call is while
-    /// nothing else uses the core.
+    /// The 10th percentile of wall seconds per call: the speed while nothing else uses the core.
     package var undisturbed: Double { Statistics.quantile(0.1, of: samples) }
     /// (p90 - p10) / median of the samples.
     package var spread: Double { Statistics.spread(samples) }
@@ -52,9 +51,9 @@ package struct Timing: Sendable {
 
 /// Times a call under several configurations in turn.
 ///
-/// Configurations alternate (A B A B …) so that a change in the machine's speed meets all of
-/// them, and ratios between them are fair. A turn that follows another configuration's starts with
-/// a call that is not counted, because that one left its own data in the caches.
+/// Configurations alternate (A B A B …) so that a change in the machine's speed affects all of
+/// them, and ratios between them are fair. A turn after another configuration's starts with an
+/// untimed call, because the other one left its data in the caches.
 package struct Measurement {
     /// Seconds of timed calls wanted per configuration.
     package let minimumTime: Double
@@ -63,12 +62,12 @@ package struct Measurement {
     /// Turns over which the time is spread.
     private let turns = 10
 
-    /// Measures the machine's peak between turns.
+    /// Measures the machine's multiply-add peak between turns.
     private let gauge: ((Configuration) throws -> Double)?
 
-    /// A measurement that spends `minimumTime` seconds on each configuration. `gauge` is asked for
-    /// the multiply-add peak in GFLOP/s before every turn: the clock of a shared machine drifts, and
-    /// a share of a peak from another minute would be off by as much.
+    /// A measurement that spends `minimumTime` seconds on each configuration. `gauge` measures the
+    /// multiply-add peak in GFLOP/s before every turn: the clock rate of a shared machine drifts,
+    /// and a share of a peak measured at another time would be wrong by as much.
     package init(minimumTime: Double, gauge: ((Configuration) throws -> Double)? = nil) {
         self.minimumTime = minimumTime
         self.gauge = gauge
@@ -108,10 +107,11 @@ package struct Measurement {
 
 /// How single samples are taken.
 enum Sampling {
-    /// Shorter calls are timed several at a time, so that reading the clock does not show.
+    /// Shorter calls are timed several at a time, so that the cost of reading the clock is
+    /// negligible.
     private static let shortestSample = 50e-6
 
-    /// Warms up, and finds how many calls make a sample.
+    /// Warms up, and determines the number of calls per sample.
     static func batchSize(_ run: KernelRun) throws -> Int {
         try warmUp(run)
         var calls = 1
@@ -127,7 +127,7 @@ enum Sampling {
         }
     }
 
-    /// A call that is not counted.
+    /// An untimed call.
     static func warmUp(_ run: KernelRun) throws { consume(try run()) }
 
     /// Times `batch` calls, a sample of `timing`; returns its wall seconds per call.
@@ -144,14 +144,14 @@ enum Sampling {
         return elapsed / Double(batch)
     }
 
-    /// Makes a result observable, so that computing it cannot be left out.
+    /// Makes a result observable, so that the compiler cannot remove its computation.
     @inline(never)
     private static func consume(_ value: Float) { withExtendedLifetime(value) {} }
 }
 
 /// Clocks, in seconds from an arbitrary start.
 package enum Clock {
-    /// Wall time that never jumps.
+    /// Monotonic wall time.
     package static var wall: Double { read(CLOCK_MONOTONIC) }
     /// Processor time of all threads of this process.
     package static var processor: Double { read(CLOCK_PROCESS_CPUTIME_ID) }

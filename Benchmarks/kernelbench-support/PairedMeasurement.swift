@@ -1,34 +1,36 @@
 import Protean
 
-/// Times two calls in turns, and stops as soon as the ratio of their times is known well enough.
+/// Times two calls in turns, and stops as soon as the ratio of their times is known precisely
+/// enough.
 ///
-/// A shared machine changes its speed from one moment to the next; a ratio of neighbours does not
-/// notice. Every sample follows two milliseconds of calls that are not counted, because the other one
-/// left its own data in the caches, and a cache that several cores share does not give way at the first
-/// call; longer calls do without.
+/// The speed of a shared machine varies, but this hardly affects the ratio of two consecutive
+/// samples. Every sample follows two milliseconds of untimed calls, because the other call left its
+/// data in the caches, and a cache shared by several cores is not refilled by the first call;
+/// longer calls need no untimed ones.
 struct PairedMeasurement {
-    /// What was measured.
+    /// The measured times.
     struct Pair {
         var first = Timing()
         var second = Timing()
-        /// Time of the first call over that of the second, one entry per turn.
+        /// Time of the first call divided by that of the second, one entry per turn.
         var ratios: [Double] = []
         /// Their median.
         var ratio: Double { Statistics.median(ratios) }
     }
 
-    /// Seconds after which no turn begins, once there are ``fewestTurns``.
+    /// Seconds after which no further turn begins, once there are ``fewestTurns``.
     let longest: Double
-    /// Ratios that something depends on: whether the true one is above or below has to be clear.
+    /// Thresholds of the ratio: the measurement must show whether the true ratio is above or below
+    /// them.
     let thresholds: [Double]
-    /// Width of the median's 95 % interval, as a share of it, that is enough when no threshold lies
-    /// within.
+    /// Relative width of the median's 95 % interval that is sufficient if the interval contains no
+    /// threshold.
     var clearWidth = 0.1
     /// Measures the machine's multiply-add peak in GFLOP/s before the turns.
     var gauge: (Configuration) throws -> Double = Roofline.quickPeak
-    /// Turns that are always taken.
+    /// Minimum number of turns.
     static let fewestTurns = 9
-    /// Seconds of uncounted calls, and of a call that is not preceded by any.
+    /// Seconds of untimed calls before a sample, and the length of a call that needs none.
     private static let warmUpTime = 2e-3
 
     /// Times both calls under one configuration.
@@ -63,12 +65,12 @@ struct PairedMeasurement {
 
     private func isEnough(_ ratios: [Double], isLate: Bool) -> Bool {
         guard ratios.count >= Self.fewestTurns else { return false }
-        // Sorting at every turn of a short call would take longer than the call.
+        // Not after every turn, because sorting would take longer than a short call.
         return isLate || ratios.count % 4 == 1 && isDecided(ratios)
     }
 
-    /// Whether the median's 95 % interval is narrow: 2 % of it, or ``clearWidth`` when no threshold
-    /// lies within.
+    /// Whether the median's 95 % interval is narrow: at most 2 % of it, or ``clearWidth`` if it
+    /// contains no threshold.
     func isDecided(_ ratios: [Double]) -> Bool {
         let interval = Statistics.medianInterval(ratios)
         let isClear = !thresholds.contains { interval.contains($0) }

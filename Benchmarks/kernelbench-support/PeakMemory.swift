@@ -6,9 +6,10 @@ package enum PeakMemory {
     private static let status = "/proc/self/status"
     private static let references = "/proc/self/clear_refs"
 
-    /// Bytes by which `body` raised resident memory at its highest.
+    /// The largest increase of resident memory during `body`, in bytes.
     ///
-    /// - Throws: `ProteanError.fileAccess` where the system does not tell, and what `body` throws.
+    /// - Throws: `ProteanError.fileAccess` if the system does not report it, and what `body`
+    ///   throws.
     package static func growth(during body: () throws -> Void) throws -> Int {
         try resetPeak()
         let before = try bytes("VmRSS")
@@ -16,7 +17,7 @@ package enum PeakMemory {
         return max(0, try bytes("VmHWM") - before)
     }
 
-    /// Lowers the highest mark to what is resident now.
+    /// Resets the peak to the current resident memory.
     private static func resetPeak() throws {
         guard let file = FileHandle(forWritingAtPath: references) else {
             throw ProteanError.fileAccess(file: references, reason: "needs Linux")

@@ -1,9 +1,9 @@
 import CProteanKernels
 import Protean
 
-/// The limits of this machine under one configuration, as measured.
+/// The measured limits of this machine under one configuration.
 package struct Roofline: Sendable {
-    /// What was measured.
+    /// The measured configuration.
     package let configuration: Configuration
     /// Multiply-adds in registers, in GFLOP/s, all threads together.
     package let peakGflops: Double
@@ -12,10 +12,11 @@ package struct Roofline: Sendable {
     /// Bytes that multiply-adds read from the first-level cache in GB/s, all threads together.
     package let loadGBs: Double
 
-    /// The size of the copied buffer: 64 MiB, beyond most last-level caches that one process gets.
+    /// The size of the copied buffer: 64 MiB, larger than most last-level caches available to one
+    /// process.
     package static let copyBytes = 64 << 20
 
-    /// Which limit a kernel meets first.
+    /// The limit that bounds a kernel.
     package enum Bound: String, Sendable {
         /// Arithmetic.
         case fma
@@ -36,7 +37,7 @@ package struct Roofline: Sendable {
         self.loadGBs = loadGBs
     }
 
-    /// The multiply-add peak alone, within some milliseconds.
+    /// The multiply-add peak alone, measured in some milliseconds.
     package static func quickPeak(_ configuration: Configuration) throws -> Double {
         try Runtime.with(isa: configuration.isa, threads: configuration.threads) {
             var runtime = try Runtime.current()
@@ -46,7 +47,8 @@ package struct Roofline: Sendable {
         }
     }
 
-    /// The same limits with another multiply-add peak; the first-level cache keeps its pace.
+    /// The same limits with another multiply-add peak; the rate of the first-level cache is scaled
+    /// with it.
     package func withPeak(_ gflops: Double?) -> Roofline {
         let peak = gflops ?? peakGflops
         return Roofline(
@@ -78,7 +80,7 @@ package struct Roofline: Sendable {
         max(flops / peakGflops, bytes / copyGBs, loaded / loadGBs) * 1e-9
     }
 
-    /// Which limit they meet first.
+    /// The limit that bounds them.
     package func bound(flops: Double, bytes: Double, loaded: Double = 0) -> Bound {
         let computing = flops / peakGflops, moving = bytes / copyGBs, loading = loaded / loadGBs
         if loading > max(computing, moving) { return .loads }

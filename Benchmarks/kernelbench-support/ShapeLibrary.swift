@@ -1,7 +1,7 @@
 import Foundation
 import ProteanCatalogue
 
-/// Where case lines come from: named files, the files beside the package, a small built-in set.
+/// The sources of case lines: named files, the package's files, a small built-in set.
 package struct ShapeLibrary {
     /// `Benchmarks/shapes` of the package, if it was found.
     package let folder: URL?
@@ -52,7 +52,7 @@ package struct ShapeLibrary {
         }
     }
 
-    /// Every file of the folder in order of name; the built-in set where there is no folder.
+    /// Every file of the folder in order of name; the built-in set if there is no folder.
     package func allCases() throws -> [BenchmarkCase] {
         let files = files()
         guard !files.isEmpty else { return try builtIn() }
@@ -109,7 +109,7 @@ package struct ShapeLibrary {
         }.joined(separator: "\n")
     }
 
-    /// The lines of `Benchmarks/shapes/demo.txt`, for a command that was copied elsewhere.
+    /// The lines of `Benchmarks/shapes/demo.txt`, for an executable that was copied elsewhere.
     package static let demo = """
         # A quick look: one row for each of the main kernels, a few seconds in all.
         demo.conv3x3     conv2d              h=28 w=28 c=128 k=128 r=3

@@ -1,4 +1,5 @@
-/// A drawing of the curves of one shape: realised over theoretical saving against density.
+/// A drawing of the curves of one shape: realised divided by theoretical saving, as a function of
+/// density.
 struct SparseChart {
     let curves: [SparseCurve]
 

@@ -1,22 +1,23 @@
 import Protean
 
-/// How much of the theoretical saving a masked kernel realises, over the share of active outputs.
+/// The share of the theoretical saving that a masked kernel realises, as a function of the share of
+/// active outputs.
 package struct SparseCurve {
-    /// A mask's density and what was measured with it.
+    /// A mask's density and its measurements.
     package struct Point {
-        /// Share of the outputs that the mask asks for.
+        /// Share of active outputs.
         package let density: Double
-        /// Time of the whole map over time of the masked kernel.
+        /// Time of the whole map divided by that of the masked kernel.
         package let speedup: Double
-        /// ``speedup`` over what the density promises, 1 / density.
+        /// ``speedup`` divided by the theoretical speed-up, 1 / density.
         package var realised: Double { speedup * density }
     }
 
     /// The convolution, such as `56x56 64->64 r3, avx512, 1 thread`.
     package let title: String
-    /// How active pixels lie.
+    /// The pattern of active pixels.
     package let pattern: String
-    /// By rising density.
+    /// In order of increasing density.
     package let points: [Point]
 
     /// A curve for each shape, configuration and pattern among `results` that were measured in turns

@@ -14,8 +14,8 @@ package enum Statistics {
     /// The middle sample, or the mean of the two in the middle. NaN without samples.
     package static func median(_ samples: [Double]) -> Double { quantile(0.5, of: samples) }
 
-    /// Two samples between which the median of what was sampled lies with a probability of 95 %,
-    /// whatever its distribution, from about six samples on (order statistics).
+    /// Two samples between which the true median lies with a probability of 95 % for any
+    /// distribution, from about six samples on (order statistics).
     package static func medianInterval(_ samples: [Double]) -> ClosedRange<Double> {
         guard !samples.isEmpty else { return -.infinity ... .infinity }
         let sorted = samples.sorted(), count = Double(sorted.count)
@@ -23,7 +23,7 @@ package enum Statistics {
         return sorted[below]...sorted[sorted.count - 1 - below]
     }
 
-    /// (90th percentile - 10th percentile) / median: how far to trust the median.
+    /// (90th percentile - 10th percentile) / median: a measure of the spread.
     package static func spread(_ samples: [Double]) -> Double {
         let middle = median(samples)
         guard middle > 0 else { return 0 }

@@ -36,8 +36,8 @@ package enum TableReport {
 
     static func threads(_ count: Int) -> String { count == 1 ? "1 thread" : "\(count) threads" }
 
-    /// The table, one row per case and configuration. Names to the left, numbers to the right; the last
-    /// column only where something was measured in turns.
+    /// The table, one row per case and configuration. Names to the left, numbers to the right; the
+    /// last column only if a case was measured in turns.
     package static func text(_ results: [BenchmarkResult]) -> String {
         let isCompared = results.contains { $0.realised != nil }
         let columns = header.indices.dropLast(isCompared ? 0 : 1)

@@ -181,12 +181,12 @@ struct Kernelbench: ParsableCommand {
         if let found, !isOnlyReport { try Standard.print("\n" + found.text) }
     }
 
-    /// Whether standard output has a report for itself.
+    /// Whether standard output is reserved for a report.
     private var isOnlyReport: Bool {
         [json, report].contains { Self.place($0) == OptionValue.standardOutput }
     }
 
-    /// Where a report is written.
+    /// The destination of a report.
     private static func place(_ file: String?) -> String? {
         file == "-" ? OptionValue.standardOutput : file
     }
@@ -216,7 +216,7 @@ struct Kernelbench: ParsableCommand {
         }
     }
 
-    /// Cases of the options, all of them possible.
+    /// The checked cases of the options.
     private func selectedCases() throws -> [BenchmarkCase] {
         let parser = CaseParser()
         let library = ShapeLibrary(parser: parser)
@@ -246,7 +246,7 @@ struct Kernelbench: ParsableCommand {
         return sets.flatMap { isa in counts.map { Configuration(isa: isa, threads: $0) } }
     }
 
-    /// The context of JSON results states one thread's limits, also when no case ran on one.
+    /// The context of JSON results gives one thread's limits even if no case ran on one thread.
     private func singleThreadRoofline(_ rooflines: [Roofline]) throws -> Roofline {
         let isa = rooflines[0].configuration.isa
         if let found = rooflines.first(where: {
@@ -262,7 +262,7 @@ struct Kernelbench: ParsableCommand {
         _ results: [BenchmarkResult], _ breakEven: BreakEven?, rooflines: [Roofline],
         single: Roofline
     ) throws {
-        // Files first: a reader that goes away ends the process while it prints.
+        // Files are written first: if standard output's reader exits, printing ends the process.
         if let json = Self.place(json) {
             let data = try JSONReport(
                 executable: Self.executableName, single: single,
@@ -278,7 +278,7 @@ struct Kernelbench: ParsableCommand {
         if !isOnlyReport { try Standard.print(TableReport.text(results)) }
     }
 
-    /// The name without its folder: results are published, paths need not be.
+    /// The name without its folder: results may be published, and the folder should not be.
     private static var executableName: String {
         URL(fileURLWithPath: CommandLine.arguments.first ?? "kernelbench").lastPathComponent
     }

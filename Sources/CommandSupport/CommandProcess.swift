@@ -9,14 +9,14 @@ package enum CommandProcess {
     ///
     /// - Parameters:
     ///   - root: the command.
-    ///   - name: what lines on standard error begin with.
+    ///   - name: the beginning of lines on standard error.
     ///   - arguments: turns the process's arguments into those that are parsed.
     package static func run(
         _ root: any ParsableCommand.Type, name: String,
         arguments: ([String]) -> [String] = { $0 }
     ) -> Never {
         Standard.fillClosedDescriptors()
-        // A write above a limit then fails with an error that can be told.
+        // A write beyond a file-size limit then fails with an error that can be reported.
         signal(SIGXFSZ, SIG_IGN)
         Interruption.removesUnfinishedFiles()
         do {
@@ -28,7 +28,7 @@ package enum CommandProcess {
         exit(0)
     }
 
-    /// Tells of an error.
+    /// Reports an error.
     private static func status(
         of error: any Error, _ root: any ParsableCommand.Type, _ name: String
     ) -> Int32 {
@@ -36,7 +36,7 @@ package enum CommandProcess {
         let code = root.exitCode(for: error)
         switch code {
         case .success:
-            // Help, which was asked for.
+            // `--help` is a success and goes to standard output.
             do throws(ProteanError) {
                 try Standard.print(root.fullMessage(for: error))
                 return 0

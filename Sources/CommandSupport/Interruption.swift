@@ -2,13 +2,13 @@ import Foundation
 import Protean
 import Synchronization
 
-/// What happens when a command is told to end.
+/// Handling of signals that end a command.
 enum Interruption {
-    /// From now on SIGINT, SIGTERM and SIGHUP remove files that are not finished before they end
-    /// the process as they do anyway; those that the parent has switched off stay off.
+    /// From now on SIGINT, SIGTERM and SIGHUP remove unfinished files before they end the process
+    /// as usual; signals that the parent ignores stay ignored.
     ///
-    /// To be called before the first other thread exists: the signals are blocked in all of them
-    /// and taken by one that waits for nothing else. A handler could not do such work safely.
+    /// Must be called before other threads exist: the signals are blocked in all threads and
+    /// received by a dedicated one, because a signal handler could not do this work safely.
     static func removesUnfinishedFiles() {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -22,19 +22,19 @@ enum Interruption {
             var number: Int32 = 0
             while sigwait(&signals, &number) != 0 {}
             OutputFile.removingTemporaries {
-                // The shell goes on below the line of progress.
+                // The shell's prompt then appears below the progress line.
                 if ProgressLine.isOnScreen.load(ordering: .relaxed) { Standard.error("") }
                 signal(number, SIG_DFL)
                 pthread_sigmask(SIG_UNBLOCK, &signals, nil)
                 kill(getpid(), number)
-                // The process ends here, before a file could be begun.
+                // Ends the process before another file could be created.
                 while true { pause() }
             }
         }
     }
 
     private static func isIgnored(_ number: Int32) -> Bool {
-        // Asking means setting; the value of SIG_IGN is 1 everywhere.
+        // `signal` can be read only by setting it; SIG_IGN is 1 on all supported systems.
         let old = signal(number, SIG_DFL)
         let isIgnored = unsafeBitCast(old, to: Int.self) == 1
         if isIgnored { signal(number, SIG_IGN) }

@@ -29,10 +29,10 @@ package enum OptionValue {
         return text
     }
 
-    /// What a result's path `-` becomes.
+    /// The path that replaces `-` as a result's path.
     package static let standardOutput = "/dev/stdout"
 
-    /// A path for a result that is no text; `-` means standard output, unless that is a terminal.
+    /// A path for a result that is not text; `-` means standard output, unless that is a terminal.
     package static let binaryOutput: @Sendable (String) throws -> String = { text in
         guard try path(text) == "-" else { return text }
         guard isatty(STDOUT_FILENO) == 0 else {

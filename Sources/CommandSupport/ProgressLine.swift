@@ -2,9 +2,9 @@ import Foundation
 import Protean
 import Synchronization
 
-/// What happens now, on one line of a terminal, for work that takes more than a second.
+/// The current step of a command on one line of a terminal, for work that takes more than a second.
 ///
-/// The line is on standard error. Where that is no terminal nothing is shown. It disappears with
+/// The line is on standard error. If that is not a terminal, nothing is shown. It disappears with
 /// ``clear()`` or its owner.
 package final class ProgressLine: Sendable {
     private struct State {
@@ -18,16 +18,16 @@ package final class ProgressLine: Sendable {
     private let sink: (@Sendable (String) -> Void)?
     private let ticks: Mutex<Task<Void, Never>?> = .init(nil)
 
-    /// Whether the terminal's last line is one of these now.
+    /// Whether the terminal's last line is a progress line now.
     static let isOnScreen = Atomic(false)
     private static let erasure = "\r\u{1B}[K"
 
     /// Work that takes less is not shown.
     package static let delay = Duration.seconds(1)
-    /// A line is not painted more often: whoever measures must not be disturbed.
+    /// The line is not updated more often, so that measurements are not disturbed.
     package static let interval = Duration.milliseconds(100)
 
-    /// A line on standard error, where that is a terminal that can erase a line.
+    /// A line on standard error, if that is a terminal that can erase a line.
     package convenience init() {
         let isTerminal =
             isatty(STDERR_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
@@ -72,10 +72,10 @@ package final class ProgressLine: Sendable {
         }
     }
 
-    /// Brings the seconds up to date.
+    /// Updates the seconds.
     func tick(at now: ContinuousClock.Instant) { state.withLock { paint(&$0, now) } }
 
-    /// Takes the line away until the next ``show(_:)``.
+    /// Removes the line until the next ``show(_:)``.
     package func clear() {
         state.withLock { state in
             state.text = nil

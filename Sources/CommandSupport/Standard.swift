@@ -3,7 +3,7 @@ import Protean
 
 /// Standard output and standard error of a command.
 package enum Standard {
-    /// Writes lines to standard output at once, with what could steer a terminal escaped.
+    /// Writes lines to standard output immediately, with control characters escaped.
     ///
     /// - Throws: ``ProteanError/fileAccess(file:reason:)`` when they could not be written: a full
     ///   disk, a closed descriptor.
@@ -21,8 +21,8 @@ package enum Standard {
         }
     }
 
-    /// Writes lines to standard error, with what could steer a terminal escaped. There is nowhere
-    /// to tell of a failure.
+    /// Writes lines to standard error, with control characters escaped. Failures are ignored, since
+    /// there is no way to report them.
     package static func error(_ text: String) {
         _ = RawOutput.write(escapedLines(text) + "\n", to: STDERR_FILENO)
     }
@@ -45,13 +45,13 @@ package enum Standard {
             .map { String($0).escaped }.joined(separator: "\n")
     }
 
-    /// Gives the three standard descriptors that a parent closed a file that refuses to be used:
-    /// otherwise the next file that is opened would be standard output.
+    /// Opens an unusable file for each of the three standard descriptors that the parent closed:
+    /// otherwise the next file that is opened would become standard output.
     static func fillClosedDescriptors() {
         for (number, flags) in [(STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY)]
             + [(STDERR_FILENO, O_RDONLY)]
         where fcntl(number, F_GETFD) < 0 {
-            // The lowest free number, so this one: those below are open by now.
+            // `open` returns the lowest free descriptor; lower ones are open, so it is this one.
             _ = open("/dev/null", flags)
         }
     }

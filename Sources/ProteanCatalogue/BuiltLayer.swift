@@ -1,10 +1,10 @@
 import Protean
 
-/// A layer ready for its weights, and how it is run.
+/// A layer whose weights can be loaded, and a closure that runs it.
 package struct BuiltLayer {
     /// Holds the parameters.
     package let module: any Module
-    /// How names of the weight file become parameter paths.
+    /// The map from names of the weight file to parameter paths.
     package let keyMap: KeyMap
     /// Runs the layer; returns the outputs by name.
     package let run: (LayerInputs) throws -> [LayerOutput]
@@ -24,7 +24,7 @@ package struct BuiltLayer {
     }
 }
 
-/// One output: a map, which follows the layout, or a tensor as it is.
+/// One output: a map, converted to the file's layout, or a tensor that is not.
 package struct LayerOutput {
     package let name: String
     package let tensor: Tensor

@@ -5,10 +5,10 @@ package struct ConfigurationKey: Sendable {
     package let name: String
     /// The value when the key is absent; nil for a key that must be given.
     package let fallback: ModelConfiguration.Value?
-    /// What it means, for the help text.
+    /// Its meaning, for the help text.
     package let meaning: String
-    /// What the Swift type calls the option, where that is not merely the key in camel case: errors
-    /// about `inputChannels` are reported for `in_channels`.
+    /// The option's names in the Swift type, if they are not the key in camel case: errors about
+    /// `inputChannels` are reported for `in_channels`.
     package let aliases: [String]
 
     /// A key that must be given.

@@ -4,10 +4,9 @@ import Protean
 package struct LayerBenchmark: Sendable {
     /// The kernel's name in case lines.
     package let kernel: String
-    /// A small case that a real network could have: the rest of a case line, such as
-    /// `h=56 w=56 c=64`.
+    /// A small realistic case: the rest of a case line, such as `h=56 w=56 c=64`.
     package let standard: String
-    /// The kernel made from the entry; nil where `kernelbench` has one of its own.
+    /// The kernel made from the entry; nil if `kernelbench` has a type for it.
     package let generic: Generic?
 
     /// A kernel made from a layer's entry. It runs the layer as `protean apply` does, and counts
@@ -21,7 +20,8 @@ package struct LayerBenchmark: Sendable {
         package let sample: @Sendable (CaseSizes) throws -> LayerSample
     }
 
-    /// A kernel that `kernelbench` has, a type under `Benchmarks/kernelbench-support/Kernels`.
+    /// A kernel that `kernelbench` implements, in a type under
+    /// `Benchmarks/kernelbench-support/Kernels`.
     static func kernel(_ name: String, _ standard: String) -> LayerBenchmark {
         LayerBenchmark(kernel: name, standard: standard, generic: nil)
     }
@@ -36,9 +36,10 @@ package struct LayerBenchmark: Sendable {
     /// }
     /// ```
     /// - Parameters:
-    ///   - standard: a small case; its keys but `n` and `seed` are those that every case must have.
-    ///   - optional: keys that a case may have beside `n` and `seed`. Keys are those of the case
-    ///     grammar, `CaseKey`.
+    ///   - standard: a small case; its keys except `n` and `seed` are those that every case must
+    ///     have.
+    ///   - optional: keys that a case may have in addition to `n` and `seed`. Keys are those of the
+    ///     case grammar, `CaseKey`.
     ///   - sample: configuration and input shapes for the sizes of a case.
     static func generic(
         _ name: String, _ standard: String, optional: Set<String> = [],
@@ -61,10 +62,10 @@ package struct CaseSizes: Sendable {
     /// Values of a case line: numbers and words.
     package init(_ values: [String: ModelConfiguration.Value]) { self.values = values }
 
-    /// The value under `key` as it goes into a configuration; `.null` when the case has none.
+    /// The value of `key` for a configuration; `.null` if the case does not have it.
     package subscript(key: String) -> ModelConfiguration.Value { values[key] ?? .null }
 
-    /// The value under `key` as it goes into a configuration, or `fallback`.
+    /// The value of `key` for a configuration, or `fallback`.
     package subscript(
         key: String, default fallback: ModelConfiguration.Value
     ) -> ModelConfiguration.Value { values[key] ?? fallback }
@@ -82,7 +83,7 @@ package struct CaseSizes: Sendable {
         return fallback
     }
 
-    /// The batch: `n`, 1 without it.
+    /// The batch: `n`, or 1 without it.
     package var batch: Int {
         get throws(ProteanError) { try int("n", default: 1) }
     }
@@ -102,8 +103,8 @@ package struct CaseSizes: Sendable {
         get throws(ProteanError) { try map.dropLast() + [1] }
     }
 
-    /// Arguments of `torch.nn.Conv2d` for `c`, `k`, `r` and, where the case has them, `stride`,
-    /// `pad`, `dilation` and `groups`. Without `pad` the size of a map stays at stride 1.
+    /// Arguments of `torch.nn.Conv2d` for `c`, `k`, `r` and, if the case has them, `stride`, `pad`,
+    /// `dilation` and `groups`. Without `pad` a map keeps its size at stride 1.
     package var convolution: [String: ModelConfiguration.Value] {
         get throws(ProteanError) {
             let reach = (try int("r") - 1) / 2 * (try int("dilation", default: 1))
@@ -124,13 +125,13 @@ package struct CaseSizes: Sendable {
 
 /// A configuration of a layer with inputs that fit, for benchmarks and random tests.
 package struct LayerSample: Sendable {
-    /// One input: its shape, and which values it may have.
+    /// One input: its shape and the values that it may have.
     package struct Input: Sendable {
-        /// What the values of an input mean.
+        /// The kind of an input's values.
         package enum Content: Sendable, Equatable {
             /// Any numbers; benchmarks take [-1, 1).
             case values
-            /// 1 in this share of the cells of so many pixels a side, 0 in the others.
+            /// 1 in a share `density` of the cells of `cell` × `cell` pixels, 0 in the others.
             case mask(density: Double, cell: Int)
             /// Whole numbers from 0 to one less than this.
             case indices(below: Int)

@@ -2,7 +2,7 @@ import Protean
 
 /// Every layer that `protean apply` runs.
 package enum LayerCatalogue {
-    /// All entries by name, capitals like small letters; one line per layer.
+    /// All entries by name, ignoring case; one line per layer.
     package static let entries: [LayerEntry] = [
         .activeConv2d,
         .adaptiveAvgPool2d,

@@ -56,7 +56,7 @@ extension LayerConfiguration {
     }
 }
 
-// Literals keep the tables of keys readable.
+// Conformance to the literal protocols keeps tables of keys short.
 extension ModelConfiguration.Value: ExpressibleByIntegerLiteral, ExpressibleByStringLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
@@ -66,7 +66,7 @@ extension ModelConfiguration.Value: ExpressibleByIntegerLiteral, ExpressibleBySt
     public init(stringLiteral value: String) { self = .string(value) }
     /// A truth value.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
-    /// An object; of a name that occurs twice the last value counts.
+    /// An object; if a name occurs twice, the last value is used.
     public init(dictionaryLiteral elements: (String, ModelConfiguration.Value)...) {
         self = .object(Dictionary(elements) { $1 })
     }

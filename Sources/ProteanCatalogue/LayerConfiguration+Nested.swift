@@ -83,7 +83,7 @@ extension LayerConfiguration {
 }
 
 extension LayerEntry {
-    /// Whether the layer can stand in a container: `x` is all that it takes.
+    /// Whether the layer can be part of a container: `x` is its only input.
     fileprivate var takesOnlyX: Bool { inputs.map(\.name) == ["x"] }
 }
 

@@ -22,8 +22,8 @@ extension LayerConfiguration {
 }
 
 extension LayerInputs {
-    /// A tensor whose channels are the second axis in PyTorch and the last one here, whatever the number
-    /// of axes.
+    /// A tensor with any number of axes whose channels are the second axis in PyTorch and the last
+    /// one here.
     func channelsLast(_ name: String) throws -> Tensor {
         let tensor = try plain(name)
         return tensor.rank >= 3 ? try layout.toLibrary(tensor) : tensor

@@ -1,15 +1,15 @@
 import Protean
 
-/// The values of a layer's configuration keys, with defaults filled in. Every accessor refuses a
-/// value of another kind and names the layer and the key.
+/// The values of a layer's configuration keys, with defaults filled in. Every accessor throws an
+/// error that names the layer and the key for a value of another type.
 package struct LayerConfiguration {
     /// The layer's name, for errors.
     let layer: String
     private let keys: [ConfigurationKey]
     private let values: [String: ModelConfiguration.Value]
 
-    /// Reads the JSON text of `--config`; refuses keys that the layer, in the variant that the text
-    /// asks for, does not have, and missing ones.
+    /// Reads the JSON text of `--config`; throws for keys that the layer, in the variant that the
+    /// text names, does not have, and for missing keys.
     package init(_ entry: LayerEntry, json: String) throws {
         try self.init(entry, given: ModelConfiguration(json: json, source: "--config").values)
     }
@@ -125,7 +125,7 @@ package struct LayerConfiguration {
         return value
     }
 
-    /// A text, nil when the value is of another kind.
+    /// A text, nil if the value is of another type.
     func text(_ key: String) -> String? {
         if case .string(let text) = value(key) { text } else { nil }
     }
@@ -150,13 +150,14 @@ package struct LayerConfiguration {
         return found
     }
 
-    /// Refuses every value but one: for options of the reference that make no difference here.
+    /// Throws for every value but one: for options of the reference that have only one supported
+    /// value here.
     func require(_ key: String, _ only: ModelConfiguration.Value) throws {
         guard value(key) == only else { throw refusal(key, "\(only)") }
     }
 
-    /// The same error with the layer's and the key's name as users wrote them: layers speak of
-    /// `kernelSize`, configurations of `kernel_size`.
+    /// The same error with the names that the user wrote: a layer's error names `kernelSize`, the
+    /// configuration's key is `kernel_size`.
     package func renamed(_ error: ProteanError) -> ProteanError {
         guard case .invalidOption(_, let option, let expected, let found) = error else {
             return error
@@ -174,8 +175,8 @@ package struct LayerConfiguration {
             layer: layer, option: key, expected: expected, found: value(key).description)
     }
 
-    /// The value as it was given. Undeclared keys read as null; the catalogue's tests build every layer,
-    /// which finds them.
+    /// The value as it was given. Undeclared keys give null; the catalogue's tests build every
+    /// layer and so find such keys.
     func value(_ key: String) -> ModelConfiguration.Value { values[key] ?? .null }
 
     private static func whole(_ value: ModelConfiguration.Value) -> Int? {

@@ -1,14 +1,13 @@
 import Protean
 
-/// Everything that is known about one layer beside its code: what it is called and compared with,
-/// how it is built from the reference's options, what goes in and out, and where its golden values,
-/// benchmark, test and page are.
+/// The description of one layer: its name and reference, how it is built from the reference's
+/// options, its inputs and outputs, and its golden values, benchmark, test and page.
 ///
 /// One entry per layer, in `Sources/ProteanCatalogue/<Family>/<Layer>Entry.swift`, listed in
-/// ``LayerCatalogue``. `protean apply`, the golden checks, `kernelbench`, the fuzz harness, the table
-/// in README.md and the tests of completeness read it.
+/// ``LayerCatalogue``. `protean apply`, the golden checks, `kernelbench`, the fuzz harness, the
+/// table in README.md and the tests of completeness use it.
 package struct LayerEntry: Sendable {
-    /// A tensor that goes in or comes out.
+    /// An input or output tensor.
     package struct TensorDescription: Sendable {
         package let name: String
         /// The axes as in PyTorch, such as `[B, C, H, W]`.
@@ -22,7 +21,7 @@ package struct LayerEntry: Sendable {
         }
     }
 
-    /// One of several references that the layer can stand for, chosen by the key `variant`.
+    /// One of several references that the layer implements, chosen by the key `variant`.
     package struct Variant: Sendable {
         package let name: String
         package let keys: [ConfigurationKey]
@@ -31,9 +30,9 @@ package struct LayerEntry: Sendable {
     /// One line about the layer, for the tables in README.md. Layers of a family with equal lines
     /// share a row.
     package enum Summary: Sendable, Hashable {
-        /// A dynamic layer, and what depends on the input: `a gate per channel`.
+        /// A dynamic layer, with the part that depends on the input: `a gate per channel`.
         case dynamic(String)
-        /// A layer that does the same for every input, and what that is.
+        /// A layer that computes the same function for every input, with its description.
         case fixed(String)
     }
 
@@ -54,19 +53,19 @@ package struct LayerEntry: Sendable {
         }
     }
 
-    /// The Swift type's name, which is what users ask for.
+    /// The Swift type's name, by which users select the layer.
     package let name: String
-    /// The family, which names the folders that the layer's files lie in.
+    /// The family, which names the folders of the layer's files.
     package let family: LayerFamily
-    /// What the layer is compared with.
+    /// The reference implementation with which the layer is compared.
     package let reference: String
-    /// What depends on the input, or what the layer does.
+    /// The part that depends on the input, or the layer's function.
     package let summary: Summary
-    /// Where the layer was described, the earliest first.
+    /// The papers that describe the layer, the earliest first.
     package let papers: [Paper]
     /// Configuration keys in the reference constructor's order.
     package let keys: [ConfigurationKey]
-    /// Variants with the keys that only they have, the default first; empty for most layers.
+    /// Variants with their specific keys, the default first; empty for most layers.
     package let variants: [Variant]
     /// Tensors of the input file, `x` first.
     package let inputs: [TensorDescription]
@@ -80,14 +79,14 @@ package struct LayerEntry: Sendable {
     package let benchmark: LayerBenchmark
     /// The test file in `Tests/ProteanTests/<Family>`, without `.swift`.
     package let test: String
-    /// Public types that make sense with this layer only and are described on its page, such as the
-    /// network that routes.
+    /// Public types that are used only with this layer and are described on its page, such as the
+    /// routing network.
     package let parts: [String]
     /// Builds the layer.
     package let build: @Sendable (LayerConfiguration) throws -> BuiltLayer
 
-    /// - Parameter test: only for rows of the activations' table, which share one test file; all
-    ///   other layers have a file of their own, `<name>Tests`.
+    /// - Parameter test: only for the activations, which share one test file; all other layers have
+    ///   a separate file, `<name>Tests`.
     init(
         _ name: String, family: LayerFamily, reference: String, summary: Summary,
         papers: [Paper] = [], keys: [ConfigurationKey] = [], variants: [Variant] = [],

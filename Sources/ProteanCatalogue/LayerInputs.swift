@@ -8,7 +8,7 @@ package final class LayerInputs {
     package let tensors: [String: Tensor]
     private var used: Set<String> = []
 
-    /// Reads the file; refuses missing and unknown tensors and other types than Float32.
+    /// Reads the file; throws for missing and unknown tensors and for types other than Float32.
     package convenience init(
         _ entry: LayerEntry, path: String, layout: MapLayout
     ) throws {
@@ -33,7 +33,7 @@ package final class LayerInputs {
         try self.init(entry, tensors: tensors, layout: layout, source: path)
     }
 
-    /// Tensors from memory; `source` says in errors where they come from.
+    /// Tensors from memory; `source` names their origin in errors.
     package init(
         _ entry: LayerEntry, tensors: [String: Tensor], layout: MapLayout, source: String
     ) throws {
@@ -53,14 +53,14 @@ package final class LayerInputs {
             found: "\(path) without it")
     }
 
-    /// A tensor as it lies in the file.
+    /// A tensor in the file's axis order.
     func plain(_ name: String) throws -> Tensor {
         guard let tensor = tensors[name] else { throw missing(name) }
         used.insert(name)
         return tensor
     }
 
-    /// Refuses optional tensors that this configuration did not use.
+    /// Throws for optional tensors that this configuration did not use.
     package func requireAllUsed() throws {
         guard let name = tensors.keys.filter({ !used.contains($0) }).min() else { return }
         throw ProteanError.invalidOption(
@@ -85,15 +85,14 @@ package final class LayerInputs {
         return tensor.rank == 5 ? try layout.toLibrary(tensor) : try map(name)
     }
 
-    /// A map or a volume in the library's axis order, or a tensor with fewer axes as it lies in the
-    /// file.
+    /// A map or a volume in the library's axis order, or a tensor with fewer axes in the file's
+    /// axis order.
     func mapOrPlain(_ name: String) throws -> Tensor {
         let tensor = try plain(name)
         return tensor.rank == 4 || tensor.rank == 5 ? try layout.toLibrary(tensor) : tensor
     }
 
-    /// The result `y` of a layer that treats the channels of `x` alike whether they are those of a map
-    /// `[B, C, H, W]` or of rows `[B, C]`.
+    /// The result `y` of a layer that accepts both a map `[B, C, H, W]` and rows `[B, C]`.
     func rowsOrMap(_ layer: (Tensor) throws -> Tensor) throws -> [LayerOutput] {
         let x = try plain("x")
         if x.rank == 4 { return [.map("y", try layer(map("x")))] }
@@ -105,7 +104,7 @@ package final class LayerInputs {
         return [.plain("y", try layer(x))]
     }
 
-    /// A map that need not be there.
+    /// An optional map.
     func optionalMap(_ name: String) throws -> Tensor? {
         tensors[name] == nil ? nil : try map(name)
     }

@@ -1,7 +1,7 @@
 import Protean
 
 /// A picture that is drawn on, in RGB. Positions are in pixels of the original image, and (0, 0) is
-/// the centre of its upper left pixel; what lies outside is not drawn.
+/// the centre of its upper left pixel; parts outside are not drawn.
 public struct Canvas: Sendable {
     /// A colour.
     public struct Color: Sendable, Equatable {

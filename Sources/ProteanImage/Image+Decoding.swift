@@ -15,12 +15,12 @@ extension Image {
     ///
     /// Memory is bounded by the file's size: at most 32 MiB and 256 bytes per byte of the file,
     /// decoder included; so are the passes over a progressive JPEG. A PNG whose pixels are complete
-    /// is read whatever follows them, with a note.
+    /// is read, with a note, even if the data after them are damaged.
     /// - Parameters:
     ///   - path: a regular file of at most ``maximumFileSize`` bytes.
-    ///   - orientation: whether EXIF's orientation is applied. Ignored unless told otherwise, as by
-    ///     Pillow and torchvision.
-    ///   - onNote: is called for everything that was found odd in a file that is read all the same.
+    ///   - orientation: whether EXIF's orientation is applied. Ignored by default, as by Pillow and
+    ///     torchvision.
+    ///   - onNote: is called for every irregularity in a file that can still be read.
     /// - Throws: ``ImageError``, one case per cause.
     public static func decode(
         _ path: String, orientation: ImageOrientation = .ignore,
@@ -31,7 +31,7 @@ extension Image {
     }
 
     /// Decodes a PNG or JPEG file that lies in memory, as ``decode(_:orientation:onNote:)`` does;
-    /// `name` stands for it in errors and notes.
+    /// `name` identifies it in errors and notes.
     ///
     /// - Throws: ``ImageError``, one case per cause.
     public static func decode(
@@ -88,7 +88,7 @@ extension Image {
         return Image(header.width, header.height, header.channels, pixels)
     }
 
-    /// The image as EXIF's `orientation`, 1 to 8, says that it is to be seen.
+    /// The image rotated and mirrored according to EXIF's `orientation`, 1 to 8.
     private func turned(_ orientation: Int) -> Image {
         let values = [UInt8](unsafeUninitializedCapacity: pixels.count) { to, filled in
             withCImage { from in

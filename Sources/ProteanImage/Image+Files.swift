@@ -6,7 +6,7 @@ extension Image {
     /// Writes the image as an 8-bit PNG file.
     ///
     /// A regular file is replaced as a whole and only on success; links are followed, pipes and
-    /// terminals written through, as by ``Checkpoint/writeSafetensors(to:tensors:metadata:)``.
+    /// terminals written directly, as by ``Checkpoint/writeSafetensors(to:tensors:metadata:)``.
     /// - Throws: ``ImageError/fileAccess(file:reason:)`` and ``ImageError/outOfMemory(file:)``.
     public func writePNG(to path: String) throws(ImageError) {
         let data = try encodedPNG(name: path)

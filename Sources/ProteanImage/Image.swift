@@ -3,7 +3,8 @@ import Protean
 
 /// An 8-bit image, grey or RGB: rows from top to bottom, channels innermost.
 public struct Image: Sendable, Equatable {
-    /// The largest image that is read or made, in pixels. Files are refused by their header.
+    /// The largest image that is read or made, in pixels. Larger files are rejected from their
+    /// header.
     public static let maximumPixels = Int(PTN_IMAGE_MAX_PIXELS)
     /// The longest side of an image that is read, in pixels.
     public static let maximumSide = Int(PTN_IMAGE_MAX_SIDE)

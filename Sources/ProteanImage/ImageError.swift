@@ -19,7 +19,7 @@ public enum ImageError: Error, Equatable, Sendable {
     case truncated(file: String, reason: String)
     /// The data break a rule of the format.
     case corrupt(file: String, reason: String)
-    /// Memory for the pixels could not be had.
+    /// Memory for the pixels could not be allocated.
     case outOfMemory(file: String)
 }
 
@@ -49,7 +49,7 @@ extension ImageError: CustomStringConvertible {
 }
 
 extension ImageError {
-    /// What a C function's status and message say about a file.
+    /// The error for a C function's status and message about a file.
     init(
         _ status: ptn_image_status, _ message: ptn_image_message, file: String,
         size: (width: Int, height: Int)

@@ -6,8 +6,9 @@ import Protean
 enum ImageFile {
     /// The content of a regular file that begins as a PNG or JPEG does.
     ///
-    /// Pipes, devices and the like are refused instead of waited for, files of other formats before
-    /// they are read as a whole. A file that grows meanwhile is read up to its size at the start.
+    /// For pipes, devices and other special files it throws instead of waiting, and for files of
+    /// other formats before reading the whole file. A file that grows meanwhile is read up to its
+    /// size at the start.
     static func bytes(_ path: String) throws(ImageError) -> [UInt8] {
         guard !path.isEmpty else {
             throw .fileAccess(file: path, reason: "expected a path, found an empty one")
@@ -15,7 +16,7 @@ enum ImageFile {
         guard !path.utf8.contains(0) else {
             throw .fileAccess(file: path, reason: "expected a path, found a NUL character in it")
         }
-        // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
+        // Without O_NONBLOCK, opening a pipe without a writer would never return.
         let descriptor = PathBytes.withCString(path) {
             open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         }
@@ -47,7 +48,7 @@ enum ImageFile {
         return size
     }
 
-    /// What a file is that is not a regular one.
+    /// The kind of a file that is not a regular one.
     private static func kind(_ mode: mode_t) -> String? {
         switch mode & S_IFMT {
         case S_IFREG: nil

@@ -1,11 +1,11 @@
 import CProteanImage
 import Protean
 
-/// Something odd about a file that is read all the same. Each names the file.
+/// An irregularity of a file that can still be read. Each names the file.
 public enum ImageNote: Sendable, Equatable {
-    /// A PNG stops behind its last pixel, without the chunk that ends it.
+    /// A PNG ends after its last pixel, without its end chunk.
     case missingEnd(file: String)
-    /// Chunks behind the last pixel of a PNG are damaged.
+    /// Chunks after the last pixel of a PNG are damaged.
     case damagedEnd(file: String)
     /// Bytes follow the end of a PNG.
     case trailingBytes(file: String, count: Int)

@@ -1,7 +1,8 @@
-/// What becomes of the orientation that EXIF data of a file state.
+/// The handling of the orientation in a file's EXIF data.
 ///
-/// Cameras store the picture as the sensor lies and note how it is to be turned: tag 0x0112 of a
-/// JPEG's first EXIF segment or of a PNG's `eXIf` chunk, 1 to 8. Damaged data count as none.
+/// Cameras store the picture in the sensor's orientation and record how it must be rotated: tag
+/// 0x0112 of a JPEG's first EXIF segment or of a PNG's `eXIf` chunk, 1 to 8. Damaged data count as
+/// none.
 public enum ImageOrientation: String, Sendable, CaseIterable {
     /// Pixels stay as they are stored, as with Pillow's `Image.open` and torchvision.
     case ignore

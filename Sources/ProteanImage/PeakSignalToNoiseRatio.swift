@@ -5,7 +5,7 @@ extension Image {
     /// Peak signal-to-noise ratio of the luma of two images, in decibels: 10 · log₁₀(255² / mean of
     /// squared differences), infinite for equal ones.
     ///
-    /// As super-resolution is judged: luma of BT.601 in its studio range without rounding,
+    /// The usual measure of super-resolution: luma of BT.601 in its studio range without rounding,
     /// 16 + (65.481 R + 128.553 G + 24.966 B) / 255, a border of `border` pixels left out on every
     /// side.
     /// - Throws: ``ProteanError`` when the images differ in size or nothing is left within the border.

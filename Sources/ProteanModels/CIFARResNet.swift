@@ -7,7 +7,7 @@ import Protean
 /// 4.2; with gates, Hu et al., arXiv 1709.01507. Depth is 6 n + 2. Input `[batch, 32, 32, 3]`
 /// (other sizes work), output `[batch, classes]`.
 public final class CIFARResNet: Layer {
-    /// How a block's input is added where size and channels change.
+    /// The shortcut where size and channels change.
     public enum Shortcut: Sendable {
         /// Every second pixel, and zeros for the new channels (option A of the paper).
         case padding
@@ -27,7 +27,7 @@ public final class CIFARResNet: Layer {
     /// - Parameters:
     ///   - depth: 6 n + 2: 20, 32, 44, 56, 110.
     ///   - classes: size of the output.
-    ///   - shortcut: how a block's input is added where size and channels change.
+    ///   - shortcut: the shortcut where size and channels change.
     ///   - gates: squeeze-and-excitation in every block, with a sixteenth of the channels.
     ///   - classifierName: the classifier's name in weight files.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.

@@ -2,12 +2,11 @@ import Protean
 
 /// EfficientNet-Lite0: EfficientNet-B0 without gates, with ReLU6 throughout.
 ///
-/// Tan, Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
-/// arXiv 1905.11946, and the Lite variants published with its code. Parameters are named
-/// `_conv_stem`, `_blocks.N._expand_conv` and so on, as in the PyTorch ports. Padding is
-/// TensorFlow's `same` and batch norm's eps 1e-3, as the published weights want it, unless told
-/// otherwise. Input `[batch, height, width, 3]`, output
-/// `[batch, classes]`.
+/// Tan, Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", arXiv
+/// 1905.11946, and the Lite variants published with its code. Parameters are named `_conv_stem`,
+/// `_blocks.N._expand_conv` and so on, as in the PyTorch ports. Padding is TensorFlow's `same` and
+/// batch norm's eps 1e-3, as for the published weights, unless given otherwise. Input
+/// `[batch, height, width, 3]`, output `[batch, classes]`.
 public final class EfficientNetLite0: Layer {
     // Expansion, channels, repeats, first stride, kernel size.
     private static let stages: [(Int, Int, Int, Int, Int)] = [
@@ -29,7 +28,7 @@ public final class EfficientNetLite0: Layer {
     /// - Parameters:
     ///   - classes: size of the output.
     ///   - symmetricPadding: pad by half of the kernel on all sides, as timm's `efficientnet_lite0`
-    ///     does, instead of as TensorFlow.
+    ///     does, instead of TensorFlow's padding.
     ///   - eps: batch norm's eps.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
@@ -73,13 +72,13 @@ public final class EfficientNetLite0: Layer {
     }
 }
 
-/// In what the variants of the network differ.
+/// The options in which the variants of the network differ.
 struct EfficientNetStyle: Sendable {
     let symmetricPadding: Bool
     let eps: Double
 }
 
-/// A convolution that keeps the size but for its stride, its batch norm and activation.
+/// A convolution that keeps the size except for its stride, its batch norm and activation.
 struct EfficientNetConv: Sendable {
     let conv: Conv2d
     let norm: BatchNorm2d
@@ -132,7 +131,7 @@ private final class EfficientNetLiteBlock: Layer {
         adds = stride == 1 && inputs == outputs
     }
 
-    // The norms are numbered by place, the convolutions named by role.
+    // The norms are numbered by position, the convolutions named by function.
     var submodules: [NamedModule] {
         (expand?.named("_expand_conv", "_bn0") ?? []) + depthwise.named("_depthwise_conv", "_bn1")
             + project.named("_project_conv", "_bn2")

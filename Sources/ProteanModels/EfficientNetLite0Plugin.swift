@@ -26,7 +26,7 @@ struct EfficientNetLite0Plugin: ModelPlugin {
         ]
     }
 
-    /// The name with timm's keys means timm's `efficientnet_lite0`.
+    /// A file with timm's keys under this name is timm's `efficientnet_lite0`.
     func adapt(_ configuration: inout ModelConfiguration, to checkpoint: Checkpoint) -> [String] {
         guard TimmKey.areUsed(in: checkpoint), configuration.values["pad_type"] == nil else {
             return []
@@ -68,7 +68,7 @@ struct EfficientNetLite0Plugin: ModelPlugin {
             symmetricPadding: padding.isEmpty, eps: eps)
     }
 
-    /// The path of the parameter that timm has under a key.
+    /// The path of the parameter for one of timm's keys.
     private static func path(of key: TimmKey) -> String {
         let block = "_blocks.\(key.block)"
         let module =

@@ -1,30 +1,31 @@
 import Protean
 
-/// Where a key of timm's EfficientNet family (`conv_stem`, `blocks.1.0.conv_pw`, …) belongs.
+/// The position of a key of timm's EfficientNet family (`conv_stem`, `blocks.1.0.conv_pw`, …) in
+/// the network.
 struct TimmKey {
-    /// What the key's tensor is part of.
+    /// The part of the network to which the key's tensor belongs.
     enum Place: Equatable {
         case stem
         case stemNorm
         /// A convolution of a block: expansion, depthwise, projection.
         case convolution(Role)
-        /// The norm behind a convolution of a block.
+        /// The norm after a convolution of a block.
         case norm(Role)
         case head
         case headNorm
         case classifier
     }
 
-    /// What a block's convolution does.
+    /// The function of a block's convolution.
     enum Role { case expand, depthwise, project }
 
     let place: Place
-    /// The block's number in the whole network, 0 for other places.
+    /// The block's number in the whole network, 0 outside blocks.
     let block: Int
     /// The parameter's own name, such as `weight`.
     let parameter: String
 
-    /// Reads a key; nil for one that is not of this family.
+    /// Reads a key; nil for a key of another family.
     ///
     /// - Parameter repeats: number of blocks of each stage. The first stage's blocks do not expand.
     init?(_ key: String, repeats: [Int]) {
@@ -61,7 +62,7 @@ struct TimmKey {
         place = found
     }
 
-    /// Whether a file's keys are timm's, whatever is in front of them.
+    /// Whether a file's keys are timm's, with any prefix.
     static func areUsed(in checkpoint: Checkpoint) -> Bool {
         let name = "conv_stem.weight"
         return checkpoint.names.contains { $0 == name || $0.hasSuffix("." + name) }

@@ -63,11 +63,11 @@ public final class MobileNetV2: Layer {
 }
 
 extension MobileNetV2 {
-    /// The path of the parameter that timm has under a key.
+    /// The path of the parameter for one of timm's keys.
     static func path(of key: TimmKey) -> String {
         let last = repeats.reduce(0, +) + 1
         let block = "features.\(key.block + 1).conv"
-        // A block that does not expand has one convolution less in front.
+        // A block that does not expand has no expanding convolution.
         let before = key.block < repeats[0] ? 0 : 1
         let module =
             switch key.place {
@@ -129,7 +129,7 @@ private final class MobileNetV2Block: Layer {
         stages = (head + [project]).map(\.fused)
         chain = try FusedConv2dChain(stages)
         adds = stride == 1 && inputs == outputs
-        // The projection has no activation, hence lies one level higher.
+        // The projection has no activation, so its path is one level shorter.
         submodules =
             head.enumerated().flatMap { $0.element.named("conv.\($0.offset)") } + [
                 NamedModule("conv.\(head.count)", project.conv),

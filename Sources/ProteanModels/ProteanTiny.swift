@@ -3,12 +3,12 @@ import Protean
 /// The network that ships with the package: every kind of dynamic layer on 28 × 28 grey images.
 ///
 /// A stem, a depthwise-separable block with ``DynamicReLU``, an inverted residual with
-/// ``SqueezeExcitation``, two wide ones that choose the pixels at which they compute
-/// (``DynConvInvertedResidual``), two with ``CondConv2d`` whose four experts are mixed per image, and
-/// a linear classifier on the means of the last map: some 153,000 parameters and 10.5 million
-/// multiply-adds, about half of which are executed. Trained by this project on Fashion-MNIST; blocks
-/// and keys are named as in timm's EfficientNets and DynConv. Input `[batch, 28, 28, 1]`, output
-/// `[batch, 10]`.
+/// ``SqueezeExcitation``, two wide inverted residuals that choose the pixels at which they compute
+/// (``DynConvInvertedResidual``), two inverted residuals with ``CondConv2d`` whose four experts are
+/// mixed per image, and a linear classifier on the means of the last map: some 153,000 parameters
+/// and 10.5 million multiply-adds, about half of which are executed. Trained by this project on
+/// Fashion-MNIST; blocks and keys are named as in timm's EfficientNets and DynConv. Input
+/// `[batch, 28, 28, 1]`, output `[batch, 10]`.
 public final class ProteanTiny: Layer {
     /// Whether the gated blocks compute all pixels.
     public let isDense: Bool
@@ -23,7 +23,7 @@ public final class ProteanTiny: Layer {
     ///
     /// - Parameters:
     ///   - classes: number of outputs.
-    ///   - dense: whether the gated blocks compute all pixels, whatever their gates say; for
+    ///   - dense: whether the gated blocks compute all pixels, independently of their gates; for
     ///     comparisons.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(classes: Int = 10, dense: Bool = false) throws(ProteanError) {

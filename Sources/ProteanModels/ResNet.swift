@@ -10,7 +10,7 @@ import Protean
 ///
 /// The 3 × 3 convolutions of some stages' bottlenecks may be deformable ones of the second version
 /// (Zhu, Hu, Lin, Dai, arXiv 1811.11168) that predict their displacements: `conv2.weight` is then
-/// beside `conv2.conv_offset.weight` and `.bias`, as in mmcv.
+/// accompanied by `conv2.conv_offset.weight` and `.bias`, as in mmcv.
 ///
 /// ```swift
 /// let resnet50 = try ResNet(block: .bottleneck, stages: [3, 4, 6, 3])
@@ -18,7 +18,7 @@ import Protean
 ///     block: .bottleneck, stages: [3, 4, 6, 3], deformableStages: 1..<4)
 /// ```
 public final class ResNet: Layer {
-    /// What a residual block is made of.
+    /// The form of the residual blocks.
     public enum Block: String, Sendable, CaseIterable {
         /// Two 3 × 3 convolutions (18 and 34 layers).
         case basic
@@ -40,7 +40,7 @@ public final class ResNet: Layer {
     /// A network with seeded initial values.
     ///
     /// - Parameters:
-    ///   - block: what a residual block is made of.
+    ///   - block: the form of the residual blocks.
     ///   - counts: blocks of each stage; every stage but the first halves the map.
     ///   - width: channels of the stem and of the first stage's 3 × 3 convolutions; each stage
     ///     doubles them.
@@ -52,7 +52,7 @@ public final class ResNet: Layer {
         block: Block, stages counts: [Int], width: Int = 64, classes: Int = 1000,
         deformableStages: Range<Int> = 0..<0
     ) throws(ProteanError) {
-        // More stages than that would have no image left, and their width no end.
+        // More stages would reduce the image to nothing and overflow the width.
         guard (1...8).contains(counts.count), counts.allSatisfy({ $0 >= 1 }) else {
             throw .invalidOption(
                 layer: "ResNet", option: "stages", expected: "1 to 8 counts of at least 1",

@@ -26,7 +26,7 @@ struct ResNetPlugin: ModelPlugin {
         landmarkKeys = Self.landmarks(block, stages)
     }
 
-    /// Every block's convolutions, and what all ResNets have.
+    /// Keys of every block's convolutions, and keys that all ResNets have.
     private static func landmarks(_ block: ResNet.Block, _ stages: [Int]) -> [String] {
         let convolutions = 1...(block == .basic ? 2 : 3)
         var keys = ["fc.weight", "layer4.0.downsample.0.weight"]
@@ -59,7 +59,7 @@ struct ResNetPlugin: ModelPlugin {
             deformableStages: deformableStages)
     }
 
-    /// Older names of the offsets' convolutions are known too.
+    /// Older names of the offsets' convolutions are accepted too.
     func keyMap(for checkpoint: Checkpoint) -> KeyMap {
         deformableStages.isEmpty ? .identity : .deformable
     }

@@ -3,7 +3,7 @@ import Protean
 
 /// Files that are compiled into the program.
 enum Resources {
-    /// The content of a compiled-in file as it lies in the program; nothing is copied.
+    /// The content of a compiled-in file, without a copy.
     static func bytes(_ resource: ptn_resource) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(start: resource.bytes, count: resource.count)
     }

@@ -8,9 +8,10 @@ import Protean
 /// are named as the published model's. Input `[batch, height, width, 3]`, red, green and blue in
 /// 0...255; output `[batch, scale · height, scale · width, 3]`.
 ///
-/// The masks need an even height and width. An odd one is continued by its last row or column, and
-/// what comes of that is cut off: the result is that of the continued image, and the bicubic part the
-/// same as without. (The published program cuts the last row or column off the image instead.)
+/// The masks need an even height and width. For an odd size the last row or column is repeated, and
+/// the corresponding output is cropped: the result is that of the padded image, with the bicubic
+/// part of the original image. (The published program cuts the last row or column off the image
+/// instead.)
 public final class SMSR: Layer {
     /// Enlargement per axis.
     public let scale: Int
@@ -79,7 +80,7 @@ public final class SMSR: Layer {
             ]
     }
 
-    /// The enlarged images, neither rounded nor limited to 0...255.
+    /// The enlarged images, neither rounded nor clamped to 0...255.
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {

@@ -1,7 +1,7 @@
 import Foundation
 import ProteanCatalogue
 
-/// What is made for a new layer: new files, and lines in files that exist.
+/// The files made for a new layer, and the lines added to existing files.
 struct LayerFiles {
     static let catalogue = "Sources/ProteanCatalogue/LayerCatalogue.swift"
     static let kernelHeaders = "Kernels/include/protean_kernels.h"
@@ -16,10 +16,10 @@ struct LayerFiles {
     let new: [File]
     /// Files that get a few lines.
     let changed: [File]
-    /// What is left to do by hand, in order.
+    /// The steps left to do by hand, in order.
     let steps: [String]
 
-    /// Plans the files of a layer, `kernel` included or not; refuses to replace anything.
+    /// Plans the files of a layer, `kernel` included or not; throws if a file already exists.
     init(_ names: LayerNames, kernel: Bool, in repository: Repository) throws {
         let templates = LayerTemplates(names: names, hasKernel: kernel)
         var new = templates.files

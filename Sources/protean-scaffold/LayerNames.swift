@@ -10,7 +10,7 @@ struct LayerNames {
     /// The static member of the catalogue and the operation, such as `simAM`.
     let member: String
 
-    /// Derives the names; `stem` replaces the one that the type's capitals give.
+    /// Derives the names; `stem` replaces the snake-case name derived from the type's capitals.
     init(_ type: String, family: LayerFamily, stem: String? = nil) throws {
         guard let first = type.first, first.isASCII, first.isUppercase,
             type.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) })
@@ -32,7 +32,7 @@ struct LayerNames {
         member = Self.lowerCamelCase(type)
     }
 
-    /// A word begins at a capital behind a small letter or digit, and at the last capital of a run
+    /// A word begins at a capital after a small letter or digit, and at the last capital of a run
     /// that a small letter follows: `RMSNorm` is `rms_norm`.
     static func snakeCase(_ type: String) -> String {
         let letters = Array(type)

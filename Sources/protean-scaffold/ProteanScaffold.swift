@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// The command `protean-scaffold`: files of a new layer, and what is written from the catalogue.
+/// The command `protean-scaffold`: files of a new layer, and the table in README.md.
 @main struct ProteanScaffold: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "protean-scaffold",

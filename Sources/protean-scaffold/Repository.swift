@@ -32,7 +32,7 @@ struct Repository {
     }
 }
 
-/// An error that is told in one line.
+/// An error with a description of one line.
 struct ScaffoldError: Error, CustomStringConvertible {
     let description: String
 

@@ -1,8 +1,8 @@
-/// Reads little-endian numbers from bytes that nobody vouches for.
+/// Reads little-endian numbers from untrusted bytes.
 struct ByteReader {
     let bytes: UnsafeRawBufferPointer
     private(set) var position: Int
-    /// What is being read, for error messages.
+    /// A name for the data, for error messages.
     let what: String
 
     init(_ bytes: UnsafeRawBufferPointer, at position: Int = 0, what: String) {
@@ -13,7 +13,7 @@ struct ByteReader {
 
     var remaining: Int { bytes.count - position }
 
-    /// The place of the next `count` bytes, which are thereby consumed.
+    /// Consumes the next `count` bytes and returns their range.
     mutating func take(_ count: Int) throws(WeightFileProblem) -> Range<Int> {
         guard count >= 0, count <= remaining else {
             throw .truncated(what: what, expected: count, found: remaining)
@@ -51,7 +51,7 @@ struct ByteReader {
         try utf8(try lineRange(limit: limit))
     }
 
-    /// The place of the bytes up to the next line feed, which is consumed but not returned.
+    /// The range of the bytes up to the next line feed, which is consumed but not returned.
     mutating func lineRange(limit: Int = .max) throws(WeightFileProblem) -> Range<Int> {
         let window = bytes[position..<(position + min(remaining, limit))]
         guard let end = window.firstIndex(of: 0x0a) else {

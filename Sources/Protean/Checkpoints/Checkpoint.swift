@@ -1,6 +1,6 @@
 /// The named tensors of a weight file, in the file's order.
 ///
-/// Values stay in the file until they are asked for; nothing is converted before.
+/// Values stay in the file until they are requested; nothing is converted before.
 public struct Checkpoint: Sendable {
     /// Where the tensors came from, for error messages: a path, or a phrase such as `memory`.
     public let source: String
@@ -8,14 +8,14 @@ public struct Checkpoint: Sendable {
     public let format: String
     /// Names in the file's order. Two names are the same only if their bytes are.
     public let names: [String]
-    /// Text that the file carries beside its tensors.
+    /// Text in the file that does not belong to a tensor.
     public let metadata: [String: String]
-    /// What was chosen among several possibilities, in lines for people; commands print them to
-    /// standard error.
+    /// Remarks for the user on choices among several possibilities, one per line; commands print
+    /// them to standard error.
     public let notes: [String]
-    /// The containers of which ``CheckpointSelection/container`` can name one, the preferred first.
+    /// The containers that ``CheckpointSelection/container`` can name, the preferred first.
     public let containers: [String]
-    /// What else lies beside the tensors, at most ``CheckpointObject/maximumCount`` objects.
+    /// Other objects in the file, at most ``CheckpointObject/maximumCount`` objects.
     public let otherObjects: [CheckpointObject]
 
     private let tensors: [CheckpointTensor]
@@ -46,8 +46,8 @@ public struct Checkpoint: Sendable {
         self.otherObjects = otherObjects
     }
 
-    /// What stands in front of every name: whole parts of a path with their dots, such as `module.`;
-    /// empty for nothing. ``Module/load(_:prefix:keyMap:)`` takes it off where the rest fits.
+    /// The common prefix of all names: whole parts of a path with their dots, such as `module.`;
+    /// may be empty. ``Module/load(_:prefix:keyMap:)`` removes it if the remaining names fit.
     public var commonPrefix: String {
         KeyPrefix.common(names, depth: KeyPrefix.maximumDepth).last ?? ""
     }

@@ -9,15 +9,16 @@
 /// A weight file's content: in memory, or in an open file from which parts are read when they are
 /// needed.
 ///
-/// Safety of `@unchecked Sendable`: nothing is written after creation, and reading at a place does
-/// not move a file's position.
+/// Safety of `@unchecked Sendable`: nothing is written after creation, and reads at an offset do
+/// not move the file's position.
 public final class CheckpointBytes: @unchecked Sendable {
-    /// How much of a file that is read in parts is kept in memory from the start: 64 KiB.
+    /// Number of bytes at the start of a file that are kept in memory if it is read in parts: 64
+    /// KiB.
     public static let headLength = 1 << 16
 
     /// Where the bytes came from, for error messages: a path, or a phrase such as `memory`.
     public let source: String
-    /// How many bytes there are.
+    /// Number of bytes.
     public let count: Int
     /// The bytes in memory, valid as long as this object lives: all of them, or the first
     /// ``headLength`` of a longer file that is read in parts.
@@ -26,7 +27,7 @@ public final class CheckpointBytes: @unchecked Sendable {
     private let descriptor: Int32
     private let release: (UnsafeRawBufferPointer) -> Void
 
-    /// Takes charge of `bytes`; `release` is called with them at the end.
+    /// Takes ownership of `bytes`; `release` is called with them at the end.
     public init(
         _ bytes: UnsafeRawBufferPointer, source: String = "memory",
         release: @escaping @Sendable (UnsafeRawBufferPointer) -> Void
@@ -45,7 +46,7 @@ public final class CheckpointBytes: @unchecked Sendable {
         self.init(UnsafeRawBufferPointer(memory), source: source) { $0.deallocate() }
     }
 
-    /// Takes charge of an open file of `count` bytes, of which `head` are in memory.
+    /// Takes ownership of an open file of `count` bytes, of which `head` are in memory.
     init(descriptor: Int32, count: Int, head: [UInt8], source: String) {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: head.count, alignment: 64)
         memory.copyBytes(from: head)
@@ -61,11 +62,11 @@ public final class CheckpointBytes: @unchecked Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
-    /// Whether ``bytes`` is everything.
+    /// Whether ``bytes`` holds the whole content.
     public var isInMemory: Bool { bytes.count == count }
 
-    /// The bytes of `range` in memory: a view of ``bytes`` where they lie there, else read from the
-    /// file.
+    /// The bytes of `range` in memory: a view of ``bytes`` if they are part of it, else read from
+    /// the file.
     ///
     /// - Throws: ``WeightFileProblem/truncated(what:expected:found:)`` when the range reaches beyond
     ///   the end, also of a file that has become shorter since it was opened, and

@@ -6,17 +6,17 @@ public protocol CheckpointFormat: Sendable {
     var name: String { get }
 
     /// Whether `bytes`, the beginning of a file (``CheckpointBytes/headLength`` bytes, or all of a
-    /// shorter one), looks like this format. Must be cheap and must not trust anything: the reader
+    /// shorter one), looks like this format. Must be cheap and must not trust the bytes; the reader
     /// itself checks the file.
     func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool
 
-    /// Reads the tensors' names, shapes and places, and checks every rule of the format.
+    /// Reads the tensors' names, shapes and positions, and checks every rule of the format.
     ///
     /// - Throws: ``ProteanError/weightFile(file:problem:)``.
     func read(_ storage: CheckpointBytes, source: String) throws(ProteanError) -> Checkpoint
 
-    /// The same for a file of which a part is chosen. A format without containers need not
-    /// implement it: the names of any are then refused.
+    /// The same for a selected part of a file. A format without containers need not implement it;
+    /// any container's name then throws.
     ///
     /// - Throws: ``WeightFileProblem/unknownContainer(_:known:)`` when the file has no such
     ///   container, and as ``read(_:source:)``.
@@ -26,7 +26,7 @@ public protocol CheckpointFormat: Sendable {
 }
 
 extension CheckpointFormat {
-    /// Refuses every container and reads the file.
+    /// Throws for any container, else reads the file.
     public func read(
         _ storage: CheckpointBytes, source: String, selection: CheckpointSelection
     ) throws(ProteanError) -> Checkpoint {
@@ -37,10 +37,10 @@ extension CheckpointFormat {
     }
 }
 
-/// The formats that the library reads by itself.
+/// The formats that the library reads without extensions.
 public enum CheckpointFormats {
     /// safetensors, PyTorch's zip files (since 1.6) and PyTorch's older files, in the order in
-    /// which they are asked.
+    /// which they are tried.
     public static let standard: [any CheckpointFormat] = [
         SafetensorsFormat(), PyTorchZipFormat(), PyTorchLegacyFormat(),
     ]
@@ -51,10 +51,10 @@ extension Checkpoint {
     ///
     /// - Parameters:
     ///   - path: a regular file; it is opened once.
-    ///   - mapping: whether values are read when they are asked for, read at once, or mapped.
+    ///   - mapping: whether values are read on request, read at once, or mapped.
     ///   - formats: the formats to choose from by content; the first that recognises the file reads
     ///     it.
-    ///   - selection: which part of the file is meant, where it has several.
+    ///   - selection: the part of the file to read, if it has several.
     /// - Throws: ``ProteanError/fileAccess(file:reason:)``, or
     ///   ``ProteanError/weightFile(file:problem:)`` with the first rule that the file breaks.
     public static func open(
@@ -83,7 +83,7 @@ extension Checkpoint {
             selection: selection)
     }
 
-    /// Reads a weight file's content where it lies, without a copy; tensors keep `storage` alive.
+    /// Reads a weight file's content in place, without a copy; tensors keep `storage` alive.
     ///
     /// - Throws: ``ProteanError/weightFile(file:problem:)`` with `source` as the file.
     public init(
@@ -106,7 +106,7 @@ extension Checkpoint {
             do throws(ProteanError) {
                 return try format.read(storage, source: source, selection: selection)
             } catch {
-                // What the file is says more than the first rule that it breaks.
+                // The kind of file is more helpful than the first rule that it breaks.
                 throw foreign(storage, source: source) ?? error
             }
         }

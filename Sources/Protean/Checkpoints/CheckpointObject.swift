@@ -1,9 +1,10 @@
-/// Something that a weight file holds beside its tensors: a number, a text, an object of somebody's
-/// class. Such objects are inert: they are named, never made and never run.
+/// An object in a weight file that is not a tensor: a number, a text, an object of some class. Such
+/// objects are inert: they are listed, but never constructed and never run.
 public struct CheckpointObject: Sendable, Equatable {
-    /// Where it lies: the keys that lead to it, joined by dots.
+    /// The object's path: the keys that lead to it, joined by dots.
     public let path: String
-    /// What it is: `int`, `str`, `dict`, or a class's full name such as `argparse.Namespace`.
+    /// The object's type: `int`, `str`, `dict`, or a class's full name such as
+    /// `argparse.Namespace`.
     public let typeName: String
 
     /// Describes one object.

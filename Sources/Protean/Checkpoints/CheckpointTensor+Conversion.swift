@@ -3,9 +3,9 @@ import CProteanKernels
 extension CheckpointTensor {
     /// The values as a contiguous Float32 tensor.
     ///
-    /// Contiguous Float32 values are read straight into the tensor, or viewed where the file is in
-    /// memory and they lie at a multiple of four bytes; others are converted in one pass. Integers
-    /// and Float64 are rounded to nearest, BOOL becomes 0 or 1.
+    /// Contiguous Float32 values are read directly into the tensor, or viewed if the file is in
+    /// memory and their address is a multiple of four bytes; others are converted in one pass.
+    /// Integers and Float64 are rounded to nearest, BOOL becomes 0 or 1.
     /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``, and
     ///   ``ProteanError/weightFile(file:problem:)`` with
     ///   ``WeightFileProblem/unsupportedType(tensor:type:)``, or when the file can no longer be read
@@ -50,7 +50,7 @@ extension CheckpointTensor {
         }
     }
 
-    /// The tensor as a view of memory, where its bytes are floats in the right order and place.
+    /// The tensor as a view of memory, if its bytes are floats in the right order and alignment.
     private func viewed() -> Tensor? {
         guard type == .float32, count > 0, storage.isInMemory, isContiguous,
             let base = storage.bytes.baseAddress.map({ $0 + byteOffset }),
@@ -78,7 +78,7 @@ extension ElementType {
         case .bfloat16: PTN_ELEMENT_BF16
         case .float32: PTN_ELEMENT_F32
         case .float64: PTN_ELEMENT_F64
-        // Refused before any kernel is asked.
+        // Not reached: unsupported types throw before a kernel is called.
         case .unsupported: PTN_ELEMENT_U8
         }
     }

@@ -3,7 +3,7 @@ import CProteanKernels
 /// One tensor of a weight file: an element type, a shape and a view of bytes.
 ///
 /// A tensor of a supported type lies within its bytes:
-/// ``init(name:type:shape:strides:storage:byteOffset:)`` refuses any other.
+/// ``init(name:type:shape:strides:storage:byteOffset:)`` throws otherwise.
 public struct CheckpointTensor: Sendable {
     /// The stored element type.
     public let type: ElementType
@@ -12,7 +12,7 @@ public struct CheckpointTensor: Sendable {
     /// Number of elements.
     public let count: Int
     /// Bytes of the elements, each counted once; of an unsupported type, the bytes that the file
-    /// keeps for the tensor, as far as that is known.
+    /// stores for the tensor, as far as known.
     public let byteCount: Int
     /// The name in the file, for error messages.
     let name: String
@@ -20,13 +20,13 @@ public struct CheckpointTensor: Sendable {
     let byteOffset: Int
     /// Bytes from the first element's start to the furthest element's end.
     let byteExtent: Int
-    /// Nil for row-major, so that most tensors keep one list only.
+    /// Nil for row-major, so that most tensors store one list only.
     private let givenStrides: [Int]?
 
     /// The most axes a tensor may have; PyTorch's limit.
     public static let maximumRank = Int(PTN_CONVERT_MAX_RANK)
     /// The most elements of a tensor that repeats stored elements (stride 0, overlapping strides):
-    /// few bytes of a file must not become much memory.
+    /// a small file must not cause a large allocation.
     public static let maximumRepeatedCount = 1 << 26
 
     /// A view of `storage`, checked.
@@ -37,7 +37,7 @@ public struct CheckpointTensor: Sendable {
     ///   - shape: sizes of the axes, outermost first.
     ///   - strides: distances in elements, not negative; nil means row-major and contiguous.
     ///   - storage: the bytes, usually of a whole file.
-    ///   - byteOffset: where in `storage` the first element lies; need not be aligned.
+    ///   - byteOffset: offset of the first element in `storage`; need not be aligned.
     /// - Throws: ``WeightFileProblem/unsupportedType(tensor:type:)``,
     ///   ``WeightFileProblem/invalidRange(tensor:begin:end:available:)`` when the view
     ///   reaches beyond `storage`, ``WeightFileProblem/sizeOverflow(tensor:shape:)``,
@@ -65,7 +65,7 @@ public struct CheckpointTensor: Sendable {
     }
 
     /// The same for any type whose elements take whole bytes. Values of unsupported types cannot be
-    /// had; their places are checked all the same.
+    /// read, but their positions are checked.
     init(
         name: String, type: ElementType, elementSize: Int, shape: [Int], strides: [Int]?,
         storage: CheckpointBytes, within bounds: Range<Int>, byteOffset: Int
@@ -97,7 +97,7 @@ public struct CheckpointTensor: Sendable {
         byteExtent = layout.byteExtent
     }
 
-    /// A tensor without values that can be used: it is listed, and asking for values is an error.
+    /// A tensor without values that can be used: it is listed, and reading its values is an error.
     ///
     /// - Throws: ``WeightFileProblem/limitExceeded(what:limit:found:)``,
     ///   ``WeightFileProblem/sizeOverflow(tensor:shape:)`` and
@@ -118,7 +118,7 @@ public struct CheckpointTensor: Sendable {
         byteExtent = byteCount
     }
 
-    /// A shape has ``maximumRank`` axes at most.
+    /// Throws for more than ``maximumRank`` axes.
     static func checkRank(name: String, _ rank: Int) throws(WeightFileProblem) {
         guard rank <= maximumRank else {
             throw .limitExceeded(
@@ -148,7 +148,7 @@ public struct CheckpointTensor: Sendable {
         return shape.contains(0) ? 0 : product
     }
 
-    /// Whether the elements lie in row-major order without holes.
+    /// Whether the elements lie in row-major order without gaps.
     public var isContiguous: Bool {
         var expected = 1
         for (size, stride) in zip(shape, strides).reversed() where size != 1 {

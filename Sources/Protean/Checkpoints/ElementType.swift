@@ -14,7 +14,7 @@ public enum ElementType: Hashable, Sendable {
     case float32
     case float64
     /// A type whose values cannot be used, by the file's name for it, such as `complex64` or
-    /// `F8_E4M3`. Its tensors are listed; only asking for their values is an error.
+    /// `F8_E4M3`. Its tensors are listed; only reading their values is an error.
     case unsupported(String)
 
     /// Bytes per element; 0 for an unsupported type.

@@ -8,17 +8,17 @@ import CProteanKernels
     import Darwin
 #endif
 
-/// How the values of a weight file come into memory.
+/// How the values of a weight file are brought into memory.
 public enum FileMapping: Sendable {
-    /// The file stays open, and a tensor's values are read when they are asked for, into memory of
-    /// their own. A file that has become shorter ends in an error; replacing it by renaming another
-    /// over it is harmless.
+    /// The file stays open, and a tensor's values are read on request, into separate memory. A file
+    /// that has become shorter causes an error; replacing it by renaming another file over it is
+    /// safe.
     case automatic
     /// Read as a whole at once. For files that may be overwritten while they are in use.
     case never
-    /// Mapped: pages are shared with other processes, and contiguous Float32 tensors are views that
-    /// cost nothing. The file must not be shortened while tensors of it are alive: the system ends
-    /// a process that touches a page that is gone.
+    /// Mapped: pages are shared with other processes, and contiguous Float32 tensors are views at
+    /// no cost. The file must not be shortened while tensors of it are alive: the system ends a
+    /// process that reads a missing page.
     case always
 }
 
@@ -31,7 +31,7 @@ extension CheckpointBytes {
     static func file(
         _ path: String, mapping: FileMapping
     ) throws(ProteanError) -> CheckpointBytes {
-        // Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
+        // Without O_NONBLOCK, opening a pipe without a writer would never return.
         let descriptor = PathBytes.withCString(path) {
             open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         }
@@ -54,7 +54,8 @@ extension CheckpointBytes {
         }
     }
 
-    /// Whether `path` names a directory. A guess only: opening the file decides.
+    /// Whether `path` names a directory. Only a hint: the result may be outdated when the file is
+    /// opened.
     static func isDirectory(_ path: String) -> Bool {
         PathBytes.kind(of: path) == .directory
     }
@@ -128,7 +129,7 @@ extension CheckpointBytes {
 }
 
 extension ProteanError {
-    /// What the system says about the call that just failed.
+    /// The system's error of the call that just failed.
     static func systemCall(_ call: String, file: String) -> ProteanError {
         .fileAccess(file: file, reason: "\(call): \(String(cString: strerror(errno)))")
     }

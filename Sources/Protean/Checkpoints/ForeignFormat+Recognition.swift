@@ -1,12 +1,12 @@
 extension ForeignFormat {
-    /// How much of a zip file's directory is looked at.
+    /// Maximum number of bytes of a zip file's directory that are examined.
     static let maximumZipDirectory = 1 << 20
-    /// How many bytes decide whether a file is text, and of what kind.
+    /// Number of bytes that decide whether a file is text, and of what kind.
     static let textWindow = 4096
 
-    /// The kind of file that this is; nil when it is none of those known.
+    /// The kind of file; nil if it is none of the known ones.
     ///
-    /// Recognised by content alone. At most a few kilobytes are looked at, of a zip file also
+    /// Recognised by content alone. At most a few kilobytes are examined, and of a zip file also
     /// `maximumZipDirectory` bytes of its directory.
     public static func recognise(_ file: CheckpointBytes) -> ForeignFormat? {
         withExtendedLifetime(file) { recognise(file, file.bytes) }
@@ -18,7 +18,7 @@ extension ForeignFormat {
         if bytes.isEmpty { return empty }
         // The length of a safetensors header may look like another format's magic number.
         let isSafetensors = bytes.holds([0, 0, 0, 0, UInt8(ascii: "{")], at: 4)
-        // PyTorch's magic number as a pickle that is text.
+        // PyTorch's magic number as a text pickle.
         let isTextPickle = bytes.holds(Array("L119547037146038801333356L".utf8), at: 0)
         if isSafetensors || isTextPickle { return nil }
         for (magic, offset, format) in magics where bytes.holds(magic, at: offset) {
@@ -141,18 +141,18 @@ extension ForeignFormat {
             names.contains { ends($0, "/" + file) || $0.elementsEqual(file.utf8) }
         }
         if holds("constants.pkl") { return torchScript }
-        // PyTorch's own: its reader's message says more.
+        // A PyTorch file: its reader's error is more precise.
         if holds("data.pkl") { return nil }
         if !names.isEmpty, names.allSatisfy({ ends($0, ".npy") }) { return npz }
         if holds("model.weights.h5") {
             return ForeignFormat(name: "a Keras archive", advice: hdf5.advice)
         }
-        // Of a file that was cut, the reader's message says more.
+        // For a truncated file the reader's own error is more precise.
         return isWhole ? otherZip : nil
     }
 
-    /// The magic number of `torch.save` as the first pickle says that the reader's message is the
-    /// better one.
+    /// If the first pickle is the magic number of `torch.save`, the PyTorch reader's error is more
+    /// precise.
     private static func pickle(_ bytes: UnsafeRawBufferPointer) -> ForeignFormat? {
         let magic: [UInt8] = [
             0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19,
@@ -201,7 +201,7 @@ extension ForeignFormat {
         return isUTF8(window) ? plainText : nil
     }
 
-    /// Whether bytes are UTF-8 up to a character that the window's end may have cut.
+    /// Whether bytes are UTF-8, except for a last character that the window's end may have cut.
     private static func isUTF8(_ window: [UInt8]) -> Bool {
         (0...3).contains {
             window.count >= $0 && String(validating: window.dropLast($0), as: UTF8.self) != nil

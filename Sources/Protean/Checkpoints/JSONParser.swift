@@ -1,14 +1,14 @@
-/// A strict JSON parser (RFC 8259) for text that nobody vouches for: no comments, no trailing
-/// commas, no repeated names, UTF-8 only, bounded nesting and number of values.
+/// A strict JSON parser (RFC 8259) for untrusted text: no comments, no trailing commas, no repeated
+/// names, UTF-8 only, bounded nesting and number of values.
 struct JSONParser {
-    /// How deep arrays and objects may be nested.
+    /// Maximum nesting depth of arrays and objects.
     static let maximumDepth = 64
-    /// How many values a text may hold in all.
+    /// Maximum number of values in a text.
     static let maximumValues = 1 << 22
-    /// How many bytes a name in an object of a tree may have. Swift's `String` compares long runs of
-    /// combining characters in quadratic time, and readers of trees use names as keys.
+    /// Maximum length in bytes of a name in an object of a tree. Swift's `String` compares long
+    /// runs of combining characters in quadratic time, and readers of trees use names as keys.
     static let maximumNameLength = 1024
-    /// How many characters a number may have.
+    /// Maximum number of characters in a number.
     static let maximumNumberLength = 1024
 
     private let bytes: UnsafeRawBufferPointer
@@ -16,7 +16,7 @@ struct JSONParser {
     private var position = 0
     private var values = 0
 
-    /// The value that `bytes` spell; white space around it is allowed.
+    /// The value in the text `bytes`; white space around it is allowed.
     ///
     /// - Throws: ``WeightFileProblem/malformed(what:reason:)``, `nesting`, `limitExceeded`, or
     ///   `duplicateName` for a name that occurs twice in one object.
@@ -111,7 +111,7 @@ struct JSONParser {
     }
 }
 
-// Reading without a tree, for text whose form is known: nothing is kept that is not asked for.
+// Reading without a tree, for text of known structure: only the requested values are kept.
 extension JSONParser {
     /// Reads an array; `element` must consume one value each time.
     mutating func readArray(
@@ -155,7 +155,7 @@ extension JSONParser {
         return next
     }
 
-    /// Refuses anything but white space.
+    /// Throws unless only white space is left.
     mutating func finish() throws(WeightFileProblem) {
         skipSpace()
         guard position == bytes.count else { throw malformed("text after the end") }

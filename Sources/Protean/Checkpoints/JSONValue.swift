@@ -1,4 +1,4 @@
-/// A JSON value in the order of its text; whole numbers are kept apart from others.
+/// A JSON value in the order of its text; whole numbers are a separate case.
 enum JSONValue: Equatable {
     case null
     case bool(Bool)

@@ -1,6 +1,6 @@
 /// How keys of a weight file become parameter paths.
 ///
-/// Maps are put together from small ones, applied from left to right:
+/// Maps are composed from small ones, applied from left to right:
 ///
 /// ```swift
 /// KeyMap.removingPrefix("backbone.")
@@ -9,10 +9,10 @@
 /// ```
 /// Texts are compared byte by byte.
 public struct KeyMap: Sendable {
-    /// The path for a key, or nil for a key that the model does not use on purpose.
+    /// The path for a key, or nil for a key that the model deliberately does not use.
     let path: @Sendable (String) -> String?
 
-    /// A map given by a function; nil drops a key without complaint.
+    /// A map given by a function; nil drops a key without an error.
     public init(_ path: @escaping @Sendable (String) -> String?) { self.path = path }
 
     /// Every key is a path already.
@@ -21,7 +21,7 @@ public struct KeyMap: Sendable {
     /// The path for a key; nil for a key that is dropped.
     public func callAsFunction(_ key: String) -> String? { path(key) }
 
-    /// This map, then `next` on what it gives; what one of them drops is dropped.
+    /// This map, then `next` on its result; a key that either drops is dropped.
     public func then(_ next: KeyMap) -> KeyMap {
         let first = path, second = next.path
         return KeyMap { first($0).flatMap(second) }
@@ -29,7 +29,7 @@ public struct KeyMap: Sendable {
 }
 
 extension KeyMap {
-    /// Takes `prefix`, with its dot, off the keys that begin with it; others stay as they are.
+    /// Removes `prefix`, with its dot, from the keys that begin with it; others stay as they are.
     public static func removingPrefix(_ prefix: String) -> KeyMap {
         replacingPrefix(prefix, with: "")
     }
@@ -37,7 +37,7 @@ extension KeyMap {
     /// Puts `prefix`, with its dot, in front of every key.
     public static func addingPrefix(_ prefix: String) -> KeyMap { KeyMap { prefix + $0 } }
 
-    /// Begins with `other` what began with `prefix`; other keys stay as they are.
+    /// Replaces the prefix `prefix` by `other`; keys without it stay as they are.
     public static func replacingPrefix(_ prefix: String, with other: String) -> KeyMap {
         KeyMap { key in
             guard key.utf8.starts(with: prefix.utf8) else { return key }
@@ -45,7 +45,7 @@ extension KeyMap {
         }
     }
 
-    /// Replaces every occurrence of `text`, from left to right; nothing for an empty one.
+    /// Replaces every occurrence of `text`, from left to right; an empty `text` changes nothing.
     public static func replacing(_ text: String, with other: String) -> KeyMap {
         let pattern = Array(text.utf8), replacement = Array(other.utf8)
         return KeyMap { key in

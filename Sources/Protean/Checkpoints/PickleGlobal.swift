@@ -1,5 +1,5 @@
-/// What a class or function that a pickle names means to this reader. None of them is ever run:
-/// each known one stands for a fixed piece of the reader, all others make inert objects.
+/// The meaning of a class or function named in a pickle for this reader. None of them is ever run:
+/// each known one selects a fixed part of the reader, all others make inert objects.
 enum PickleGlobal: Equatable {
     /// `collections.OrderedDict` and others whose instances are dictionaries.
     case dictionaryClass
@@ -10,9 +10,9 @@ enum PickleGlobal: Equatable {
     case rebuildTensorV2
     /// `(storage, offset, shape, strides, requires_grad, hooks, type, [flags])`.
     case rebuildTensorV3
-    /// A tensor given as the first argument, and what else is known of it.
+    /// A tensor given as the first argument, with further attributes.
     case passTensor
-    /// `(function, class, arguments, state)`: a tensor with attributes or of a class of its own.
+    /// `(function, class, arguments, state)`: a tensor with attributes or of a subclass.
     case rebuildFromType
     /// Tensors that are listed and whose values cannot be used.
     case rebuildMeta, rebuildSparse, rebuildQuantized, rebuildNested, rebuildWrapper, rebuildDevice
@@ -60,7 +60,7 @@ enum PickleGlobal: Equatable {
         "torch.storage._UntypedStorage": .storageClass(.bytes),
     ]
 
-    /// Names for people: what the calls that pickles spell make.
+    /// Names shown to the user for the results of known calls.
     static let plainNames: [String: String] = [
         "_codecs.encode": "bytes", "builtins.bytearray": "bytearray",
         "__builtin__.bytearray": "bytearray", "builtins.complex": "complex",
@@ -73,7 +73,7 @@ enum PickleGlobal: Equatable {
         "torch.device": "torch.device",
     ]
 
-    /// What the name means.
+    /// The meaning of the name.
     init(module: String, name: String) {
         if let known = Self.names["\(module).\(name)"] {
             self = known

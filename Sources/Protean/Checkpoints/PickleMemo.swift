@@ -1,14 +1,14 @@
-/// The values that a pickle has put aside, by number.
+/// The values that a pickle has memoised, by number.
 ///
-/// Writers count upwards, so most values lie in an array, which is never much longer than twice the
-/// number of values in it; numbers far beyond it go to a table.
+/// Writers count upwards, so most values are stored in an array, which is never much longer than
+/// twice the number of values in it; numbers far beyond its end are stored in a table.
 struct PickleMemo {
     private var dense: [UInt32] = []
     private var sparse: [UInt32: PickleValue] = [:]
-    /// How many numbers have a value.
+    /// Number of memoised values.
     private(set) var count = 0
 
-    /// Marks a place without a value; no value has these bits.
+    /// Marks a number without a value; no value has these bits.
     private static let empty = UInt32.max
 
     subscript(index: Int) -> PickleValue? {

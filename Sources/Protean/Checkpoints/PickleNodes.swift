@@ -1,13 +1,13 @@
 /// The containers of a pickle: lists, tuples, dictionaries, sets and inert objects.
 ///
-/// Containers are indices, so that neither cycles nor deep nesting can hurt: nothing is owned by
-/// anything else. All elements lie in one array, in which a container has a chain of runs:
-/// `[next run or 0, count, element …]`. A container that occurs many times is stored once.
+/// Containers are referred to by index, so cycles and deep nesting need no special care: no
+/// container owns another. All elements are stored in one array, in which a container has a chain
+/// of runs: `[next run or 0, count, element …]`. A container that occurs many times is stored once.
 struct PickleNodes {
     enum Kind: UInt32 {
         case list, tuple, dictionary, set
-        /// What an unknown class or function would have made. Pairs that were set as in a
-        /// dictionary are its elements.
+        /// The result of an unknown class or function. Pairs that were set as in a dictionary are
+        /// its elements.
         case object
     }
 
@@ -23,7 +23,8 @@ struct PickleNodes {
     // Index 0 means "no run".
     private var words: [UInt32] = [0, 0]
 
-    /// So many containers are read for sure; beyond them, one for each eight bytes.
+    /// Number of containers that are always allowed; beyond them, one for each eight bytes of the
+    /// pickle.
     static let freeCount = 1 << 20
 
     var count: Int { nodes.count }
@@ -47,7 +48,7 @@ struct PickleNodes {
 
     func kind(_ node: Int) -> Kind { Kind(rawValue: nodes[node].bits & 7) ?? .object }
 
-    /// Which of the pickle's names an object's class has.
+    /// The index of an object's class among the pickle's names.
     func className(_ node: Int) -> Int? {
         let index = nodes[node].bits >> 3
         return index == 0 ? nil : Int(index) - 1
@@ -72,7 +73,7 @@ struct PickleNodes {
     /// The elements of a container in order; of a dictionary or an object, keys and values in turn.
     func elements(_ node: Int) -> Elements { Elements(nodes: self, run: Int(nodes[node].first)) }
 
-    /// A walk over a container's elements.
+    /// An iterator over a container's elements.
     struct Elements: Sequence, IteratorProtocol {
         fileprivate let nodes: PickleNodes
         fileprivate var run: Int
@@ -96,7 +97,7 @@ struct PickleNodes {
         }
     }
 
-    /// How many elements a container has; linear in the number of its runs.
+    /// Number of elements of a container; linear in the number of its runs.
     func elementCount(_ node: Int) -> Int {
         var run = Int(nodes[node].first)
         var total = 0

@@ -1,7 +1,7 @@
-/// A value in a pickle, in four bytes: what it is and where to find more about it.
+/// A value in a pickle, in four bytes: its kind and the index of its data.
 ///
-/// A hostile file makes a value with every byte, so that the size of this type is the factor
-/// between a file's size and the memory that reading it takes.
+/// A malicious file can create one value per byte, so the size of this type is the ratio of the
+/// memory for reading a file to the file's size.
 struct PickleValue: Equatable {
     enum Kind: UInt8 {
         case none, no, yes
@@ -17,7 +17,7 @@ struct PickleValue: Equatable {
     /// The largest index or whole number that fits.
     static let maximumPayload = 1 << 27 - 1
 
-    /// A value as ``bits`` spell it.
+    /// A value with the given ``bits``.
     init(bits: UInt32) { self.bits = bits }
 
     private init(_ kind: Kind) { bits = UInt32(kind.rawValue) << 28 }
@@ -33,7 +33,7 @@ struct PickleValue: Equatable {
         bits = UInt32(kind.rawValue) << 28 | UInt32(index)
     }
 
-    /// A whole number small enough to need no table.
+    /// A whole number that fits the value itself; nil for larger ones.
     init?(small number: Int) {
         guard number.magnitude <= UInt(Self.maximumPayload) else { return nil }
         bits =
@@ -54,7 +54,7 @@ struct PickleValue: Equatable {
     func index(of kind: Kind) -> Int? { self.kind == kind ? index : nil }
 }
 
-/// Text in a pickle, as the place of its bytes; it becomes a `String` only where it is a name.
+/// Text in a pickle, as the range of its bytes; it is converted to a `String` only if it is a name.
 struct PickleText {
     enum Encoding: UInt8 {
         case utf8
@@ -69,8 +69,8 @@ struct PickleText {
 
     static let maximumLength = 1 << 30 - 1
 
-    /// - Throws: ``WeightFileProblem/limitExceeded(what:limit:found:)`` for a place or length that
-    ///   four bytes do not hold.
+    /// - Throws: ``WeightFileProblem/limitExceeded(what:limit:found:)`` for an offset or length
+    ///   that does not fit four bytes.
     init(_ range: Range<Int>, _ encoding: Encoding) throws(WeightFileProblem) {
         guard range.upperBound <= Int(UInt32.max), range.count <= Self.maximumLength else {
             throw .limitExceeded(
@@ -86,7 +86,7 @@ struct PickleText {
 }
 
 extension PickleText {
-    /// The text, or nil when it is not what its encoding says.
+    /// The text, or nil if it is not valid in its encoding.
     func string(in bytes: UnsafeRawBufferPointer) -> String? {
         let content = UnsafeRawBufferPointer(rebasing: bytes[range])
         switch encoding {
@@ -96,7 +96,7 @@ extension PickleText {
         }
     }
 
-    /// Whether the text is exactly `other`. Takes no longer than `other` is.
+    /// Whether the text is exactly `other`. Linear in the length of `other`.
     func equals(_ other: StaticString, in bytes: UnsafeRawBufferPointer) -> Bool {
         guard length == other.utf8CodeUnitCount else { return false }
         return bytes[range].elementsEqual(

@@ -1,8 +1,8 @@
-/// An element type of PyTorch's, also of those that Protean does not convert.
+/// An element type of PyTorch, including types that Protean does not convert.
 struct PickledElement: Equatable {
     private let row: UInt8
 
-    /// Bytes without a type; the tensor says how to read them.
+    /// Bytes without a type; the tensor determines how they are read.
     static let bytes = PickledElement(row: 0)
 
     /// The name in `torch`, such as `float32`.
@@ -62,8 +62,8 @@ struct PickledElement: Equatable {
         return table
     }
 
-    /// By the names of storage classes in `torch` and `torch.cuda`.
+    /// Types by the names of storage classes in `torch` and `torch.cuda`.
     static let storageClasses = table(\.storageClass)
-    /// By the names of types in `torch`.
+    /// Types by their names in `torch`.
     static let elementTypes = table(\.name)
 }

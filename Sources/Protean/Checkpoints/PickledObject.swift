@@ -1,11 +1,11 @@
 /// A run of elements that tensors view.
 struct PickledStorage {
-    /// Index of the text under which the file keeps the elements.
+    /// Index of the text that is the elements' key in the file.
     let key: Int
     let element: PickledElement
-    /// How many elements the file keeps under ``key``.
+    /// Number of elements that the file stores under ``key``.
     let count: Int
-    /// The part that this storage is: all of it but in very old files.
+    /// The range of elements of this storage: all of them except in very old files.
     let part: Range<Int>
 }
 
@@ -13,7 +13,7 @@ struct PickledStorage {
 struct PickledTensor {
     enum Form: UInt8 {
         case dense
-        /// Conjugate and negative views store other numbers than they stand for.
+        /// Conjugate and negative views, whose stored values differ from their logical values.
         case flagged
         case meta, sparse, quantized, nested, wrapper, device
     }
@@ -35,7 +35,7 @@ struct PickledName {
     let meaning: PickleGlobal
 }
 
-/// What a pickle spells. Text stays where it is in the file.
+/// The content of a pickle. Text is not copied from the file.
 struct PickledObject {
     let storage: CheckpointBytes
     var root = PickleValue.none
@@ -46,7 +46,7 @@ struct PickledObject {
     var integers: [Int] = []
     var numbers: [Double] = []
     var globals: [PickledName] = []
-    /// Where the pickle begins and ends.
+    /// Offsets of the pickle's beginning and end.
     let start: Int
     var end = 0
 
@@ -57,7 +57,7 @@ struct PickledObject {
         self.start = start
     }
 
-    /// The text of a value, or nil for other values and for text that is not what its encoding says.
+    /// The text of a value, or nil for other values and for text that is not valid in its encoding.
     func text(_ value: PickleValue) -> String? {
         guard let index = value.index(of: .text) else { return nil }
         return withExtendedLifetime(storage) { texts[index].string(in: storage.bytes) }
@@ -105,7 +105,7 @@ struct PickledObject {
         }
     }
 
-    /// A walk over a dictionary's keys and values.
+    /// An iterator over a dictionary's keys and values.
     struct Pairs: Sequence, IteratorProtocol {
         fileprivate var elements: PickleNodes.Elements
 
@@ -120,7 +120,7 @@ struct PickledObject {
         pairs(dictionary)?.first { isText($0.key, name) }?.value
     }
 
-    /// A name with its module, as the pickle spells it.
+    /// A name with its module, as written in the pickle.
     func fullName(_ index: Int) -> String {
         let global = globals[index]
         return withExtendedLifetime(storage) {
@@ -129,7 +129,7 @@ struct PickledObject {
         }
     }
 
-    /// What a value is, for people: `int`, `dict`, `argparse.Namespace`.
+    /// The type of a value, as shown to the user: `int`, `dict`, `argparse.Namespace`.
     func typeName(_ value: PickleValue) -> String {
         switch value.kind {
         case .none: "None"

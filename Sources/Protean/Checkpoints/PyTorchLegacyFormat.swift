@@ -1,9 +1,9 @@
-/// What `torch.save` wrote before PyTorch 1.6, and writes still when told so.
+/// The format that `torch.save` wrote before PyTorch 1.6, and still writes on request.
 ///
 /// Five pickles follow each other: a magic number, the version 1001, a description of the machine,
 /// the object, and the storages' keys; then, per key, the element count as 8 bytes and the
-/// elements. Pickles are read by an interpreter that runs nothing. The still older tar files are
-/// refused by name.
+/// elements. Pickles are read by an interpreter that runs no code. For the still older tar files
+/// the error names the format.
 public struct PyTorchLegacyFormat: CheckpointFormat {
     /// The format's name.
     public let name = "pytorch-legacy"
@@ -16,7 +16,7 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
     /// The format.
     public init() {}
 
-    /// Looks at the first bytes only.
+    /// Examines the first bytes only.
     public func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
         if Self.isTar(bytes) || bytes.starts(with: Self.magicLine) { return true }
         return bytes.count >= 2 && bytes[0] == 0x80 && (2...5).contains(bytes[1])
@@ -55,7 +55,7 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
             storage, places: content.places, source: source, format: name)
     }
 
-    /// Walks over the elements, which tell their count but not their size.
+    /// Finds the ranges of all elements, whose stored counts do not include the size of an element.
     private func places(
         _ pickles: LegacyPickles, _ list: TorchStateDict, _ storage: CheckpointBytes
     ) throws(WeightFileProblem) -> TorchStateDict.Places {
@@ -88,7 +88,7 @@ public struct PyTorchLegacyFormat: CheckpointFormat {
         return places
     }
 
-    /// The bytes of a storage's elements, whose count stands in the eight bytes before them.
+    /// The bytes of a storage's elements, whose count is stored in the eight bytes before them.
     private func elementBytes(
         _ storage: CheckpointBytes, at position: Int, _ described: PickledStorage, name: String
     ) throws(WeightFileProblem) -> Int {
@@ -138,11 +138,11 @@ private struct LegacyPickles {
     let object: PickledObject
     private let list: PickledObject
 
-    /// Where the last of them ends.
+    /// Offset of the end of the last pickle.
     var end: Int { list.end }
 
-    /// Reads them from the beginning of the file, of which more is taken until they end: a pickle
-    /// does not tell how long it is.
+    /// Reads them from the beginning of the file, in increasing portions until they end: a pickle
+    /// does not store its length.
     init(_ storage: CheckpointBytes) throws(WeightFileProblem) {
         var length = min(storage.count, storage.isInMemory ? storage.count : 1 << 20)
         while true {

@@ -1,9 +1,9 @@
-/// What `torch.save` writes since PyTorch 1.6: a zip file with a pickle, `data.pkl`, and one member
-/// per storage, `data/<key>`, stored without compression.
+/// The format that `torch.save` has written since PyTorch 1.6: a zip file with a pickle,
+/// `data.pkl`, and one member per storage, `data/<key>`, stored without compression.
 ///
-/// The pickle is read by an interpreter that knows tensors and plain containers only and runs
-/// nothing. Checksums of everything that is used are compared on opening, which reads the file
-/// once; afterwards tensors are views of it. TorchScript archives are refused by name.
+/// The pickle is read by an interpreter that knows tensors and plain containers only and runs no
+/// code. Checksums of all members that are used are verified on opening, which reads the file once;
+/// afterwards tensors are views of it. For TorchScript archives the error names the format.
 public struct PyTorchZipFormat: CheckpointFormat {
     /// The format's name.
     public let name = "pytorch-zip"
@@ -11,7 +11,7 @@ public struct PyTorchZipFormat: CheckpointFormat {
     /// The format.
     public init() {}
 
-    /// Looks at the first bytes only.
+    /// Examines the first bytes only.
     public func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes.count >= 4 && bytes.starts(with: [0x50, 0x4b, 0x03, 0x04])
     }
@@ -71,7 +71,7 @@ public struct PyTorchZipFormat: CheckpointFormat {
         return (list, places)
     }
 
-    /// The one folder in which all members lie, with its slash.
+    /// The common folder of all members, with its slash.
     private static func folder(of archive: ZipArchive) throws(WeightFileProblem) -> String {
         guard let name = archive.members.first?.name.utf8,
             let slash = name.firstIndex(of: UInt8(ascii: "/"))

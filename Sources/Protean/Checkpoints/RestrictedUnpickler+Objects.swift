@@ -25,7 +25,7 @@ extension RestrictedUnpickler {
         case UInt8(ascii: "i"):  // INST
             let name = try readGlobal()
             try push(try call(name, try make(.tuple, from: try takeMark())))
-        // BUILD: attributes, such as the versions in a state_dict. Nothing needs them.
+        // BUILD: attributes, such as the versions in a state_dict. They are not used.
         case UInt8(ascii: "b"):
             _ = try pop()
             _ = try top()
@@ -81,14 +81,14 @@ extension RestrictedUnpickler {
         value.index(of: .global).map { object.globals[$0].meaning }
     }
 
-    /// An object of the class that `name` refers to, which is never made.
+    /// An inert object that stands for an instance of the class `name`.
     private mutating func inert(_ name: PickleValue) throws(WeightFileProblem) -> PickleValue {
         let className =
             name.index(of: .global) ?? name.index(of: .node).flatMap { object.nodes.className($0) }
         return try object.nodes.make(.object, of: className, length: length)
     }
 
-    /// What a call gives. Nothing is run.
+    /// The result of a call. No code is run.
     private mutating func call(
         _ function: PickleValue, _ tuple: PickleValue
     ) throws(WeightFileProblem) -> PickleValue {
@@ -238,7 +238,7 @@ extension RestrictedUnpickler {
                 strides: .none))
     }
 
-    /// `("storage", class, key, device, count)` and, in old files, a sixth member: nothing or
+    /// `("storage", class, key, device, count)` and, in old files, a sixth member: `None` or
     /// `(key of the view, offset, count)`.
     private mutating func storage(_ tuple: PickleValue) throws(WeightFileProblem) -> PickleValue {
         guard let node = tuple.index(of: .node), object.nodes.kind(node) == .tuple else {

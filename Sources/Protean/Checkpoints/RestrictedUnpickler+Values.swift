@@ -1,6 +1,6 @@
 // Numbers, text and bytes.
 extension RestrictedUnpickler {
-    /// The longest number or name of protocol 0, which writes them as lines.
+    /// The longest number or name of protocol 0, which stores them as lines.
     private static let maximumNumberLength = 4096
 
     /// Header operations and numbers.
@@ -55,13 +55,14 @@ extension RestrictedUnpickler {
         try push(integer: unused < 64 ? Int(Int64(bitPattern: value << unused) >> unused) : 0)
     }
 
-    /// Text and bytes with a length in front.
+    /// Text and bytes preceded by their length.
     mutating func readText(_ code: UInt8) throws(WeightFileProblem) -> Bool {
         switch code {
         case UInt8(ascii: "X"): try pushText(try reader.unsigned32(), .utf8)
         case 0x8c: try pushText(Int(try reader.byte()), .utf8)
         case 0x8d: try pushText(try reader.size64(), .utf8)
-        // Python 2's text is bytes, in practice ASCII; others are Latin-1, as PyTorch can be told.
+        // Python 2's text is bytes, in practice ASCII; other bytes are read as Latin-1, an option
+        // of PyTorch.
         case UInt8(ascii: "U"): try pushText(Int(try reader.byte()), .latin1)
         case UInt8(ascii: "T"): try pushText(try reader.signed32(), .latin1)
         case UInt8(ascii: "B"): try pushBytes(try reader.unsigned32())

@@ -1,12 +1,13 @@
-/// Reads pickles (Python's protocols 0 to 5) without ever running anything.
+/// Reads pickles (Python's protocols 0 to 5) without running any code.
 ///
 /// A pickle is a program for a small stack machine, and Python's own reader lets it call any
-/// function. This one knows the machine and a fixed list of names (see ``PickleGlobal``); whatever
-/// else a pickle names or calls becomes an inert object that has a class's name and does nothing.
+/// function. This one implements the machine and a fixed list of names (see ``PickleGlobal``);
+/// anything else that a pickle names or calls becomes an inert object that has only its class's
+/// name.
 ///
-/// Work and memory are linear in the pickle's length: an operation costs no more than its own bytes
-/// and the values that it takes off the stack, copies of containers are counted against the length,
-/// and text is not decoded here.
+/// Work and memory are linear in the pickle's length: an operation costs at most its own bytes and
+/// the values that it pops from the stack, copies of containers are counted against the length, and
+/// text is not decoded here.
 struct RestrictedUnpickler {
     static let maximumStack = 1 << 20
     static let maximumLength = PickleText.maximumLength
@@ -14,13 +15,13 @@ struct RestrictedUnpickler {
     var reader: ByteReader
     var object: PickledObject
     var stack: [PickleValue] = []
-    /// Elements that may still be copied from one container to another.
+    /// Number of elements that may still be copied between containers.
     var copies: Int
-    /// Tuples never change: the storage that one describes is made once.
+    /// Storages by their tuples: tuples never change, so each storage is made once.
     var storageOfTuple: [UInt32: PickleValue] = [:]
     private var marks: [UInt32] = []
     private var memo = PickleMemo()
-    /// Every empty tuple is this one.
+    /// The single empty tuple, shared by all uses.
     private var emptyTuple: PickleValue?
 
     /// Reads the pickle that begins at byte `start` of `storage`, which must be in memory.
@@ -63,7 +64,7 @@ struct RestrictedUnpickler {
         }
     }
 
-    /// Performs one operation; false when it is not a known one.
+    /// Performs one operation; false if it is unknown.
     private mutating func perform(_ code: UInt8) throws(WeightFileProblem) -> Bool {
         if try readScalar(code) { return true }
         if try readText(code) { return true }
@@ -81,7 +82,7 @@ struct RestrictedUnpickler {
         }
     }
 
-    /// How many bytes the pickle has at most.
+    /// Upper bound of the pickle's length in bytes.
     var length: Int { reader.bytes.count - object.start }
 
     // MARK: Stack
@@ -91,10 +92,10 @@ struct RestrictedUnpickler {
         stack.append(value)
     }
 
-    /// The place on the stack above the last mark.
+    /// The index on the stack just above the last mark.
     private var floor: Int { marks.last.map(Int.init) ?? 0 }
 
-    /// The top value, which must lie above the last mark.
+    /// Pops the top value, which must be above the last mark.
     mutating func pop() throws(WeightFileProblem) -> PickleValue {
         guard stack.count > floor, let value = stack.popLast() else {
             throw malformed("the stack is empty")
@@ -102,7 +103,7 @@ struct RestrictedUnpickler {
         return value
     }
 
-    /// The top value, which stays.
+    /// The top value, without popping it.
     func top() throws(WeightFileProblem) -> PickleValue {
         guard stack.count > floor, let value = stack.last else {
             throw malformed("the stack is empty")
@@ -110,7 +111,7 @@ struct RestrictedUnpickler {
         return value
     }
 
-    /// Where the values above the last mark begin; the mark goes.
+    /// Removes the last mark and returns the index of the first value above it.
     mutating func takeMark() throws(WeightFileProblem) -> Int {
         guard let mark = marks.popLast() else { throw malformed("there is no mark") }
         return Int(mark)
@@ -178,8 +179,8 @@ struct RestrictedUnpickler {
         try push(try make(.dictionary, from: start))
     }
 
-    /// Moves the stack's values from `start` on into the container below them. Objects keep what is
-    /// set by key and drop the rest.
+    /// Moves the stack's values from `start` on into the container below them. Objects keep values
+    /// that are set by key and drop others.
     private mutating func append(
         from start: Int, to kind: PickleNodes.Kind
     ) throws(WeightFileProblem) {
@@ -201,7 +202,7 @@ struct RestrictedUnpickler {
 
     // MARK: Memo
 
-    /// Remembering values and recalling them.
+    /// Storing and recalling memoised values.
     private mutating func readMemo(_ code: UInt8) throws(WeightFileProblem) -> Bool {
         switch code {
         case UInt8(ascii: "q"): memo[Int(try reader.byte())] = try top()

@@ -1,9 +1,9 @@
-/// Hugging Face's safetensors: a JSON header and the tensors' bytes behind it.
+/// Hugging Face's safetensors: a JSON header followed by the tensors' bytes.
 ///
-/// Layout: 8 bytes little-endian header length, the header `{"name": {"dtype", "shape",
-/// "data_offsets": [begin, end]}, "__metadata__": {text: text}}`, padded with spaces; then the
-/// data, in which the tensors lie one after another without holes. Every rule is checked on
-/// opening; the data itself is not touched.
+/// Layout: 8 bytes little-endian header length, the header
+/// `{"name": {"dtype", "shape", "data_offsets": [begin, end]}, "__metadata__": {text: text}}`,
+/// padded with spaces; then the data, in which the tensors are stored one after another without
+/// gaps. Every rule is checked on opening; the data itself is not read.
 public struct SafetensorsFormat: CheckpointFormat {
     /// The longest header that is read, as in the reference reader.
     public static let maximumHeaderLength = 100_000_000
@@ -14,7 +14,7 @@ public struct SafetensorsFormat: CheckpointFormat {
     /// The format.
     public init() {}
 
-    /// Looks at the first bytes only.
+    /// Examines the first bytes only.
     public func recognises(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes.count > 8 && bytes[8] == UInt8(ascii: "{")
     }
@@ -59,7 +59,7 @@ public struct SafetensorsFormat: CheckpointFormat {
         return (tensors, metadata)
     }
 
-    /// The length that the first eight bytes tell, and where the header ends.
+    /// The header's length, from the first eight bytes, and the offset of its end.
     private func headerLength(
         _ storage: CheckpointBytes, _ what: String
     ) throws(WeightFileProblem) -> (length: Int, end: Int) {

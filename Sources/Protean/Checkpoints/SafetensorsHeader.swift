@@ -1,11 +1,12 @@
-/// Reads the header of a safetensors file straight from its text, without a tree of values.
+/// Reads the header of a safetensors file directly from its text, without building a tree of
+/// values.
 enum SafetensorsHeader {
-    /// Bytes of a name; longer ones are nobody's.
+    /// Longest accepted name in bytes.
     static let maximumNameLength = 1024
-    /// The most texts beside the tensors.
+    /// Maximum number of metadata entries.
     static let maximumTexts = 1 << 16
 
-    /// The entries in the header's order, and the text beside them.
+    /// The entries in the header's order, and the metadata.
     static func read(
         _ start: JSONParser
     ) throws(WeightFileProblem) -> (entries: [SafetensorsEntry], metadata: [String: String]) {
@@ -152,14 +153,14 @@ struct SafetensorsEntry {
         return ElementType(rawValue: text) ?? .unsupported(text)
     }
 
-    /// Whole numbers of at least 0; anything else ends with `problem`.
+    /// Whole numbers of at least 0; for anything else `problem` is thrown.
     private static func sizes(
         _ parser: inout JSONParser, else problem: WeightFileProblem
     ) throws(WeightFileProblem) -> [Int] {
         guard parser.peek() == UInt8(ascii: "[") else { throw problem }
         var sizes: [Int] = []
         try parser.readArray { parser throws(WeightFileProblem) in
-            // A list in a list would be read as a tree.
+            // Rejected here, because a nested list would be parsed into a tree.
             guard let first = parser.peek(), first != UInt8(ascii: "["), first != UInt8(ascii: "{"),
                 case .integer(let size) = try parser.readValue(), size >= 0
             else { throw problem }
@@ -168,7 +169,7 @@ struct SafetensorsEntry {
         return sizes
     }
 
-    /// The tensor, whose place lies in the data already.
+    /// The tensor; its range must already be within the data.
     func tensor(
         _ storage: CheckpointBytes, dataStart: Int
     ) throws(WeightFileProblem) -> CheckpointTensor {

@@ -2,14 +2,14 @@ extension Checkpoint {
     /// Writes tensors as a safetensors file, which Python's `safetensors` reads.
     ///
     /// The same tensors and metadata give the same bytes: tensors are sorted by name, and the
-    /// header is padded so that data start at a multiple of 8 bytes. A regular file
-    /// appears whole or not at all: it is written beside `path` under another name, synchronised
-    /// with the disk and renamed, and keeps its permission bits. Links are followed; named pipes,
-    /// `/dev/stdout` and terminals are written through; directories and other devices are refused.
+    /// header is padded so that data start at a multiple of 8 bytes. A regular file is written
+    /// completely or not at all: it is written beside `path` under another name, synchronised with
+    /// the disk and renamed, and keeps its permission bits. Links are followed; named pipes,
+    /// `/dev/stdout` and terminals are written directly; directories and other devices throw.
     /// - Parameters:
     ///   - path: the file to make or replace.
     ///   - tensors: names and Float32 values.
-    ///   - metadata: text to carry along.
+    ///   - metadata: text entries stored in the file.
     /// - Throws: ``ProteanError/weightFile(file:problem:)`` for a name that occurs twice,
     ///   ``ProteanError/invalidOption(layer:option:expected:found:)`` for the reserved name
     ///   `__metadata__`, ``ProteanError/noValues(layer:)`` for a tensor without values,

@@ -1,8 +1,9 @@
-/// Names that resemble a misspelt one, to be suggested in errors.
+/// Names similar to a misspelt one, for suggestions in errors.
 enum SimilarNames {
-    /// How many names are compared, how long they may be, and how many are suggested.
+    /// Maximum number of names compared, their maximum length, and the maximum number of
+    /// suggestions.
     static let maximumCompared = 10_000, maximumLength = 100, maximumFound = 3
-    /// The most letters that may be inserted, left out or replaced.
+    /// Maximum number of letters inserted, deleted or replaced.
     static let maximumDistance = 3
 
     /// The names of `known` that end like `name`, or differ from it in a few letters, best first.
@@ -24,7 +25,7 @@ enum SimilarNames {
                 found.append((distance, candidate))
             }
         }
-        // Stable, so that equals keep the file's order.
+        // Ties are broken by index, so that they keep the file's order.
         let order = found.indices.sorted { (found[$0].distance, $0) < (found[$1].distance, $1) }
         return order.prefix(maximumFound).map { found[$0].name }
     }
@@ -42,7 +43,7 @@ enum SimilarNames {
         let far = most + 1
         var row = (0...b.count).map { min($0, far) }
         for i in 0..<a.count {
-            // Beyond the band every entry is too far.
+            // Entries outside the diagonal band exceed the largest allowed distance.
             let band = max(0, i - most)..<max(min(b.count, i + most + 1), max(0, i - most))
             var next = [Int](repeating: far, count: b.count + 1)
             next[0] = min(i + 1, far)

@@ -1,20 +1,21 @@
-/// Which dictionaries of an unpickled object hold weights, and under which names people keep them.
+/// Finds the dictionaries of an unpickled object that hold weights, with the usual names of such
+/// dictionaries.
 struct TorchContainers {
-    /// Keys under which training scripts keep weights, in order of preference: what was trained
-    /// before its moving averages.
+    /// Keys under which training scripts keep weights, in order of preference: trained weights
+    /// before their moving averages.
     static let known: [StaticString] = [
         "state_dict", "model_state_dict", "model_state", "model", "net_state_dict", "net",
         "network_state_dict", "network", "weights", "params", "module", "generator",
         "state_dict_ema", "ema_state_dict", "model_ema", "ema_model", "params_ema", "ema", "g_ema",
     ]
-    /// Keys of dictionaries that hold no weights: states of optimisers and the like.
+    /// Keys of dictionaries without weights, such as states of optimisers.
     private static let foreign: [StaticString] = [
         "optimizer", "optimizer_state_dict", "optimizer_state", "optimizer_states", "optimizers",
         "optim", "optim_state_dict", "optim_state", "optimizer_g", "optimizer_d", "opt_state",
         "scheduler", "scheduler_state_dict", "schedulers", "lr_scheduler", "lr_schedulers",
         "lr_scheduler_state_dict", "scaler", "grad_scaler", "amp", "rng_state", "random_state",
     ]
-    /// Keys beside which a dictionary is an optimiser's state of one parameter.
+    /// Keys that identify a dictionary as an optimiser's state of one parameter.
     private static let moments: [StaticString] = [
         "exp_avg", "exp_avg_sq", "momentum_buffer", "square_avg", "acc_delta",
     ]
@@ -33,7 +34,7 @@ struct TorchContainers {
     private let object: PickledObject
     private var flags: [Flags]
 
-    /// Looks at every dictionary that can be reached from the root through dictionaries, once.
+    /// Examines every dictionary reachable from the root through dictionaries, once.
     init(_ object: PickledObject) {
         self.object = object
         flags = [Flags](repeating: [], count: object.nodes.count)
@@ -80,7 +81,7 @@ struct TorchContainers {
         }
     }
 
-    /// An optimiser's `state_dict`, or what it keeps of one parameter.
+    /// An optimiser's `state_dict`, or its state of one parameter.
     private func isOptimizerState(_ node: Int) -> Bool {
         guard let pairs = object.pairs(node: node) else { return false }
         var hasState = false
@@ -95,7 +96,7 @@ struct TorchContainers {
         return false
     }
 
-    /// Whether a dictionary under this key is none of weights.
+    /// Whether a dictionary under this key does not hold weights.
     func isForeign(_ key: PickleValue) -> Bool {
         Self.foreign.contains { object.isText(key, $0) }
     }
@@ -105,7 +106,7 @@ struct TorchContainers {
         value.index(of: .node).map { flags[$0].contains(.holding) } ?? false
     }
 
-    /// Whether a value is a dictionary with tensors of its own.
+    /// Whether a value is a dictionary that directly contains tensors.
     func holdsTensorsDirectly(_ value: PickleValue) -> Bool {
         value.index(of: .node).map { flags[$0].contains(.direct) } ?? false
     }
@@ -135,7 +136,8 @@ struct TorchContainers {
                 others += 1
             }
         }
-        // Deeper down, a part of a model may be called `net`; there a container stands alone.
+        // Below the top level a submodule may be named `net`, so there a container must have no
+        // other entries.
         if depth > 0, others > 0 || holdsTensorsDirectly(dictionary) { return [] }
         var result: [Found] = []
         for (name, value) in zip(Self.known, found) {
@@ -177,7 +179,7 @@ struct TorchContainers {
     func dictionary(at path: String) -> PickleValue? {
         var value = object.root
         var rest = Substring(path)
-        // Each step takes one key at least, and no path is longer than its text.
+        // Every step consumes at least one key, so the loop ends within the path's length.
         while true {
             var next: (PickleValue, Substring)?
             for (key, member) in holders(in: value) {

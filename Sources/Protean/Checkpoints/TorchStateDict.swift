@@ -1,21 +1,22 @@
-/// Finds the named tensors in what a PyTorch file's pickle spells.
+/// Finds the named tensors in a PyTorch file's pickle.
 ///
-/// People save a `state_dict` itself, or a training state that holds one beside an optimiser's state
-/// and counters (see ``TorchContainers``). Dictionaries inside are flattened with dots; everything
-/// else is inert and listed as such. Names are the file's own: prefixes are a matter of loading.
+/// Files hold a `state_dict` itself, or a training state with a `state_dict`, an optimiser's state
+/// and counters (see ``TorchContainers``). Dictionaries inside are flattened with dots; all other
+/// objects are inert and listed as such. Names are those of the file; prefixes are removed on
+/// loading.
 ///
 /// A dictionary that occurs many times is listed under each of its names, so that the output can be
 /// longer than the file: budgets that grow with the pickle's length bound names, shapes and visits.
 struct TorchStateDict {
     static let maximumTensors = 1 << 18
     static let maximumNesting = 32
-    /// Bytes of a name; longer ones are nobody's.
+    /// Longest accepted name in bytes.
     static let maximumNameLength = 1024
     static let maximumKeyLength = 256
 
     /// A tensor's name and its index in the pickle.
     typealias Listed = (name: String, tensor: Int)
-    /// Where the file keeps the elements of a storage: the bytes of the key's whole content.
+    /// The byte ranges of the storages' elements in the file, by key.
     typealias Places = [ExactName: Range<Int>]
 
     let object: PickledObject
@@ -142,7 +143,7 @@ struct TorchStateDict {
         listed.append((name, tensor))
     }
 
-    /// A key's text where it is short enough to show.
+    /// A key's text if it is short enough to show.
     private func name(of key: PickleValue) -> String? {
         if let number = object.integer(key) { return "\(number)" }
         guard object.textLength(key) <= Self.maximumKeyLength else { return nil }
@@ -176,7 +177,7 @@ extension TorchStateDict {
         return needed
     }
 
-    /// The checkpoint, with elements at the given places of `storage`.
+    /// The checkpoint, with elements at the given ranges of `storage`.
     mutating func checkpoint(
         _ storage: CheckpointBytes, places: Places, source: String, format: String
     ) throws(ProteanError) -> Checkpoint {
@@ -259,7 +260,7 @@ extension TorchStateDict {
 }
 
 extension PickledTensor {
-    /// What the tensor is, for lists and errors: `complex64`, `meta float32`.
+    /// The tensor's kind, for lists and errors: `complex64`, `meta float32`.
     fileprivate var typeName: String {
         switch form {
         case .dense, .quantized: element.name
@@ -274,7 +275,7 @@ extension PickledTensor {
 }
 
 extension PickledObject {
-    /// The text under which the file keeps a storage.
+    /// The key of a storage in the file.
     func key(of storage: PickledStorage) throws(WeightFileProblem) -> String {
         let text = texts[storage.key]
         guard text.length <= TorchStateDict.maximumKeyLength else {

@@ -1,18 +1,18 @@
 import CProteanKernels
 
-/// The directory of a zip file whose members are stored as they are, not compressed.
+/// The directory of a zip file whose members are stored without compression.
 ///
-/// Reads what zip writers of weight files use (PKWARE's APPNOTE 6.3, including zip64 and data
-/// descriptors) and refuses the rest by name. A member that exists lies inside the file, in front
-/// of the directory, and shares no byte with another.
+/// Reads the features that writers of weight files use (PKWARE's APPNOTE 6.3, including zip64 and
+/// data descriptors); for others the error names the feature. Every member is checked to lie before
+/// the directory and to share no byte with another.
 struct ZipArchive {
     /// One stored file.
     struct Member {
         let name: String
-        /// Where the content lies in the file.
+        /// The range of the content in the file.
         let content: Range<Int>
         let checksum: UInt32
-        /// Where the member's own header begins.
+        /// Offset of the member's local header.
         fileprivate let start: Int
     }
 
@@ -20,7 +20,7 @@ struct ZipArchive {
     let members: [Member]
     private let byName: [ExactName: Int]
     private let storage: CheckpointBytes
-    /// Some writers can be told to leave checksums out; they then write zeros.
+    /// False if all checksums are zero: some writers have an option to omit them.
     private let hasChecksums: Bool
 
     init(_ storage: CheckpointBytes) throws(WeightFileProblem) {
@@ -66,7 +66,8 @@ struct ZipArchive {
         guard found == member.checksum else { throw .checksumMismatch(member: member.name) }
     }
 
-    /// Follows a directory entry to the member's own header, which tells where the content starts.
+    /// Follows a directory entry to the member's local header, which gives the start of the
+    /// content.
     private static func member(
         _ entry: ZipEntry, _ storage: CheckpointBytes, limit: Int
     ) throws(WeightFileProblem) -> Member {
@@ -96,7 +97,7 @@ struct ZipArchive {
             start: entry.headerOffset)
     }
 
-    /// Checks a member's own header and returns how much extra data follows its name.
+    /// Checks a member's local header and returns the length of the extra data after its name.
     private static func extraLength(
         of entry: ZipEntry, _ header: UnsafeRawBufferPointer
     ) throws(WeightFileProblem) -> Int {
@@ -127,13 +128,13 @@ struct ZipArchive {
     }
 }
 
-/// Where the central directory lies and how many entries it has.
+/// The central directory's position and number of entries.
 private struct ZipDirectory {
     let range: Range<Int>
     let count: Int
 
-    /// The most bytes that the end record and what may stand around it take: itself with a comment,
-    /// and in front the wide record and its locator.
+    /// Maximum length of the end of the file: the end record with a comment, preceded by the zip64
+    /// record and its locator.
     private static let tailLength = 22 + 0xffff + 20 + 56
 
     init(_ storage: CheckpointBytes) throws(WeightFileProblem) {
@@ -160,14 +161,14 @@ private struct ZipDirectory {
         } else if entriesHere != entries {
             throw .unsupportedFeature("a zip file in several parts")
         }
-        // Nothing may stand between the directory and what points to it: then there is one way
-        // only to read the file.
+        // The directory must be immediately followed by the record that points to it, so that the
+        // file cannot be read in two ways.
         guard offset <= limit, size == limit - offset else {
             throw .invalidRange(
                 tensor: "zip directory", begin: offset,
                 end: size > Int.max - offset ? Int.max : offset + size, available: limit)
         }
-        // An entry takes 46 bytes at least, which bounds the count by the file's size.
+        // An entry takes at least 46 bytes, so the file's size bounds the count.
         guard entries <= size / 46 else {
             throw .truncated(what: "zip directory", expected: entries, found: size / 46)
         }
@@ -175,7 +176,7 @@ private struct ZipDirectory {
         count = entries
     }
 
-    /// Where the end record starts: 22 bytes and a comment that reaches to the file's end.
+    /// Offset of the end record: 22 bytes and a comment that reaches to the file's end.
     private static func endRecord(
         _ bytes: UnsafeRawBufferPointer
     ) throws(WeightFileProblem) -> Int {
@@ -194,7 +195,7 @@ private struct ZipDirectory {
         throw .truncated(what: "zip end record", expected: 22, found: 0)
     }
 
-    /// The wide record that stands before the end record in zip64 files.
+    /// The zip64 record before the end record in zip64 files.
     private static func zip64Record(
         _ bytes: UnsafeRawBufferPointer, before end: Int, at fileStart: Int
     ) throws(WeightFileProblem) -> (entries: Int, size: Int, offset: Int, limit: Int)? {
@@ -258,7 +259,7 @@ private struct ZipEntry {
         name = try reader.utf8(reader.take(lengths.0))
         let extra = try reader.take(lengths.1)
         _ = try reader.take(lengths.2)
-        // Three fields that move to the extra data when they do not fit, in this order.
+        // Three fields that are stored in the extra data if they do not fit, in this order.
         var wide = try Self.zip64Extra(reader.bytes, extra)
         if size == 0xffff_ffff { size = try wide.size64() }
         if stored == 0xffff_ffff { stored = try wide.size64() }

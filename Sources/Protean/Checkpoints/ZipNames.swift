@@ -1,7 +1,7 @@
-/// Names in a zip file's directory, whatever else is wrong with the file.
+/// Names in a zip file's directory, without checking the rest of the file.
 enum ZipNames {
-    /// The names in up to `limit` bytes of the directory, and whether there is one; without it, the
-    /// name in the first member's own header.
+    /// The names in up to `limit` bytes of the directory, and whether there is a directory; without
+    /// it, the name in the first member's local header.
     static func list(_ file: CheckpointBytes, limit: Int) -> (names: [[UInt8]], isWhole: Bool) {
         let first = withExtendedLifetime(file) { firstName(file.bytes) }
         guard let start = directoryStart(file),
@@ -25,8 +25,8 @@ enum ZipNames {
         return names
     }
 
-    /// Where the record that ends the directory says it begins; a comment of up to 65,535 bytes may
-    /// follow the record.
+    /// The directory's offset according to the record that ends it; a comment of up to 65,535 bytes
+    /// may follow the record.
     private static func directoryStart(_ file: CheckpointBytes) -> Int? {
         let range = max(0, file.count - 22 - 65_535)..<file.count
         guard range.count >= 22, let tail = try? file.contents(of: range) else { return nil }

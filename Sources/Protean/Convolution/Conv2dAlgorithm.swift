@@ -1,8 +1,9 @@
 import CProteanKernels
 
-/// Which way of computing a convolution is allowed.
+/// The algorithms that a convolution may use.
 public enum Conv2dAlgorithm: String, Sendable, CaseIterable {
-    /// Whatever is estimated to be fastest for an input's shape. See ``Runtime/setExactness(_:)``.
+    /// The algorithm estimated to be fastest for an input's shape. See
+    /// ``Runtime/setExactness(_:)``.
     case automatic = "auto"
     /// The sums of products as the definition writes them.
     case direct
@@ -13,12 +14,12 @@ public enum Conv2dAlgorithm: String, Sendable, CaseIterable {
     /// Winograd's F(6 × 6, 3 × 3), under the same condition.
     case winograd6x6
 
-    /// Whether this insists on Winograd's algorithm.
+    /// Whether this requires one of Winograd's forms.
     var isWinograd: Bool { self == .winograd || self == .winograd4x4 || self == .winograd6x6 }
 }
 
 extension Conv2dAlgorithm {
-    /// What the kernel is asked for, where the process setting may keep fast algorithms out.
+    /// The request passed to the kernel; the exactness setting may exclude Winograd's forms.
     func kernelChoice(_ exactness: Exactness) -> ptn_conv2d_choice {
         switch self {
         case .automatic:

@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// What a convolution is, apart from its weights and its input's size.
+/// All options of a convolution except its weights and its input's size.
 public struct Conv2dGeometry: Sendable, Hashable {
     /// Channels of the input.
     public var inputChannels: Int
@@ -16,7 +16,7 @@ public struct Conv2dGeometry: Sendable, Hashable {
     public var dilation: Size2d
     /// Independent groups of channels; both channel counts are multiples of it.
     public var groups: Int
-    /// Which way of computing is allowed.
+    /// The algorithms that may be used.
     public var algorithm: Conv2dAlgorithm
 
     /// A checked geometry. `layer` names the caller in errors.
@@ -81,11 +81,11 @@ public struct Conv2dGeometry: Sendable, Hashable {
             && inputChannels * outputChannels > 1
     }
 
-    /// Inputs that one output sums over.
+    /// Number of inputs that one output sums over.
     public var fanIn: Int { inputChannels / groups * kernelSize.height * kernelSize.width }
 
-    /// The kernel's view of this geometry for inputs of shape `[n, h, w, c]`, with the exactness in
-    /// force unless another is given.
+    /// The kernel's view of this geometry for inputs of shape `[n, h, w, c]`, with the current
+    /// exactness unless another is given.
     func kernelShape(
         for input: [Int], exactness: Exactness? = nil, layer: String
     ) throws(ProteanError) -> ptn_conv2d_shape {
@@ -138,6 +138,6 @@ public struct Conv2dGeometry: Sendable, Hashable {
 }
 
 extension Conv2dGeometry {
-    /// What a layer of this geometry makes of the number of channels.
+    /// How a layer of this geometry changes the number of channels.
     public var channelFlow: ChannelFlow { .fixed(input: inputChannels, output: outputChannels) }
 }

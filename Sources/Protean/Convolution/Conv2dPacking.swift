@@ -1,4 +1,4 @@
-/// The form in which a convolution's weights are packed: who reads them.
+/// The form in which a convolution's weights are packed, named by the kernels that read it.
 public struct Conv2dPacking: Hashable, Sendable {
     /// The instruction set.
     public let isa: KernelISA
@@ -7,8 +7,8 @@ public struct Conv2dPacking: Hashable, Sendable {
 }
 
 extension Conv2dGeometry {
-    /// The form that an input of shape `[batch, height, width, channels]` asks for under the settings in
-    /// force (``Runtime``). Arithmetic only.
+    /// The form that an input of shape `[batch, height, width, channels]` needs under the current
+    /// settings (``Runtime``). Computes sizes only; packs nothing.
     ///
     /// - Throws: ``ProteanError`` when the shape does not fit.
     public func packing(
@@ -18,7 +18,7 @@ extension Conv2dGeometry {
             isa: try Runtime.isa(), algorithm: try plan(for: input, layer: layer).algorithm)
     }
 
-    /// Refuses weights and biases of other shapes.
+    /// Throws if the weights' or the bias's shape does not fit.
     func check(weight: Tensor, bias: Tensor?, layer: String) throws(ProteanError) {
         guard weight.shape == weightShape else {
             throw .shapeMismatch(

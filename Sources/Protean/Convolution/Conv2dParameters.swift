@@ -1,5 +1,5 @@
-/// What a convolution computes with: its weights and biases and the batch norm folded into them. Their
-/// packed forms are kept, and shared by all ways of running it.
+/// A convolution's weights, bias and the batch norm folded into them. Their packed forms are cached
+/// and shared by all algorithms.
 final class Conv2dParameters: Sendable {
     let geometry: Conv2dGeometry
     private let weight: Parameter
@@ -20,10 +20,10 @@ final class Conv2dParameters: Sendable {
         self.geometry = geometry
     }
 
-    /// Grows whenever a parameter changes. Each only grows, so none can change without the sum.
+    /// Grows whenever a parameter changes. Each version only grows, so any change changes the sum.
     var version: Int { weight.version + (bias?.version ?? 0) + (norm?.version ?? 0) }
 
-    /// The form that an algorithm and an instruction set want.
+    /// The packed form that an algorithm and an instruction set read.
     func packed(
         _ algorithm: Conv2dPlan.Algorithm, isa: KernelISA, layer: String
     ) throws(ProteanError) -> PackedConv2d {

@@ -2,7 +2,7 @@ import CProteanKernels
 
 /// How a convolution of a given input shape will be run.
 public struct Conv2dPlan: Sendable, Equatable {
-    /// The way of computing.
+    /// The algorithm.
     public enum Algorithm: String, Sendable, CaseIterable {
         /// Indirect matrix multiplication on packed weights.
         case direct
@@ -42,7 +42,7 @@ public struct Conv2dPlan: Sendable, Equatable {
         /// Whether this is one of Winograd's forms.
         var isWinograd: Bool { self == .winograd4x4 || self == .winograd6x6 }
 
-        /// The request that leads to this algorithm.
+        /// The request that selects this algorithm.
         var choice: ptn_conv2d_choice {
             switch self {
             case .winograd4x4: PTN_CONV2D_WINOGRAD_FORCE_4X4
@@ -53,20 +53,20 @@ public struct Conv2dPlan: Sendable, Equatable {
         }
     }
 
-    /// The way of computing.
+    /// The algorithm.
     public let algorithm: Algorithm
     /// `[batch, height, width, channels]`.
     public let outputShape: [Int]
-    /// Memory used beside input, output and packed weights, for all threads together.
+    /// Memory used in addition to input, output and packed weights, for all threads together.
     public let scratchBytes: Int
     /// Memory of the packed weights.
     public let packedBytes: Int
-    /// Threads that will take part: small work stays on one.
+    /// Number of threads that the call will use; small work runs on one.
     public let threads: Int
     /// Multiply-adds of the defining sums, those on padding included, whatever the algorithm.
     public let multiplyAdds: Int
-    /// What the choice rests on, where there is one: cycles that one sample is estimated to take on
-    /// one core with each algorithm that applies. Only their ratios are meant.
+    /// The basis of the choice, if several algorithms apply: estimated cycles of one sample on one
+    /// core with each of them. Only their ratios are meaningful.
     public let estimatedCycles: [Algorithm: Double]
 
     init(_ plan: ptn_conv2d_plan, shape: ptn_conv2d_shape) {
@@ -101,7 +101,7 @@ extension Conv2dGeometry {
         return Conv2dPlan(plan, shape: shape)
     }
 
-    /// The kernel's plan, with the settings in force unless others are given.
+    /// The kernel's plan, with the current settings unless others are given.
     func kernelPlan(
         _ shape: ptn_conv2d_shape, runtime: ptn_runtime? = nil, layer: String
     ) throws(ProteanError) -> ptn_conv2d_plan {

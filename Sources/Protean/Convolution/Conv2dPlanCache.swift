@@ -1,11 +1,12 @@
 import CProteanKernels
 
-/// The plans of one convolution for the input shapes seen last, each with the packed weights that it
-/// asks for: both are found by one comparison.
+/// The plans of one convolution for the most recent input shapes, each with its packed weights: one
+/// comparison finds both.
 ///
-/// The fast path beneath ``Conv2d``, for layers of your own that keep their weights in ``Parameter``s: see
-/// ``Operations/conv2d(_:plans:epilogue:layer:)``. A repeated call allocates its result and nothing else.
-/// Keeps the plans of four shapes and settings, and follows changes of the parameters by itself.
+/// The fast path that ``Conv2d`` uses, for custom layers that keep their weights in ``Parameter``s:
+/// see ``Operations/conv2d(_:plans:epilogue:layer:)``. A repeated call allocates its result and
+/// nothing else. Keeps the plans of four combinations of shape and settings, and repacks after a
+/// parameter has changed.
 public final class Conv2dPlanCache: Sendable {
     private let parameters: Conv2dParameters
     private let cache = InputShapeCache<PreparedConv2d>()
@@ -25,11 +26,11 @@ public final class Conv2dPlanCache: Sendable {
     /// A cache for weights `[out, in / groups, height, width]` and a bias `[out]`.
     ///
     /// - Parameters:
-    ///   - geometry: what the convolution is.
+    ///   - geometry: the convolution's options.
     ///   - weight: the weights.
     ///   - bias: the bias, or nil.
-    ///   - norm: a norm behind the convolution, folded into both, or nil.
-    ///   - layer: the caller, for errors.
+    ///   - norm: a norm after the convolution, folded into both, or nil.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a shape or the norm's channels do not fit the geometry.
     public convenience init(
         geometry: Conv2dGeometry, weight: Parameter, bias: Parameter? = nil,
@@ -57,7 +58,7 @@ public final class Conv2dPlanCache: Sendable {
     /// Grows whenever a parameter changes.
     public var version: Int { parameters.version }
 
-    /// All that a call on an input of shape `input` needs under these settings; kept for the next one.
+    /// Everything that a call on an input of shape `input` needs under these settings; cached.
     func prepared(
         for input: [Int], settings: Runtime.Resolved, layer: String
     ) throws(ProteanError) -> PreparedConv2d {

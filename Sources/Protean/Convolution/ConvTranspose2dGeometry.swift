@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// What a transposed convolution is, apart from its weights and its input's size.
+/// All options of a transposed convolution except its weights and its input's size.
 public struct ConvTranspose2dGeometry: Sendable, Hashable {
     /// Channels of the input.
     public let inputChannels: Int
@@ -72,9 +72,10 @@ public struct ConvTranspose2dGeometry: Sendable, Hashable {
     /// `[n, height', width', out]` for an input `[n, h, w, c]`:
     /// `height' = (h − 1) · stride − 2 · padding + dilation · (kernel − 1) + outputPadding + 1`.
     ///
-    /// `size` replaces height' and width': any that a convolution of this geometry would bring back to
-    /// the input's, from those without output padding to stride − 1 more.
-    /// - Throws: ``ProteanError`` when the input or the size do not fit or nothing is left.
+    /// `size` replaces height' and width': any size from which a convolution of this geometry gives
+    /// the input's size, that is, from the size without output padding to stride − 1 more.
+    /// - Throws: ``ProteanError`` when the input or the size does not fit or the output would be
+    ///   empty.
     public func outputShape(
         for input: [Int], size: Size2d? = nil, layer: String = "ConvTranspose2d"
     ) throws(ProteanError) -> [Int] {
@@ -111,7 +112,7 @@ public struct ConvTranspose2dGeometry: Sendable, Hashable {
     ) throws(ProteanError) -> Int {
         let reach = dilation[keyPath: axis] * (kernelSize[keyPath: axis] - 1) + 1
         let (steps, overflow) = (input - 1).multipliedReportingOverflow(by: stride[keyPath: axis])
-        // Room for the terms of at most 2⁴¹ that are added.
+        // Leaves room for the terms of at most 2⁴¹ that are added.
         guard !overflow, steps < Int.max / 2 else {
             throw .sizeOverflow(layer: layer, what: "the output's size")
         }
@@ -140,8 +141,8 @@ public struct ConvTranspose2dGeometry: Sendable, Hashable {
         return shape
     }
 
-    /// With stride 1, the ordinary convolution with mirrored taps that gives the same output; nil for
-    /// other strides and where it would have to leave out some of the input.
+    /// With stride 1, the ordinary convolution with mirrored taps that gives the same output; nil
+    /// for other strides and where that convolution would have to crop the input.
     func mirrored(input: [Int], output: [Int], layer: String) throws(ProteanError)
         -> Conv2dGeometry?
     {

@@ -1,4 +1,4 @@
-/// Packed weights together with the batch norm that follows, kept until a parameter changes.
+/// Packed weights together with the batch norm that follows, cached until a parameter changes.
 final class DeformableWeights: Sendable {
     private struct Key: Equatable, Sendable {
         var isa: KernelISA
@@ -7,7 +7,7 @@ final class DeformableWeights: Sendable {
 
     private let cache = Derived<Key, PackedDeformableConv2d>(capacity: 4)
 
-    /// The packed form for the instruction set in force.
+    /// The packed form for the current instruction set.
     func packed(
         weight: Parameter, bias: Parameter?, norm: (any FoldableNorm)?, geometry: Conv2dGeometry,
         layer: String

@@ -1,5 +1,5 @@
 extension FoldableNorm {
-    /// Refuses to be folded into a convolution with other channels.
+    /// Throws if the norm's channels differ from the convolution's output channels.
     func check(follows geometry: Conv2dGeometry, layer: String) throws(ProteanError) {
         guard channels == geometry.outputChannels else {
             throw .invalidOption(

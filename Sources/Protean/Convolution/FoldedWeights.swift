@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// Packed weights of one convolution together with the batch norm that follows it, kept until a
+/// Packed weights of one convolution together with the batch norm that follows it, cached until a
 /// parameter changes.
 ///
 /// norm(conv(x)) = conv(x) with weights · scale and bias · scale + shift, so that the norm costs
@@ -15,8 +15,8 @@ final class FoldedWeights: Sendable {
     // An entry per instruction set and algorithm that inputs may switch between.
     private let cache = Derived<Key, PackedConv2d>(capacity: 4)
 
-    /// The packed form for the instruction set in force and an input of shape `input`. `experts` sets
-    /// lie one after the other in `weight` and `bias`.
+    /// The packed form for the current instruction set and an input of shape `input`. `experts`
+    /// sets lie one after the other in `weight` and `bias`.
     func packed(
         weight: Parameter, bias: Parameter?, norm: (any FoldableNorm)?, experts: Int? = nil,
         geometry: Conv2dGeometry, input: [Int], layer: String

@@ -1,5 +1,5 @@
-/// What was found for the input shapes, settings and parameters seen last: four entries, for inputs
-/// that switch between shapes.
+/// A cache of values for the most recent input shapes, settings and parameters: four entries, for
+/// inputs that alternate between shapes.
 final class InputShapeCache<Value: Sendable>: Sendable {
     private struct Key: Equatable, Sendable {
         var input: [Int]
@@ -8,7 +8,7 @@ final class InputShapeCache<Value: Sendable>: Sendable {
     }
     private let cache = Derived<Key, Value>(capacity: 4)
 
-    /// The value for inputs of shape `input`, made by `make` when it is not kept.
+    /// The value for inputs of shape `input`, made by `make` if it is not cached.
     func value(
         for input: [Int], settings: Runtime.Resolved, version: Int,
         make: () throws(ProteanError) -> Value

@@ -1,8 +1,8 @@
 import CProteanKernels
 
 extension MaskPlan {
-    /// The input pixels that a convolution reads for the active outputs of this plan, any kernel,
-    /// stride, dilation and padding: what layers in front have to compute.
+    /// The input pixels that a convolution reads for the active outputs of this plan, for any
+    /// kernel, stride, dilation and padding: the pixels that earlier layers have to compute.
     ///
     /// `input` is the height and width of the convolution's input.
     /// - Throws: ``ProteanError`` when the convolution's output of such an input is not of this
@@ -22,8 +22,8 @@ extension MaskPlan {
         return try derive { ptn_mask_plan_dilate($0, kernelPlan, &shape, $1) }
     }
 
-    /// The output pixels of a convolution that read an active pixel of this plan: what changes when
-    /// these inputs do.
+    /// The output pixels of a convolution that read an active pixel of this plan: those that change
+    /// when these inputs change.
     ///
     /// - Throws: ``ProteanError`` when the convolution has no output for this plan's size.
     public func affected(by geometry: Conv2dGeometry) throws(ProteanError) -> MaskPlan {

@@ -1,13 +1,14 @@
 import CProteanKernels
 
-/// How a masked convolution's input lies in memory.
+/// The layout of a masked convolution's input in memory.
 public enum MaskedInput: Sendable {
-    /// A dense map `[batch, height, width, channels]` all of whose pixels count.
+    /// A dense map `[batch, height, width, channels]` all of whose pixels are read.
     case map
-    /// Compact rows `[active pixels, channels]` in the order of a plan's list. Other pixels are zeros.
+    /// Compact rows `[active pixels, channels]` in the order of a plan's list. Other pixels are
+    /// taken as zeros.
     case rows(MaskPlan)
-    /// A dense map of which only a plan's active pixels count. Other pixels are zeros, whatever is
-    /// stored there.
+    /// A dense map of which only a plan's active pixels are read. Other pixels are taken as zeros,
+    /// whatever is stored there.
     case activeMap(MaskPlan)
 
     var plan: MaskPlan? {
@@ -41,7 +42,7 @@ public enum MaskedInput: Sendable {
     }
 }
 
-/// What a masked convolution's dense result holds where the mask is off.
+/// The values of a masked convolution's dense result where the mask is off.
 public enum InactiveOutputs: Sendable {
     /// Zeros.
     case zeros
@@ -49,22 +50,22 @@ public enum InactiveOutputs: Sendable {
     case copy(of: Tensor)
 }
 
-/// Which way of computing a masked convolution is allowed.
+/// The algorithms that a masked convolution may use.
 public enum MaskedConv2dAlgorithm: String, Sendable, CaseIterable {
-    /// Whatever is estimated to be fastest for a mask.
+    /// The algorithm estimated to be fastest for a mask.
     case automatic = "auto"
     /// The defining sums at the active pixels: equal to the dense direct result bit for bit.
     case direct
     /// Winograd's F(4 × 4, 3 × 3) on the tiles that hold an active pixel: 3 × 3 kernels with stride 1,
     /// dilation 1 and one group only.
     case winograd
-    /// The whole map, whichever way is fastest.
+    /// The whole map, by the fastest dense algorithm.
     case dense
 }
 
 /// How a masked convolution will be run, and why.
 public struct MaskedConv2dPlan: Sendable, Equatable {
-    /// A way to the active outputs.
+    /// An algorithm for the active outputs.
     public enum Way: String, Sendable, CaseIterable {
         /// The defining sums of each active pixel.
         case pixels
@@ -72,7 +73,7 @@ public struct MaskedConv2dPlan: Sendable, Equatable {
         case tiles4x4
         /// Winograd's F(6 × 6, 3 × 3) on the tiles that hold an active pixel.
         case tiles6x6
-        /// The whole map; inactive pixels are undone afterwards.
+        /// The whole map; inactive pixels are then overwritten with their required values.
         case dense
 
         var algorithm: Conv2dPlan.Algorithm? {
@@ -85,9 +86,9 @@ public struct MaskedConv2dPlan: Sendable, Equatable {
         }
     }
 
-    /// What is done.
+    /// The algorithm that is used.
     public let way: Way
-    /// Cycles that each way is estimated to take on one core; only ratios are meant. 0 is the estimate
-    /// of a way that has nothing to do. Ways that do not apply, or that are far from paying, are missing.
+    /// Estimated cycles of each algorithm on one core; only ratios are meaningful. 0 if no pixel is
+    /// active. Algorithms that do not apply, or are far slower, are missing.
     public let estimatedCycles: [Way: Double]
 }

@@ -1,15 +1,15 @@
 import CProteanKernels
 
-/// What a masked convolution needs for the input shapes seen last, whatever the mask; see
-/// ``Conv2dPlanCache``.
+/// The parts of a masked convolution's plan that do not depend on the mask, for the most recent
+/// input shapes; see ``Conv2dPlanCache``.
 final class MaskedConv2dPlanCache: Sendable {
     private let parameters: Conv2dParameters
-    /// Which way of computing is allowed.
+    /// The algorithms that may be used.
     let algorithm: MaskedConv2dAlgorithm
     private let cache = InputShapeCache<PreparedMaskedConv2d>()
 
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when Winograd's algorithm is
-    ///   insisted on and does not apply.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when Winograd's
+    ///   algorithm is requested and does not apply.
     init(
         _ parameters: Conv2dParameters, algorithm: MaskedConv2dAlgorithm, layer: String
     ) throws(ProteanError) {
@@ -26,7 +26,7 @@ final class MaskedConv2dPlanCache: Sendable {
 
     var geometry: Conv2dGeometry { parameters.geometry }
 
-    /// What calls on maps of shape `input` have in common under the settings in force.
+    /// What calls on maps of shape `input` share under the current settings.
     func prepared(for input: [Int], layer: String) throws(ProteanError) -> PreparedMaskedConv2d {
         let settings = try Runtime.resolved()
         return try cache.value(for: input, settings: settings, version: parameters.version) {
@@ -34,7 +34,7 @@ final class MaskedConv2dPlanCache: Sendable {
             let geometry = parameters.geometry
             var shape = try geometry.kernelShape(
                 for: input, exactness: settings.exactness, layer: layer)
-            // A way that is insisted on is taken whatever the settings say of exactness.
+            // An algorithm that the caller requests is used whatever the exactness setting.
             let exact = algorithm == .automatic && settings.exactness == .direct
             shape.choice = exact ? PTN_CONV2D_SUMS : PTN_CONV2D_AUTO
             let plan = try geometry.kernelPlan(
@@ -47,7 +47,7 @@ final class MaskedConv2dPlanCache: Sendable {
         }
     }
 
-    /// The weights as `way` wants them.
+    /// The weights packed for the algorithm `way`.
     func packed(
         for call: PreparedMaskedConv2d, way: MaskedConv2dPlan.Way, layer: String
     ) throws(ProteanError) -> PackedConv2d {
@@ -60,17 +60,17 @@ final class MaskedConv2dPlanCache: Sendable {
 }
 
 extension MaskedConv2dPlanCache {
-    /// The fastest way by these estimates.
+    /// The fastest algorithm by these estimates.
     func choice(
         _ estimates: MaskedConv2dEstimates, _ input: MaskedInput, inPlace: Bool
     ) -> MaskedConv2dPlan.Way {
         if algorithm == .winograd { return estimates.tiles }
-        // An input of which only some pixels count is no whole map.
+        // An input restricted to a plan's pixels cannot use the dense algorithm.
         if input.plan != nil { return estimates.fastestOfRows }
         return inPlace ? estimates.fastestInPlace : estimates.fastest
     }
 
-    /// The way that follows without an estimate.
+    /// The algorithm that is used without an estimate, or nil.
     func fixedWay(
         _ input: MaskedInput, _ mask: MaskPlan, layer: String
     ) throws(ProteanError) -> MaskedConv2dPlan.Way? {
@@ -82,12 +82,14 @@ extension MaskedConv2dPlanCache {
                 found: algorithm.rawValue)
         }
         if algorithm == .winograd { return nil }
-        // Nothing to compute needs no estimate, nor does a shape that has no other way.
+        // No estimate is needed if no pixel is active or if only one algorithm applies to the
+        // shape.
         let isFixed = mask.count == 0 || (input.plan != nil && !geometry.suitsTiles)
         return algorithm == .direct || isFixed ? .pixels : nil
     }
 
-    /// What a call needs beside its tensors: what follows from the shape, and the way.
+    /// What a call needs besides its tensors: the values that depend on the shape only, and the
+    /// algorithm.
     func prepare(
         _ x: Tensor, _ input: MaskedInput, _ mask: MaskPlan, inPlace: Bool = false, layer: String
     ) throws(ProteanError) -> (call: PreparedMaskedConv2d, way: MaskedConv2dPlan.Way) {

@@ -4,8 +4,8 @@ import CProteanKernels
 /// bias. Opaque: made from weights in PyTorch's order, used by
 /// ``Operations/conv2d(_:packed:epilogue:layer:)``.
 ///
-/// A layer of your own keeps it in a ``Derived`` value, so that weights are packed once per change and
-/// not once per call; the form that an input asks for is part of the key:
+/// A custom layer keeps it in a ``Derived`` value, so that weights are packed once per change and
+/// not once per call; the form that an input needs is part of the key:
 ///
 /// ```swift
 /// private struct Key: Equatable, Sendable { var packing: Conv2dPacking; var version: Int }
@@ -18,28 +18,27 @@ import CProteanKernels
 /// }
 /// return try Operations.conv2d(x, packed: weights, layer: place)
 /// ```
-/// Memory: that of the weights, with Winograd's algorithm four to seven times as much, while it is
-/// referred to.
+/// Memory: that of the weights, with Winograd's algorithm four to seven times as much.
 public final class PackedConv2d: @unchecked Sendable {
     // Safety of `@unchecked Sendable`: the memory is written during initialisation only.
 
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
-    /// The instruction set and the algorithm that read it.
+    /// The instruction set and the algorithm whose kernels read it.
     public let packing: Conv2dPacking
     var isa: KernelISA { packing.isa }
     var algorithm: Conv2dPlan.Algorithm { packing.algorithm }
-    /// Sets of weights: 1, or the number of experts.
+    /// Number of sets of weights: 1, or the number of experts.
     let count: Int
-    /// Floats of one set.
+    /// Number of floats in one set.
     let length: Int
     let weights: UnsafeMutablePointer<Float>
-    /// Output channels; `[experts, out]` for a mixture; nil for none.
+    /// `[out]`, or `[experts, out]` for a mixture; nil for no bias.
     let bias: Tensor?
     /// Added to the mixed bias of a mixture: a batch norm's shift does not take part in the mixing,
     /// because routing weights need not sum to 1.
     let shift: Tensor?
-    /// What Winograd's forms were packed from, for ``definingSums(layer:)``.
+    /// The source of weights packed for Winograd's forms, for ``definingSums(layer:)``.
     private let source: (weights: Tensor, scale: Tensor?)?
     private let sums = Derived<Int, PackedConv2d>(capacity: 1)
 
@@ -105,7 +104,7 @@ public final class PackedConv2d: @unchecked Sendable {
 
     deinit { ptn_memory_release(weights) }
 
-    /// The same weights for the defining sums, packed when they are first asked for.
+    /// The same weights packed for the direct algorithm, on first use.
     func definingSums(layer: String) throws(ProteanError) -> PackedConv2d {
         guard algorithm.isWinograd else { return self }
         // Mixtures are never packed for Winograd's forms.

@@ -6,7 +6,7 @@ import CProteanKernels
 /// Safety of `@unchecked Sendable`: the memory is written during initialisation only.
 final class PackedConvTranspose2d: @unchecked Sendable {
     let weights: UnsafeMutablePointer<Float>
-    /// `[out]`; nil for none.
+    /// `[out]`; nil for no bias.
     let bias: Tensor?
 
     /// Packs filters `[in, out / groups, height, width]`, each output channel scaled by `scale`;
@@ -38,8 +38,8 @@ final class PackedConvTranspose2d: @unchecked Sendable {
     deinit { ptn_memory_release(weights) }
 }
 
-/// What a transposed convolution computes with: its weights and bias and the batch norm folded into
-/// them, and the forms made of them, kept until a parameter changes.
+/// A transposed convolution's weights and bias and the batch norm folded into them, and their
+/// packed forms, cached until a parameter changes.
 final class ConvTranspose2dParameters: Sendable {
     let geometry: ConvTranspose2dGeometry
     let norm: (any FoldableNorm)?
@@ -68,7 +68,7 @@ final class ConvTranspose2dParameters: Sendable {
         self.geometry = geometry
     }
 
-    /// The form that an instruction set wants.
+    /// The packed form that an instruction set's kernels read.
     func packed(for isa: KernelISA, layer: String) throws(ProteanError) -> PackedConvTranspose2d {
         let version = weight.version + (bias?.version ?? 0) + (norm?.version ?? 0)
         return try packed.value(for: PackedKey(isa: isa, version: version)) {
@@ -80,8 +80,8 @@ final class ConvTranspose2dParameters: Sendable {
         }
     }
 
-    /// The ordinary convolution `other` with mirrored taps, which follows the bias and the norm by
-    /// itself.
+    /// The ordinary convolution `other` with mirrored taps; it follows later changes of the bias
+    /// and the norm.
     func mirrored(
         _ other: Conv2dGeometry, layer: String
     ) throws(ProteanError) -> Conv2dPlanCache {

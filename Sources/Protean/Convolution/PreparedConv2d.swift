@@ -8,7 +8,7 @@ final class PreparedConv2d: Sendable {
     /// `[batch, height, width, channels]`.
     let output: [Int]
     let scratchBytes: Int
-    /// Whether tiles that Winograd's forms would compute too inexactly are left out.
+    /// Whether tiles that Winograd's forms would compute too inexactly are computed directly.
     let isGuarded: Bool
 
     init(
@@ -27,8 +27,8 @@ final class PreparedConv2d: Sendable {
 
     /// Weights that are packed already, on inputs of shape `input`.
     ///
-    /// - Throws: ``ProteanError`` when the shape does not fit, or when the weights are packed for another
-    ///   instruction set than the one in force.
+    /// - Throws: ``ProteanError`` when the shape does not fit, or when the weights are packed for
+    ///   another instruction set than the current one.
     convenience init(
         _ packed: PackedConv2d, input: [Int], layer: String
     ) throws(ProteanError) {

@@ -19,8 +19,8 @@ final class PreparedMaskedConv2d: Sendable {
         self.output = output
     }
 
-    /// The estimates for the active outputs of `mask` from a dense map; `clears` counts the writing of
-    /// inactive outputs.
+    /// The estimates for the active outputs of `mask` from a dense map; `clears` adds the cost of
+    /// writing inactive outputs.
     func estimates(
         _ mask: MaskPlan, clears: Bool, layer: String
     ) throws(ProteanError) -> MaskedConv2dEstimates {

@@ -1,12 +1,12 @@
-/// Names of classes as people keep them: one per line of a text file.
+/// Names of classes in a text file, one per line.
 public enum ClassNames {
     /// The longest file that is read, in bytes.
     public static let maximumLength = 1 << 20
 
     /// The lines of a UTF-8 text file: the name of class 0 first.
     ///
-    /// Line ends may be those of Unix or Windows; empty lines at the end do not count, others are
-    /// refused, because they hide which class is meant.
+    /// Line ends may be those of Unix or Windows; empty lines at the end are ignored, others throw,
+    /// because the numbers of later classes would be ambiguous.
     /// - Throws: ``ProteanError/fileAccess(file:reason:)``, and
     ///   ``ProteanError/weightFile(file:problem:)`` for a file that is too long, is not UTF-8 or has
     ///   an empty line.

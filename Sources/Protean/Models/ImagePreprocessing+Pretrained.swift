@@ -1,14 +1,14 @@
 extension ImagePreprocessing {
-    /// The longest side that `input_size` and `crop_pct` may ask for.
+    /// The longest side that `input_size` and `crop_pct` may give.
     static let maximumSide = 16_384
 
-    /// How timm prepares images for weights with this `pretrained_cfg`, with timm's defaults for what
-    /// it leaves out: 3 × 224 × 224, bicubic, `crop_pct` 0.875, crop mode `center`, ImageNet's mean
+    /// How timm prepares images for weights with this `pretrained_cfg`, with timm's defaults for
+    /// missing keys: 3 × 224 × 224, bicubic, `crop_pct` 0.875, crop mode `center`, ImageNet's mean
     /// and deviation.
     ///
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for the key that asks
-    ///   for something else than this type describes: other filters, borders added around an image,
-    ///   another number of channels.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming a key whose
+    ///   value this type cannot describe: other filters, borders added around an image, a different
+    ///   number of channels.
     init(pretrained: ModelConfiguration, channels: Int) throws(ProteanError) {
         func bad(_ option: String, _ expected: String, _ found: String) -> ProteanError {
             .invalidOption(
@@ -26,7 +26,7 @@ extension ImagePreprocessing {
         guard let interpolation = Interpolation(rawValue: filter) else {
             throw bad("interpolation", "bilinear or bicubic", "'\(filter)'")
         }
-        // timm takes 0 for the default.
+        // In timm 0 means the default.
         let given = try pretrained.number("crop_pct", default: 0.875)
         let share = given == 0 ? 0.875 : given
         let sides = size[1...].map { (Double($0) / share).rounded(.down) }

@@ -1,28 +1,30 @@
-/// How an 8-bit image becomes a network's input.
+/// The conversion of an 8-bit image to a network's input.
 ///
-/// Steps, in order: resize as ``resizing`` says, cut the middle ``cropHeight`` × ``cropWidth``, then `(value / 255 - mean) / deviation` per channel. Resizing follows
-/// Pillow (antialiased, 8-bit intermediate), cropping follows torchvision.
+/// Steps, in order: resize according to ``resizing``, crop the central ``cropHeight`` ×
+/// ``cropWidth``, then `(value / 255 - mean) / deviation` per channel. Resizing is that of Pillow
+/// (antialiased, 8-bit intermediate), cropping follows torchvision.
 public struct ImagePreprocessing: Sendable, Equatable {
     /// The filter of the resize.
     public enum Interpolation: String, Sendable { case bilinear, bicubic }
 
-    /// To what size an image is brought before its middle is cut out.
+    /// The size to which an image is resized before the centre crop.
     public enum Resizing: Sendable, Equatable {
-        /// It stays as it is.
+        /// No resizing.
         case none
-        /// The shorter side gets this length, the other follows (torchvision's `Resize` of a number).
+        /// The shorter side gets this length, the other keeps the proportions (torchvision's
+        /// `Resize` of a number).
         case shorterSide(Int)
-        /// Exactly this size, whatever the proportions (timm's crop mode `squash`).
+        /// Exactly this size, without keeping the proportions (timm's crop mode `squash`).
         case exactly(Size2d)
         /// The smallest size of the same proportions that covers this one, rounded per side (timm's
         /// crop mode `center` where height and width differ).
         case covering(Size2d)
     }
 
-    /// To what size an image is brought before its middle is cut out.
+    /// The size to which an image is resized before the centre crop.
     public var resizing: Resizing
     /// Length of the shorter side after resizing, if that is how ``resizing`` is given; setting nil
-    /// leaves the size as it is.
+    /// means no resizing.
     public var resizeShorterSide: Int? {
         get { if case .shorterSide(let length) = resizing { length } else { nil } }
         set { resizing = newValue.map(Resizing.shorterSide) ?? .none }
@@ -33,12 +35,12 @@ public struct ImagePreprocessing: Sendable, Equatable {
     public var cropHeight: Int
     /// Width of the centre crop.
     public var cropWidth: Int
-    /// Mean per channel of values in 0...1; its count, 1 or 3, decides between grey and RGB.
+    /// Mean per channel of values in 0...1; one value for grey images, three for RGB.
     public var mean: [Float]
     /// Standard deviation per channel of values in 0...1.
     public var deviation: [Float]
 
-    /// A description of the preprocessing; nil for `resizeShorterSide` leaves the size as it is.
+    /// A description of the preprocessing; nil for `resizeShorterSide` means no resizing.
     public init(
         resizeShorterSide: Int?, interpolation: Interpolation, cropHeight: Int, cropWidth: Int,
         mean: [Float], deviation: [Float]

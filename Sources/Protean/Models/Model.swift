@@ -1,6 +1,6 @@
-/// A built architecture with its values: what a weight file and a name become.
+/// A built architecture with its values, from a name and a weight file.
 ///
-/// A model is a layer whose paths are those of the architecture itself, without a prefix.
+/// A model is a layer; its parameters' paths are those of the architecture, without a prefix.
 public struct Model: Layer {
     /// The architecture.
     public let plugin: any ModelPlugin
@@ -9,20 +9,21 @@ public struct Model: Layer {
     /// Where the values came from: a path, `embedded`, or `seeded initial values`.
     public let source: String
 
-    /// ``source`` of weights that the plug-in brings along.
+    /// ``source`` of weights that are shipped with the plug-in.
     public static let embeddedSource = "embedded"
     /// ``source`` of values that were never trained.
     public static let seededSource = "seeded initial values"
 
-    /// The classes' names in order of the output, as the weights' folder or their owner gives them,
-    /// else the plug-in's where there are as many as outputs; empty when they are not known.
+    /// The classes' names in order of the output, from the weights' folder or the caller, else the
+    /// plug-in's if their number fits the outputs; empty if unknown.
     public let classNames: [String]
-    /// How an image becomes an input for these weights; nil for models that do not take images.
+    /// The conversion of an image to an input for these weights; nil for models that do not take
+    /// images.
     public let preprocessing: ImagePreprocessing?
-    /// Remarks on loading for people, such as a prefix that was taken off the keys.
+    /// Remarks on loading for the user, such as a removed prefix of the keys.
     public let notes: [String]
 
-    /// A model of parts that already fit.
+    /// A model of parts that must fit each other.
     ///
     /// - Parameters:
     ///   - plugin: the architecture.
@@ -30,8 +31,8 @@ public struct Model: Layer {
     ///   - source: where the values came from.
     ///   - classNames: the weights' own names of the classes; nil for the plug-in's, if the network
     ///     has as many outputs.
-    ///   - preprocessing: what the weights were trained with; nil for the plug-in's.
-    ///   - notes: remarks for people.
+    ///   - preprocessing: the preprocessing of the weights' training; nil for the plug-in's.
+    ///   - notes: remarks for the user.
     public init(
         plugin: any ModelPlugin, module: any Layer, source: String, classNames: [String]? = nil,
         preprocessing: ImagePreprocessing? = nil, notes: [String] = []
@@ -61,10 +62,10 @@ public struct Model: Layer {
     /// Number of classes, for networks that turn an image into one row of scores; nil for others.
     public var classCount: Int? { Self.classCount(of: module, plugin.inputShape) }
 
-    /// The same model with other names for its classes.
+    /// The same model with different names for its classes.
     ///
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when there are not as
-    ///   many as ``classCount``; `source` says where they came from.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when their number is
+    ///   not ``classCount``; `source` says where they came from.
     public func naming(
         classes names: [String], source: String = "classNames"
     ) throws(ProteanError) -> Model {

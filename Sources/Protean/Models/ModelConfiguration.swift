@@ -16,10 +16,10 @@ public struct ModelConfiguration: Sendable, Equatable {
     /// A configuration; empty by default, which means the architecture's defaults.
     public init(_ values: [String: Value] = [:]) { self.values = values }
 
-    /// The configuration that a JSON object spells.
+    /// The configuration in a JSON object.
     ///
     /// - Parameters:
-    ///   - json: UTF-8 text; comments, trailing commas and repeated names are refused.
+    ///   - json: UTF-8 text; comments, trailing commas and repeated names throw.
     ///   - source: where the text came from, for error messages.
     /// - Throws: ``ProteanError/weightFile(file:problem:)`` with `source` as the file.
     public init(json: [UInt8], source: String = "configuration") throws(ProteanError) {
@@ -38,14 +38,14 @@ public struct ModelConfiguration: Sendable, Equatable {
         }
     }
 
-    /// The configuration that a JSON object spells. Throws as ``init(json:source:)-([UInt8],_)``.
+    /// The configuration in a JSON object. Throws as ``init(json:source:)-([UInt8],_)``.
     public init(json: String, source: String = "configuration") throws(ProteanError) {
         try self.init(json: Array(json.utf8), source: source)
     }
 }
 
-// Typed access. Each accessor returns nil for a name that is absent or null, and refuses a value of
-// another type with an error that names the option.
+// Typed access. Each accessor returns nil for a name that is absent or null, and throws an error
+// that names the option for a value of another type.
 extension ModelConfiguration {
     /// A whole number, or nil when absent.
     ///
@@ -104,7 +104,7 @@ extension ModelConfiguration {
         try read(name, "a list of strings") { $0.list { $0.string } }
     }
 
-    /// An object as a configuration of its own, or nil when absent. Throws as ``integer(_:)``.
+    /// An object as a nested configuration, or nil when absent. Throws as ``integer(_:)``.
     public func object(_ name: String) throws(ProteanError) -> ModelConfiguration? {
         try read(name, "an object") {
             guard case .object(let members) = $0 else { return nil }
@@ -112,7 +112,7 @@ extension ModelConfiguration {
         }
     }
 
-    /// Refuses options that are not in `known`: a misspelt option must not be ignored.
+    /// Throws for options that are not in `known`: a misspelt option must not be ignored.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for the first unknown
     ///   name in alphabetical order.
@@ -168,7 +168,7 @@ extension ModelConfiguration.Value: CustomStringConvertible {
         }
     }
 
-    /// A whole number that a Double holds exactly.
+    /// A whole number that a Double represents exactly.
     fileprivate var integer: Int? {
         guard let value = number, abs(value) <= 0x1p53 else { return nil }
         return Int(exactly: value)

@@ -6,11 +6,11 @@
     import Darwin
 #endif
 
-/// A folder with weights and, usually, a `config.json` that says what they are, as timm's
-/// `save_for_hf` and Hugging Face's libraries write it.
+/// A folder with weights and, usually, a `config.json` that describes them, as timm's `save_for_hf`
+/// and Hugging Face's libraries write it.
 struct ModelFolder {
     static let configurationName = "config.json"
-    /// Files of weights, in the order in which they are preferred.
+    /// Files of weights, in order of preference.
     static let weightNames = ["model.safetensors", "pytorch_model.bin"]
 
     let path: String
@@ -33,7 +33,8 @@ struct ModelFolder {
         description = try ModelConfiguration(json: text, source: configurationFile)
     }
 
-    /// Whether there is something at `path`. A guess only: opening it decides.
+    /// Whether there is something at `path`. Only a hint: the result may be outdated when it is
+    /// opened.
     static func exists(_ path: String) -> Bool { PathBytes.kind(of: path) != nil }
 
     /// The file of weights.
@@ -100,9 +101,9 @@ struct ModelFolder {
 extension ModelFolder {
     /// The classes' names; nil when the configuration has none.
     ///
-    /// `label_names` is a list, or an object from class to name; `label_descriptions` turns its names
-    /// into readable ones. Transformers' `id2label` counts where it says more than `LABEL_0`.
-    /// Classes without a name are called by their index.
+    /// `label_names` is a list, or an object from class to name; `label_descriptions` turns its
+    /// names into readable ones. Transformers' `id2label` is used if it has names other than
+    /// `LABEL_0`. Classes without a name are named by their index.
     func classNames(count: Int?) throws(ProteanError) -> [String]? {
         guard let description else { return nil }
         let inner = try located { () throws(ProteanError) -> ModelConfiguration? in
@@ -165,7 +166,7 @@ extension ModelFolder {
         }
     }
 
-    /// What `pretrained_cfg` says about images; nil when there is none.
+    /// The preprocessing in `pretrained_cfg`; nil if there is none.
     func preprocessing(channels: Int) throws(ProteanError) -> ImagePreprocessing? {
         guard let description else { return nil }
         let found = try located { () throws(ProteanError) -> ModelConfiguration? in
@@ -181,16 +182,16 @@ extension ModelFolder {
 // MARK: Options of the architecture
 
 extension ModelFolder {
-    /// Arguments of timm's constructors that change training only, or where a model lives.
+    /// Arguments of timm's constructors that only affect training or the model's location.
     private static let idleArguments: Set = [
         "drop_rate", "drop_path_rate", "drop_block_rate", "zero_init_last", "bn_momentum",
         "pretrained", "scriptable", "exportable", "no_jit", "device", "dtype",
     ]
 
-    /// What `model_args` and the members beside it ask of `plugin`.
+    /// The options for `plugin` from `model_args` and the members next to it.
     ///
-    /// - Parameter isTimm: whether the architecture is one that timm knows: its arguments are then
-    ///   honoured, found to be without consequence, or left for the plug-in to refuse.
+    /// - Parameter isTimm: whether timm knows the architecture: its arguments are then applied,
+    ///   recognised as having no effect, or passed on to the plug-in, which throws.
     func options(
         for plugin: any ModelPlugin, isTimm: Bool
     ) throws(ProteanError) -> ModelConfiguration {
@@ -212,7 +213,7 @@ extension ModelFolder {
         return options
     }
 
-    /// `num_classes` beside `model_args`, else inside `pretrained_cfg`.
+    /// `num_classes` next to `model_args`, else inside `pretrained_cfg`.
     func classes() throws(ProteanError) -> ModelConfiguration.Value? {
         let count = try located { () throws(ProteanError) -> Int? in
             if let outer = try description?.integer("num_classes") { return outer }

@@ -5,8 +5,8 @@
 /// let model = try loader.load("weights.pth", as: "mobilenet_v2")
 /// for note in model.notes { print(note) }
 /// ```
-/// Loading is strict: every parameter is set, every key is used, every shape fits. What was done to
-/// make them fit, such as taking a prefix off the keys, is said in ``Model/notes``.
+/// Loading is strict: every parameter is set, every key is used, every shape fits. Changes that
+/// were needed, such as removing a prefix of the keys, are reported in ``Model/notes``.
 public struct ModelLoader: Sendable {
     /// The architectures that can be built.
     public var registry: ModelRegistry
@@ -30,19 +30,19 @@ public struct ModelLoader: Sendable {
 
     /// The model `name` with the weights of the file at `path`.
     ///
-    /// A directory stands for the `model.safetensors` or `pytorch_model.bin` in it; where its
-    /// `config.json` names the same architecture, that configuration counts too, with
-    /// `configuration` in front of it.
+    /// A directory stands for the `model.safetensors` or `pytorch_model.bin` in it; if its
+    /// `config.json` names the same architecture, that configuration is used too, overridden by
+    /// `configuration`.
     /// - Parameters:
     ///   - path: a weight file or a directory.
     ///   - name: a plug-in's name, or timm's for an architecture that a plug-in builds.
     ///   - configuration: the architecture's options.
-    ///   - prefix: the path in the file under which the model's keys lie; other keys are not looked
-    ///     at. Empty for the names as they are; nil to take off what wrappers put there, if need be.
+    ///   - prefix: the path in the file under which the model's keys lie; other keys are ignored.
+    ///     Empty for the names as they are; nil to remove prefixes of wrappers if necessary.
     ///   - container: which of the containers of a training state holds the weights, such as
     ///     `params_ema`; nil for the preferred one.
-    /// - Throws: ``ProteanError/unknownName(kind:name:known:)`` for the name, what the plug-in says
-    ///   about the configuration, what the format says about the file, and
+    /// - Throws: ``ProteanError/unknownName(kind:name:known:)`` for the name, the plug-in's errors
+    ///   about the configuration, the format's errors about the file, and
     ///   ``ProteanError/parameterMismatch(file:missing:unused:misshapen:hints:)`` when they do not
     ///   fit.
     public func load(
@@ -70,7 +70,8 @@ public struct ModelLoader: Sendable {
             choice: KeyChoice(prefix: prefix, container: container))
     }
 
-    /// The model of a directory that says what it holds; see ``loadDirectory(_:prefix:container:)``.
+    /// The model of a directory that describes its content; see
+    /// ``loadDirectory(_:prefix:container:)``.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a plain file,
     ///   which does not name its architecture.
@@ -91,10 +92,10 @@ public struct ModelLoader: Sendable {
     /// timm's `save_for_hf` writes it.
     ///
     /// `"architecture"` names the plug-in, or one of timm's architectures that a plug-in builds;
-    /// `"model_args"` are its options, `"num_classes"` beside them counts where they leave it out.
-    /// `"pretrained_cfg"` becomes ``Model/preprocessing``, `"label_names"` (or Transformers'
-    /// `"id2label"`) ``Model/classNames``. What is asked for and not supported is refused with the
-    /// file's name and the key; members that describe training or other programs are not looked at.
+    /// `"model_args"` are its options, `"num_classes"` next to them is used if they do not contain
+    /// it. `"pretrained_cfg"` becomes ``Model/preprocessing``, `"label_names"` (or Transformers'
+    /// `"id2label"`) ``Model/classNames``. Unsupported options throw an error with the file's name
+    /// and the key; members that describe training or other programs are ignored.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the architecture
     ///   is not named or an option is not supported, ``ProteanError/weightFile(file:problem:)`` for
     ///   text that is not JSON, and as ``load(_:as:configuration:prefix:container:)``.
@@ -126,9 +127,9 @@ public struct ModelLoader: Sendable {
         return try plugin(named: model)
     }
 
-    /// The model `name` with the weights that its plug-in brings along, else with seeded initial
-    /// values: random, but the same in every run (``Module/initializeWeights(seed:)``).
-    /// ``Model/source`` says which.
+    /// The model `name` with the weights shipped with its plug-in, else with seeded initial values:
+    /// random, but the same in every run (``Module/initializeWeights(seed:)``). ``Model/source``
+    /// says which.
     ///
     /// - Throws: as ``load(_:as:configuration:prefix:container:)``.
     public func makeModel(
@@ -148,7 +149,7 @@ public struct ModelLoader: Sendable {
     }
 }
 
-/// What the caller says about the names in a file.
+/// The caller's options for the names in a file.
 private struct KeyChoice {
     let prefix: String?
     let container: String?
@@ -166,7 +167,7 @@ private struct Architecture {
         isTimm = plugin.timmArchitectures[name] != nil
     }
 
-    /// The name's own options with those of `configuration` in front.
+    /// The name's own options, overridden by those of `configuration`.
     func options(under configuration: ModelConfiguration) -> ModelConfiguration {
         ModelConfiguration(options.values.merging(configuration.values) { $1 })
     }
@@ -175,7 +176,7 @@ private struct Architecture {
 // MARK: Building
 
 extension ModelLoader {
-    /// The model of a folder, with what belongs to its weights.
+    /// The model of a folder, with its class names and preprocessing.
     private func build(
         _ architecture: Architecture, _ folder: ModelFolder, configuration: ModelConfiguration,
         choice: KeyChoice
@@ -184,7 +185,7 @@ extension ModelLoader {
         var options = try folder.options(for: plugin, isTimm: architecture.isTimm)
         options.values.merge(configuration.values) { $1 }
         if options.values["num_classes"] == nil, let classes = try folder.classes() {
-            // Only some plug-ins have the option; the others' outputs are what they are.
+            // Plug-ins without the option keep their number of outputs.
             var counted = options
             counted.values["num_classes"] = classes
             if (try? plugin.makeModel(configuration: architecture.options(under: counted))) != nil {
@@ -250,8 +251,8 @@ extension ModelLoader {
 }
 
 extension ModelRegistry {
-    /// The plug-in whose landmarks are all among the file's keys, whatever is in front of them; of
-    /// several the one with most landmarks.
+    /// The plug-in whose landmarks are all among the file's keys, with any prefix; of several, the
+    /// one with the most landmarks.
     fileprivate func resembling(_ checkpoint: Checkpoint) -> (any ModelPlugin)? {
         let names = checkpoint.names
         let prefix = KeyPrefix.common(names, depth: KeyPrefix.maximumDepth).last ?? ""

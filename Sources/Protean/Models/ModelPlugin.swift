@@ -2,17 +2,17 @@
 public protocol ModelPlugin: Sendable {
     /// The name users give, such as `mobilenet_v2`.
     var name: String { get }
-    /// One line: what it is, from which paper, whose keys.
+    /// One line: the architecture, its paper, and the reference for its keys.
     var summary: String { get }
     /// The input's shape for one image, `[1, height, width, channels]`.
     var inputShape: [Int] { get }
-    /// How an image becomes an input; nil for models that do not take images.
+    /// The conversion of an image to an input; nil for models that do not take images.
     var preprocessing: ImagePreprocessing? { get }
     /// For models that turn an image into a larger one (`[batch, height, width, 3]` in 0...255 to the same
     /// range): the factor per axis; nil for others.
     var enlargement: Int? { get }
-    /// The names of the classes that the published weights tell apart, in order of the output; empty
-    /// when they are not known. What a loaded model has is ``Model/classNames``.
+    /// The names of the published weights' classes, in order of the output; empty if unknown. Those
+    /// of a loaded model are ``Model/classNames``.
     var classNames: [String] { get }
     /// Weights shipped with the plug-in, or nil.
     var embeddedWeights: WeightSource? { get }
@@ -23,22 +23,23 @@ public protocol ModelPlugin: Sendable {
     ///   key or value that is not supported.
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer
 
-    /// Names under which timm knows architectures that this plug-in builds, each with the options
-    /// that make it so. Such a name may be given wherever the plug-in's may, and in the `config.json`
-    /// of a folder that timm wrote.
+    /// timm's names of architectures that this plug-in builds, each with the corresponding options.
+    /// Such a name can be used wherever the plug-in's can, and in the `config.json` of a folder
+    /// that timm wrote.
     var timmArchitectures: [String: [String: ModelConfiguration.Value]] { get }
 
-    /// Keys that every weight file of this architecture has, and files of others have not; used to
-    /// say what a file that does not fit may be. The more keys, the closer the description.
+    /// Keys that every weight file of this architecture has, and files of others do not have; used
+    /// to suggest the architecture of a file that does not fit. The more keys, the more specific.
     var landmarkKeys: [String] { get }
 
-    /// Sets options that the user left out and the file's keys decide, before the model is made.
+    /// Sets options that the user left out and that follow from the file's keys, before the model
+    /// is made.
     ///
-    /// - Returns: remarks for people on what was decided.
+    /// - Returns: remarks for the user on these options.
     func adapt(_ configuration: inout ModelConfiguration, to checkpoint: Checkpoint) -> [String]
 
-    /// How keys of a checkpoint become parameter paths of the model. `checkpoint` has the file's
-    /// tensors, without a prefix that was taken off their names.
+    /// The map from a checkpoint's keys to the model's parameter paths. `checkpoint` has the file's
+    /// tensors, their names without a removed prefix.
     func keyMap(for checkpoint: Checkpoint) -> KeyMap
 }
 

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The architectures that can be asked for by name. Thread-safe.
+/// The architectures that can be built by name. Thread-safe.
 public final class ModelRegistry: Sendable {
     private struct Entries {
         var order: [any ModelPlugin] = []
@@ -53,7 +53,7 @@ public final class ModelRegistry: Sendable {
     }
 
     /// The plug-in with this name, or the one that builds timm's architecture of this name, and the
-    /// options that make it so.
+    /// corresponding options.
     ///
     /// - Throws: ``ProteanError/unknownName(kind:name:known:)``.
     func resolve(

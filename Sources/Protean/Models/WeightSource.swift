@@ -1,9 +1,9 @@
-/// Where the weights that a plug-in brings along lie.
+/// The location of the weights that are shipped with a plug-in.
 public enum WeightSource: Sendable {
     /// In the file at a path. A missing file is an error that names it, when the model is made.
     case file(String)
     /// In memory: a whole weight file's content, of which tensors are views; nothing is copied.
-    /// `name` stands for it in errors.
+    /// `name` is used in errors.
     ///
     /// Constants that are compiled into the program need no release:
     /// `CheckpointBytes(bytes) { _ in }`.
@@ -14,7 +14,7 @@ public enum WeightSource: Sendable {
     /// - Parameters:
     ///   - mapping: whether a file is mapped or read.
     ///   - formats: the formats to choose from by content.
-    ///   - selection: which of several containers holds the weights.
+    ///   - selection: the container that holds the weights, if there are several.
     /// - Throws: as ``Checkpoint/open(_:mapping:formats:selection:)``.
     public func open(
         mapping: FileMapping = .automatic,

@@ -1,22 +1,22 @@
-/// How a layer changes the number of channels, the size of the last axis, as far as this is known
-/// before there is an input.
+/// How a layer changes the number of channels (the size of the last axis), as far as this is known
+/// without an input.
 ///
-/// Containers compare neighbours by it when they are built, so that layers that cannot fit are
-/// refused there, with their positions.
+/// Containers compare neighbouring layers when they are built and throw for layers that cannot fit,
+/// with their positions.
 public enum ChannelFlow: Sendable, Hashable {
     /// Nothing is known.
     case unknown
     /// Any number in, the same number out.
     case unchanged
-    /// Exactly `input` channels in and `output` out; nil for what is not known.
+    /// Exactly `input` channels in and `output` out; nil for an unknown number.
     case fixed(input: Int?, output: Int?)
 
-    /// The channels that an input must have, where that is known.
+    /// The channels that an input must have; nil if unknown.
     public var input: Int? {
         if case .fixed(let input, _) = self { input } else { nil }
     }
 
-    /// The channels that come out whatever went in, where that is known.
+    /// The channels of the output if they do not depend on the input; else nil.
     public var output: Int? {
         if case .fixed(_, let output) = self { output } else { nil }
     }

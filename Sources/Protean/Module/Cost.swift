@@ -1,14 +1,14 @@
-/// What applying a layer costs in theory.
+/// The cost of applying a layer.
 public struct Cost: Equatable, Sendable {
     /// Multiply-adds of the whole layer.
     public var multiplyAdds: Int
-    /// Multiply-adds that were really executed; equal to ``multiplyAdds`` unless the layer skips.
+    /// Multiply-adds that were executed; equal to ``multiplyAdds`` unless the layer skips some.
     public var executedMultiplyAdds: Int
-    /// Numbers that training adjusts: what PyTorch counts as parameters.
+    /// Number of values that training adjusts: what PyTorch counts as parameters.
     public var parameters: Int
-    /// Stored numbers beside them, such as batch norms' means and variances: PyTorch's buffers.
+    /// Number of other stored values, such as batch norms' means and variances: PyTorch's buffers.
     public var buffers: Int
-    /// Bytes that must move at least once: inputs, parameters and outputs.
+    /// Bytes that must be read or written at least once: inputs, parameters and outputs.
     public var bytes: Int
 
     /// A cost; `executedMultiplyAdds` defaults to all of them.
@@ -40,7 +40,8 @@ public struct Cost: Equatable, Sendable {
     /// Adds a cost.
     public static func += (a: inout Cost, b: Cost) { a = a + b }
 
-    /// This cost with the numbers of a norm that is folded in. The norm moves no bytes of its own.
+    /// This cost with the parameters and buffers of a folded norm. The norm moves no bytes of its
+    /// own.
     public func folding(_ norm: (any FoldableNorm)?) -> Cost {
         guard let norm else { return self }
         return self + Cost(parameters: norm.parameterCount, buffers: norm.bufferCount)

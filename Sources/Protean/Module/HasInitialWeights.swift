@@ -1,15 +1,15 @@
 /// A module whose weights ``Module/initializeWeights(seed:)`` gives fresh values.
 ///
-/// ``Conv2d`` and ``Linear`` are such modules; a layer of your own that multiplies by a learned matrix
-/// conforms to be treated like them.
+/// ``Conv2d`` and ``Linear`` are such modules; a custom layer that multiplies by a learned matrix
+/// can conform too.
 public protocol HasInitialWeights: Module {
     /// The module's own weights that get fresh values. Everything else keeps its values.
     var initialWeights: [InitialWeight] { get }
 
     /// Whether the modules below get fresh values too; true unless a module says otherwise.
     ///
-    /// False for a module whose parts must begin as they are, such as a prediction of displacements
-    /// that begins as zeros.
+    /// False for a module whose parts must keep their initial values, such as a prediction of
+    /// displacements that starts at zero.
     var initializesParts: Bool { get }
 }
 
@@ -18,7 +18,7 @@ extension HasInitialWeights {
     public var initializesParts: Bool { true }
 }
 
-/// A weight that gets fresh values, and how many products each output sums over.
+/// A weight that gets fresh values, and the number of products that each output sums.
 public struct InitialWeight: Sendable {
     /// The parameter's name in its module, such as `weight`: its path decides the values.
     public let name: String
@@ -36,14 +36,15 @@ public struct InitialWeight: Sendable {
 }
 
 extension Module {
-    /// Gives the weights of all convolutions and linear layers below this module fresh values (of all
-    /// layers that are ``HasInitialWeights``): uniform with variance 2 / inputs per output, so that
-    /// signals neither fade nor grow through rectified layers, however many there are.
+    /// Gives the weights of all convolutions and linear layers below this module fresh values (of
+    /// all layers that are ``HasInitialWeights``): uniform with variance 2 / inputs per output, so
+    /// that signals neither fade nor grow through any number of rectified layers.
     ///
     /// He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", arXiv 1502.01852. Everything else keeps
-    /// its values: biases, the scales and statistics of norms, and what predicts the positions of
-    /// deformable convolutions. Values follow from the seed and the weight's path (SplitMix64 on the
-    /// path's 64-bit FNV-1a hash plus the seed), so they are the same in every run.
+    /// its values: biases, the scales and statistics of norms, and the layers that predict the
+    /// positions of deformable convolutions. Values follow from the seed and the weight's path
+    /// (SplitMix64 on the path's 64-bit FNV-1a hash plus the seed), so they are the same in every
+    /// run.
     /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
     public func initializeWeights(seed: UInt64 = 0) throws(ProteanError) {
         for (path, weight) in weightsToInitialize(prefix: "") {

@@ -1,7 +1,7 @@
 import CProteanKernels
 
-/// Initial values for a model that is not loaded from a file. The same seed gives the same values,
-/// SplitMix64's numbers.
+/// Initial values for a model that is not loaded from a file, from the generator SplitMix64. The
+/// same seed gives the same values.
 enum Initializer {
     /// Uniform in ±1/√fanIn: PyTorch's default for convolutions and linear layers.
     static func uniform(

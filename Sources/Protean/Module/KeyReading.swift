@@ -6,13 +6,13 @@ struct KeyReading {
         let key: String
     }
 
-    /// What is in front of every key in the file.
+    /// The prefix of every key in the file.
     let prefix: String
     let entries: [Entry]
-    /// What was done to the names, for people; nil when nothing was.
+    /// A remark for the user on how the names were changed; nil if they were not.
     let note: String?
 
-    /// The names under `prefix`, which somebody chose; others are not looked at.
+    /// The names under `prefix`, chosen by the caller; other names are ignored.
     init(_ checkpoint: Checkpoint, under chosen: String) {
         let prefix = KeyPrefix.closed(chosen)
         self.prefix = prefix
@@ -31,10 +31,10 @@ struct KeyReading {
         self.note = note
     }
 
-    /// The ways that are tried when nobody chose one: the names as they are, without the prefix that
-    /// all have, without what wrappers put into the middle.
+    /// The readings that are tried when the caller chose none: the names as they are, without their
+    /// common prefix, and without the parts that wrappers insert.
     static func candidates(_ checkpoint: Checkpoint) -> [KeyReading] {
-        // A counter that weight averaging keeps beside the model.
+        // A counter that weight averaging stores next to the model.
         let names = checkpoint.names.filter { $0 != "n_averaged" }
         var found = [KeyReading(checkpoint, under: "")]
         for prefix in KeyPrefix.common(names, depth: KeyPrefix.maximumDepth) {
@@ -58,7 +58,7 @@ struct KeyReading {
         return found
     }
 
-    /// The file as if its names were the keys; nil when two names become one.
+    /// A view of the file under the keys instead of its names; nil if two names give the same key.
     func view(of checkpoint: Checkpoint) -> Checkpoint? {
         guard note != nil || !prefix.isEmpty else { return checkpoint }
         return try? Checkpoint(

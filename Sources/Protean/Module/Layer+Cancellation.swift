@@ -11,8 +11,8 @@ extension Layer {
     /// inputs and between kernels when the task is cancelled.
     ///
     /// - Parameters:
-    ///   - inputs: what the layer is applied to.
-    ///   - progress: told after each input how many are done, by the task that computes.
+    ///   - inputs: the tensors to which the layer is applied.
+    ///   - progress: called after each input with the number of inputs done, on the computing task.
     /// - Returns: the results in the inputs' order.
     /// - Throws: `CancellationError`, and ``ProteanError`` for the first input that does not fit.
     public func outputs(
@@ -21,7 +21,7 @@ extension Layer {
         var results: [Tensor] = []
         results.reserveCapacity(inputs.count)
         for x in inputs {
-            // Whoever shares the thread, the one that cancels among them, gets its turn.
+            // Yields, so that other tasks on this thread, for example the cancelling one, can run.
             await Task.yield()
             results.append(try Runtime.stoppingWhenCancelled { try self(x) })
             progress?(results.count)

@@ -1,4 +1,5 @@
-/// Which tensor goes to which parameter in one reading of a file's names, and what is left over.
+/// The assignment of tensors to parameters for one reading of a file's names, and the names left
+/// over.
 struct LoadingPlan {
     let reading: KeyReading
     private(set) var assignments: [(parameter: Parameter, tensor: CheckpointTensor)] = []
@@ -8,7 +9,7 @@ struct LoadingPlan {
 
     /// Whether every parameter is set, every key used and every shape right.
     var fits: Bool { missing.isEmpty && unused.isEmpty && misshapen.isEmpty }
-    /// How many parameters have a key, whatever its shape.
+    /// Number of parameters that have a key, of any shape.
     var matched: Int { assignments.count + misshapen.count }
 
     /// Compares the model with the file.
@@ -51,7 +52,8 @@ struct LoadingPlan {
             prefix.map { [KeyReading(checkpoint, under: $0)] } ?? KeyReading.candidates(checkpoint)
         var best: LoadingPlan?
         for (index, reading) in readings.enumerated() {
-            // A guess that does not work out is no error; the names as they are may be one.
+            // A guessed prefix that does not fit is ignored; only the unmodified names produce an
+            // error.
             guard let found = index == 0 ? try plan(reading) : try? plan(reading) else { continue }
             if found.fits { return found }
             if found.matched > best?.matched ?? -1 { best = found }
@@ -102,7 +104,7 @@ struct LoadingPlan {
         return names
     }
 
-    /// PyTorch's batch norms count training steps; nothing that runs a network needs that.
+    /// PyTorch's batch norms count training steps; inference does not need that.
     private static func isBatchCounter(_ key: String) -> Bool {
         let name = "num_batches_tracked".utf8
         guard key.utf8.suffix(name.count).elementsEqual(name) else { return false }

@@ -1,9 +1,9 @@
-/// What loading did beside setting parameters: a successful load's remarks for people.
+/// Remarks on a successful load.
 public struct LoadingReport: Sendable, Equatable {
-    /// What stood in front of every key in the file, with its dot; empty for nothing.
+    /// The prefix of every key in the file, with its dot; empty for none.
     public let prefix: String
-    /// One sentence for each thing that the file's names alone do not say, such as a prefix that was
-    /// taken off; empty when there is nothing to remark.
+    /// One sentence for each change of the file's names, such as a removed prefix; empty if there
+    /// was none.
     public let notes: [String]
 
     /// A report.

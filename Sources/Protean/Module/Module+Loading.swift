@@ -3,21 +3,21 @@ extension Module {
     ///
     /// Every parameter must be set, every key under `prefix` must be used, and every shape must be
     /// the declared one. PyTorch's counters `num_batches_tracked` are ignored unless the module
-    /// declares them. When anything is wrong, all of it is reported at once and nothing is set.
-    /// Values keep PyTorch's axis order. Loading twice is harmless.
+    /// declares them. If anything is wrong, all problems are reported at once and no parameter is
+    /// set. Values keep PyTorch's axis order. Loading twice is harmless.
     ///
-    /// Without a `prefix`, keys are taken as they are. Where they do not fit, what wrappers put in
-    /// front of all of them (`module.`, `_orig_mod.`, `model.`, several such parts) or into the
-    /// middle is taken off; where the rest fits, it is loaded, and the report says so.
+    /// Without a `prefix`, keys are taken as they are. If they do not fit, the parts that wrappers
+    /// put in front of all of them (`module.`, `_orig_mod.`, `model.`, several such parts) or into
+    /// the middle are removed; if the remaining names fit, they are loaded, and the report says so.
     ///
-    /// Float32 values stay views of the file where their place allows, so loading costs little and
-    /// keeps the file mapped.
+    /// Float32 values stay views of the file where their alignment allows, so loading costs little
+    /// and keeps the file mapped.
     /// - Parameters:
     ///   - checkpoint: the weights.
     ///   - prefix: the path in the file under which the module's keys lie, such as `features.3`;
-    ///     other keys are not looked at. Empty for the names as they are; nil to find out.
+    ///     other keys are ignored. Empty for the names as they are; nil to detect it.
     ///   - keyMap: turns a key, without the prefix, into a parameter's path.
-    /// - Returns: the prefix, and remarks on what was done to the names.
+    /// - Returns: the prefix, and remarks on changes of the names.
     /// - Throws: ``ProteanError/parameterMismatch(file:missing:unused:misshapen:hints:)`` with names
     ///   as in the file, prefix included (a missing one as the identity map would spell it);
     ///   ``ProteanError/invalidOption(layer:option:expected:found:)`` when `keyMap` sends two keys
@@ -29,8 +29,8 @@ extension Module {
         try load(checkpoint, prefix: prefix) { _ in keyMap }
     }
 
-    /// ``load(_:prefix:keyMap:)`` with a map that depends on the file's keys, given without what was
-    /// taken off them.
+    /// ``load(_:prefix:keyMap:)`` with a map that depends on the file's keys, which it gets without
+    /// the removed parts.
     @discardableResult
     func load(
         _ checkpoint: Checkpoint, prefix: String?, keyMap: (Checkpoint) -> KeyMap

@@ -1,16 +1,16 @@
 import Synchronization
 
-/// A part of a network that owns parameters, or parts that do.
+/// A part of a network that owns parameters or other modules.
 ///
-/// Parameters are addressed by path: the names of the modules on the way, joined by dots, and the
-/// parameter's own name, as in PyTorch's `state_dict`. Modules are `Sendable`: one loaded model
-/// serves many tasks at once.
+/// Parameters are addressed by path: the names of the modules from the outermost inwards and the
+/// parameter's own name, joined by dots, as in PyTorch's `state_dict`. Modules are `Sendable`: one
+/// loaded model serves many tasks at once.
 public protocol Module: Sendable {
     /// The module's own parameters, in the reference's order.
     var parameters: [NamedParameter] { get }
     /// The module's parts, in the reference's order. A part may occur under one name only.
     var submodules: [NamedModule] { get }
-    /// Where the module stands in a model, for error messages and traces; nil if it keeps none.
+    /// The module's position in a model, for error messages and traces; nil if it keeps none.
     var label: Label? { get }
 }
 
@@ -25,11 +25,11 @@ extension Module {
     /// The type's name, as in error messages and traces.
     public var typeName: String { TypeNames.name(of: type(of: self)) }
 
-    /// The path if the module has one, else its type: where a layer's errors say they happened.
+    /// The path if the module has one, else its type: the position that errors name.
     public var place: String { label?.place(of: self) ?? typeName }
 }
 
-/// Names of types, kept: describing one takes longer than a small layer's whole call.
+/// Cached names of types: describing a type takes longer than a call of a small layer.
 private enum TypeNames {
     private static let known = Mutex<[ObjectIdentifier: String]>([:])
 
@@ -57,10 +57,10 @@ public struct NamedModule: Sendable {
     }
 }
 
-/// Where a module stands in a model. Set by ``Module/assignLabels(prefix:)``.
+/// A module's position in a model. Set by ``Module/assignLabels(prefix:)``.
 public final class Label: Sendable {
     private let text = Mutex<String?>(nil)
-    /// The type's name once it was asked for: a small layer's call asks several times.
+    /// The type's name, cached on first use: one call of a layer needs it several times.
     private let fallback = Mutex<String?>(nil)
 
     /// An unset label.
@@ -69,7 +69,7 @@ public final class Label: Sendable {
     /// The path, or nil before one was assigned.
     public var path: String? { text.withLock { $0 } }
 
-    /// The path, before one was assigned the type of the module that has this label.
+    /// The path or, before one was assigned, the type of the module that has this label.
     func place(of module: some Module) -> String {
         if let path { return path }
         return fallback.withLock { known in
@@ -91,8 +91,8 @@ public protocol Layer: Module {
     /// - Throws: ``ProteanError`` when the input does not fit.
     func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor
 
-    /// How the layer changes the number of channels, as far as it knows; ``ChannelFlow/unknown``
-    /// unless a layer says more.
+    /// How the layer changes the number of channels; ``ChannelFlow/unknown`` unless a layer
+    /// overrides it.
     var channelFlow: ChannelFlow { get }
 }
 
@@ -106,8 +106,8 @@ extension Layer {
 
     /// The layer's cost for an input of shape `input`. Computes no values.
     ///
-    /// Parameters and buffers are all that the layer has (``Module/parameterCount``), each counted
-    /// once, whatever a trace says of its parts.
+    /// Parameters and buffers are those of the layer and its parts (``Module/parameterCount``),
+    /// each counted once, whatever a trace reports for the parts.
     /// - Throws: ``ProteanError`` when the input does not fit.
     public func cost(for input: [Int]) throws(ProteanError) -> Cost {
         var cost = try trace(for: input).totalCost
@@ -155,10 +155,10 @@ extension Module {
         return nil
     }
 
-    /// How many numbers training adjusts, as PyTorch counts parameters: buffers are not among them.
+    /// Number of values that training adjusts, as PyTorch counts parameters: without buffers.
     public var parameterCount: Int { count { !$0.isBuffer } }
 
-    /// How many numbers are stored beside the parameters, such as batch norms' means and variances.
+    /// Number of stored values that are not parameters, such as batch norms' means and variances.
     public var bufferCount: Int { count { $0.isBuffer } }
 
     private func count(where counts: (Parameter) -> Bool) -> Int {

@@ -4,16 +4,16 @@ import Synchronization
 ///
 /// The shape and its axis order are PyTorch's (`[out, in / groups, height, width]` for a
 /// convolution), fixed when the module is built. Values may be replaced at any time and from any
-/// task; what layers derive from them (packed weights) follows by itself.
+/// task; values that layers derive from them (packed weights) are then recomputed automatically.
 public final class Parameter: Sendable {
     /// The declared shape.
     public let shape: [Int]
 
-    /// Whether the value is a stored statistic or constant, which PyTorch keeps as a buffer, and not
-    /// something that training adjusts: it is loaded and saved alike, but counted apart.
+    /// Whether the value is a stored statistic or constant (a buffer in PyTorch) that training does
+    /// not adjust: it is loaded and saved like a parameter, but counted separately.
     public let isBuffer: Bool
 
-    /// A value, and how its elements are made if nobody has read it yet.
+    /// A value, and how its elements are made if it has not been read yet.
     private struct State: Sendable {
         var value: Tensor
         var fill: (@Sendable (UnsafeMutableBufferPointer<Float>) -> Void)?
@@ -40,8 +40,8 @@ public final class Parameter: Sendable {
 
     /// A parameter whose initial value is made when it is first read.
     ///
-    /// Until then its memory is reserved but not touched: a model that is loaded from a file, or whose
-    /// weights turn out not to fit, never makes values for nothing.
+    /// Until then its memory is reserved but not touched: a model that is loaded from a file, or
+    /// whose weights turn out not to fit, computes no unused values.
     init(
         shape: [Int], isBuffer: Bool = false, layer: String,
         fill: @escaping @Sendable (UnsafeMutableBufferPointer<Float>) -> Void
@@ -67,8 +67,8 @@ public final class Parameter: Sendable {
     /// Whether the value's elements exist; false before an initial value is read.
     var isMade: Bool { state.withLock { $0.fill == nil } }
 
-    /// Counts replacements: derived data made at another version is stale. Read before ``value``:
-    /// it grows after the value has changed. See ``Derived``.
+    /// Number of replacements: data derived at another version is stale. Read it before ``value``,
+    /// since it grows after the value has changed. See ``Derived``.
     public var version: Int { replacements.load(ordering: .acquiring) }
 
     /// Number of elements.
@@ -103,7 +103,7 @@ public struct NamedParameter: Sendable {
     }
 }
 
-/// Something derived from parameters, made on first use and remade when one of them changes.
+/// A value derived from parameters, made on first use and remade when one of them changes.
 ///
 /// ```swift
 /// private let doubled = Derived<Int, Tensor>()
@@ -113,7 +113,7 @@ public struct NamedParameter: Sendable {
 /// }
 /// ```
 /// With several parameters the sum of their versions is a key: each only grows. Thread-safe. Two
-/// tasks that ask at the same time may both make it; one result is kept.
+/// tasks that need it at the same time may both make it; one result is kept.
 public final class Derived<Key: Equatable & Sendable, Value: Sendable>: Sendable {
     private let entries = Mutex<[(key: Key, value: Value)]>([])
     private let capacity: Int

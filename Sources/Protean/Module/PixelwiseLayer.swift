@@ -1,7 +1,8 @@
-/// A layer that works on every pixel by itself: an activation, a scale and shift per channel.
+/// A layer that computes every pixel from that pixel alone: an activation, a scale and shift per
+/// channel.
 ///
-/// Applied to some pixels only it gives what it gives for all, which layers rely on that recompute
-/// changed pixels (``DeltaSequential``).
+/// Applied to some of the pixels it gives the same values as applied to all. Layers that recompute
+/// changed pixels (``DeltaSequential``) rely on this.
 public protocol PixelwiseLayer: Layer {
     /// Grows whenever a parameter changes; constant for a layer without parameters.
     var version: Int { get }

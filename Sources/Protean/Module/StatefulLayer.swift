@@ -1,16 +1,16 @@
-/// A module that turns one tensor after the other into a tensor each, and keeps something from call to
-/// call: a recurrent cell, a layer over the frames of a video.
+/// A module that is applied to a sequence of tensors and keeps a state between calls: a recurrent
+/// cell, a layer over the frames of a video.
 ///
-/// The state is a value that the caller holds: modules stay `Sendable` and immutable, one module serves
-/// any number of streams at the same time, and copies of a state are independent. ``StatefulSequential``
-/// strings such modules and plain layers together.
+/// The state is a value that the caller holds: modules stay `Sendable` and immutable, one module
+/// serves any number of streams at the same time, and copies of a state are independent.
+/// ``StatefulSequential`` applies such modules and plain layers in sequence.
 ///
 /// ```swift
 /// var state = try cell.initialState(for: frames[0].shape)
 /// for frame in frames { outputs.append(try cell(frame, state: &state)) }
 /// ```
 public protocol StatefulLayer: Module {
-    /// What is kept from one call to the next.
+    /// The state kept from one call to the next.
     associatedtype State: Sendable
 
     /// The state before the first call, for inputs of shape `input`.
@@ -18,12 +18,13 @@ public protocol StatefulLayer: Module {
     /// - Throws: ``ProteanError`` when the shape does not fit.
     func initialState(for input: [Int]) throws(ProteanError) -> State
 
-    /// The result for `x`, given what is kept, and what is kept afterwards.
+    /// The result for `x` and the current state, which is replaced by the next state.
     ///
     /// - Throws: ``ProteanError`` when `x` or the state does not fit.
     func callAsFunction(_ x: Tensor, state: inout State) throws(ProteanError) -> Tensor
 
-    /// How the layer changes the number of channels; ``ChannelFlow/unknown`` unless a layer says more.
+    /// How the layer changes the number of channels; ``ChannelFlow/unknown`` unless a layer
+    /// overrides it.
     var channelFlow: ChannelFlow { get }
 }
 

@@ -24,7 +24,7 @@ public final class Trace: Sendable {
         public let cost: Cost
         /// Wall time in seconds; 0 for a tensor that carries a shape only.
         public let seconds: Double
-        /// The outputs that were asked for, when the layer computes by a mask.
+        /// The requested outputs, if the layer computes under a mask.
         public let mask: MaskPlan?
     }
 
@@ -35,16 +35,17 @@ public final class Trace: Sendable {
     /// An empty record.
     public init() {}
 
-    /// What was recorded so far, in the order in which layers finished.
+    /// The events recorded so far, in the order in which layers finished.
     public var events: [Event] { recorded.withLock { $0 } }
 
     /// The sum of all recorded costs.
     public var totalCost: Cost { events.reduce(Cost()) { $0 + $1.cost } }
 
     /// Runs `body` while layers applied in it are recorded here. Throws what `body` throws; a
-    /// closure that throws says so, `{ () throws(ProteanError) in … }`, to keep the error's type.
+    /// closure that throws must be written `{ () throws(ProteanError) in … }` to keep the error's
+    /// type.
     public func recording<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
-        // A task-local value's scope hides the error's type.
+        // `withValue` of a task-local value rethrows an untyped error; its type is restored here.
         try Self.$current.withValue(self) { Result { () throws(E) in try body() } }.get()
     }
 
@@ -52,7 +53,7 @@ public final class Trace: Sendable {
 }
 
 extension Trace {
-    /// Runs `body` unrecorded, for layers that report the whole by themselves.
+    /// Runs `body` unrecorded, for layers that record themselves as a whole.
     static func pausing<R>(
         _ body: () throws(ProteanError) -> R
     ) throws(ProteanError) -> R {
@@ -65,7 +66,7 @@ extension Trace {
 }
 
 extension Trace {
-    /// Runs `body` and adds up what its layers cost. A trace that listens gets their events all the same.
+    /// Runs `body` and adds up its layers' costs. An active trace still gets their events.
     static func measuring<R>(
         _ body: () throws(ProteanError) -> R
     ) throws(ProteanError) -> (result: R, cost: Cost) {
@@ -76,16 +77,16 @@ extension Trace {
     }
 }
 
-/// Runs one layer and records it when somebody listens. Every leaf layer's call goes through here.
+/// Runs one layer and records it if a trace is active. Every leaf layer's call goes through here.
 ///
 /// A layer made of layers that are traced themselves does not need it. See ``Trace``.
 /// - Parameters:
 ///   - layer: the layer's type, as a trace names it; ``Module/typeName``.
 ///   - path: the layer's label.
 ///   - input: the main input; a trace keeps its shape.
-///   - shape: the input's where that is not one tensor.
-///   - mask: the outputs that were asked for, when the layer computes by a mask.
-///   - cost: what the call took; evaluated only when a trace is active.
+///   - shape: the input's shape, if the input is not one tensor.
+///   - mask: the requested outputs, if the layer computes under a mask.
+///   - cost: the cost of the call; evaluated only if a trace is active.
 ///   - body: the layer's work, `{ () throws(ProteanError) in … }`. Given an input that carries a
 ///     shape only (``Tensor/isShapeOnly``), it returns such a tensor and computes nothing.
 /// - Returns: what `body` returns.

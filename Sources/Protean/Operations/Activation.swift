@@ -2,8 +2,8 @@ import CProteanKernels
 
 /// An element-wise activation, alone or fused into a convolution.
 ///
-/// What is known of each stands in one row of `ActivationTable.swift`: names, formula, value and
-/// derivative. A new one is a case here with the kernel's name for it, that row, and a row of
+/// Each is described in one row of `ActivationTable.swift`: names, formula, value and derivative. A
+/// new one is a case here with the kernel's name for it, that row, and a row of
 /// `ptn_activation_list.h`.
 public enum Activation: Sendable, Equatable {
     /// x
@@ -16,7 +16,7 @@ public enum Activation: Sendable, Equatable {
     case leakyReLU(slope: Float)
     /// 1 / (1 + e⁻ˣ)
     case sigmoid
-    /// min(max(x + 3, 0), 6) / 6, as in PyTorch; other libraries use other slopes
+    /// min(max(x + 3, 0), 6) / 6, as in PyTorch; other libraries use different slopes
     case hardSigmoid
     /// x · hardSigmoid(x)
     case hardSwish
@@ -49,7 +49,7 @@ public enum Activation: Sendable, Equatable {
         }
     }
 
-    /// The factor left of 0; 0 for a function that has none.
+    /// The factor for x < 0; 0 for a function that has none.
     var slope: Float { if case .leakyReLU(let slope) = self { slope } else { 0 } }
 
     package var kernelSpec: ptn_activation_spec {

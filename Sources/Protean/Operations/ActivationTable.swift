@@ -4,7 +4,7 @@ import Foundation
 struct ActivationRow: Sendable {
     /// The function, with PyTorch's default slope where there is one.
     let activation: Activation
-    /// The first is what messages say; case, `_` and `-` do not matter in a name that is looked up.
+    /// The first name is the one used in messages; lookups ignore case, `_` and `-`.
     let names: [String]
     let formula: String
     /// The function of x and the slope, in double precision.
@@ -13,7 +13,7 @@ struct ActivationRow: Sendable {
     let derivative: @Sendable (_ x: Double, _ slope: Double) -> Double
 }
 
-/// All that is known of activations, one row each.
+/// The table of activations, one row each.
 enum ActivationTable {
     static let rows: [ActivationRow] = [
         ActivationRow(
@@ -89,7 +89,7 @@ enum ActivationTable {
 
     /// The row of a function, whatever its slope.
     static func row(of activation: Activation) -> ActivationRow {
-        // A test holds that every kind has its row.
+        // A test checks that every kind has a row.
         rows.first { $0.activation.kind == activation.kind } ?? rows[0]
     }
 }
@@ -118,19 +118,19 @@ extension Activation {
     /// All names that ``init(named:)`` knows, as they are usually written.
     public static let names: [String] = ActivationTable.rows.flatMap(\.names)
 
-    /// The name under which messages and benchmarks speak of it, such as `hard_swish`.
+    /// The name used in messages and benchmarks, such as `hard_swish`.
     public var name: String { ActivationTable.row(of: self).names[0] }
 
     /// The formula, such as `max(x, 0)`.
     public var formula: String { ActivationTable.row(of: self).formula }
 
-    /// The function at one place in double precision: what the kernels are tested against. Slow.
+    /// The function of one value in double precision: the reference for tests of the kernels. Slow.
     public func value(at x: Double) -> Double {
         ActivationTable.row(of: self).value(x, Double(slope))
     }
 
-    /// The derivative at one place in double precision. Where it jumps, the value is
-    /// PyTorch's. Slow.
+    /// The derivative at one value in double precision. Where it jumps, the value is PyTorch's.
+    /// Slow.
     public func derivative(at x: Double) -> Double {
         ActivationTable.row(of: self).derivative(x, Double(slope))
     }
@@ -150,7 +150,7 @@ extension Activation {
     /// The activation that PyTorch or timm call by this name: `relu`, `ReLU6`, `hard_swish`,
     /// `Hardswish`, `silu`, `swish`, `gelu`, `gelu_tanh`, `leaky_relu` (slope 0.01) and so on.
     ///
-    /// Case, `_` and `-` do not matter.
+    /// Case, `_` and `-` are ignored.
     /// - Throws: ``ProteanError/unknownName(kind:name:known:)`` for any other name.
     public init(named name: String) throws(ProteanError) {
         guard let found = Self.byName[Self.plain(name)] else {

@@ -1,10 +1,10 @@
 import CProteanKernels
 
-/// Rows of all samples and heads within a tensor: where they lie, as steps in floats. The heads may be
-/// parts of longer rows.
+/// The positions of the rows of all samples and heads in a tensor, as steps in floats. The heads
+/// may be parts of longer rows.
 struct AttentionHeads {
     let tensor: Tensor
-    /// Where the first row begins.
+    /// Offset of the first row.
     var offset = 0
     let rows: Int
     /// Floats of a row.
@@ -22,7 +22,7 @@ struct AttentionHeads {
         self.steps = steps
     }
 
-    /// Rows one after the other, `[samples · heads, rows, depth]` whatever the leading axes.
+    /// Contiguous rows, `[samples · heads, rows, depth]` for any leading axes.
     init(of tensor: Tensor, heads: Int) {
         let (rows, depth) = (tensor.shape[tensor.rank - 2], tensor.shape[tensor.rank - 1])
         self.init(
@@ -71,7 +71,7 @@ struct AttentionMaskRows {
                 layer: layer, tensor: name,
                 expected: "\(full), where every axis but the last may be 1", found: found)
         }
-        // Heads of several axes must repeat as one.
+        // Several axes of heads must be broadcast as if they were one.
         let heads = sizes.dropFirst().dropLast(2)
         let all = full.dropFirst().dropLast(2)
         guard heads.elementsEqual(all) || heads.allSatisfy({ $0 == 1 }) else {
@@ -100,20 +100,21 @@ struct AttentionMaskRows {
     }
 }
 
-/// One call of the attention kernel, checked. Its heads may lie anywhere in their tensors, and up to two
-/// masks apply.
+/// One checked call of the attention kernel. Heads may be at any offset in their tensors, and up to
+/// two masks apply.
 struct AttentionCall {
     let samples: Int
     let heads: Int
     let query, key, value: AttentionHeads
     let masks: [AttentionMaskRows]
     let isCausal: Bool
-    /// The last keys, which every query may use even so; masks have no columns for them.
+    /// Number of last keys that every query may use in spite of the masks, which have no columns
+    /// for them.
     var appendedKeys = 0
     let scale: Float
 
-    /// The attention's result, of a shape and steps that keep its rows apart; zeros where a query may
-    /// use no key.
+    /// The attention's result; shape and steps say where its rows are written. Zeros where a query
+    /// may use no key.
     func run(
         shape: [Int], steps: (sample: Int, head: Int, row: Int), layer: String
     ) throws(ProteanError) -> Tensor {

@@ -1,13 +1,13 @@
 extension Conv2dEpilogue {
-    /// Whether nothing follows.
+    /// Whether the epilogue does nothing.
     public var isEmpty: Bool { activation == .identity && residual == nil && gate == nil }
 
-    /// activation(gate · y + residual) as operations of their own, for what a kernel cannot do in its
-    /// own pass.
+    /// activation(gate · y + residual) as separate operations, for parts that a kernel cannot do in
+    /// its own pass.
     ///
     /// - Parameters:
     ///   - y: `[batch, height, width, channels]`; any shape where there is no gate.
-    ///   - layer: the caller, for errors.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` naming `gate` or `residual`.
     public func applied(to y: Tensor, layer: String) throws(ProteanError) -> Tensor {
         if let residual, residual.shape != y.shape {

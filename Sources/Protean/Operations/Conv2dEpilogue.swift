@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// What a convolution does to its sums before they leave the registers:
+/// The operations that a convolution applies to its sums before they are stored:
 /// `y = activation(gate · sum + bias + residual)`.
 public struct Conv2dEpilogue: Sendable {
     /// Applied last, unless ``residualAfterActivation``.
@@ -23,8 +23,8 @@ public struct Conv2dEpilogue: Sendable {
         self.gate = gate
     }
 
-    /// Refuses what does not fit an output of this shape; the residual's is `expected` where that is
-    /// another.
+    /// Throws if a part does not fit an output of this shape; `expected` is the residual's shape if
+    /// it differs.
     func check(
         output: [Int], residual expected: [Int]? = nil, layer: String
     ) throws(ProteanError) {

@@ -1,17 +1,18 @@
 import CProteanKernels
 import Synchronization
 
-/// What one guarded call of a convolution kernel leaves out.
+/// The outputs that one guarded call of a convolution kernel leaves out.
 ///
-/// Winograd's forms round as the largest values of a tile ask for. Under ``Exactness/guarded`` tiles
-/// that are too uneven for that are left out, and computed by the defining sums afterwards.
+/// The rounding errors of Winograd's forms are proportional to a tile's largest values. Under
+/// ``Exactness/guarded`` tiles whose values differ too much in size are left out and computed by
+/// the defining sums afterwards.
 struct Conv2dGuard: ~Copyable {
     /// A byte per output, filled by the kernel when it leaves any out; nil for an unguarded call.
     private let bytes: UnsafeMutablePointer<UInt8>?
     private let shape: [Int]
     private var value = ptn_conv2d_guard()
 
-    /// A guard for outputs `[batch, height, width, …]`, or one that guards nothing.
+    /// A guard for outputs `[batch, height, width, …]`, or one without effect.
     init(outputs shape: [Int], isOn: Bool) {
         self.shape = shape
         let count = shape[0] * shape[1] * shape[2]
@@ -42,7 +43,7 @@ struct Conv2dGuard: ~Copyable {
     }
 }
 
-/// Counts the tiles that guarded convolutions looked at and left out.
+/// Counts the tiles that guarded convolutions examined and left out.
 package final class WinogradGuardRecord: Sendable {
     @TaskLocal static var current: WinogradGuardRecord?
 
@@ -50,12 +51,12 @@ package final class WinogradGuardRecord: Sendable {
 
     package init() {}
 
-    /// Tiles that Winograd's forms were asked for.
+    /// Tiles assigned to Winograd's forms.
     package var tiles: Int { counts.withLock(\.tiles) }
     /// Those of them that were computed by the defining sums.
     package var leftOut: Int { counts.withLock(\.leftOut) }
 
-    /// Counts what `body` runs.
+    /// Counts the tiles of the convolutions in `body`.
     package func recording<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
         let result = Self.$current.withValue(self) { Result { () throws(E) in try body() } }
         return try result.get()

@@ -3,9 +3,9 @@ import CProteanKernels
 /// Rows and columns that are added on each side of a map, in PyTorch's order for padding layers: left,
 /// right, top, bottom. An integer literal is the same number on all four sides.
 public struct EdgePadding: Sendable, Hashable, ExpressibleByIntegerLiteral {
-    /// Columns in front.
+    /// Columns on the left.
     public var left: Int
-    /// Columns behind.
+    /// Columns on the right.
     public var right: Int
     /// Rows above.
     public var top: Int

@@ -1,10 +1,10 @@
 import CProteanKernels
 
-/// For every pixel of a mask without batch, the active pixel nearest to it: values of all pixels
-/// from compact rows. Made once per mask; 4 bytes per pixel.
+/// For every pixel of a mask without batch, the nearest active pixel; fills all pixels from compact
+/// rows. Made once per mask; 4 bytes per pixel.
 struct NearestPixels: Sendable {
     let size: Size2d
-    /// Active pixels, that is, rows.
+    /// Number of active pixels, that is, of rows.
     let count: Int
     private let index: [Int32]
 

@@ -1,11 +1,11 @@
 import CProteanKernels
 
-/// Which keys a query may use, or what is added to its scores; see
+/// The keys that a query may use, or the values added to its scores; see
 /// ``Operations/scaledDotProductAttention(query:key:value:mask:isCausal:scale:)``.
 ///
-/// The tensor's shape is `[…, queries, keys]`; leading axes may be fewer than the query's, and every
-/// axis but the last may be 1, which repeats it. PyTorch's functions disagree about the meaning of a
-/// boolean mask, so that it is said here.
+/// The tensor's shape is `[…, queries, keys]`; leading axes may be fewer than the query's, and
+/// every axis but the last may be 1, which repeats it. PyTorch's functions disagree about the
+/// meaning of a boolean mask, so it must be named here.
 public enum AttentionMask: Sendable {
     /// Added to the scores, −∞ for a key that is left out.
     case additive(Tensor)
@@ -35,17 +35,17 @@ extension Operations {
     /// `softmax(scale · query · keyᵀ + mask) · value`, row by row of the queries, without a matrix of all
     /// scores; `torch.nn.functional.scaled_dot_product_attention`.
     ///
-    /// Vaswani et al., "Attention is all you need", arXiv 1706.03762. A query that may use no key gives
-    /// zeros, as PyTorch's function. A key that is left out counts 0 times its value, so a value that is
-    /// not finite shows even there. Cost per leading index: queries · keys · (depth + value depth)
-    /// multiply-adds; keys and values are read once for some tens of queries.
+    /// Vaswani et al., "Attention is all you need", arXiv 1706.03762. A query that may use no key
+    /// gives zeros, as PyTorch's function. A key that is left out contributes 0 times its value, so
+    /// a value that is not finite gives NaN even there. Cost per leading index: queries · keys ·
+    /// (depth + value depth) multiply-adds; keys and values are read once for some tens of queries.
     /// - Parameters:
     ///   - query: `[…, queries, depth]`, at least two axes.
     ///   - key: `[…, keys, depth]` with the same leading axes.
     ///   - value: `[…, keys, value depth]` with the same leading axes.
     ///   - mask: see ``AttentionMask``.
-    ///   - isCausal: whether query i may use keys 0 … i only. In PyTorch this excludes a mask; here both
-    ///     count.
+    ///   - isCausal: whether query i may use keys 0 … i only. In PyTorch this excludes a mask; here
+    ///     both apply.
     ///   - scale: multiplies the scores; nil for 1 / √depth.
     /// - Returns: `[…, queries, value depth]`.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``, and

@@ -6,9 +6,9 @@ extension Operations {
     /// Cost: one read and one write per element.
     /// - Parameters:
     ///   - tensors: at least one.
-    ///   - axis: where the new axis stands in the result, 0 ... rank; negative ones count from behind the
-    ///     innermost, -1.
-    /// - Throws: ``ProteanError`` when shapes differ, there is no tensor or no such place.
+    ///   - axis: the position of the new axis in the result, 0 ... rank; negative ones count from
+    ///     behind the innermost, -1.
+    /// - Throws: ``ProteanError`` when shapes differ, there is no tensor or no such position.
     public static func stack(_ tensors: [Tensor], axis: Int = 0) throws(ProteanError) -> Tensor {
         guard let first = tensors.first else {
             throw .invalidOption(
@@ -43,8 +43,8 @@ extension Operations {
 
     /// The tensor without some axes of size 1, or without all of them; `torch.squeeze`. Costs nothing.
     ///
-    /// - Throws: ``ProteanError`` for axes that are not there, stand twice or have another size: unlike
-    ///   PyTorch, which leaves these.
+    /// - Throws: ``ProteanError`` for axes that do not exist, occur twice or have a size other than
+    ///   1 (PyTorch leaves such axes unchanged).
     public static func squeeze(_ x: Tensor, axes: [Int]? = nil) throws(ProteanError) -> Tensor {
         guard let axes else { return try x.reshaped(to: x.shape.filter { $0 != 1 }) }
         let dropped = try Shape.axes(axes, of: x.shape, layer: "squeeze")
@@ -61,9 +61,9 @@ extension Operations {
     ///
     /// - Parameters:
     ///   - x: Any shape.
-    ///   - axis: where the new axis stands in the result, 0 ... rank; negative ones count from behind the
-    ///     innermost, -1.
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for no such place.
+    ///   - axis: the position of the new axis in the result, 0 ... rank; negative ones count from
+    ///     behind the innermost, -1.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for no such position.
     public static func expandDimensions(
         _ x: Tensor, axis: Int
     ) throws(ProteanError) -> Tensor {

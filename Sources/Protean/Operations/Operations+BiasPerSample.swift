@@ -1,7 +1,7 @@
 import CProteanKernels
 
 extension Operations {
-    /// activation(conv(x) + bias) with a bias of its own for every sample, `[batch, out]`, added
+    /// activation(conv(x) + bias) with a separate bias for every sample, `[batch, out]`, added
     /// while the sums are in registers. The convolution's own bias is not added.
     static func conv2d(
         _ x: Tensor, _ plans: Conv2dPlanCache, biasPerSample bias: Tensor, activation: Activation,
@@ -16,16 +16,16 @@ extension Operations {
         return try conv2d(x, call, biasPerSample: bias, activation: activation, layer: layer)
     }
 
-    /// activation(conv(x, weight) + bias) with a bias of its own for every sample, as a pure function; see
-    /// ``conv2d(_:weight:bias:geometry:epilogue:layer:)``.
+    /// activation(conv(x, weight) + bias) with a separate bias for every sample, as a pure
+    /// function; see ``conv2d(_:weight:bias:geometry:epilogue:layer:)``.
     ///
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
     ///   - weight: `[out, in / groups, height, width]`.
     ///   - bias: `[batch, out]`.
-    ///   - geometry: what the convolution is.
+    ///   - geometry: the convolution's options.
     ///   - activation: applied last.
-    ///   - layer: the caller, for errors.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func conv2d(
         _ x: Tensor, weight: Tensor, biasPerSample bias: Tensor, geometry: Conv2dGeometry,

@@ -17,22 +17,23 @@ extension Operations {
     /// a to the power of b, element by element; shapes as in ``divide(_:_:activation:)``.
     ///
     /// Special cases are C's `pow`: x⁰ = 1 and 1ʸ = 1 even for NaN, NaN for a negative base with a
-    /// broken exponent. Within 0.51 units in the last place. Cost: some 7 ns per element on one core.
+    /// fractional exponent. Within 0.51 units in the last place. Cost: some 7 ns per element on one
+    /// core.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     public static func power(_ a: Tensor, _ b: Tensor) throws(ProteanError) -> Tensor {
         try broadcast(PTN_BROADCAST_POWER, a, b, layer: "power")
     }
 
-    /// The smaller of two, element by element; NaN where either is NaN, as PyTorch's `minimum`.
-    /// Shapes as in ``divide(_:_:activation:)``.
+    /// The smaller of two elements; NaN where either is NaN, as PyTorch's `minimum`. Shapes as in
+    /// ``divide(_:_:activation:)``.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     public static func minimum(_ a: Tensor, _ b: Tensor) throws(ProteanError) -> Tensor {
         try broadcast(PTN_BROADCAST_MINIMUM, a, b, layer: "minimum")
     }
 
-    /// The larger of two, element by element; NaN where either is NaN, as PyTorch's `maximum`.
-    /// Shapes as in ``divide(_:_:activation:)``.
+    /// The larger of two elements; NaN where either is NaN, as PyTorch's `maximum`. Shapes as in
+    /// ``divide(_:_:activation:)``.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     public static func maximum(_ a: Tensor, _ b: Tensor) throws(ProteanError) -> Tensor {
@@ -108,9 +109,9 @@ extension Operations {
         }
     }
 
-    /// `x` repeated along axes of size 1 and along new axes in front, to `shape`; a copy.
+    /// `x` repeated along axes of size 1 and along new leading axes, to `shape`; a copy.
     ///
-    /// Arithmetic broadcasts by itself and needs no such copy. Cost: one write of the result.
+    /// Arithmetic broadcasts without such a copy. Cost: one write of the result.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when `x` does not
     ///   broadcast to `shape`.
     public static func broadcast(_ x: Tensor, to shape: [Int]) throws(ProteanError) -> Tensor {

@@ -1,11 +1,11 @@
 import CProteanKernels
 
 extension Operations {
-    /// Puts tensors beside each other along one axis.
+    /// Joins tensors along one axis.
     ///
     /// Cost: one read and one write per element.
     /// - Parameters:
-    ///   - tensors: at least one; shapes agree but for `axis`.
+    ///   - tensors: at least one; shapes agree except along `axis`.
     ///   - axis: 0 ..< rank, or negative to count from the innermost; -1 are the channels of maps.
     /// - Throws: ``ProteanError`` when shapes differ, there is no tensor or no such axis.
     public static func concatenate(
@@ -36,7 +36,7 @@ extension Operations {
         }
     }
 
-    /// What ``concatenate(_:axis:)`` makes of at least one tensor, `axis` counting from the outermost.
+    /// ``concatenate(_:axis:)`` of at least one tensor, with a non-negative `axis`.
     static func concatenatedShape(
         _ tensors: [Tensor], _ axis: Int
     ) throws(ProteanError) -> [Int] {
@@ -59,7 +59,7 @@ extension Operations {
         return shape
     }
 
-    /// Some neighbouring channels of a tensor whose innermost axis they are.
+    /// A range of channels of a tensor whose innermost axis is the channels.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     static func channels(_ range: Range<Int>, of x: Tensor) throws(ProteanError) -> Tensor {
@@ -85,8 +85,8 @@ extension Operations {
     ///   - bottom: rows below, at least 0.
     ///   - left: columns to the left, at least 0.
     ///   - right: columns to the right, at least 0.
-    ///   - channelsBefore: zero channels in front.
-    ///   - channelsAfter: zero channels behind.
+    ///   - channelsBefore: zero channels before the map's.
+    ///   - channelsAfter: zero channels after the map's.
     /// - Returns: `[batch, top + height + bottom, left + width + right, channels']`.
     /// - Throws: ``ProteanError`` when a count is negative.
     public static func pad(
@@ -110,14 +110,14 @@ extension Operations {
         return try reframe(x, frame, layer: "pad")
     }
 
-    /// Every `stride`-th row and column, with zero channels in front and behind: the shortcut
-    /// without parameters of residual networks ("option A", He et al., arXiv 1512.03385).
+    /// Every `stride`-th row and column, with zero channels before and after: the shortcut without
+    /// parameters of residual networks ("option A", He et al., arXiv 1512.03385).
     ///
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
     ///   - stride: at least 1; pixel (i, j) of the result is (i · stride, j · stride) of `x`.
-    ///   - before: zero channels in front.
-    ///   - after: zero channels behind.
+    ///   - before: zero channels before the map's.
+    ///   - after: zero channels after the map's.
     /// - Returns: `[batch, ⌈height / stride⌉, ⌈width / stride⌉, before + channels + after]`.
     /// - Throws: ``ProteanError`` when a count is negative or the stride is below 1.
     public static func subsampleAndPadChannels(

@@ -1,14 +1,14 @@
 import CProteanKernels
 
 extension Operations {
-    /// activation(gate · conv(x) + bias + residual) on the plans and packed weights of a layer: the fast
-    /// path beneath ``Conv2d``, for layers of your own that keep a ``Conv2dPlanCache``.
+    /// activation(gate · conv(x) + bias + residual) on the plans and packed weights of a layer: the
+    /// fast path that ``Conv2d`` uses, for custom layers that keep a ``Conv2dPlanCache``.
     ///
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
-    ///   - plans: the layer's weights and what is known of running them.
-    ///   - epilogue: what else is done to the sums before they are stored.
-    ///   - layer: the caller, for errors.
+    ///   - plans: the layer's weights with their plans and packed forms.
+    ///   - epilogue: operations applied to the sums before they are stored.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, height', width', out]`.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func conv2d(
@@ -35,7 +35,7 @@ extension Operations {
         return try conv2d(x, call, routing: routing, epilogue: epilogue, layer: layer)
     }
 
-    /// The convolution kernel, all found that does not depend on values.
+    /// The convolution kernel on a prepared call.
     static func conv2d(
         _ x: Tensor, _ call: PreparedConv2d, routing: Tensor? = nil, epilogue: Conv2dEpilogue,
         layer: String
@@ -65,7 +65,8 @@ extension Operations {
 }
 
 extension Operations {
-    /// One call with one set of weights; what a guard leaves out is computed by the defining sums.
+    /// One call with one set of weights; outputs that a guard leaves out are computed by the
+    /// defining sums.
     static func run(
         _ call: PreparedConv2d, _ x: Tensor, _ epilogue: ptn_conv2d_epilogue, into y: Tensor,
         layer: String
@@ -119,7 +120,7 @@ extension Conv2dGeometry {
     func reads(_ maps: [Tensor]) -> Bool {
         guard let first = maps.first, first.rank == 4 else { return false }
         let unpadded = [.symmetric(0), .valid, .same].contains(padding)
-        // From one channel to one it is a depthwise convolution, which reads one map.
+        // With one input and one output channel it is a depthwise convolution, which reads one map.
         return kernelSize == 1 && stride == 1 && unpadded && groups == 1
             && (inputChannels > 1 || outputChannels > 1)
             && maps.allSatisfy { $0.shape == first.shape }
@@ -140,7 +141,7 @@ extension Conv2dEpilogue {
 
 extension PackedConv2d {
     /// Weights and biases of every sample as sums of these sets, weighted by `routing`,
-    /// `[batch, sets]`. The kernel mixes them. Its owner keeps both alive.
+    /// `[batch, sets]`. The kernel mixes them. The owner of this value keeps both alive.
     fileprivate func mixed(by routing: Tensor) -> ptn_weight_source {
         var source = ptn_weights_shared(weights)
         source.kind = PTN_WEIGHTS_MIXED

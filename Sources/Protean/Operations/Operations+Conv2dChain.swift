@@ -16,7 +16,7 @@ final class PreparedConv2dChain: Sendable {
         output = prepared.last?.output ?? []
         var runtime = settings.kernelValue
         self.runtime = runtime
-        // Shapes alone decide: no pointers are needed yet.
+        // The plan depends on shapes only; the stages' pointers are not read.
         var stages = prepared.map { ptn_conv2d_stage($0, activation: .identity) }
         var plan = ptn_conv2d_chain_plan()
         let status = ptn_conv2d_chain_plan_for(&runtime, stages.count, &stages, &plan)

@@ -1,22 +1,23 @@
 import CProteanKernels
 
-/// Convolutions as pure functions of tensors: weights are an argument, packed in the call and forgotten.
+/// Convolutions as pure functions of tensors: weights are an argument, packed in the call and then
+/// freed.
 ///
-/// For weights that are computed at run time, and for what is called once. A layer that is called again
-/// with the same weights keeps a ``Conv2dPlanCache`` or a ``PackedConv2d``.
+/// For weights that are computed at run time, and for single calls. A layer that is called
+/// repeatedly with the same weights keeps a ``Conv2dPlanCache`` or a ``PackedConv2d``.
 extension Operations {
     /// activation(gate · conv(x, weight) + bias + residual).
     ///
-    /// Equal to ``Conv2d`` bit for bit: the same algorithm is chosen. Cost: that of the convolution, and
-    /// packing, a pass over the weights (with Winograd's algorithm, which `geometry.algorithm` can keep
-    /// out, a transform of every filter).
+    /// Equal to ``Conv2d`` bit for bit: the same algorithm is chosen. Cost: that of the
+    /// convolution, and packing, a pass over the weights (with Winograd's algorithm, which
+    /// `geometry.algorithm` can exclude, a transform of every filter).
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
     ///   - weight: `[out, in / groups, height, width]`.
     ///   - bias: `[out]`, or nil.
-    ///   - geometry: what the convolution is.
-    ///   - epilogue: what else is done to the sums before they are stored.
-    ///   - layer: the caller, for errors.
+    ///   - geometry: the convolution's options.
+    ///   - epilogue: operations applied to the sums before they are stored.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, height', width', out]`; a shape only where a tensor carries no values.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func conv2d(
@@ -36,8 +37,8 @@ extension Operations {
     /// activation(gate · conv(x) + bias + residual) on weights that a layer has packed; see
     /// ``PackedConv2d``.
     ///
-    /// - Throws: ``ProteanError`` when a tensor does not fit, memory is short, or the weights are packed
-    ///   for another instruction set or algorithm than the one in force for `x`.
+    /// - Throws: ``ProteanError`` when a tensor does not fit, memory is short, or the weights are
+    ///   packed for another instruction set or algorithm than the one needed for `x`.
     public static func conv2d(
         _ x: Tensor, packed: PackedConv2d, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
         layer: String = "conv2d"
@@ -59,9 +60,9 @@ extension Operations {
     ///     ``Conv2dGeometry/weightShape``.
     ///   - bias: `[experts, out]`, or nil.
     ///   - routing: `[batch, experts]`.
-    ///   - geometry: what the convolution is; computed by the defining sums.
-    ///   - epilogue: what else is done to the sums before they are stored.
-    ///   - layer: the caller, for errors.
+    ///   - geometry: the convolution's options; computed by the defining sums.
+    ///   - epilogue: operations applied to the sums before they are stored.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func condConv2d(
         _ x: Tensor, experts: Tensor, bias: Tensor? = nil, routing: Tensor,
@@ -101,9 +102,9 @@ extension Operations {
     ///   - mask: `[batch, height', width', offset groups · taps]`; nil for ones.
     ///   - weight: `[out, in / groups, height, width]`.
     ///   - bias: `[out]`, or nil.
-    ///   - geometry: what the convolution is.
-    ///   - epilogue: what else is done to the sums before they are stored.
-    ///   - layer: the caller, for errors.
+    ///   - geometry: the convolution's options.
+    ///   - epilogue: operations applied to the sums before they are stored.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func deformConv2d(
         _ x: Tensor, offset: Tensor, mask: Tensor? = nil, weight: Tensor, bias: Tensor? = nil,

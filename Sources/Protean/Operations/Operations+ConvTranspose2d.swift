@@ -9,7 +9,7 @@ extension Operations {
     /// deep learning", arXiv 1603.07285. Outputs that no tap reaches are the bias. Cost:
     /// batch · h · w · in · out / groups · kernel area multiply-adds; no inserted zero is multiplied.
     ///
-    /// Weights are packed anew at every call: a layer keeps them (``ConvTranspose2d``).
+    /// Weights are packed in every call; the layer ``ConvTranspose2d`` keeps them packed.
     /// - Parameters:
     ///   - x: `[batch, h, w, in]`.
     ///   - weight: `[in, out / groups, kernel height, kernel width]`.
@@ -21,7 +21,7 @@ extension Operations {
     ///   - groups: independent groups of channels.
     ///   - outputSize: height and width of the result, instead of `outputPadding`; see
     ///     ``ConvTranspose2dGeometry/outputShape(for:size:layer:)``.
-    ///   - epilogue: what is done to the sums before they are stored.
+    ///   - epilogue: operations applied to the sums before they are stored.
     /// - Returns: `[batch, h', w', out]`,
     ///   `h' = (h − 1) · stride − 2 · padding + dilation · (kernel − 1) + outputPadding + 1`.
     /// - Throws: ``ProteanError`` when shapes or options do not fit or memory is short.
@@ -40,7 +40,7 @@ extension Operations {
             x, parameters, outputSize: outputSize, epilogue: epilogue, layer: "convTranspose2d")
     }
 
-    /// The same with kept weights.
+    /// The same with packed weights.
     static func convTranspose2d(
         _ x: Tensor, _ parameters: ConvTranspose2dParameters, outputSize: Size2d?,
         epilogue: Conv2dEpilogue, layer: String
@@ -70,7 +70,8 @@ extension Operations {
 }
 
 extension ConvTranspose2dGeometry {
-    /// The geometry of weights `[in, out / groups, height, width]`; refuses a bias that does not fit.
+    /// The geometry of weights `[in, out / groups, height, width]`; throws if the bias does not
+    /// fit.
     init(
         weight: Tensor, bias: Tensor?, stride: Size2d, padding: Size2d, outputPadding: Size2d,
         dilation: Size2d, groups: Int, layer: String

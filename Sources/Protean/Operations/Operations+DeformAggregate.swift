@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// What the deformable aggregation of DCNv3 and DCNv4 is, apart from its input's size.
+/// All options of the deformable aggregation of DCNv3 and DCNv4, except its input's size.
 public struct DeformableAggregation: Sendable, Hashable {
     /// Groups of channels, each with its own points.
     public var groups: Int
@@ -103,13 +103,13 @@ extension Operations {
     /// `px = ox·s − pad + h − h·a + (i·d + offset_x)·a`, `h = ⌊d·(k − 1) / 2⌋`, a the offset scale,
     /// and py likewise. Points run column by column, `p = i · height + j` with i along the width.
     /// Samples outside of the map are 0, as in ``DeformableConv2d``. Cost: 4 multiply-adds per
-    /// point and channel, in place: no memory beside the result but a few KiB per thread.
+    /// point and channel, in place: besides the result it needs only a few KiB per thread.
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
     ///   - offset: `[batch, height', width', groups · points · 2]`, (x, y) per point.
     ///   - mask: `[batch, height', width', groups · points]`, used as it is.
     ///   - aggregation: groups, points and geometry.
-    ///   - layer: the name that errors give.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, height', width', channels]`.
     /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
     public static func deformAggregate(
@@ -139,9 +139,9 @@ extension Operations {
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
     ///   - offsetMask: `[batch, height', width', at least 3 · groups · points]`: per group, (x, y)
-    ///     of each point, then the points' weights; channels beyond are not read.
+    ///     of each point, then the points' weights; further channels are not read.
     ///   - aggregation: groups, points and geometry.
-    ///   - layer: the name that errors give.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, height', width', channels]`.
     /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
     public static func deformAggregate(

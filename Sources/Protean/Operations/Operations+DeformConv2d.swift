@@ -1,15 +1,15 @@
 import CProteanKernels
 
-/// Where the taps of a deformable convolution sample, and how much each sample counts.
+/// The displacements of a deformable convolution's taps, and the factors of their samples.
 struct Displacements {
     /// `[batch, height', width', groups · 2 · taps]`: (y, x) per tap. With `fused`, the offsets of
     /// all groups and then `groups · taps` logits of the modulation.
     var offset: Tensor
     /// `[batch, height', width', groups · taps]`; nil for none, or with `fused`.
     var mask: Tensor?
-    /// Offsets and logits of the modulation lie in one tensor.
+    /// Whether offsets and logits of the modulation are in one tensor.
     var fused = false
-    /// One output's offsets, `[groups · 2 · taps]`, serve all.
+    /// Whether all outputs share one set of offsets, `[groups · 2 · taps]`.
     var shared = false
 
     var inputs: [Tensor] { [offset] + (mask.map { [$0] } ?? []) }
@@ -17,7 +17,7 @@ struct Displacements {
     /// Channels per tap and group of offsets.
     private var width: Int { fused ? 3 : 2 }
 
-    /// The groups of offsets, from the number of channels as the reference has it.
+    /// The number of groups of offsets, from the number of channels as in the reference.
     func groups(
         taps: Int, channels: Int, output: [Int], layer: String
     ) throws(ProteanError) -> Int {
@@ -80,7 +80,7 @@ extension Operations {
         return y
     }
 
-    /// The result's shape; refuses what does not fit.
+    /// The result's shape; throws if a tensor does not fit.
     static func deformShape(
         _ x: Tensor, _ geometry: Conv2dGeometry, _ displacements: Displacements,
         _ epilogue: Conv2dEpilogue, layer: String

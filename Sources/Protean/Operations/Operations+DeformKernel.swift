@@ -1,7 +1,7 @@
 import CProteanKernels
 
 extension Operations {
-    /// Depthwise convolution whose kernel is sampled anew for every output; see
+    /// Depthwise convolution whose kernel is sampled for every output separately; see
     /// ``DeformableKernelConv2d``. `scope` is `[height, width, groups, channels / groups]`, the
     /// channels of a group of rotations together.
     static func deformKernel(
@@ -25,7 +25,7 @@ extension Operations {
     /// - Parameters:
     ///   - scope: `[height, width, filters]`.
     ///   - displacement: `[batch, kernelSize² · 2]`, (y, x) per tap.
-    ///   - clip: moves places into the scope: both coordinates into 0 … height − 1.
+    ///   - clip: clamps positions to the scope: both coordinates to 0 … height − 1.
     /// - Returns: `[batch, kernelSize², filters]`.
     static func scopeKernels(
         _ scope: Tensor, displacement: Tensor, kernelSize: Int, clip: Bool, layer: String

@@ -38,7 +38,7 @@ extension Operations {
         }
     }
 
-    /// How a dynamic ReLU's network orders its outputs.
+    /// The order of the outputs of a dynamic ReLU's network.
     enum CoefficientOrder {
         /// Per channel a₁, a₂, b₁, b₂.
         case channelMajor

@@ -1,8 +1,7 @@
 import CProteanKernels
 
 extension Operations {
-    /// Continues a map beyond its edges with the values that lie there, as PyTorch's
-    /// `ReplicationPad2d`.
+    /// Extends a map beyond its edges with the edge values, as PyTorch's `ReplicationPad2d`.
     ///
     /// Cost: one read and one write per element.
     /// - Parameters:
@@ -21,8 +20,8 @@ extension Operations {
             layer: "replicatePad")
     }
 
-    /// Continues a map beyond its edges with its mirror image, as PyTorch's `ReflectionPad2d`: the edge
-    /// itself is not repeated.
+    /// Extends a map beyond its edges with its mirror image, as PyTorch's `ReflectionPad2d`: the
+    /// edge itself is not repeated.
     ///
     /// Cost: one read and one write per element.
     /// - Parameters:

@@ -67,8 +67,8 @@ extension Operations {
         }
     }
 
-    /// Splits `full` into the axes in front, those along which `part` is repeated, and those
-    /// behind, as products; nil when `part` is not repeated along neighbouring axes.
+    /// Splits `full` into the axes before, along and after those along which `part` is repeated, as
+    /// products; nil when `part` is not repeated along neighbouring axes.
     static func broadcast(_ part: [Int], over full: [Int]) -> [Int]? {
         guard part.count <= full.count else { return nil }
         let part = [Int](repeating: 1, count: full.count - part.count) + part

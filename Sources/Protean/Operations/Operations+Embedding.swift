@@ -5,12 +5,14 @@ extension Operations {
     ///
     /// Cost: one read and one write per element of the result.
     /// - Parameters:
-    ///   - indices: any shape; whole numbers in 0 ..< rows. Float32 has every whole number up to 2²⁴.
+    ///   - indices: any shape; whole numbers in 0 ..< rows. Float32 represents every whole number
+    ///     up to 2²⁴.
     ///   - table: `[rows, depth]`.
     /// - Returns: `[…, depth]`.
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the first index
-    ///   that is no whole number in range; ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``
-    ///   when the table has not two axes.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the first
+    ///   index that is not a whole number in range;
+    ///   ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the table does not have
+    ///   two axes.
     public static func embedding(
         _ indices: Tensor, table: Tensor
     ) throws(ProteanError) -> Tensor {

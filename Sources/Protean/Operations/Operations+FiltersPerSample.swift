@@ -1,15 +1,15 @@
 import CProteanKernels
 
 extension Operations {
-    /// A direct convolution with filters of its own for every sample: `filters`
-    /// `[batch, out, in / groups, height, width]`. The kernel packs them, then runs one convolution: what
-    /// a layer does whose weights are computed from its input.
+    /// A direct convolution with separate filters for every sample: `filters`
+    /// `[batch, out, in / groups, height, width]`. The kernel packs them, then runs one
+    /// convolution. For layers whose weights are computed from their input.
     ///
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
     ///   - filters: `[batch, out, in / groups, height, width]`.
-    ///   - geometry: what the convolution is.
-    ///   - layer: the caller, for errors.
+    ///   - geometry: the convolution's options.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, height', width', out]`.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func conv2d(

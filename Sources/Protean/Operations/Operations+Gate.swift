@@ -1,15 +1,15 @@
 extension Operations {
     /// activation(x · gates + residual): the last step of attention.
     ///
-    /// One number per sample and channel, per pixel, or per element; one pass over the map for the
-    /// first kind, one more for a residual otherwise.
+    /// One number per sample and channel, per pixel, or per element; one pass over the map, except
+    /// that a residual takes another pass for the latter two.
     /// - Parameters:
-    ///   - x: `[batch, height, width, channels]`, or any shape for gates of its own shape.
+    ///   - x: `[batch, height, width, channels]`, or any shape if `gates` has the same shape.
     ///   - gates: `[batch, channels]` or `[batch, 1, 1, channels]` (per channel),
     ///     `[batch, height, width, 1]` (per pixel) or `x`'s shape (per element).
     ///   - residual: shaped like `x`, or nil.
     ///   - activation: applied last.
-    ///   - layer: the caller, for errors.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: a tensor of `x`'s shape.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` naming `gate` or `residual`.
     public static func gate(

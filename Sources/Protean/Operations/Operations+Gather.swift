@@ -1,10 +1,10 @@
 import CProteanKernels
 
 extension Operations {
-    /// Entries of an axis by a list of their numbers; `torch.index_select`.
+    /// Entries of an axis by a list of their indices; `torch.index_select`.
     ///
-    /// The result has `indices.count` entries along the axis. A number may stand several times. Cost:
-    /// one read and one write per element of the result.
+    /// The result has `indices.count` entries along the axis. An index may occur several times.
+    /// Cost: one read and one write per element of the result.
     /// - Parameters:
     ///   - x: At least one axis.
     ///   - axis: negative ones count from the innermost.
@@ -31,17 +31,18 @@ extension Operations {
         }
     }
 
-    /// For every position of `indices` the element of `x` at that position, but for `axis` where the
-    /// index says: `y[i, j, k] = x[i, indices[i, j, k], k]` for axis 1; `torch.gather`.
+    /// For every position of `indices` the element of `x` at that position, with the coordinate
+    /// along `axis` replaced by the index: `y[i, j, k] = x[i, indices[i, j, k], k]` for axis 1;
+    /// `torch.gather`.
     ///
-    /// Indices are a tensor of whole numbers, as ``argMax(_:axis:keepDimensions:)`` gives them; they are
-    /// checked, and an axis longer than 2²⁴ cannot be reached in full, since floats are not exact from there
-    /// on. Cost: some 2 ns per element.
+    /// Indices are a tensor of whole numbers, as ``argMax(_:axis:keepDimensions:)`` gives them;
+    /// they are checked, and on an axis longer than 2²⁴ not all entries can be addressed, since
+    /// larger floats do not represent every whole number. Cost: some 2 ns per element.
     /// - Parameters:
     ///   - x: 1 to 8 axes.
     ///   - axis: negative ones count from the innermost.
-    ///   - indices: as many axes as `x`, nowhere larger but along `axis`; the result has this shape.
-    ///     Without values, they are not checked.
+    ///   - indices: as many axes as `x`, not larger than `x` except along `axis`; the result has
+    ///     this shape. Without values, they are not checked.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``, and
     ///   ``ProteanError/invalidOption(layer:option:expected:found:)`` for no such axis or an index
     ///   that is not a whole number of the axis.

@@ -1,10 +1,10 @@
 import CProteanKernels
 
-/// How a map is sampled between its pixels.
+/// The interpolation of a map between its pixels.
 public enum GridMode: String, Sendable, CaseIterable {
-    /// A mean of the four pixels around the position, in volumes of the eight voxels.
+    /// A weighted mean of the four pixels around the position, in volumes of the eight voxels.
     case bilinear
-    /// The nearest pixel; halves go to the even one.
+    /// The nearest pixel; ties go to the even one.
     case nearest
     /// Cubic convolution with a = −0.75 over 4 × 4 pixels; maps only.
     case bicubic
@@ -18,7 +18,7 @@ public enum GridMode: String, Sendable, CaseIterable {
     }
 }
 
-/// What a map that is sampled holds beyond its edges.
+/// The values of a sampled map beyond its edges.
 public enum GridPadding: String, Sendable, CaseIterable {
     /// Zeros.
     case zeros
@@ -49,10 +49,10 @@ extension Operations {
     ///     `[batch, depth, height, width, channels]`, at least one voxel.
     ///   - grid: `[batch, height', width', 2]`: gx along the width, then gy; for a volume
     ///     `[batch, depth', height', width', 3]`: gx, gy, then gz along the depth.
-    ///   - mode: how values between pixels are found; volumes have no bicubic one, as in PyTorch.
-    ///   - padding: what lies beyond the edges.
+    ///   - mode: the interpolation; not bicubic for volumes, as in PyTorch.
+    ///   - padding: the values beyond the edges.
     ///   - alignCorners: whether ±1 are the centres of the edge pixels or their outer edges.
-    ///   - layer: the name that errors give.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, height', width', channels]`, or with depth' after the batch.
     /// - Throws: ``ProteanError`` when shapes or the mode do not fit, or memory is short.
     public static func gridSample(
@@ -91,7 +91,7 @@ extension Operations {
     ///   - theta: `[batch, 2, 3]`.
     ///   - size: height and width of the output.
     ///   - alignCorners: as for ``gridSample(_:grid:mode:padding:alignCorners:layer:)``.
-    ///   - layer: the name that errors give.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, size.height, size.width, 2]`.
     /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
     public static func affineGrid(

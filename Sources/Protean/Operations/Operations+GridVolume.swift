@@ -36,12 +36,12 @@ extension Operations {
     /// The positions that an affine map gives to every voxel of a volume, as
     /// `torch.nn.functional.affine_grid`: (gx, gy, gz) = θ · (bx, by, bz, 1).
     ///
-    /// bx, by and bz each as bx of a map.
+    /// bx, by and bz are each defined like bx for a map.
     /// - Parameters:
     ///   - theta: `[batch, 3, 4]`.
     ///   - size: depth, height and width of the output.
     ///   - alignCorners: as for ``gridSample(_:grid:mode:padding:alignCorners:layer:)``.
-    ///   - layer: the name that errors give.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, size.depth, size.height, size.width, 3]`.
     /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
     public static func affineGrid(

@@ -4,10 +4,11 @@ extension Operations {
     /// activation((x − mean) / √(variance + eps) · weight + bias), mean and variance over a group's
     /// channels and all pixels of a sample.
     ///
-    /// Wu, He, "Group Normalization", arXiv 1803.08494. Channel c is of group
-    /// ⌊c / (channels / groups)⌋; the variance is the mean of squared deviations. With one group per
-    /// channel this is instance normalisation (Ulyanov, Vedaldi, Lempitsky, arXiv 1607.08022). Means that
-    /// are large beside the deviations do no harm. Cost: two reads and one write of the map.
+    /// Wu, He, "Group Normalization", arXiv 1803.08494. Channel c belongs to group ⌊c / (channels /
+    /// groups)⌋; the variance is the mean of squared deviations. With one group per channel this is
+    /// instance normalisation (Ulyanov, Vedaldi, Lempitsky, arXiv 1607.08022). Means that are large
+    /// compared with the deviations do not reduce the accuracy. Cost: two reads and one write of
+    /// the map.
     /// - Parameters:
     ///   - x: `[batch, …, channels]`, at least two axes.
     ///   - groups: a divisor of the channels.
@@ -15,7 +16,7 @@ extension Operations {
     ///   - bias: `[channels]`, or nil for zeros.
     ///   - eps: added to the variance; at least 0.
     ///   - activation: applied last.
-    ///   - layer: who asks, for errors.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: shaped like `x`.
     /// - Throws: ``ProteanError`` when shapes or options do not fit or memory is short.
     public static func groupNorm(
@@ -44,7 +45,7 @@ extension Operations {
         }
     }
 
-    /// Refuses a row of channels of another length.
+    /// Throws if a tensor of one value per channel has a different length.
     static func check(
         _ row: Tensor?, _ name: String, channels: Int, layer: String
     ) throws(ProteanError) {
@@ -54,7 +55,7 @@ extension Operations {
     }
 }
 
-/// Refuses what cannot be added to a variance.
+/// Throws if `eps` cannot be added to a variance.
 func checkEpsilon(_ eps: Double, layer: String) throws(ProteanError) {
     guard eps >= 0, eps.isFinite else {
         throw .invalidOption(

@@ -1,13 +1,14 @@
 import CProteanKernels
 
-/// What spatially adaptive computation time knows of every pixel, maps of `[batch, height, width, 1]`; see
-/// ``SpatiallyAdaptiveComputationTime``. A value: copies are independent.
+/// The state of spatially adaptive computation time for every pixel, maps of
+/// `[batch, height, width, 1]`; see ``SpatiallyAdaptiveComputationTime``. A value type: copies are
+/// independent.
 public struct HaltingState: Sendable {
     /// The sum of halting probabilities so far.
     public private(set) var cumulative: Tensor
-    /// 1 less the sum of probabilities before the unit in which a pixel halts.
+    /// 1 minus the sum of probabilities before the unit in which a pixel halts.
     public private(set) var remainder: Tensor
-    /// Units plus remainder, the cost that is learned against.
+    /// Units plus remainder: the cost that training penalises.
     public private(set) var ponder: Tensor
     /// Units that computed each pixel.
     public private(set) var units: Tensor
@@ -26,8 +27,8 @@ public struct HaltingState: Sendable {
         running = try Tensor(repeating: 1, shape: shape)
     }
 
-    /// One unit's step at its active pixels, with the probabilities `sigmoid(local + global)`, or the
-    /// last unit's without them. Returns the weights of the unit's state, `[active.count]`.
+    /// One unit's step at its active pixels, with the probabilities `sigmoid(local + global)`, or,
+    /// for the last unit, without them. Returns the weights of the unit's state, `[active.count]`.
     mutating func step(
         _ active: MaskPlan, scores: (local: Tensor, global: Tensor)?, limit: Float, layer: String
     ) throws(ProteanError) -> Tensor {
@@ -50,18 +51,18 @@ public struct HaltingState: Sendable {
 }
 
 extension Operations {
-    /// One unit's halting step at its active pixels, as a pure function: the state afterwards and the
-    /// weights with which the unit's features count, `[active pixels]`.
+    /// One unit's halting step at its active pixels, as a pure function: the new state and the
+    /// weights of the unit's features in the output, `[active pixels]`.
     ///
-    /// A pixel whose sum of probabilities `sigmoid(local + global)` reaches `limit` halts with what is
-    /// missing to 1 as its weight. Figurnov et al., arXiv 1612.02297.
+    /// A pixel whose sum of probabilities `sigmoid(local + global)` reaches `limit` halts with the
+    /// remainder to 1 as its weight. Figurnov et al., arXiv 1612.02297.
     /// - Parameters:
     ///   - state: the state before; unchanged.
     ///   - active: the pixels that run, of the state's size.
     ///   - scores: `local` `[active pixels, 1]` and `global` `[batch]`; nil in the last unit, where all
     ///     halt.
-    ///   - limit: 1 less the small number that lets a pixel halt after one unit.
-    ///   - layer: the caller, for errors.
+    ///   - limit: 1 − epsilon, so that a pixel can halt after one unit.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor does not fit or carries no values.
     public static func haltingStep(
         _ state: HaltingState, at active: MaskPlan, scores: (local: Tensor, global: Tensor)?,
@@ -97,7 +98,7 @@ extension Operations {
     ///   - weights: `[active pixels]`.
     ///   - active: which pixels are added, of the map's size.
     ///   - sum: shaped like `map`, or nil.
-    ///   - layer: the caller, for errors.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor does not fit or carries no values.
     public static func addingWeighted(
         _ map: Tensor, _ weights: Tensor, at active: MaskPlan, to sum: Tensor? = nil,
@@ -122,7 +123,8 @@ extension Operations {
         return result
     }
 
-    /// Adds weights · map to `sum` at the active pixels, or sets it to that where it `begins`.
+    /// Adds weights · map to `sum` at the active pixels, or, if it `begins`, sets `sum` to that
+    /// product.
     static func addWeighted(
         _ map: Tensor, _ weights: Tensor, at active: MaskPlan, to sum: inout Tensor, begins: Bool,
         layer: String

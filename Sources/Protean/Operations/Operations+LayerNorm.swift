@@ -12,7 +12,7 @@ extension Operations {
     ///   - bias: `[channels]`.
     ///   - epsilon: added to the variance.
     ///   - activation: applied last.
-    ///   - layer: the name that errors give.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when shapes do not fit or memory is short.
     public static func layerNorm(
         _ x: Tensor, weight: Tensor, bias: Tensor, epsilon: Float = 1e-5,

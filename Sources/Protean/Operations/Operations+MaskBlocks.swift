@@ -20,9 +20,9 @@ extension Operations {
         }
     }
 
-    /// `map` with the listed blocks replaced by those of a stack, or, with `adding`, with the stack's
-    /// blocks added to it; in place where nobody else holds the map. Where blocks overlap the later
-    /// one wins, what lies outside the map is dropped.
+    /// `map` with the listed blocks replaced by those of a stack, or, with `adding`, with the
+    /// stack's blocks added to it; in place where there is no other reference to the map. Where
+    /// blocks overlap, the later one is kept; parts outside the map are ignored.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     public static func scatterBlocks(

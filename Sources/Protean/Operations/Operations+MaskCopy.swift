@@ -47,8 +47,8 @@ extension Operations {
         return result
     }
 
-    /// Copies the first channels of the active pixels of `source` into `target`, as many as both maps
-    /// have; in place where nobody else holds it.
+    /// Copies the first channels of the active pixels of `source` into `target`, as many as both
+    /// maps have; in place where there is no other reference to it.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     static func copyFirstChannels(
@@ -67,7 +67,7 @@ extension Operations {
     }
 
     /// `map` with its active pixels replaced by `rows`, `[active pixels, channels]`; in place where
-    /// nobody else holds the map.
+    /// there is no other reference to the map.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     public static func scatter(

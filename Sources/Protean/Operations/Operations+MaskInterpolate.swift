@@ -7,10 +7,10 @@ extension Operations {
     /// - Parameters:
     ///   - map: `[batch, height, width, channels]`.
     ///   - targets: the pixels to replace; none of them may be active in `sources`.
-    ///   - sources: the pixels that count.
+    ///   - sources: the pixels that are averaged.
     ///   - weights: `[kernel, kernel]`, odd.
     ///   - epsilon: added to the sum of weights, finite.
-    ///   - layer: the caller, for errors.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     public static func interpolated(
         _ map: Tensor, at targets: MaskPlan, from sources: MaskPlan, weights: Tensor,

@@ -20,9 +20,9 @@ extension Operations {
     }
 
     /// The convolution kernel at the active pixels of `outputs`, as a dense map. Without `inactive`
-    /// the other pixels' values are whatever the memory held. With `rest`,
-    /// `[batch, height, width, fewer channels]`, the first channels of inactive pixels of an active map
-    /// are its instead of zeros; that takes one of Winograd's forms.
+    /// the other pixels are undefined. With `rest`, `[batch, height, width, fewer channels]`, the
+    /// first channels of inactive pixels of an active map are read from `rest` instead of being
+    /// zeros; this needs one of Winograd's forms.
     static func maskedConv2d(
         _ x: Tensor, from input: MaskedInput = .map, rest: Tensor? = nil, _ packed: PackedConv2d,
         outputs: MaskPlan, inactive: InactiveOutputs? = .zeros,
@@ -48,9 +48,9 @@ extension Operations {
         return y
     }
 
-    /// The convolution kernel at the active pixels of `outputs`, written into `y`. Other pixels stay
-    /// as they are, but those that are active in `previous` and not in `outputs` become 0. With
-    /// `addsToResult`, `y` itself is the residual.
+    /// The convolution kernel at the active pixels of `outputs`, written into `y`. Other pixels
+    /// stay as they are, except that those that are active in `previous` and not in `outputs`
+    /// become 0. With `addsToResult`, `y` itself is the residual.
     static func updateMaskedConv2d(
         _ y: inout Tensor, with x: Tensor, from input: MaskedInput = .map, _ packed: PackedConv2d,
         outputs: MaskPlan, previous: MaskPlan? = nil, addsToResult: Bool = false,
@@ -73,8 +73,9 @@ extension Operations {
 }
 
 extension Operations {
-    /// The kernel of a 1 × 1 convolution of several maps' channels, one map after the other, at the active
-    /// pixels of `outputs`, written into `y`; other pixels stay as they are. The geometry reads the maps.
+    /// The kernel of a 1 × 1 convolution of several maps' channels, one map after the other, at the
+    /// active pixels of `outputs`, written into `y`; other pixels stay as they are. The geometry is
+    /// that of the concatenated maps.
     static func updateMaskedConv2d(
         _ y: inout Tensor, concatenating maps: [Tensor], _ packed: PackedConv2d, outputs: MaskPlan,
         epilogue: Conv2dEpilogue, prepared: PreparedMaskedConv2d, layer: String
@@ -93,8 +94,8 @@ extension Operations {
 }
 
 extension Operations {
-    /// The convolution kernel at the active pixels of `outputs`, written into `y`'s channels from `first`
-    /// on; all else stays as it is.
+    /// The convolution kernel at the active pixels of `outputs`, written into `y`'s channels from
+    /// `first` on; everything else stays as it is.
     static func updateMaskedConv2d(
         channelsFrom first: Int, of y: inout Tensor, with x: Tensor, _ packed: PackedConv2d,
         outputs: MaskPlan, epilogue: Conv2dEpilogue, prepared: PreparedMaskedConv2d? = nil,
@@ -118,14 +119,14 @@ extension Operations {
     }
 }
 
-/// One masked convolution, checked. Not copied: counting references to all its parts would take a
-/// good part of a small call's time.
+/// One checked masked convolution. Noncopyable: reference counting of all its parts would take a
+/// considerable part of a small call's time.
 struct MaskedConv2dCall: ~Copyable {
     /// A shape only where there are `maps`.
     let x: Tensor
-    /// What has the input's channels, one map after the other, if not `x`.
+    /// Maps that together hold the input's channels, one after the other, if `x` does not.
     var maps: [Tensor] = []
-    /// What inactive input pixels hold in their first channels.
+    /// The first channels of inactive input pixels, instead of zeros.
     private var rest: Tensor?
     let input: MaskedInput
     let packed: PackedConv2d
@@ -137,7 +138,7 @@ struct MaskedConv2dCall: ~Copyable {
     /// `[batch, height, width, channels]` of the dense result.
     let outputShape: [Int]
 
-    /// `prepared` is what was found for the shape of `x`, if it was.
+    /// `prepared` is the prepared call for the shape of `x`, if there is one.
     init(
         _ x: Tensor, _ input: MaskedInput, _ packed: PackedConv2d, _ outputs: MaskPlan,
         _ prepared: PreparedMaskedConv2d?, layer: String
@@ -283,7 +284,8 @@ struct MaskedConv2dCall: ~Copyable {
         try status.check(layer)
     }
 
-    /// The input as the defining sums read it: what inactive pixels hold instead of zeros is put in.
+    /// The input for the defining sums, with the values of inactive pixels that replace zeros
+    /// copied into it.
     private func inputOfSums() throws(ProteanError) -> Tensor {
         guard let rest, let plan = input.plan else { return x }
         var others = try Tensor(repeating: 0, shape: x.shape)
@@ -294,7 +296,7 @@ struct MaskedConv2dCall: ~Copyable {
 }
 
 extension Tensor {
-    /// The elements for writing; copied first when they are shared.
+    /// The elements for writing; copied first if they are shared.
     mutating func uniqueBase() throws(ProteanError) -> UnsafeMutablePointer<Float> {
         guard storage != nil else { throw .noValues(layer: "Tensor") }
         if !(storage!.isOwned && isKnownUniquelyReferenced(&storage!)) {

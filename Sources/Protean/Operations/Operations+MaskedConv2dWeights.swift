@@ -1,6 +1,7 @@
-/// Masked convolutions as pure functions of tensors; see ``Operations/conv2d(_:weight:bias:geometry:epilogue:layer:)``.
+/// Masked convolutions as pure functions of tensors; see
+/// ``Operations/conv2d(_:weight:bias:geometry:epilogue:layer:)``.
 ///
-/// What layers write into a map that is there, these return as a new map: an update of `y` is
+/// These return a new map where layers can write into an existing one: an update of `y` is
 /// `maskedConv2d(…, inactive: .copy(of: y))`.
 extension Operations {
     /// activation(gate · conv(x, weight) + bias + residual) at the active pixels of `mask`, `inactive`
@@ -8,16 +9,16 @@ extension Operations {
     ///
     /// Cost: active pixels · out · in / groups · kernel area multiply-adds, and packing.
     /// - Parameters:
-    ///   - x: a map `[batch, height, width, channels]`, or what `input` says.
-    ///   - input: how `x` lies in memory.
+    ///   - x: a map `[batch, height, width, channels]`, or rows if `input` says so.
+    ///   - input: the layout of `x` in memory.
     ///   - weight: `[out, in / groups, height, width]`.
     ///   - bias: `[out]`, or nil.
     ///   - geometry: what the convolution is.
     ///   - mask: the outputs to compute, of the output's size.
-    ///   - inactive: what the other outputs hold.
-    ///   - algorithm: which way of computing is allowed.
-    ///   - epilogue: what else is done to the sums of active pixels; the residual is a map.
-    ///   - layer: the caller, for errors.
+    ///   - inactive: the values of the other outputs.
+    ///   - algorithm: the algorithms that may be used.
+    ///   - epilogue: operations applied to the sums of active pixels; the residual is a map.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[batch, height', width', out]`.
     /// - Throws: ``ProteanError`` when a tensor or the mask does not fit.
     public static func maskedConv2d(
@@ -41,8 +42,9 @@ extension Operations {
     /// activation(gate · conv(x, weight) + bias + residual) at the active pixels of `mask`, as compact
     /// rows in the mask's order. Equal to ``MaskedConv2d/rows(_:from:mask:)`` bit for bit.
     ///
-    /// Parameters and cost as ``maskedConv2d(_:from:weight:bias:geometry:mask:inactive:algorithm:epilogue:layer:)``;
-    /// the residual is of rows too.
+    /// Parameters and cost as
+    /// ``maskedConv2d(_:from:weight:bias:geometry:mask:inactive:algorithm:epilogue:layer:)``; the
+    /// residual consists of rows too.
     /// - Returns: `[active pixels, out]`.
     /// - Throws: ``ProteanError`` when a tensor or the mask does not fit.
     public static func maskedConv2dRows(
@@ -56,7 +58,7 @@ extension Operations {
         if call.isShapeOnly {
             return try Tensor(shapeOnly: [mask.count, geometry.outputChannels])
         }
-        // The dense result has no rows that a residual could be added to.
+        // The dense algorithm cannot add a residual to rows.
         if call.way == .dense && epilogue.residual != nil { call.way = .pixels }
         guard call.way == .dense else {
             return try maskedConv2dRows(
@@ -67,7 +69,7 @@ extension Operations {
         return try gather(y, at: mask)
     }
 
-    /// `map` with what `inactive` says where `mask` is not active.
+    /// `map` with the values that `inactive` specifies where `mask` is not active.
     static func replacingInactive(
         _ map: consuming Tensor, of mask: MaskPlan, by inactive: InactiveOutputs, layer: String
     ) throws(ProteanError) -> Tensor {

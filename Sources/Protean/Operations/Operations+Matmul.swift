@@ -3,19 +3,19 @@ import CProteanKernels
 extension Operations {
     /// The product of matrices, `[…, m, k] · […, k, n]` to `[…, m, n]`; `torch.matmul`.
     ///
-    /// Axes in front of the last two are a batch and broadcast. A vector in front counts as one row,
-    /// one behind as one column, and that axis is missing from the result. Zeros where k is 0.
+    /// Axes before the last two are batch axes and broadcast. A vector `a` counts as one row, a
+    /// vector `b` as one column, and that axis is missing from the result. Zeros where k is 0.
     ///
-    /// Runs on the convolution's micro-kernels; `b` is packed at every call, also from its transposed
-    /// form, which costs no copy beside that. A transposed `a` is copied. Sums run over k in order in
-    /// one accumulator: the error is at most k · 2⁻²⁴ · Σ|a · b|, about √k · 2⁻²⁴ in the mean. Rows do not
-    /// depend on each other, on the batch or on the number of threads. Cost: m · n · k
+    /// Runs on the convolution's micro-kernels; `b` is packed in every call; packing from its
+    /// transposed form needs no extra copy. A transposed `a` is copied. Sums run over k in order in
+    /// one accumulator: the error is at most k · 2⁻²⁴ · Σ|a · b|, about √k · 2⁻²⁴ on average. Rows
+    /// do not depend on each other, on the batch or on the number of threads. Cost: m · n · k
     /// multiply-adds per product.
     /// - Parameters:
-    ///   - a: `[…, m, k]` or `[k]`; `[…, k, m]` where it is transposed.
-    ///   - b: `[…, k, n]` or `[k]`; `[…, n, k]` where it is transposed.
-    ///   - transposeA: take the last two axes of `a` in the other order.
-    ///   - transposeB: take the last two axes of `b` in the other order.
+    ///   - a: `[…, m, k]` or `[k]`; `[…, k, m]` if it is transposed.
+    ///   - b: `[…, k, n]` or `[k]`; `[…, n, k]` if it is transposed.
+    ///   - transposeA: exchange the last two axes of `a`.
+    ///   - transposeB: exchange the last two axes of `b`.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``, and
     ///   ``ProteanError/invalidOption(layer:option:expected:found:)`` for a vector that is to be
     ///   transposed.
@@ -83,7 +83,7 @@ private struct MatrixProduct {
                     layer: layer, option: option, expected: "false for a vector", found: "true")
             }
         }
-        // A vector in front is a row, one behind a column.
+        // A vector `a` is a row, a vector `b` a column.
         let left = a.rank == 1 ? [1] + a.shape : a.shape
         let right = b.rank == 1 ? b.shape + [1] : b.shape
         let rows = Array(left.suffix(2)), columns = Array(right.suffix(2))
@@ -105,7 +105,8 @@ private struct MatrixProduct {
     }
 
     private static func steps(_ own: [Int], in batch: [Int], matrix: [Int]) -> [Int] {
-        // Zeros of empty matrices would let the product of sizes wrap; such products are empty or 0.
+        // An empty matrix can have another size so large that the product of the sizes overflows;
+        // such products are empty or 0.
         let floats = matrix.contains(0) ? 0 : matrix[0] * matrix[1]
         return Shape.steps(own, in: batch).map { $0 &* floats }
     }

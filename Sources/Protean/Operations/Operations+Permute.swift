@@ -3,8 +3,8 @@ import CProteanKernels
 extension Operations {
     /// Reorders axes: axis i of the result is axis `axes[i]` of `x`.
     ///
-    /// Cost: one read and one write per element; swapping the innermost axis goes by tiles, so that
-    /// both sides use whole cache lines.
+    /// Cost: one read and one write per element; permutations that move the innermost axis copy by
+    /// tiles, so that reads and writes use whole cache lines.
     /// - Parameters:
     ///   - x: Up to 8 axes.
     ///   - axes: every axis of `x` once.
@@ -75,7 +75,7 @@ extension Operations {
     /// the channel outermost, so that weights of a linear layer trained on NCHW maps fit.
     ///
     /// Costs nothing for maps of one pixel or one channel, else one read and one write. Tensors
-    /// with another number of axes keep their order: `[n, …]` to `[n, product of the rest]`.
+    /// with a different number of axes keep their order: `[n, …]` to `[n, product of the rest]`.
     /// - Throws: ``ProteanError`` for a tensor without axes.
     public static func flatten(_ x: Tensor) throws(ProteanError) -> Tensor {
         guard let batch = x.shape.first else {

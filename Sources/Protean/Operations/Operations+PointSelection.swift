@@ -1,7 +1,7 @@
 import CProteanKernels
 
 extension Operations {
-    /// How little the logits of each pixel decide: −|logit| for one class, else the second largest
+    /// The uncertainty of each pixel's logits: −|logit| for one class, else the second largest
     /// logit minus the largest.
     ///
     /// Kirillov, Wu, He, Girshick, "PointRend", arXiv 1912.08193. Cost: one read of the map.
@@ -24,9 +24,10 @@ extension Operations {
 }
 
 extension MaskPlan {
-    /// The plan of the pixels of every sample that score highest, `count` of them or all.
+    /// The plan of the `count` pixels with the highest scores in every sample, or of all if there
+    /// are fewer.
     ///
-    /// NaN scores highest; of equal scores the pixel that comes first in row-major order is taken.
+    /// NaN counts as the highest score; ties go to the first pixel in row-major order.
     /// - Parameters:
     ///   - count: pixels per sample, at least 0.
     ///   - scores: `[batch, height, width, 1]`.

@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// What a pooling window covers and what happens at the borders; PyTorch's rules.
+/// The size and position of pooling windows, with PyTorch's rules at the borders.
 ///
 /// `output = ⌊(size + 2 · padding − dilation · (kernel − 1) − 1) / stride⌋ + 1` per axis. With
 /// ``ceilMode`` the quotient is rounded up, and windows that would start in the padding on the
@@ -8,11 +8,11 @@ import CProteanKernels
 public struct PoolWindow: Sendable, Equatable {
     /// Taps per axis.
     public var kernelSize: Size2d
-    /// Distance of windows; by default the kernel size, so that windows touch.
+    /// Distance between windows; by default the kernel size, so that windows are adjacent.
     public var stride: Size2d
     /// Rows above and below, columns left and right; at most half the kernel size.
     public var padding: Size2d
-    /// Distance of taps; for maxima only.
+    /// Distance between taps; for maxima only.
     public var dilation: Size2d
     /// Whether output sizes are rounded up.
     public var ceilMode: Bool
@@ -57,7 +57,7 @@ public struct PoolWindow: Sendable, Equatable {
 }
 
 extension Operations {
-    /// The largest value of each window; NaN wins. Padding never does.
+    /// The largest value of each window; NaN if the window holds one. Padding is never the maximum.
     ///
     /// Cost: one read of the input, one write of the output, and kernel height · kernel width
     /// comparisons per output.
@@ -78,8 +78,8 @@ extension Operations {
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`.
     ///   - window: kernel size, stride, padding and rounding; dilation must be 1.
-    ///   - countIncludePad: whether padding counts as zeros (the default) or not at all. What
-    ///     ``PoolWindow/ceilMode`` adds beyond the padding never counts.
+    ///   - countIncludePad: whether padding counts as zeros (the default) or is ignored. Positions
+    ///     that ``PoolWindow/ceilMode`` adds beyond the padding are always ignored.
     ///   - divisorOverride: divides the sum by this instead of the window's size.
     /// - Returns: `[batch, height', width', channels]`; see ``PoolWindow`` for the sizes.
     /// - Throws: ``ProteanError`` when an option is not possible or the map is too small.
@@ -164,7 +164,7 @@ extension Operations {
     }
 
     /// The largest value of every channel: `[batch, height, width, channels]` to
-    /// `[batch, channels]`. NaN wins.
+    /// `[batch, channels]`. NaN if the map holds one.
     ///
     /// - Throws: ``ProteanError`` when the map is empty.
     public static func globalMaxPool(_ x: Tensor) throws(ProteanError) -> Tensor {
@@ -181,7 +181,7 @@ extension Operations {
         }
     }
 
-    /// Throws unless `x` is a map, with at least one pixel where `pixels` asks for it.
+    /// Throws unless `x` is a map, with at least one pixel if `pixels` is true.
     static func checkMap(
         _ x: Tensor, pixels: Bool = false, layer: String
     ) throws(ProteanError) {

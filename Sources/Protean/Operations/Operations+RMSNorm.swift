@@ -11,7 +11,7 @@ extension Operations {
     ///   - eps: added to the mean square; by default the distance from 1 to the next `Float`, as in
     ///     PyTorch.
     ///   - activation: applied last.
-    ///   - layer: who asks, for errors.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: shaped like `x`.
     /// - Throws: ``ProteanError`` when shapes or options do not fit or memory is short.
     public static func rmsNorm(

@@ -3,18 +3,18 @@ import CProteanKernels
 extension Operations {
     /// The sum over some axes.
     ///
-    /// As all reductions here: summed in double precision in an order that depends on the shape only
-    /// and rounded once, so bits are equal for any number of threads and on every instruction set. The
-    /// error is at most half a unit in the last place plus n · 2⁻⁵³ · Σ|x|. Over no numbers it is 0.
-    /// Cost: one read of `x`.
+    /// Like all reductions here, it sums in double precision, in an order that depends on the shape
+    /// only, and rounds once, so bits are equal for any number of threads and on every instruction
+    /// set. The error is at most half a unit in the last place plus n · 2⁻⁵³ · Σ|x|. The sum of no
+    /// numbers is 0. Cost: one read of `x`.
     /// - Parameters:
     ///   - x: At most 8 axes.
     ///   - axes: each at most once; negative ones count from the innermost. nil means all of them, an
     ///     empty list none.
     ///   - keepDimensions: leave the axes in the shape with size 1, so that the result broadcasts with
     ///     `x`.
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for axes that are not
-    ///   there or stand twice.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for axes that do not
+    ///   exist or occur twice.
     public static func sum(
         _ x: Tensor, axes: [Int]? = nil, keepDimensions: Bool = false
     ) throws(ProteanError) -> Tensor {
@@ -30,7 +30,7 @@ extension Operations {
         try reduce(PTN_REDUCE_MEAN, x, axes, keepDimensions, layer: "mean")
     }
 
-    /// The variance over some axes: Σ(x − mean)² / (n − 1), or / n where it is not unbiased.
+    /// The variance over some axes: Σ(x − mean)² / (n − 1), or / n if not `unbiased`.
     ///
     /// The mean is taken first, block by block, and blocks are combined by their means and squared
     /// deviations, all in double precision: the relative error is at most 2⁻²⁴ + n · 2⁻⁵⁰. NaN where
@@ -80,7 +80,7 @@ extension Operations {
         try reduce(PTN_REDUCE_L2, x, axes, keepDimensions, layer: "norm")
     }
 
-    /// The largest element over some axes; NaN where there is one, as PyTorch's `amax`.
+    /// The largest element over some axes; NaN if any element is NaN, as in PyTorch's `amax`.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` as
     ///   ``sum(_:axes:keepDimensions:)``, and
@@ -100,8 +100,8 @@ extension Operations {
         try reduce(PTN_REDUCE_MINIMUM, x, axes, keepDimensions, layer: "minimum")
     }
 
-    /// log Σ eˣ over some axes, without overflow: the maximum is taken off first. −∞ over numbers that
-    /// are all −∞ or over none.
+    /// log Σ eˣ over some axes, without overflow: the maximum is subtracted first. −∞ over numbers
+    /// that are all −∞ or over none.
     ///
     /// Cost: five passes over `x`.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
@@ -113,7 +113,7 @@ extension Operations {
             return try log(sum(x, axes: axes, keepDimensions: keepDimensions))
         }
         let top = try maximum(x, axes: axes, keepDimensions: true)
-        // Infinite ones would give NaN.
+        // Subtracting an infinite maximum would give NaN.
         let isFinite = try less(absolute(top), Tensor(scalar: .infinity))
         let offset = try `where`(isFinite, top, Tensor(scalar: 0))
         let total = try sum(exp(subtract(x, offset)), axes: axes, keepDimensions: true)
@@ -149,16 +149,16 @@ extension Operations {
 }
 
 extension Operations {
-    /// Where the largest element along an axis lies, as whole numbers from 0; the first of equal
-    /// ones, or the first NaN.
+    /// The index of the largest element along an axis, from 0; the first of equal ones, or the
+    /// first NaN.
     ///
     /// The result fits ``gather(_:axis:indices:)`` with `keepDimensions`. Cost: two reads of `x`.
     /// - Parameters:
     ///   - x: Any shape.
     ///   - axis: nil: over all elements in row-major order; the result is a scalar, or has sizes of 1.
     ///   - keepDimensions: leave the axis in the shape with size 1.
-    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when there is nothing to
-    ///   choose from, or more than 2²⁴ elements, from where on floats are not exact;
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` when the axis has no
+    ///   elements, or more than 2²⁴, since larger floats do not represent every whole number;
     ///   ``ProteanError/invalidOption(layer:option:expected:found:)`` for no such axis.
     public static func argMax(
         _ x: Tensor, axis: Int? = nil, keepDimensions: Bool = false
@@ -166,7 +166,7 @@ extension Operations {
         try argExtreme(true, x, axis, keepDimensions, layer: "argMax")
     }
 
-    /// Where the smallest element along an axis lies; see ``argMax(_:axis:keepDimensions:)``.
+    /// The index of the smallest element along an axis; see ``argMax(_:axis:keepDimensions:)``.
     ///
     /// - Throws: ``ProteanError`` as ``argMax(_:axis:keepDimensions:)``.
     public static func argMin(

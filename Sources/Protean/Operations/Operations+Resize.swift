@@ -1,17 +1,16 @@
 import CProteanKernels
 
-/// How ``Operations/resize(_:to:mode:)`` finds values between pixels. With s = input size /
-/// output size:
+/// The interpolation of ``Operations/resize(_:to:mode:)``. With s = input size / output size:
 public enum ResizeMode: Sendable, Equatable {
     /// The pixel ⌊i · s⌋; PyTorch's `nearest`.
     case nearest
     /// The pixel ⌊(i + ½) · s⌋; PyTorch's `nearest-exact`, and what other libraries call nearest.
     case nearestExact
-    /// A mean of the four pixels around (i + ½) · s − ½, or around
-    /// i · (input size − 1) / (output size − 1) when corners are aligned.
+    /// A weighted mean of the four pixels around (i + ½) · s − ½, or around i · (input size − 1) /
+    /// (output size − 1) when corners are aligned.
     case bilinear(alignCorners: Bool)
-    /// A mean of the sixteen pixels around the same places, weighted by Keys' cubic with a = −0.75;
-    /// pixels beyond the edge are those at the edge. PyTorch's `bicubic`.
+    /// A mean of the sixteen pixels around the same positions, weighted by Keys' cubic with a =
+    /// −0.75; beyond the edge the edge pixels are repeated. PyTorch's `bicubic`.
     case bicubic(alignCorners: Bool)
 
     var kernelValue: ptn_resize_mode {
@@ -76,7 +75,7 @@ extension Operations {
     ///   - x: `[batch, height, width, channels]`.
     ///   - scale: finite factors above 0.
     ///   - mode: see ``ResizeMode``.
-    /// - Throws: ``ProteanError`` when a factor is not usable, the map is empty or the result is.
+    /// - Throws: ``ProteanError`` when a factor is not usable, or the map or the result is empty.
     public static func resize(
         _ x: Tensor, by scale: Scale2d, mode: ResizeMode
     ) throws(ProteanError) -> Tensor {

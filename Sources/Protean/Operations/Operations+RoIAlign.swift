@@ -1,22 +1,22 @@
 import CProteanKernels
 
 extension Operations {
-    /// Pools every box of a map to a fixed size by means of bilinear samples, as
+    /// Pools every box of a map to a fixed size by bilinear sampling, as
     /// `torchvision.ops.roi_align`.
     ///
     /// He et al., "Mask R-CNN", arXiv 1703.06870. A box, times `scale`, is cut into `size` bins of
     /// `samplingRatio` × `samplingRatio` points (0: ⌈box size / bins⌉ of them), whose samples are
-    /// averaged. A point below −1 or above the map's size is 0; others are moved into the map. Cost:
-    /// 4 multiply-adds per point and channel.
+    /// averaged. A point below −1 or above the map's size is 0; others are clamped to the map.
+    /// Cost: 4 multiply-adds per point and channel.
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`, at least one pixel.
     ///   - boxes: `[count, 5]`: sample, x₁, y₁, x₂, y₂, all finite.
     ///   - size: bins, at least 1 × 1.
     ///   - scale: pixels of the map per unit of the boxes.
-    ///   - samplingRatio: points of a bin along each axis, 1...64; 0: by the box's size.
+    ///   - samplingRatio: points of a bin along each axis, 1...64; 0: chosen by the box's size.
     ///   - aligned: shifts boxes by half a pixel, to where pixels have their centres; otherwise
     ///     boxes are at least one pixel wide and high.
-    ///   - layer: the name that errors give.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[count, size.height, size.width, channels]`.
     /// - Throws: ``ProteanError`` when shapes, options or a box do not fit.
     public static func roiAlign(
@@ -32,21 +32,21 @@ extension Operations {
         }
     }
 
-    /// Pools every box as ``roiAlign(_:boxes:size:scale:samplingRatio:aligned:layer:)`` with aligned
-    /// boxes does, every bin moved by an offset of its own; mmcv's `deform_roi_pool`.
+    /// Pools every box as ``roiAlign(_:boxes:size:scale:samplingRatio:aligned:layer:)`` with
+    /// aligned boxes does, with a separate offset for every bin; mmcv's `deform_roi_pool`.
     ///
-    /// A bin moves by γ · (box width · offset₀, box height · offset₁), in pixels of the map. An
-    /// offset that is not a number gives NaN. Dai et al., "Deformable Convolutional Networks", arXiv
-    /// 1703.06211, section 2.2. Cost: as without offsets.
+    /// A bin moves by γ · (box width · offset₀, box height · offset₁), in pixels of the map. A NaN
+    /// offset gives NaN. Dai et al., "Deformable Convolutional Networks", arXiv 1703.06211, section
+    /// 2.2. Cost: as without offsets.
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`, at least one pixel.
     ///   - boxes: `[count, 5]`: sample, x₁, y₁, x₂, y₂, all finite.
     ///   - offset: `[count, size.height, size.width, 2]`, (x, y); nil for none.
     ///   - size: bins, at least 1 × 1.
     ///   - scale: pixels of the map per unit of the boxes.
-    ///   - samplingRatio: points of a bin along each axis, 1...64; 0: by the box's size.
+    ///   - samplingRatio: points of a bin along each axis, 1...64; 0: chosen by the box's size.
     ///   - gamma: factor of the offsets.
-    ///   - layer: the name that errors give.
+    ///   - layer: the caller's name, for errors.
     /// - Returns: `[count, size.height, size.width, channels]`.
     /// - Throws: ``ProteanError`` when shapes, options or a box do not fit.
     public static func deformRoIPool(
@@ -75,7 +75,7 @@ extension Operations {
         }
     }
 
-    /// The kernel's view of a pooling, checked.
+    /// The kernel's checked description of a pooling.
     private static func pooling(
         _ x: Tensor, boxes: Tensor, size: Size2d, scale: Float, samplingRatio: Int, layer: String
     ) throws(ProteanError) -> ptn_roi_align_shape {

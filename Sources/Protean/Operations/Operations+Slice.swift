@@ -1,10 +1,10 @@
 import CProteanKernels
 
-/// Which entries of an axis a slice takes: every `step`-th from `start` to before `end`.
+/// The entries of an axis that a slice takes: every `step`-th from `start` to before `end`.
 public struct AxisSlice: Sendable, Equatable {
     /// The first entry; negative ones count from the end.
     public var start: Int
-    /// The entry behind the last; negative ones count from the end, nil is the end.
+    /// The entry after the last; negative ones count from the end, nil is the end.
     public var end: Int?
     /// At least 1.
     public var step: Int
@@ -28,11 +28,11 @@ public struct AxisSlice: Sendable, Equatable {
 extension Operations {
     /// A part of a tensor: a slice of every axis.
     ///
-    /// `slice(x, [.all, AxisSlice(1..<3)])` is NumPy's `x[:, 1:3]`; but bounds outside of an axis are
-    /// refused, where NumPy cuts them off. Cost: one read and one write per element of the result.
+    /// `slice(x, [.all, AxisSlice(1..<3)])` is NumPy's `x[:, 1:3]`; but bounds outside an axis
+    /// throw, where NumPy clips them. Cost: one read and one write per element of the result.
     /// - Parameters:
     ///   - x: At most 8 axes.
-    ///   - slices: from the outermost axis on; axes without one are taken whole.
+    ///   - slices: from the outermost axis on; axes without a slice are taken whole.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when a slice does not
     ///   lie within its axis, ends before it begins, has a step below 1, or has no axis.
     public static func slice(_ x: Tensor, _ slices: [AxisSlice]) throws(ProteanError) -> Tensor {
@@ -48,7 +48,7 @@ extension Operations {
             let range = try range(slice, of: x.shape, axis)
             shape[axis] = range.isEmpty ? 0 : (range.count - 1) / slice.step + 1
             offset += range.isEmpty ? 0 : range.lowerBound * steps[axis]
-            // A step beyond the axis leads nowhere.
+            // A step larger than the axis is never taken; limiting it avoids overflow.
             steps[axis] *= Swift.min(slice.step, Swift.max(x.shape[axis], 1))
         }
         if shape == x.shape { return x }
@@ -109,8 +109,8 @@ extension Operations {
             found: "\(sizes)")
     }
 
-    /// A tensor cut along an axis into at most `count` parts of one size, the last one smaller where
-    /// it does not divide; `torch.chunk`.
+    /// A tensor cut along an axis into at most `count` parts of one size, the last one smaller if
+    /// the size does not divide the axis; `torch.chunk`.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when there is no such
     ///   axis or `count` is below 1.
@@ -126,8 +126,8 @@ extension Operations {
 
     /// The entries of some axes in the opposite order; `torch.flip`.
     ///
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for axes that are not
-    ///   there or stand twice.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for axes that do not
+    ///   exist or occur twice.
     public static func flip(_ x: Tensor, axes: [Int]) throws(ProteanError) -> Tensor {
         try Shape.checkRank(x.shape, layer: "flip")
         let flipped = try Shape.axes(axes, of: x.shape, layer: "flip")
@@ -142,7 +142,7 @@ extension Operations {
         }
     }
 
-    /// The whole tensor again and again along each axis; NumPy's and PyTorch's `tile`.
+    /// The whole tensor repeated along each axis; NumPy's and PyTorch's `tile`.
     ///
     /// - Parameters:
     ///   - x: At most 8 axes.
@@ -170,7 +170,7 @@ extension Operations {
         return try repeated(x, x.shape, counts, outside: false, layer: layer)
     }
 
-    /// Every axis becomes two, of which one is repeated.
+    /// Splits every axis into two, one of which is repeated.
     private static func repeated(
         _ x: Tensor, _ shape: [Int], _ counts: [Int], outside: Bool, layer: String
     ) throws(ProteanError) -> Tensor {

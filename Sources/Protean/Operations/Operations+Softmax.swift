@@ -3,7 +3,7 @@ import CProteanKernels
 extension Operations {
     /// exp(x) / Σ exp(x) over the last axis: the channels of a map, the classes of logits.
     ///
-    /// The row's maximum is taken off first, so no value overflows. A row with NaN or +∞ becomes
+    /// The row's maximum is subtracted first, so no value overflows. A row with NaN or +∞ becomes
     /// NaN. Cost: three passes over a row that stays in cache.
     /// - Throws: ``ProteanError`` when memory is short.
     public static func softmax(_ x: Tensor) throws(ProteanError) -> Tensor {

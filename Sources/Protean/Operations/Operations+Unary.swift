@@ -1,8 +1,8 @@
 import CProteanKernels
 
 extension Operations {
-    /// −x, element by element. As all functions of one number here: one read and one write per
-    /// element, the result has `x`'s shape, and NaN stays NaN.
+    /// −x, element by element. Like all functions of one number here, it takes one read and one
+    /// write per element, the result has `x`'s shape, and NaN stays NaN.
     ///
     /// - Throws: ``ProteanError`` when memory is short.
     public static func negative(_ x: Tensor) throws(ProteanError) -> Tensor {
@@ -68,22 +68,22 @@ extension Operations {
         try unary(PTN_UNARY_LOG, x, layer: "log")
     }
 
-    /// The greatest whole number that is not above, element by element.
+    /// The greatest whole number not above x, element by element.
     ///
     /// - Throws: ``ProteanError`` when memory is short.
     public static func floor(_ x: Tensor) throws(ProteanError) -> Tensor {
         try unary(PTN_UNARY_FLOOR, x, layer: "floor")
     }
 
-    /// The smallest whole number that is not below, element by element.
+    /// The smallest whole number not below x, element by element.
     ///
     /// - Throws: ``ProteanError`` when memory is short.
     public static func ceil(_ x: Tensor) throws(ProteanError) -> Tensor {
         try unary(PTN_UNARY_CEIL, x, layer: "ceil")
     }
 
-    /// The nearest whole number, element by element; halves go to the even neighbour, as in NumPy
-    /// and PyTorch.
+    /// The nearest whole number, element by element; ties go to the even neighbour, as in NumPy and
+    /// PyTorch.
     ///
     /// - Throws: ``ProteanError`` when memory is short.
     public static func round(_ x: Tensor) throws(ProteanError) -> Tensor {

@@ -7,14 +7,14 @@ import CProteanKernels
 public struct SlidingWindow: Sendable, Equatable {
     /// Pixels of a window per axis.
     public var kernelSize: Size2d
-    /// Distance of a window's pixels.
+    /// Distance between a window's pixels.
     public var dilation: Size2d
     /// Rows of zeros above and below, columns of zeros left and right.
     public var padding: Size2d
-    /// Distance of windows.
+    /// Distance between windows.
     public var stride: Size2d
 
-    /// Windows beside each other, without padding.
+    /// By default windows begin at every pixel and there is no padding.
     public init(
         kernelSize: Size2d, dilation: Size2d = 1, padding: Size2d = 0, stride: Size2d = 1
     ) {
@@ -35,7 +35,7 @@ public struct SlidingWindow: Sendable, Equatable {
     /// Pixels of a window.
     var taps: Int { kernelSize.height * kernelSize.width }
 
-    /// Windows over a map of this size; nil where not even one fits. Sizes are far from overflow: every
+    /// Windows over a map of this size; nil if not even one fits. Sizes cannot overflow: every
     /// option is at most 2²⁰.
     func windows(over size: Size2d) -> Size2d? {
         func count(_ size: Int, _ axis: KeyPath<Size2d, Int>) -> Int {
@@ -90,16 +90,16 @@ extension Operations {
 
     /// The sum of windows as a map; `torch.nn.functional.fold` with the input's last two axes swapped.
     ///
-    /// The transpose of ``unfold(_:_:)``: every pixel is the sum of what the windows that contain it have
-    /// for it, added in the order of its place in the window, rows first. Cost: one read per element of
-    /// `x` and one write per pixel and channel.
+    /// The transpose of ``unfold(_:_:)``: every pixel is the sum of its values in all windows that
+    /// contain it, added in the order of its position in the window, row by row. Cost: one read per
+    /// element of `x` and one write per pixel and channel.
     /// - Parameters:
     ///   - x: `[batch, windows, channels · kh · kw]`, in the order of ``unfold(_:_:)``.
     ///   - size: height and width of the map.
     ///   - window: kernel size, dilation, padding and stride.
     /// - Returns: `[batch, size.height, size.width, channels]`.
-    /// - Throws: ``ProteanError`` when an option is not possible, no window fits, or `x` has another
-    ///   number of windows or no whole number of channels.
+    /// - Throws: ``ProteanError`` when an option is not possible, no window fits, or the number of
+    ///   windows or of channels in `x` does not fit.
     public static func fold(
         _ x: Tensor, to size: Size2d, _ window: SlidingWindow
     ) throws(ProteanError) -> Tensor {

@@ -1,4 +1,4 @@
-/// Products of matrices, parts, and other arrangements of the elements.
+/// Matrix products, slices, and other rearrangements of elements.
 extension Tensor {
     /// The product of matrices; ``Operations/matmul(_:_:transposeA:transposeB:)``.
     ///
@@ -21,8 +21,8 @@ extension Tensor {
     ///   - start: negative ones count from the end.
     ///   - end: negative ones count from the end, nil is the end.
     ///   - step: at least 1.
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for no such axis or a part
-    ///   that does not lie within it.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for no such axis or a
+    ///   range that does not lie within it.
     public func slice(
         axis: Int, from start: Int = 0, to end: Int? = nil, step: Int = 1
     ) throws(ProteanError) -> Tensor {
@@ -32,7 +32,7 @@ extension Tensor {
         return try Operations.slice(self, slices)
     }
 
-    /// One entry of an axis, which is then missing; `torch.select`.
+    /// One entry of an axis; the axis is removed; `torch.select`.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for no such axis or entry.
     public func select(axis: Int, index: Int) throws(ProteanError) -> Tensor {
@@ -69,7 +69,7 @@ extension Tensor {
         try Operations.chunk(self, count, axis: axis)
     }
 
-    /// Entries of an axis by their numbers; ``Operations/indexSelect(_:axis:indices:)``.
+    /// Entries of an axis by their indices; ``Operations/indexSelect(_:axis:indices:)``.
     ///
     /// - Throws: ``ProteanError`` as the operation.
     public func indexSelect(axis: Int, indices: [Int]) throws(ProteanError) -> Tensor {
@@ -125,7 +125,7 @@ extension Tensor {
         try Operations.flip(self, axes: axes)
     }
 
-    /// The whole again and again along each axis; ``Operations/tile(_:_:)``.
+    /// The whole tensor repeated along each axis; ``Operations/tile(_:_:)``.
     ///
     /// - Throws: ``ProteanError`` as the operation.
     public func tiled(_ counts: [Int]) throws(ProteanError) -> Tensor {

@@ -56,21 +56,21 @@ extension Tensor {
         try Operations.log(self)
     }
 
-    /// The greatest whole number not above; ``Operations/floor(_:)``.
+    /// The greatest whole number not above x; ``Operations/floor(_:)``.
     ///
     /// - Throws: ``ProteanError`` when memory is short.
     public func floor() throws(ProteanError) -> Tensor {
         try Operations.floor(self)
     }
 
-    /// The smallest whole number not below; ``Operations/ceil(_:)``.
+    /// The smallest whole number not below x; ``Operations/ceil(_:)``.
     ///
     /// - Throws: ``ProteanError`` when memory is short.
     public func ceil() throws(ProteanError) -> Tensor {
         try Operations.ceil(self)
     }
 
-    /// The nearest whole number, halves to the even neighbour; ``Operations/round(_:)``.
+    /// The nearest whole number, ties to the even neighbour; ``Operations/round(_:)``.
     ///
     /// - Throws: ``ProteanError`` when memory is short.
     public func round() throws(ProteanError) -> Tensor {

@@ -1,11 +1,11 @@
-/// A kind of file that people take for a weight file and that is not read: what it is, and what to
-/// do about it.
+/// A kind of file that is often mistaken for a readable weight file: what it is, and what to do
+/// about it.
 ///
 /// See ``ForeignFormat/recognise(_:)``.
 public struct ForeignFormat: Equatable, Sendable {
-    /// What the file is, such as `an ONNX model`.
+    /// The kind of file, such as `an ONNX model`.
     public let name: String
-    /// What to do.
+    /// Advice to the user.
     public let advice: String
 
     /// A kind of file.

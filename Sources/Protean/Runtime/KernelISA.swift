@@ -1,12 +1,12 @@
 import CProteanKernels
 
-/// An instruction set for which Protean carries kernels.
+/// An instruction set for which Protean has kernels.
 ///
 /// The widest one that this CPU runs is used unless another is forced, in order of precedence: a
 /// scoped `Runtime.with(isa:threads:exactness:_:)`, ``Runtime/setISA(_:)``, the environment variable
 /// `PROTEAN_ISA`.
 public enum KernelISA: String, CaseIterable, Sendable {
-    /// Portable C for whatever the compiler's baseline is.
+    /// Portable C, compiled for the target's baseline.
     case scalar
     /// x86-64 with AVX2 and FMA.
     case avx2

@@ -1,27 +1,27 @@
-/// Prefixes of keys: whole parts of a path with the dot behind them. Names are compared by bytes.
+/// Prefixes of keys: whole parts of a path with the dot after them. Names are compared by bytes.
 enum KeyPrefix {
-    /// The most parts of a prefix that are found by themselves.
+    /// The maximum number of parts of a prefix that is detected automatically.
     static let maximumDepth = 4
-    /// The most groups of keys with a common first part that are looked at.
+    /// The maximum number of groups of keys with a common first part that are examined.
     static let maximumGroups = 16
-    /// Parts that wrappers put into the middle of a path, too, when they wrap a part of a model.
+    /// Parts that wrappers also insert into the middle of a path, when they wrap a part of a model.
     static let wrappers = [
         "module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module",
     ]
 
-    /// `prefix` with the dot that ends it; nothing for nothing.
+    /// `prefix` with the dot that ends it; empty for an empty prefix.
     static func closed(_ prefix: String) -> String {
         prefix.isEmpty || prefix.utf8.last == UInt8(ascii: ".") ? prefix : prefix + "."
     }
 
-    /// What is left of `name` behind `prefix`; nil when it does not begin with it or ends there.
+    /// The part of `name` after `prefix`; nil if `name` does not begin with it or ends there.
     static func remainder(of name: String, behind prefix: String) -> String? {
         let (bytes, start) = (name.utf8, prefix.utf8)
         guard bytes.count > start.count, bytes.starts(with: start) else { return nil }
         return prefix.isEmpty ? name : String(decoding: bytes.dropFirst(start.count), as: UTF8.self)
     }
 
-    /// Everything in front of the last part of a path.
+    /// Everything before the last part of a path.
     static func parent(of name: String) -> String {
         guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { return "" }
         return String(decoding: name.utf8[..<dot], as: UTF8.self)
@@ -40,7 +40,7 @@ enum KeyPrefix {
         return found
     }
 
-    /// The distinct first parts of `names` in the file's order, as prefixes; none when they are more
+    /// The distinct first parts of `names` in the file's order, as prefixes; none if there are more
     /// than ``maximumGroups``.
     static func groups(_ names: [String]) -> [String] {
         var seen: Set<ExactName> = []

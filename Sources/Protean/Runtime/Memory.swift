@@ -1,10 +1,10 @@
 import CProteanKernels
 
-/// The memory that tensors, packed weights and scratch take, over the whole process.
+/// The memory of tensors, packed weights and scratch buffers in the whole process.
 ///
-/// Large blocks are cut from regions backed by huge pages, where the system allows those, and used
-/// again at once, lowest address first: activations of a network take as much memory as their
-/// overlap demands and no page faults after the first run.
+/// Large blocks are cut from regions backed by huge pages, where the system allows them, and are
+/// reused immediately, lowest address first: a network's activations take only as much memory as is
+/// live at one time, and cause no page faults after the first run.
 ///
 /// ```swift
 /// _ = try model(image)                       // packs the weights
@@ -14,13 +14,13 @@ import CProteanKernels
 /// print("peak of activations:", Memory.usage(of: .tensors).peak - before, "bytes")
 /// ```
 public enum Memory {
-    /// What memory is for.
+    /// The uses of memory.
     public enum Kind: Sendable, CaseIterable {
         /// Tensors that own their elements: inputs, activations, parameters that are not mapped.
         case tensors
         /// Weights in the form that kernels read, and weight files that cannot be mapped.
         case weights
-        /// Scratch memory of kernels, and what of it is kept for later (at most 256 MiB).
+        /// Scratch memory of kernels, including freed blocks kept for reuse (at most 256 MiB).
         case scratch
     }
 
@@ -39,24 +39,25 @@ public enum Memory {
         }
     }
 
-    /// How much memory of one kind is and was in use, in bytes, as asked for (without rounding).
+    /// Current and peak memory of one kind, in bytes as requested (without rounding).
     public static func usage(of kind: Kind) -> Usage {
         let usage = ptn_memory_usage_of(kind.kernelValue)
         return Usage(live: usage.live, peak: usage.peak)
     }
 
-    /// Lets the peak of every kind begin again at what is in use.
+    /// Sets the peak of every kind to its current usage.
     public static func resetPeaks() { ptn_memory_reset_peaks() }
 
     /// The most bytes that blocks of all kinds together may have.
     ///
-    /// A layer whose result, weights or scratch would pass it throws
-    /// ``ProteanError/outOfMemory(layer:bytes:)`` before it computes anything. At first the number in
-    /// the environment's `PROTEAN_MEMORY_LIMIT`; without one, three quarters of the machine's memory or
-    /// of what its control group (a container's limit) has. Mapped weight files do not count.
+    /// A layer whose result, weights or scratch would exceed it throws
+    /// ``ProteanError/outOfMemory(layer:bytes:)`` before it computes anything. Initially the value
+    /// of the environment variable `PROTEAN_MEMORY_LIMIT`; without it, three quarters of the
+    /// machine's memory or of its control group's limit (in a container). Mapped weight files do
+    /// not count.
     public static var limit: Int { Int(clamping: ptn_memory_limit()) }
 
-    /// Sets ``limit``, in bytes. What is in use stays.
+    /// Sets ``limit``, in bytes. Memory in use is not affected.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for less than 1.
     public static func setLimit(_ bytes: Int) throws(ProteanError) {
@@ -64,8 +65,8 @@ public enum Memory {
         ptn_memory_set_limit(bytes)
     }
 
-    /// Throws ``ProteanError/outOfMemory(layer:bytes:)`` where so many elements could never be had: for
-    /// lists that Swift allocates, which cannot report that.
+    /// Throws ``ProteanError/outOfMemory(layer:bytes:)`` if so many elements could never be
+    /// allocated: for Swift arrays, whose allocation cannot report a failure.
     static func check<Element>(
         _ count: Int, of type: Element.Type, layer: String
     ) throws(ProteanError) {
@@ -76,8 +77,8 @@ public enum Memory {
         }
     }
 
-    /// Gives back to the system what is kept for later: scratch blocks and unused regions. The next
-    /// calls take it again, at the cost of page faults.
+    /// Returns memory kept for reuse to the system: scratch blocks and unused regions. The next
+    /// calls allocate it again, at the cost of page faults.
     public static func trim() { ptn_memory_trim() }
 }
 

@@ -1,7 +1,7 @@
-/// What a checkpoint and a model do not have in common, as one line: counts, the first names of each
-/// kind, and the pattern where there is one.
+/// The differences between a checkpoint and a model as one line: counts, the first names of each
+/// kind, and their common pattern, if there is one.
 struct MismatchText {
-    /// How many names of each kind a short line has.
+    /// Number of names of each kind in a short line.
     static let shortLimit = 5
 
     let missing, unused: [String]
@@ -33,7 +33,7 @@ struct MismatchText {
         return names.prefix(limit).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
     }
 
-    /// What all names or shapes of a kind have in common.
+    /// The common pattern of all names or shapes of a kind.
     private var patterns: [String] {
         var found: [String] = []
         if let classifier { found.append(classifier) }
@@ -63,7 +63,7 @@ struct MismatchText {
         return "only the classifier differs: \(given) classes in the file instead of \(wanted)"
     }
 
-    /// The file's axes are the model's in another order.
+    /// The file's axes are the model's in a different order.
     private var transposed: String? {
         guard !misshapen.isEmpty else { return nil }
         for entry in misshapen {

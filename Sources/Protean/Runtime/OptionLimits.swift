@@ -1,15 +1,15 @@
 /// The ranges that options of all layers share.
 ///
 /// They lie far beyond any network, and keep the arithmetic of sizes and the work of loops within
-/// bounds; what a layer's result may take is bounded by ``Memory/limit``. An option out of its range is
-/// refused by ``ProteanError/invalidOption(layer:option:expected:found:)``.
+/// bounds; the memory of a layer's result is bounded by ``Memory/limit``. An option out of its
+/// range throws ``ProteanError/invalidOption(layer:option:expected:found:)``.
 public enum OptionLimits {
     /// The largest length: kernel sizes, strides, dilations, paddings, sizes of outputs, cells and
     /// blocks, and factors.
     public static let length = 1 << 20
     /// The most channels, features, classes or groups.
     public static let channels = 1 << 24
-    /// The most parts that one option asks for: experts.
+    /// The most parts that one option requests: experts.
     public static let experts = 1 << 16
     /// The most layers, units or steps that follow each other.
     public static let depth = 1 << 10

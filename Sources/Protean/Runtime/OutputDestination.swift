@@ -6,30 +6,31 @@
     import Darwin
 #endif
 
-/// What the path of a result names, and so how the result is written there.
+/// The kind of file that a result's path names, which decides how the result is written.
 enum OutputDestination: Equatable {
-    /// A regular file, or none yet: `file` has no link in its last part.
+    /// A regular file that exists or will be created: the last part of `file` is not a link.
     case file(String, existing: Attributes?)
     /// A descriptor of this process: `/dev/stdout`, `/dev/fd/3`.
     case descriptor(Int32)
     /// A named pipe.
     case pipe
-    /// A terminal, or the device that takes everything.
+    /// A terminal, or the null device.
     case device
 
-    /// What a replaced file hands on to its successor.
+    /// The attributes that a replaced file passes to the new file.
     struct Attributes: Equatable {
         let mode: mode_t
         let owner: uid_t
         let group: gid_t
     }
 
-    /// Links followed before they are taken for a loop, as many as Linux follows.
+    /// Maximum number of links to follow, as in Linux; more are taken for a loop.
     private static let maximumLinks = 40
 
-    /// Looks `path` up. Opens and changes nothing.
+    /// Examines `path` without opening or changing anything.
     ///
-    /// - Throws: ``ProteanError/fileAccess(file:reason:)`` for what results are not written to.
+    /// - Throws: ``ProteanError/fileAccess(file:reason:)`` for files to which results are not
+    ///   written.
     init(of path: String) throws(ProteanError) {
         guard !path.isEmpty else {
             throw .fileAccess(file: "''", reason: "the path is empty, expected a file's name")
@@ -43,7 +44,7 @@ enum OutputDestination: Equatable {
         }
         var status = stat()
         guard PathBytes.withCString(path, { stat($0, &status) }) == 0 else {
-            // A name that is free, or a link to one: links are followed by hand below.
+            // The name does not exist, or is a link to such a name: links are followed below.
             guard errno == ENOENT else { throw .systemCall("stat", file: path) }
             self = try Self.following(path, existing: nil)
             return
@@ -64,7 +65,7 @@ enum OutputDestination: Equatable {
         }
     }
 
-    /// The file at the end of the links that `path` begins; its own name when it is no link.
+    /// The file at the end of the chain of links from `path`; `path` itself if it is not a link.
     private static func following(
         _ path: String, existing: Attributes?
     ) throws(ProteanError) -> OutputDestination {
@@ -80,7 +81,7 @@ enum OutputDestination: Equatable {
         throw .fileAccess(file: path, reason: "too many symbolic links, or a loop of them")
     }
 
-    /// What the last part of `path` links to; nil when it is no link.
+    /// The target of the link that is the last part of `path`; nil if it is not a link.
     private static func linkTarget(_ path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
         let capacity = buffer.count
@@ -100,8 +101,8 @@ enum OutputDestination: Equatable {
         return slash == path.utf8.startIndex ? "/" : String(path.utf8[..<slash]) ?? "."
     }
 
-    /// The number in a name for one of this process's descriptors; nil for other names. Such a
-    /// name is not opened: that would begin a file anew that a shell has opened to append to.
+    /// The number in a name for one of this process's descriptors; nil for other names. Such a name
+    /// is not opened, since that would truncate a file that a shell has opened to append to.
     private static func descriptorNumber(_ path: String) -> Int32? {
         switch path {
         case "/dev/stdout": return 1
@@ -119,8 +120,8 @@ enum OutputDestination: Equatable {
         return nil
     }
 
-    /// Whether a character device is a terminal or takes everything. Told by its number, not by
-    /// opening it: some devices do things when they are opened.
+    /// Whether a character device is a terminal or the null device. Decided by its number, not by
+    /// opening it, because opening some devices has side effects.
     private static func isWritable(device: dev_t) -> Bool {
         if isNull(device) { return true }
         #if os(Linux)
@@ -134,14 +135,14 @@ enum OutputDestination: Equatable {
         #endif
     }
 
-    /// Whether a character device is the one that takes everything.
+    /// Whether a character device is the null device.
     static func isNull(_ device: dev_t) -> Bool {
         var null = stat()
         return stat("/dev/null", &null) == 0 && null.st_mode & S_IFMT == S_IFCHR
             && null.st_rdev == device
     }
 
-    /// The error for what results are not written to.
+    /// The error for files to which results are not written.
     static func refusal(_ path: String, _ what: String) -> ProteanError {
         .fileAccess(
             file: path, reason: "is \(what); results are written to files, pipes and terminals")

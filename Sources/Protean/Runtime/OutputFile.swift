@@ -8,20 +8,19 @@ import Synchronization
     import Darwin
 #endif
 
-/// A result on its way to the place that a path names; every file that is written goes through
-/// here.
+/// A result that is being written to a path; all files are written through this type.
 ///
 /// - A regular file is replaced as a whole: the result is written beside it under another name,
 ///   synchronised with the disk and renamed. It keeps its permission bits, and its owner and group
 ///   where the process may set them. Without a successful ``commit()`` the old file stays.
-/// - A symbolic link is followed: the file that it leads to is replaced or made.
-/// - `/dev/stdout`, `/dev/fd/N`, named pipes, terminals and `/dev/null` are written through. A
+/// - A symbolic link is followed: its target is replaced or created.
+/// - `/dev/stdout`, `/dev/fd/N`, named pipes, terminals and `/dev/null` are written directly. A
 ///   named pipe must have a reader within ``patience``.
 /// - Directories, sockets and other devices are refused.
 package final class OutputFile {
     private let path: String
     private let descriptor: Int32
-    /// The new file beside the old one; nil for what is written through.
+    /// The new file beside the old one; nil if the result is written directly.
     private let replacement: Replacement?
     private var isOpen = true
 
@@ -30,7 +29,7 @@ package final class OutputFile {
         let target: String
     }
 
-    /// How long a named pipe may be without a reader.
+    /// The time that a named pipe may be without a reader.
     package static let patience = Duration.seconds(10)
 
     /// Opens what `path` names.
@@ -63,7 +62,7 @@ package final class OutputFile {
         guard RawOutput.write(bytes, to: descriptor) else { throw .systemCall("write", file: path) }
     }
 
-    /// Puts the result in its place.
+    /// Moves the finished result to its path.
     ///
     /// - Throws: ``ProteanError/fileAccess(file:reason:)``; the old file is then still there.
     package func commit() throws(ProteanError) {
@@ -74,7 +73,7 @@ package final class OutputFile {
             }
             return
         }
-        // Some file systems cannot synchronise and say so.
+        // Some file systems do not support synchronising and return an error.
         guard fsync(descriptor) == 0 || [EINVAL, ENOTSUP, EROFS].contains(errno) else {
             throw .systemCall("fsync", file: path)
         }
@@ -88,7 +87,8 @@ package final class OutputFile {
     }
 
     private func rename(_ replacement: Replacement) throws(ProteanError) {
-        // Under the lock, so that an interruption removes either nothing or a file still here.
+        // Under the lock, so that an interruption removes the file only while it still has this
+        // name.
         let code = Self.temporaries.withLock { names -> Int32 in
             let status = PathBytes.withCString(replacement.temporary) { old in
                 PathBytes.withCString(replacement.target) { systemRename(old, $0) }
@@ -103,7 +103,7 @@ package final class OutputFile {
                 file: path,
                 reason: "the file cannot be replaced: \(String(cString: strerror(code)))")
         }
-        // The name's change reaches the disk too; where it cannot, the file is whole all the same.
+        // Synchronises the renaming too; if that is not possible, the file is still complete.
         let folder = OutputDestination.folder(of: replacement.target)
         let opened = PathBytes.withCString(folder) { open($0, O_RDONLY | O_CLOEXEC) }
         if opened >= 0 {
@@ -127,8 +127,9 @@ private func systemRename(_ old: UnsafePointer<CChar>, _ new: UnsafePointer<CCha
 // MARK: - Before and all at once
 
 extension OutputFile {
-    /// Finds out before a long computation whether its result could be written: makes and removes a
-    /// file beside the one to replace. Pipes are not opened, their readers would see an end.
+    /// Checks before a long computation whether its result can be written, by creating and removing
+    /// a file beside the one to replace. Pipes are not opened, because their readers would see an
+    /// end of file.
     ///
     /// - Throws: ``ProteanError/fileAccess(file:reason:)``.
     package static func check(_ path: String) throws(ProteanError) {
@@ -151,11 +152,11 @@ extension OutputFile {
         try file.commit()
     }
 
-    /// Names of files that are not finished.
+    /// Names of unfinished files.
     private static let temporaries = Mutex<Set<String>>([])
 
-    /// Removes every file that is not finished and calls `body`, for a process that is about to
-    /// end: nothing is made or put in its place meanwhile.
+    /// Removes every unfinished file and calls `body`, for a process that is about to end: no file
+    /// is created or renamed meanwhile.
     package static func removingTemporaries(then body: () -> Void) {
         temporaries.withLock { names in
             for name in names { _ = PathBytes.withCString(name) { unlink($0) } }
@@ -175,7 +176,7 @@ extension OutputFile {
 // MARK: - Opening
 
 extension OutputFile {
-    /// A name of its own length, because the target's may be as long as names can be.
+    /// A short name independent of the target's, which may already have the maximum length.
     private static func temporaryName(beside target: String) -> String {
         let folder = OutputDestination.folder(of: target)
         let random = String(UInt64.random(in: 0 ... .max), radix: 36)
@@ -190,7 +191,7 @@ extension OutputFile {
         throw .fileAccess(file: path, reason: "ends in '/', expected a file's name")
     }
 
-    /// Refuses a file without permission to write, which could be replaced all the same.
+    /// Throws for a file without write permission, which renaming could still replace.
     private static func requireAccess(_ target: String, _ path: String) throws(ProteanError) {
         let status = PathBytes.withCString(target) { faccessat(AT_FDCWD, $0, W_OK, AT_EACCESS) }
         guard status == 0 else { throw .systemCall("open", file: path) }
@@ -200,7 +201,7 @@ extension OutputFile {
         _ temporary: String, _ existing: OutputDestination.Attributes?, _ path: String
     ) throws(ProteanError) -> Int32 {
         let outcome = temporaries.withLock { names -> Result<Int32, ProteanError> in
-            // Never more open than the old file, from the first moment on.
+            // Permissions are never wider than the old file's, from creation on.
             let mode = existing.map { $0.mode & 0o700 } ?? 0o666
             let opened = PathBytes.withCString(temporary) {
                 open($0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
@@ -225,7 +226,8 @@ extension OutputFile {
                 : "cannot be replaced, because its folder cannot be written: \(reason)")
     }
 
-    /// Owner, group and permissions. Who may not set the group gives it no more than everybody has.
+    /// Owner, group and permissions. If the group cannot be set, it gets no more permissions than
+    /// others have.
     private static func handOn(_ old: OutputDestination.Attributes, to opened: Int32) {
         var mode = old.mode
         if fchown(opened, old.owner, old.group) != 0, fchown(opened, uid_t.max, old.group) != 0 {
@@ -245,7 +247,7 @@ extension OutputFile {
         return copy
     }
 
-    /// Waits for a reader in steps: a plain `open` would wait for ever.
+    /// Polls for a reader: a blocking `open` would wait forever.
     private static func openPipe(
         _ path: String, _ patience: Duration
     ) throws(ProteanError) -> Int32 {

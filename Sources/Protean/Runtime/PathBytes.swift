@@ -6,12 +6,12 @@
     import Darwin
 #endif
 
-/// File names as strings, whatever their bytes are.
+/// File names with arbitrary bytes as strings.
 ///
-/// A file name is bytes; a Swift string is text. Bytes that are no UTF-8 are spelt as scalars of a
-/// private range, U+10F780 for 0x80 to U+10F7FF for 0xFF, and become bytes again when the system is
-/// called. A name that holds one of these scalars itself is spelt byte by byte in the same way, so
-/// that every sequence of bytes has a spelling that gives it back.
+/// A file name is bytes; a Swift string is text. Bytes that are not UTF-8 are represented as
+/// scalars of a private range, U+10F780 for 0x80 to U+10F7FF for 0xFF, and become bytes again when
+/// the system is called. A name that holds one of these scalars itself is spelt byte by byte in the
+/// same way, so that every sequence of bytes has a spelling that converts back to it.
 package enum PathBytes {
     /// Added to a byte from 0x80 on.
     private static let base: UInt32 = 0x10F700
@@ -51,7 +51,7 @@ package enum PathBytes {
         (base + 0x80...base + 0xFF).contains(scalar.value) ? UInt8(scalar.value - base) : nil
     }
 
-    /// The UTF-8 sequence at the front, nil when it is none.
+    /// The UTF-8 sequence at the start; nil if there is none.
     private static func scalar(
         at bytes: ArraySlice<UInt8>
     ) -> (Unicode.Scalar, length: Int)? {
@@ -62,7 +62,8 @@ package enum PathBytes {
     }
 
     /// Calls `body` with the file name as the system's calls take it. A name with a zero byte is
-    /// passed as an empty one, which no call finds: the system would see its beginning only.
+    /// passed as an empty name, which never exists; otherwise the system would read only the part
+    /// before the zero.
     package static func withCString<R>(_ path: String, _ body: (UnsafePointer<CChar>) -> R) -> R {
         var bytes = bytes(of: path)
         if bytes.contains(0) { bytes = [] }
@@ -75,8 +76,8 @@ package enum PathBytes {
         }
     }
 
-    /// The process's arguments without the program's name, each in its spelling: Swift's own list
-    /// has bytes that are no UTF-8 replaced.
+    /// The process's arguments without the program's name, each in its spelling: in Swift's own
+    /// list, bytes that are not UTF-8 are replaced.
     package static func processArguments() -> [String] {
         let arguments = UnsafeBufferPointer(
             start: CommandLine.unsafeArgv, count: Int(CommandLine.argc))
@@ -87,14 +88,14 @@ package enum PathBytes {
         }
     }
 
-    /// What a path names, links followed; nil when nothing can be found there.
+    /// The kind of file at a path, links followed; nil if it cannot be examined.
     package static func kind(of path: String) -> Kind? {
         var status = stat()
         guard withCString(path, { stat($0, &status) }) == 0 else { return nil }
         return Kind(mode: status.st_mode)
     }
 
-    /// What a path names.
+    /// The kind of file at a path.
     package enum Kind: Equatable, Sendable {
         case regular, directory, pipe, characterDevice, blockDevice, socket, other
 

@@ -1,7 +1,7 @@
 /// Everything that Protean's library calls can throw, one case per cause.
 ///
 /// Each case says where it happened, what was expected and what was found; `description` is one
-/// line fit for a terminal.
+/// line that is safe to print on a terminal.
 public enum ProteanError: Error, Equatable, Sendable {
     /// A tensor's shape does not fit the layer or operation that received it.
     case shapeMismatch(layer: String, tensor: String, expected: String, found: [Int])
@@ -13,15 +13,15 @@ public enum ProteanError: Error, Equatable, Sendable {
         container: String, layer: String, expected: Int, previous: String, found: Int)
     /// A byte count does not fit the address space.
     case sizeOverflow(layer: String, what: String)
-    /// Memory for a tensor, packed weights or scratch could not be had.
+    /// Memory for a tensor, packed weights or scratch could not be allocated.
     case outOfMemory(layer: String, bytes: Int)
     /// The requested instruction set does not exist in this build or on this CPU.
     case unsupportedISA(requested: String, supported: [String])
     /// A weight file breaks a rule of its format.
     case weightFile(file: String, problem: WeightFileProblem)
     /// A checkpoint and a model do not fit. All problems are listed at once, with names as in the
-    /// file; `hints` say what may help. ``description`` names the first few,
-    /// ``fullDescription`` all.
+    /// file; `hints` suggest remedies. ``description`` names the first few, ``fullDescription``
+    /// all.
     case parameterMismatch(
         file: String, missing: [String], unused: [String], misshapen: [MisshapenParameter],
         hints: [String] = [])
@@ -31,7 +31,7 @@ public enum ProteanError: Error, Equatable, Sendable {
     case unknownName(kind: String, name: String, known: [String])
     /// A file could not be read or written.
     case fileAccess(file: String, reason: String)
-    /// A value was asked of a tensor that carries a shape only.
+    /// Values were requested from a tensor that carries a shape only.
     case noValues(layer: String)
     /// A kernel refused its arguments: a defect of the library itself.
     case kernel(layer: String, reason: String)
@@ -58,8 +58,8 @@ public struct MisshapenParameter: Equatable, Sendable {
 }
 
 extension ProteanError: CustomStringConvertible {
-    /// One line that names the place, what was expected and what was found. Whatever could steer a
-    /// terminal, in names that come from files, is escaped.
+    /// One line that names the place, what was expected and what was found. Control characters in
+    /// names that come from files are escaped.
     public var description: String { line.escaped }
 
     private var line: String {

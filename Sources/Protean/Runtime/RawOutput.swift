@@ -6,7 +6,7 @@
     import Darwin
 #endif
 
-/// Writing to a descriptor, whole.
+/// Writing all bytes to a descriptor.
 package enum RawOutput {
     /// Writes all of `bytes`; false, with `errno` set, when that is not possible.
     package static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
@@ -19,7 +19,7 @@ package enum RawOutput {
                 errno = EIO
                 return false
             } else if errno == EAGAIN {
-                // Somebody who shares the pipe made it non-blocking.
+                // Another process that shares the pipe may have set O_NONBLOCK.
                 var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
                 _ = poll(&state, 1, -1)
             } else if errno != EINTR {

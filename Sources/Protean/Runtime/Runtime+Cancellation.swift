@@ -4,11 +4,11 @@ extension Runtime {
     /// ```swift
     /// let large = try Runtime.stoppingWhenCancelled { try model(photo) }
     /// ```
-    /// Layers look before every kernel that they start; a kernel that has begun is finished, so
-    /// that the delay is the longest single layer's time. Outside of such a scope a model runs to
-    /// its end whatever happens to the task. The check costs nothing that can be measured.
+    /// Layers check for cancellation before every kernel; a running kernel is finished, so the
+    /// delay is at most the longest single layer's time. Outside such a scope cancellation has no
+    /// effect and a model runs to its end. The cost of the check is not measurable.
     /// - Throws: `CancellationError` once the task is cancelled, else what `body` throws. Inside
-    ///   `body` the same is seen as ``ProteanError/cancelled``.
+    ///   `body` layers throw ``ProteanError/cancelled`` instead.
     public static func stoppingWhenCancelled<R>(_ body: () throws -> R) throws -> R {
         try Task.checkCancellation()
         do {

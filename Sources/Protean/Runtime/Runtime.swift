@@ -4,16 +4,17 @@ import Synchronization
 
 /// Which instruction set kernels use and how many threads a call may take.
 ///
-/// A setting is looked up in this order: the innermost `with(isa:threads:exactness:_:)` around the call,
-/// the process setting (``setThreads(_:)``, ``setISA(_:)``, ``setExactness(_:)``), the environment
-/// (`PROTEAN_ISA`, `PROTEAN_NUM_THREADS`, `PROTEAN_EXACTNESS`), the machine (widest instruction set; physical cores that the process may
-/// use). Results do not depend on the number of threads.
+/// A setting is looked up in this order: the innermost `with(isa:threads:exactness:_:)` around the
+/// call, the process setting (``setThreads(_:)``, ``setISA(_:)``, ``setExactness(_:)``), the
+/// environment (`PROTEAN_ISA`, `PROTEAN_NUM_THREADS`, `PROTEAN_EXACTNESS`), the machine's default
+/// (widest instruction set; physical cores that the process may use). Results do not depend on the
+/// number of threads.
 public enum Runtime {
     private struct Settings {
         var isa: KernelISA?
         var threads: Int?
         var exactness: Exactness?
-        /// Whether kernels are not started once the task is cancelled.
+        /// Whether no further kernels are started after the task is cancelled.
         var stopsWhenCancelled = false
 
         func checkCancellation() throws(ProteanError) {
@@ -58,7 +59,8 @@ public enum Runtime {
                 }
                 settings.exactness = exactness
             }
-            // The kernels read it themselves; here it is refused.
+            // The C library reads this variable itself; it is checked here only to report a bad
+            // value.
             if let text = variables["PROTEAN_MEMORY_LIMIT"], !text.isEmpty {
                 guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let bytes = Int(text),
                     bytes >= 1
@@ -74,7 +76,7 @@ public enum Runtime {
         }
     }
 
-    /// The most threads that one call may be given.
+    /// The most threads that one call may use.
     public static let maximumThreads = 1024
 
     private static func checked(threads: Int) throws(ProteanError) -> Int {
@@ -86,7 +88,7 @@ public enum Runtime {
         return threads
     }
 
-    /// What is set around the call or for the process.
+    /// The settings of the scope around the call or of the process.
     private static func settings() -> Settings {
         let inner = scoped, outer = process.withLock { $0 }
         return Settings(
@@ -95,21 +97,21 @@ public enum Runtime {
             stopsWhenCancelled: inner.stopsWhenCancelled)
     }
 
-    /// All that a call made here uses, looked up together.
+    /// All settings of a call made here, looked up together.
     struct Resolved: Equatable, Sendable {
         var isa: KernelISA
         var threads: Int
         var exactness: Exactness
 
-        /// What a kernel call is given.
+        /// The runtime argument of a kernel call.
         var kernelValue: ptn_runtime {
             ptn_runtime(isa: isa.kernelValue, threads: Int32(threads))
         }
     }
 
-    /// All that a call made here uses.
+    /// All settings of a call made here.
     ///
-    /// - Throws: ``ProteanError`` when an environment variable that matters is not usable, and
+    /// - Throws: ``ProteanError`` when an environment variable that is needed is not usable, and
     ///   ``ProteanError/cancelled``.
     static func resolved() throws(ProteanError) -> Resolved {
         let set = settings()
@@ -140,8 +142,8 @@ public enum Runtime {
         return try environment.get().isa ?? machineISA
     }
 
-    /// Whether convolutions may use algorithms with larger rounding errors: by default where values
-    /// allow it, ``Exactness/guarded``.
+    /// Whether convolutions may use algorithms with larger rounding errors: by default only where
+    /// the values allow it, ``Exactness/guarded``.
     ///
     /// - Throws: ``ProteanError`` when an environment variable is not usable.
     public static func exactness() throws(ProteanError) -> Exactness {
@@ -176,7 +178,8 @@ public enum Runtime {
     /// Runs `body` with other settings, for this task and the tasks it starts; nil leaves a setting
     /// as it is.
     ///
-    /// A closure that throws says so, `{ () throws(ProteanError) in … }`, to keep the error's type.
+    /// A closure that throws must be written `{ () throws(ProteanError) in … }` to keep the error's
+    /// type.
     /// - Throws: ``ProteanError`` when a setting is not possible here, and what `body` throws.
     public static func with<R>(
         isa: KernelISA? = nil, threads: Int? = nil, exactness: Exactness? = nil,
@@ -240,7 +243,7 @@ public enum Runtime {
         return settings
     }
 
-    /// What a kernel call is given.
+    /// The runtime argument of a kernel call.
     package static func current() throws(ProteanError) -> ptn_runtime {
         let set = settings()
         try set.checkCancellation()
@@ -252,7 +255,8 @@ public enum Runtime {
 }
 
 extension ptn_status {
-    /// Turns a kernel's answer into an error. `bytes` is what the call needed, for the message.
+    /// Turns a kernel's status into an error. `bytes` is the memory that the call needed, for the
+    /// message.
     package func check(_ layer: String, bytes: Int = 0) throws(ProteanError) {
         switch self {
         case PTN_OK: return

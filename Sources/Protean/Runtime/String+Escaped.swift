@@ -1,8 +1,8 @@
 extension String {
-    /// The text with everything that could steer a terminal or reorder a line written as `\u{…}`:
-    /// control characters, invisible and bidirectional format characters, line separators.
-    /// Bytes of file names that are no UTF-8 (``PathBytes``) become `\xFF`.
-    /// Names, paths and metadata of files pass through this wherever they are printed.
+    /// The text with all characters that could control a terminal or reorder a line written as
+    /// `\u{…}`: control characters, invisible and bidirectional format characters, line separators.
+    /// Bytes of file names that are not UTF-8 (``PathBytes``) become `\xFF`. Names, paths and
+    /// metadata of files pass through this wherever they are printed.
     package var escaped: String {
         guard unicodeScalars.contains(where: Self.isUnprintable) else { return self }
         var result = ""
@@ -28,8 +28,9 @@ extension String {
         }
     }
 
-    /// JSON text in which what ``escaped`` would replace is written as JSON's `\uXXXX`, which means
-    /// the same: outside its strings JSON has no such characters but spaces and line ends.
+    /// JSON text in which the characters that ``escaped`` would replace are written as JSON's
+    /// equivalent `\uXXXX`: outside its strings JSON has no such characters except spaces and line
+    /// ends.
     package var escapedJSON: String {
         guard unicodeScalars.contains(where: Self.isUnprintableInJSON) else { return self }
         var result = ""

@@ -8,13 +8,13 @@ public enum WeightFileProblem: Error, Equatable, Sendable {
     case truncated(what: String, expected: Int, found: Int)
     /// A count or size is above the reader's limit.
     case limitExceeded(what: String, limit: Int, found: Int)
-    /// Text that should be JSON, a pickle or a zip directory is not.
+    /// Data that should be JSON, a pickle or a zip directory is malformed.
     case malformed(what: String, reason: String)
     /// The same tensor name or archive member occurs twice.
     case duplicateName(String)
     /// A tensor's bytes lie outside the data, or end before they start.
     case invalidRange(tensor: String, begin: Int, end: Int, available: Int)
-    /// A tensor's shape and element type need another number of bytes than it has.
+    /// A tensor's shape and element type need a different number of bytes than it has.
     case sizeMismatch(tensor: String, expected: Int, found: Int)
     /// A tensor's shape and strides need more bytes than the address space has.
     case sizeOverflow(tensor: String, shape: [Int])
@@ -22,7 +22,7 @@ public enum WeightFileProblem: Error, Equatable, Sendable {
     case overlap(first: String, second: String)
     /// Bytes that belong to no tensor, in a format that forbids it.
     case gap(begin: Int, end: Int)
-    /// Values of a tensor were asked for whose type Protean does not convert.
+    /// Values of a tensor were requested whose type Protean does not convert.
     case unsupportedType(tensor: String, type: String)
     /// The file has no container of this name that holds tensors.
     case unknownContainer(String, known: [String])
@@ -39,7 +39,7 @@ public enum WeightFileProblem: Error, Equatable, Sendable {
 }
 
 extension WeightFileProblem: CustomStringConvertible {
-    /// One line without the file's name, in which nothing of the file can steer a terminal.
+    /// One line without the file's name; control characters in names from the file are escaped.
     public var description: String { text.escaped }
 
     private var text: String {

@@ -9,7 +9,7 @@ public struct BlockGrid: Sendable, Hashable {
     public let step: Size2d
     /// How far the first block reaches beyond the map's upper and left edge.
     public let offset: Size2d
-    /// Blocks one below the other, and beside each other.
+    /// Number of blocks vertically and horizontally.
     public let count: Size2d
 
     /// A checked grid; `step` defaults to the block's size.

@@ -1,8 +1,8 @@
 import CProteanKernels
 
 extension MaskPlan {
-    /// The plan of the pixels of a map `[batch, height, width, 2]` whose first number is at least the
-    /// second; NaN is not.
+    /// The plan of the pixels of a map `[batch, height, width, 2]` whose first number is at least
+    /// the second; a pixel with NaN is not active.
     ///
     /// - Throws: ``ProteanError`` when the shape is another, values are missing, there are 2³¹ pixels
     ///   or more, or memory is short.

@@ -1,17 +1,17 @@
 import CProteanKernels
 
-/// Which pixels of a map matter, in every form that sparse layers read.
+/// The active pixels of a map, in every form that sparse layers read.
 ///
 /// A plan is built once per mask, in one pass without branches, and shared by all layers of a
-/// block, by all tasks and by the next frame if the mask stays: the list of active pixels, bits,
-/// and, made when first asked for, the inverse map and the runs of neighbours. Building one for
-/// 112 × 112 pixels takes some 2 µs on one AVX-512 core. Memory: 4 bytes per active pixel and an
-/// eighth of a byte per pixel; 4 bytes per pixel more for the inverse map.
+/// block, by all tasks and, if the mask does not change, by the next frame: the list of active
+/// pixels, bits, and, made on first use, the inverse map and the runs of neighbouring pixels.
+/// Building one for 112 × 112 pixels takes some 2 µs on one AVX-512 core. Memory: 4 bytes per
+/// active pixel and an eighth of a byte per pixel; the inverse map takes 4 more bytes per pixel.
 ///
-/// Safety of `@unchecked Sendable`: the plan is immutable while more than one reference to it exists,
-/// see ``update(_:to:active:)``; what is made later is published atomically.
+/// Safety of `@unchecked Sendable`: the plan is immutable while more than one reference to it
+/// exists, see ``update(_:to:active:)``; the parts made on demand are published atomically.
 public final class MaskPlan: @unchecked Sendable {
-    /// When a number of a mask means "active".
+    /// Which numbers of a mask mean "active".
     public enum Rule: Sendable, Hashable {
         /// It is not 0; NaN is active.
         case nonzero
@@ -96,7 +96,7 @@ public final class MaskPlan: @unchecked Sendable {
 
     /// The plan of a mask of bytes, one per pixel in row-major order; any but 0 is active.
     ///
-    /// - Throws: ``ProteanError`` when there are not as many bytes as pixels, or as above.
+    /// - Throws: ``ProteanError`` when the number of bytes is not that of the pixels, or as above.
     public convenience init(
         bytes: [UInt8], batch: Int = 1, size: Size2d
     ) throws(ProteanError) {
@@ -147,12 +147,13 @@ public final class MaskPlan: @unchecked Sendable {
     /// Makes `plan` the plan of another mask of its size, such as the next frame's; returns the number of
     /// pixels in which the two differ.
     ///
-    /// Without a difference the plan stays, and with it all that was derived from it. If nobody else
-    /// refers to the plan, only rows that changed are written anew; whoever does refer to it keeps the
-    /// old one, and the new one is built as a whole. All of the mask is read in any case, which with
-    /// AVX-512 takes most of the time: with 2 % changed an update is 1.2 times as fast as a new plan for
-    /// 112 × 112 pixels, 1.4 times for larger maps, and no faster up to 56 × 56; with AVX2 1.5 times for
-    /// 56 × 56 and 1.8 to 2.2 times beyond. With half of the map changed it is hardly faster or slower.
+    /// Without a difference the plan stays, and with it all that was derived from it. Without
+    /// another reference to the plan, only rows that changed are rewritten; otherwise the other
+    /// references keep the old plan and the new one is built as a whole. All of the mask is read in
+    /// any case, which with AVX-512 takes most of the time: with 2 % changed an update is 1.2 times
+    /// as fast as a new plan for 112 × 112 pixels, 1.4 times for larger maps, and no faster up to
+    /// 56 × 56; with AVX2 1.5 times for 56 × 56 and 1.8 to 2.2 times beyond. With half of the map
+    /// changed it is hardly faster or slower.
     ///
     /// - Parameters:
     ///   - plan: the plan to replace.
@@ -266,7 +267,7 @@ extension MaskPlan {
 }
 
 extension MaskPlan {
-    /// How the active pixels lie.
+    /// The arrangement of the active pixels.
     public struct Statistics: Sendable, Equatable {
         /// Active pixels of all samples.
         public let count: Int
@@ -278,7 +279,8 @@ extension MaskPlan {
         public let cells4: Int
     }
 
-    /// How the active pixels lie. Read from the bits each time; under 1 µs for 112 × 112 pixels.
+    /// Statistics of the active pixels. Computed from the bits each time; under 1 µs for 112 × 112
+    /// pixels.
     public var statistics: Statistics {
         let found = withExtendedLifetime(self) { ptn_mask_plan_statistics(kernelPlan) }
         return Statistics(
@@ -302,7 +304,7 @@ extension MaskPlan {
         }
     }
 
-    /// For every pixel of `[batch, height, width]` its place among the active ones, or -1. Copied.
+    /// For every pixel of `[batch, height, width]` its index among the active ones, or -1. Copied.
     ///
     /// - Throws: ``ProteanError/outOfMemory(layer:bytes:)``.
     public func inverseMap() throws(ProteanError) -> [Int32] {

@@ -1,20 +1,20 @@
 import CProteanKernels
 
-/// Which blocks of a grid matter, for every sample of a batch.
+/// The active blocks of a grid, for every sample of a batch.
 ///
-/// Ren, Pokrovsky, Yang, Urtasun, "SBNet: Sparse Blocks Network for Fast Inference", arXiv 1801.02108.
-/// Blocks are listed by sample and within it in row-major order, so that results do not depend on
-/// chance. Memory: 4 bytes per block.
+/// Ren, Pokrovsky, Yang, Urtasun, "SBNet: Sparse Blocks Network for Fast Inference", arXiv
+/// 1801.02108. Blocks are listed by sample and within it in row-major order, so that results are
+/// deterministic. Memory: 4 bytes per block.
 public struct SparseBlocks: Sendable {
-    /// Where blocks lie.
+    /// The grid of blocks.
     public let grid: BlockGrid
     /// Number of samples.
     public let batch: Int
     /// Height and width of the map that the grid lies over.
     public let size: Size2d
-    /// Places in the grid, i · across + j, sample after sample.
+    /// Indices in the grid, row · columns + column, sample after sample.
     let indices: [Int32]
-    /// Blocks in front of each sample's, and their number.
+    /// Number of listed blocks before each sample's first; the last entry is the total.
     let offsets: [Int]
 
     /// Blocks that are listed, of all samples.
@@ -23,7 +23,7 @@ public struct SparseBlocks: Sendable {
     /// Blocks in all, listed or not.
     public var blockCount: Int { batch * grid.count.height * grid.count.width }
 
-    /// Places of the listed blocks of each sample: row · grid.count.width + column, ascending.
+    /// Indices of the listed blocks of each sample: row · grid.count.width + column, ascending.
     public var places: [[Int]] {
         (0..<batch).map { indices[offsets[$0]..<offsets[$0 + 1]].map(Int.init) }
     }
@@ -40,9 +40,9 @@ public struct SparseBlocks: Sendable {
         }
     }
 
-    /// The blocks over which the mean of `mask`, `[batch, height, width]` with or without an axis of
-    /// size 1 behind, is above `threshold`: SBNet's reduction by average. Outside the map the mask
-    /// counts as 0. A mean that is NaN is not above.
+    /// The blocks over which the mean of `mask`, `[batch, height, width]` with or without a last
+    /// axis of size 1, is above `threshold`: SBNet's reduction by average. Outside the map the mask
+    /// counts as 0. A block whose mean is NaN is not listed.
     ///
     /// - Throws: ``ProteanError`` when the shape is another, values are missing or the grid has too
     ///   many blocks.
@@ -65,11 +65,11 @@ public struct SparseBlocks: Sendable {
         withExtendedLifetime(storage) {}
     }
 
-    /// The same places in another grid of as many blocks, over another map: where the results of the
-    /// blocks go.
+    /// The same indices in another grid with the same number of blocks over another map: the
+    /// positions to which the blocks' results are written.
     ///
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the number of blocks
-    ///   is another.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the number of
+    ///   blocks differs.
     public func moved(to grid: BlockGrid, size: Size2d) throws(ProteanError) -> SparseBlocks {
         guard grid.count == self.grid.count else {
             throw .invalidOption(

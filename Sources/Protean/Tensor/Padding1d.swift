@@ -1,4 +1,4 @@
-/// How many zeros a convolution along sequences sees around its input.
+/// The zeros that a convolution along sequences adds around its input.
 ///
 /// An integer literal is the same number on both sides, as in PyTorch.
 public enum Padding1d: Sendable, Hashable, ExpressibleByIntegerLiteral {

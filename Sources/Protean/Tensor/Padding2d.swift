@@ -1,4 +1,4 @@
-/// How many zero rows and columns a convolution sees around its input.
+/// The zero rows and columns that a convolution adds around its input.
 ///
 /// An integer literal is the same number on all four sides, as in PyTorch.
 public enum Padding2d: Sendable, Hashable, ExpressibleByIntegerLiteral {

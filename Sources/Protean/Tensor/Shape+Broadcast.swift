@@ -17,7 +17,7 @@ extension Shape {
         return resolved
     }
 
-    /// Axes counted from the outermost, all of them for nil; none may stand twice.
+    /// Axes counted from the outermost, all of them for nil; none may occur twice.
     static func axes(
         _ axes: [Int]?, of shape: [Int], layer: String
     ) throws(ProteanError) -> Set<Int> {
@@ -45,8 +45,8 @@ extension Shape {
         }
     }
 
-    /// The shape that `a` and `b` broadcast to; nil where they do not. Shapes are aligned at the
-    /// innermost axis, and a size of 1 goes with every other.
+    /// The shape that `a` and `b` broadcast to; nil if they do not. Shapes are aligned at the
+    /// innermost axis, and a size of 1 fits every other.
     static func broadcast(_ a: [Int], _ b: [Int]) -> [Int]? {
         let rank = Swift.max(a.count, b.count)
         let ones = { (shape: [Int]) in [Int](repeating: 1, count: rank - shape.count) + shape }

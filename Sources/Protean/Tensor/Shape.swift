@@ -20,8 +20,7 @@ enum Shape {
         return hasZero ? 0 : count
     }
 
-    /// Throws unless `shape` is a map of `channels`, with at least one pixel where `pixels` asks for
-    /// it.
+    /// Throws unless `shape` is a map of `channels`, with at least one pixel if `pixels` is true.
     static func checkMap(
         _ shape: [Int], channels: Int, pixels: Bool = false, layer: String
     ) throws(ProteanError) {
@@ -33,8 +32,8 @@ enum Shape {
         }
     }
 
-    /// The error for an input that is no map of `channels`. Where the channels are the second axis it
-    /// says what most likely is wrong: PyTorch's maps are NCHW.
+    /// The error for an input that is not a map of `channels`. If the channels are the second axis,
+    /// it names the likely cause: PyTorch's maps are NCHW.
     static func mismatch(
         _ shape: [Int], channels: Int, expected: String, layer: String
     ) -> ProteanError {

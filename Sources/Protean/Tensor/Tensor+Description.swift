@@ -1,10 +1,10 @@
 extension Tensor: CustomStringConvertible, CustomDebugStringConvertible {
     /// Shape and values, such as `Tensor [3]: [1.0, 2.0, 3.0]`.
     ///
-    /// Up to ``fullDescriptionCount`` elements are all written. Of a larger tensor each axis shows
-    /// its first and last three entries with `…` between them, a line per row, and axes in front of
-    /// the last four their first entry only: the cost does not grow with the tensor. Elements of more
-    /// than eight axes are written as one list.
+    /// Up to ``fullDescriptionCount`` elements are all written. For a larger tensor each axis shows
+    /// its first and last three entries with `…` between them, one line per row, and axes before
+    /// the last four only their first entry: the cost does not grow with the tensor. Elements of
+    /// more than eight axes are written as one list.
     public var description: String {
         guard let storage else { return "Tensor \(shape), without values" }
         let writer = ElementWriter(
@@ -25,7 +25,7 @@ extension Tensor: CustomStringConvertible, CustomDebugStringConvertible {
 private struct ElementWriter {
     let base: UnsafePointer<Float>
     let shape: [Int]
-    /// How many entries are shown at both ends of an axis; nil for all.
+    /// Number of entries shown at each end of an axis; nil for all.
     let edge: Int?
 
     func text() -> String { text(axis: 0, offset: 0) }

@@ -24,7 +24,7 @@ public struct Tensor: Sendable {
         self.storage = storage
     }
 
-    /// A view of memory that `owner` keeps alive and nobody writes.
+    /// A view of memory that `owner` keeps alive and that is never written.
     init(viewing base: UnsafePointer<Float>, shape: [Int], count: Int, owner: AnyObject) {
         self.shape = shape
         self.count = count
@@ -94,8 +94,8 @@ extension Tensor {
 
     /// Calls `body` with the elements in row-major order.
     ///
-    /// A closure that throws says so, `{ elements throws(ProteanError) in … }`: without it Swift takes
-    /// the error's type to be unknown.
+    /// A closure that throws must be written `{ elements throws(ProteanError) in … }`; otherwise
+    /// Swift does not infer the error's type.
     /// - Throws: ``ProteanError/noValues(layer:)`` for a tensor that carries a shape only, and
     ///   whatever `body` throws.
     public func withUnsafeBufferPointer<R>(
@@ -118,7 +118,7 @@ extension Tensor {
 
     /// Calls `body` with the elements for writing; copies them first when they are shared.
     ///
-    /// A closure that throws says so, as for `withUnsafeBufferPointer(_:)`.
+    /// A closure that throws must be written as for `withUnsafeBufferPointer(_:)`.
     /// - Throws: ``ProteanError/noValues(layer:)`` for a tensor that carries a shape only,
     ///   ``ProteanError/outOfMemory(layer:bytes:)``, and whatever `body` throws.
     public mutating func withUnsafeMutableBufferPointer<R>(

@@ -1,6 +1,6 @@
 import CProteanKernels
 
-/// The memory behind tensors: aligned and owned, or a view into something that is kept alive.
+/// The memory of tensors: aligned and owned, or a view into memory that is kept alive.
 ///
 /// Safety of `@unchecked Sendable`: the bytes are written only through
 /// ``Tensor/withUnsafeMutableBufferPointer(_:)`` and by operations filling a fresh result, both of
@@ -8,7 +8,7 @@ import CProteanKernels
 final class TensorStorage: @unchecked Sendable {
     let base: UnsafeMutablePointer<Float>
     let count: Int
-    /// What a view keeps alive; nil when the memory is owned.
+    /// The object that a view keeps alive; nil if the memory is owned.
     private let owner: AnyObject?
 
     /// Owned, 64-byte aligned, with undefined contents; nil when memory is short.

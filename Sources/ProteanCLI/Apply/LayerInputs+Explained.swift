@@ -2,7 +2,7 @@ import Protean
 import ProteanCatalogue
 
 extension LayerInputs {
-    /// Shapes in a layer's error are in the library's order; this says them in the file's.
+    /// Shapes in a layer's error are in the library's order; this converts them to the file's.
     func explained(_ error: ProteanError) -> any Error {
         guard case .shapeMismatch(_, let name, _, let found) = error, layout == .nchw,
             let stored = tensors[name], stored.rank >= 4, stored.shape != found,

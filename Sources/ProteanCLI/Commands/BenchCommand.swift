@@ -4,7 +4,7 @@ import Protean
 import ProteanImage
 import ProteanModels
 
-/// `protean bench`: where a model spends its time.
+/// `protean bench`: the time of a model and of its layers.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",

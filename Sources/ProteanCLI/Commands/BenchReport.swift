@@ -1,7 +1,7 @@
 import CommandSupport
 import Protean
 
-/// How often a model runs, and whether layers are recorded.
+/// The number of runs, and whether layers are recorded.
 struct BenchPlan {
     var warmUps: Int
     var repeats: Int
@@ -34,13 +34,13 @@ struct BenchReport: Encodable {
     let multiplyAdds: Int
     let executedMultiplyAdds: Int
     let gflops: Double
-    /// What tensors took at most during a run, without the input.
+    /// Peak memory of tensors during a run, without the input.
     let peakActivationBytes: Int
-    /// Scratch memory of kernels, kept between runs.
+    /// Scratch memory of kernels, which is kept between runs.
     let scratchBytes: Int
-    /// Weights in the form that kernels read.
+    /// Memory of weights in the form that kernels read.
     let packedWeightBytes: Int
-    /// Empty when layers are left out.
+    /// Empty if layers are not recorded.
     let layers: [Entry]
 
     init(_ made: Model, input x: Tensor, plan: BenchPlan) throws {

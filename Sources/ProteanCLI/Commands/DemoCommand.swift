@@ -62,7 +62,7 @@ struct DemoCommand: ParsableCommand {
         return names.indices.contains(index) ? names[index] : "\(index)"
     }
 
-    /// Runs the executable that is built beside this one.
+    /// Runs the executable in the same folder as this one.
     private func runKernelbench() throws {
         try Standard.print("")
         let beside = Bundle.main.executableURL?.resolvingSymlinksInPath()

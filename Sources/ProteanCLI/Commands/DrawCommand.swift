@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `protean draw`: pictures of what dynamic layers do.
+/// `protean draw`: pictures of masks and sampling positions of dynamic layers.
 struct DrawCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "draw",

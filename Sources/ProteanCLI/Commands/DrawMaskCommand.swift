@@ -4,7 +4,7 @@ import Protean
 import ProteanImage
 import ProteanModels
 
-/// `protean draw mask`: where a network computed.
+/// `protean draw mask`: the pixels at which a network computed.
 struct DrawMaskCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "mask",
@@ -77,8 +77,8 @@ struct DrawMaskCommand: ParsableCommand {
         }
     }
 
-    /// How much of a mask lies over the image: all of it, unless the network continued the image for
-    /// itself, which the input of its first layer shows.
+    /// The part of a mask that covers the image: all of it, unless the network padded the image,
+    /// which the shape of its first layer's input shows.
     private static func part(
         of mask: MaskPlan, over picture: Image, _ model: Model, _ trace: Trace
     ) -> Size2d {

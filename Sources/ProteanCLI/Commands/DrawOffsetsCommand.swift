@@ -3,7 +3,7 @@ import CommandSupport
 import Protean
 import ProteanImage
 
-/// `protean draw offsets`: where a layer with displacements samples.
+/// `protean draw offsets`: the sampling positions of a layer with displacements.
 struct DrawOffsetsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "offsets",
@@ -158,7 +158,7 @@ struct OutputPosition: ExpressibleByArgument {
 }
 
 extension SamplingRecord.Point {
-    /// How far the sample lies from where a convolution would read.
+    /// The distance of the sample from the position that an ordinary convolution would read.
     fileprivate var displacement: Double {
         let (dy, dx) = (Double(y) - Double(regularY), Double(x) - Double(regularX))
         return (dy * dy + dx * dx).squareRoot()

@@ -3,7 +3,7 @@ import CommandSupport
 import Protean
 import ProteanModels
 
-/// `protean info`: what a weight file or a model holds.
+/// `protean info`: the content of a weight file or a model.
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
@@ -71,15 +71,16 @@ private struct FileReport: Encodable {
     let file: String
     let format: String
     let tensors: [Entry]
-    /// Numbers of all tensors but batch norms' statistics and counters.
+    /// Number of values in all tensors except batch norms' statistics and counters.
     let parameters: Int
-    /// Numbers of batch norms' statistics and counters; other buffers a file does not tell apart.
+    /// Number of values in batch norms' statistics and counters; a file does not distinguish other
+    /// buffers from parameters.
     let buffers: Int
     let bytes: Int
     let metadata: [String: String]
-    /// What stands in front of every name, with its dots; empty for nothing.
+    /// The common prefix of all names, with its dots; may be empty.
     let prefix: String
-    /// What else the file holds, by path, with its type: named, never made.
+    /// Other objects in the file, by path, with their types; they are listed, never constructed.
     let otherObjects: [String: String]
 
     init(_ checkpoint: Checkpoint, under chosen: String?) throws {

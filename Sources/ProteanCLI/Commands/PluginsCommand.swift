@@ -3,7 +3,7 @@ import CommandSupport
 import Protean
 import ProteanModels
 
-/// `protean plugins`: what this build can load and how it runs.
+/// `protean plugins`: the models and formats that this build can load, and its runtime settings.
 struct PluginsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plugins",

@@ -45,7 +45,7 @@ struct RunCommand: ParsableCommand {
                 model.load(untrained: false), orientation: images.orientation)
             let progress = ProgressLine()
             progress.show("first run")
-            // Not decoded twice: that may take longer than the network.
+            // The image is decoded only once: that may take longer than the network.
             let first = try classifier.image(image[0])
             try classifier.warmUp(first)
             var results: [Classification] = []

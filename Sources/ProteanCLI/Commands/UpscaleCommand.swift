@@ -93,7 +93,7 @@ struct UpscaleCommand: ParsableCommand {
             let progress = ProgressLine()
             progress.show("\(model.plugin.name): first run")
             let trace = Trace()
-            // Not counted, but for the multiply-adds.
+            // This run only counts the multiply-adds; it is not timed.
             let result = try trace.recording { try model(input) }
             let times = try time(model, against: try twin(), on: input, progress)
             progress.clear()
@@ -113,7 +113,8 @@ struct UpscaleCommand: ParsableCommand {
         }
     }
 
-    /// Refuses, before anything is computed, what could not be written or compared afterwards.
+    /// Throws, before anything is computed, if the result could not be written or compared
+    /// afterwards.
     private func check(_ picture: Image, _ reference: Image?, _ factor: Int) throws {
         let (width, height) = (picture.width * factor, picture.height * factor)
         guard height <= Image.maximumPixels / width else {
@@ -134,7 +135,7 @@ struct UpscaleCommand: ParsableCommand {
         }
     }
 
-    /// The same network with everything computed, where it is asked for.
+    /// The same network with all channels computed everywhere, if requested.
     private func twin() throws -> Model? {
         guard againstDense else { return nil }
         let twin = try model.load(untrained: false, isAgain: true)
@@ -142,7 +143,7 @@ struct UpscaleCommand: ParsableCommand {
         return twin
     }
 
-    /// Seconds of all runs.
+    /// Times of all runs in seconds.
     private func time(
         _ model: Model, against twin: Model?, on input: Tensor, _ progress: ProgressLine
     ) throws -> [(masked: Double, dense: Double?)] {
@@ -185,7 +186,7 @@ struct UpscaleCommand: ParsableCommand {
             + "multiply-adds, \(Text.percent(share)) executed"
             + (result.psnr.map { ", PSNR \(Text.fixed($0, 3)) dB" } ?? "")
             + Self.comparison(result)
-        // The picture has standard output for itself.
+        // With `-` only the image is written to standard output; text goes to standard error.
         if output == OptionValue.standardOutput { return Standard.error(line) }
         try Standard.print(line)
     }
@@ -198,15 +199,16 @@ extension UpscaleCommand {
     }
 }
 
-/// What enlarging an image took and gave.
+/// The measurements of enlarging an image.
 struct Enlargement: Encodable {
     let file: String
     let width, height: Int
     /// The network alone, without reading and writing images.
     let milliseconds: Double
     let multiplyAdds, executedMultiplyAdds: Int
-    /// Decibels of the luma against a reference.
+    /// PSNR of the luma against a reference, in decibels.
     let psnr: Double?
-    /// The network with everything computed, and the median of the runs' ratios.
+    /// The time of the network with all channels computed everywhere, and the median of the runs'
+    /// ratios.
     let denseMilliseconds, timeRatio: Double?
 }

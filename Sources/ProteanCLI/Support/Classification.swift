@@ -4,7 +4,7 @@ import Protean
 import ProteanImage
 import ProteanModels
 
-/// What a classifier says about one image.
+/// The result of a classifier for one image.
 struct Classification: Encodable {
     struct Prediction: Encodable {
         let index: Int
@@ -14,7 +14,7 @@ struct Classification: Encodable {
 
         enum CodingKeys: CodingKey { case index, label, probability, logit }
 
-        /// As the compiler would, but a missing label is null instead of absent.
+        /// As the synthesised method, except that a missing label is written as null.
         func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(index, forKey: .index)
@@ -27,7 +27,7 @@ struct Classification: Encodable {
     let file: String
     /// The most probable classes, best first.
     let predictions: [Prediction]
-    /// The network alone, without reading and preparing the image.
+    /// The time of the network alone, without reading and preparing the image.
     let milliseconds: Double
     let multiplyAdds: Int
     let executedMultiplyAdds: Int
@@ -39,7 +39,7 @@ struct Classifier {
     private let preprocessing: ImagePreprocessing
     private let orientation: ImageOrientation
 
-    /// Refuses models that do not take images.
+    /// Throws for models that do not take images.
     init(_ model: Model, orientation: ImageOrientation = .ignore) throws {
         guard let preprocessing = model.preprocessing else {
             throw Failure("model '\(model.plugin.name)' does not take images")
@@ -49,18 +49,18 @@ struct Classifier {
         self.orientation = orientation
     }
 
-    /// Runs the network once and throws the result away, so that weights are packed and plans made
-    /// before anything is timed.
+    /// Runs the network once and discards the result, so that weights are packed and plans made
+    /// before the timed run.
     func warmUp(_ image: Image) throws {
         _ = try model(preprocessing.tensor(from: image))
     }
 
-    /// The image of a file as the options say; remarks about it go to standard error.
+    /// The image of a file, read with the options; remarks about it go to standard error.
     func image(_ path: String) throws -> Image {
         try Image.decode(path, orientation: orientation, onNote: Standard.note)
     }
 
-    /// The `top` most probable classes of an image; `path` stands for it in the result.
+    /// The `top` most probable classes of an image; `path` identifies it in the result.
     func classify(_ image: Image, file path: String, top: Int) throws -> Classification {
         let input = try preprocessing.tensor(from: image)
         let trace = Trace()

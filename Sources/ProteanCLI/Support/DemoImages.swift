@@ -2,7 +2,7 @@ import Protean
 import ProteanImage
 import ProteanModels
 
-/// A labelled image that comes with the embedded network.
+/// A labelled image shipped with the embedded network.
 struct DemoImage: Sendable {
     let name: String
     let image: Image

@@ -1,4 +1,4 @@
-/// A problem that a command found itself, as one line.
+/// A problem that a command itself detected, as one line.
 struct Failure: Error, CustomStringConvertible {
     let description: String
 

@@ -2,7 +2,7 @@ import ArgumentParser
 import CommandSupport
 import ProteanImage
 
-/// Options that say how image files are read.
+/// Options for reading image files.
 struct ImageOptions: ParsableArguments {
     @Option(
         help: """
@@ -11,7 +11,7 @@ struct ImageOptions: ParsableArguments {
             """)
     var orientation: ImageOrientation = .ignore
 
-    /// Reads an image; what is odd about it goes to standard error.
+    /// Reads an image; remarks about it go to standard error.
     func read(_ path: String) throws(ImageError) -> Image {
         try Image.decode(path, orientation: orientation, onNote: Standard.note)
     }
@@ -20,6 +20,6 @@ struct ImageOptions: ParsableArguments {
 extension ImageOrientation: ExpressibleByArgument {}
 
 extension Standard {
-    /// Writes what is odd about a file to standard error.
+    /// Writes the remarks about a file to standard error.
     static func note(_ note: ImageNote) { error("protean: note: \(note)") }
 }

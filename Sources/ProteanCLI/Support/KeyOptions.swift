@@ -2,7 +2,7 @@ import ArgumentParser
 import CommandSupport
 import Protean
 
-/// How the names in a weight file are read.
+/// Options for reading the names in a weight file.
 struct KeyOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -14,21 +14,21 @@ struct KeyOptions: ParsableArguments {
     @Option(help: "Which container of a training state holds the weights, such as params_ema.")
     var container: String?
 
-    /// What to open a file with.
+    /// The selection with which a file is opened.
     var selection: CheckpointSelection { CheckpointSelection(container: container) }
 
-    /// Whether something is said about the names in a file.
+    /// Whether any of these options is given.
     var isGiven: Bool { prefix != nil || container != nil }
 
     @Flag(help: "Name every key that does not fit, not only the first five of a kind.")
     var all = false
 
-    /// Runs `body`; an error about keys that do not fit says what the options can do about it.
+    /// Runs `body`; errors about keys that do not fit mention the options that may help.
     func explaining<R>(_ body: () throws -> R) throws -> R {
         try Self.explaining(all: all, body)
     }
 
-    /// ``explaining(_:)`` with every key named, or not.
+    /// ``explaining(_:)`` with all keys listed, or only the first.
     static func explaining<R>(all: Bool, _ body: () throws -> R) throws -> R {
         do {
             return try body()

@@ -4,8 +4,9 @@ import ProteanImage
 import ProteanModels
 
 extension Model {
-    /// What the network gets for an image: prepared as its weights want it, or red, green and
-    /// blue in 0...255 for one that enlarges images. Refuses models that do not take images.
+    /// The network's input for an image: preprocessed as for the weights' training, or red, green
+    /// and blue in 0...255 for a network that enlarges images. Throws for models that do not take
+    /// images.
     func input(from image: Image) throws -> Tensor {
         if let preprocessing = preprocessing {
             return try preprocessing.tensor(from: image)

@@ -3,7 +3,7 @@ import CommandSupport
 import Protean
 import ProteanModels
 
-/// Which model, with which weights.
+/// Options for the model and its weights.
 struct ModelOptions: ParsableArguments {
     @Argument(
         help: "A model's name (see `protean plugins`), or a directory with config.json.",
@@ -22,11 +22,11 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "A text file with the classes' names, one per line.")
     var classes: String?
 
-    /// The model, loaded; what was done to load it is said on standard error.
+    /// Loads the model; remarks on loading go to standard error.
     ///
     /// - Parameters:
-    ///   - untrained: whether seeded initial values will do when there are no weights.
-    ///   - isAgain: whether the same was said before.
+    ///   - untrained: whether seeded initial values are used if there are no weights.
+    ///   - isAgain: whether the remarks were printed before.
     func load(untrained: Bool, isAgain: Bool = false) throws -> Model {
         let loaded = try keys.explaining { try loadWeights(untrained: untrained) }
         let named = try classes.map { path in

@@ -4,7 +4,7 @@ import ProteanImage
 /// Sampling positions drawn over an image.
 struct OffsetPicture {
     private(set) var canvas: Canvas
-    /// Height and width of the map whose pixels positions count.
+    /// Height and width of the map to which positions refer.
     let inputSize: (height: Int, width: Int)
     let imageSize: (height: Int, width: Int)
 
@@ -22,8 +22,8 @@ struct OffsetPicture {
         self.imageSize = imageSize
     }
 
-    /// Draws the samples of one output: lines from the regular places, dots, and a square in the
-    /// middle of the regular places.
+    /// Draws the samples of one output: lines from the regular positions, dots, and a square in the
+    /// middle of the regular positions.
     mutating func add(_ points: [SamplingRecord.Point], color index: Int) {
         let color = Self.colors[index % Self.colors.count]
         for point in points {
@@ -35,7 +35,7 @@ struct OffsetPicture {
         }
         for point in points {
             let at = place(point.y, point.x)
-            // The dot's area follows the modulation.
+            // The dot's area is proportional to the modulation.
             let radius = 2 + 3 * Double(min(max(point.modulation, 0), 1)).squareRoot()
             canvas.disc(x: at.x, y: at.y, radius: radius + 1, Self.white)
             canvas.disc(x: at.x, y: at.y, radius: radius, color)

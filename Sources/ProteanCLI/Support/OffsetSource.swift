@@ -3,14 +3,14 @@ import Protean
 import ProteanCatalogue
 import ProteanImage
 
-/// What `protean draw offsets` runs: a model by name, or one layer of `protean apply`.
+/// The network that `protean draw offsets` runs: a model by name, or one layer of `protean apply`.
 struct OffsetSource {
     /// The network.
     let network: any Layer
     /// The part of the image that the network sees, and the network's input.
     let prepare: (Image) throws -> (window: Image, input: Tensor)
 
-    /// A layer when `options` name one, else a model; its weights may be seeded ones.
+    /// A layer if `options` name one, else a model, which may have seeded weights.
     static func named(by options: ModelOptions) throws -> OffsetSource {
         if let entry = LayerCatalogue.entries.first(where: { $0.name == options.model }) {
             return try layer(entry, options)

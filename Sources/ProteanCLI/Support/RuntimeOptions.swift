@@ -2,7 +2,7 @@ import ArgumentParser
 import CommandSupport
 import Protean
 
-/// Options that say how kernels run.
+/// Options for running kernels.
 struct RuntimeOptions: ParsableArguments {
     @Option(
         parsing: .unconditional,

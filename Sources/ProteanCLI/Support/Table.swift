@@ -1,7 +1,7 @@
 import CommandSupport
 import Protean
 
-/// Text in aligned columns; what could steer a terminal is escaped.
+/// Text in aligned columns; control characters are escaped.
 struct Table {
     enum Alignment { case left, right }
 

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Numbers as people read them.
+/// Numbers in readable form.
 enum Text {
     /// `1234567` as `1,234,567`.
     static func grouped(_ number: Int) -> String {

@@ -1,6 +1,6 @@
 import Protean
 
-/// The rows of the activations' table, which differ in a name and a function only.
+/// The entries of the activations, which differ only in name and function.
 extension LayerEntry {
     static let relu = activation("ReLU", word: "relu", "torch.nn.ReLU", golden: ["relu"]) { _ in
         ReLU()
@@ -56,8 +56,9 @@ extension LayerEntry {
     ) { _ in Identity() }
 
     /// - Parameters:
-    ///   - word: what the case grammar of `kernelbench` calls the function.
-    ///   - isInPlace: whether the reference has an argument `inplace`, which changes no values.
+    ///   - word: the function's name in the case grammar of `kernelbench`.
+    ///   - isInPlace: whether the reference has an argument `inplace`, which does not change
+    ///     values.
     private static func activation(
         _ name: String, word: String, _ reference: String, papers: [Paper] = [],
         isInPlace: Bool = true, keys: [ConfigurationKey] = [], golden: [String],
@@ -84,16 +85,16 @@ extension LayerEntry.Summary {
 }
 
 extension ConfigurationKey {
-    /// PyTorch's `inplace`, which saves memory there and changes no values.
+    /// PyTorch's `inplace`, which saves memory in PyTorch and does not change values.
     static let inPlace = ConfigurationKey.optional(
         "inplace", false, "true or false; changes no values")
 }
 
 extension LayerEntry.TensorDescription {
-    /// A tensor of any number of axes, which are not looked at.
+    /// A tensor of any shape.
     static let anyShape = LayerEntry.TensorDescription("x", "[...]")
     /// The result of a layer that keeps the shape.
     static let sameShape = LayerEntry.TensorDescription("y", "[...], as x")
-    /// Rows, or a map whose channels are the same axis to PyTorch.
+    /// Rows, or a map; in PyTorch channels are the second axis of both.
     static let rowsOrMap = LayerEntry.TensorDescription("x", "[B, C] or [B, C, H, W]")
 }

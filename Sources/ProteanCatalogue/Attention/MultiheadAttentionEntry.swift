@@ -128,7 +128,7 @@ extension LayerEntry {
         return try Operations.permute(x, [1, 0, 2])
     }
 
-    /// PyTorch joins batch and heads of a mask; here they are two axes.
+    /// In PyTorch batch and heads of a mask are one axis; here they are two axes.
     private static func perHead(_ mask: AttentionMask, heads: Int) throws -> AttentionMask {
         let values = mask.tensor
         guard values.rank == 3, values.shape[0] % heads == 0 else { return mask }

@@ -1,7 +1,7 @@
 import Protean
 
 extension BuiltLayer {
-    /// A container: its input is a map, a volume or a tensor of other axes, as its layers take it.
+    /// A container: its input is a map, a volume or another tensor, whatever its layers accept.
     init(container layer: any Layer, keyMap: KeyMap) {
         self.init(layer, keyMap: keyMap) { inputs in
             let y = try layer(inputs.mapOrPlain("x"))
@@ -11,15 +11,15 @@ extension BuiltLayer {
 }
 
 extension ConfigurationKey {
-    /// How a layer is written within a configuration, for help texts.
+    /// The notation of a layer within a configuration, for help texts.
     static let nestedLayer = "{\"layer\": a layer's type, its keys} or an activation's name"
 }
 
 extension LayerEntry.TensorDescription {
-    /// What a container takes.
+    /// The input of a container.
     static let containerInput = LayerEntry.TensorDescription(
         "x", "[B, C, H, W], [B, C, D, H, W]; of other ranks with the channels last in any layout")
-    /// What a container gives.
+    /// The output of a container.
     static let containerOutput = LayerEntry.TensorDescription(
         "y", "as the last layer gives it, laid out as x")
 }

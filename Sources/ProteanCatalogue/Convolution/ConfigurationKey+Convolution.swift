@@ -1,13 +1,14 @@
 import Protean
 
 extension ConfigurationKey {
-    /// Arguments of `torch.nn.Conv2d` that convolutions of most kinds have; a bias has no common default.
+    /// Arguments of `torch.nn.Conv2d` that most kinds of convolutions have; the bias is not among
+    /// them, because its default differs.
     static let convolution = convolution(padding: "p or [ph, pw]")
 
-    /// As above with a bias: what ``LayerConfiguration/conv2d(padding:)`` reads.
+    /// As above with a bias: the keys that ``LayerConfiguration/conv2d(padding:)`` reads.
     static let convolutionWithBias = convolution + [.bias(true)]
 
-    /// All arguments of `torch.nn.Conv2d`, whose padding may have a name.
+    /// All arguments of `torch.nn.Conv2d`, whose padding may be `"same"` or `"valid"`.
     static let paddedConvolution =
         convolution(padding: "p, [ph, pw], \"same\" (stride 1 only) or \"valid\"") + [
             .bias(true), .optional("padding_mode", "zeros", "\"zeros\""),

@@ -17,7 +17,7 @@ extension LayerEntry {
         try configuration.require("padding_mode", "zeros")
         let stride = try configuration.size("stride")
         let padding = try configuration.padding("padding")
-        // PyTorch's rule; TensorFlow's `same`, which the layer knows too, allows other strides.
+        // PyTorch's rule; the layer also accepts TensorFlow's `same`, which allows other strides.
         if padding == .same, stride != 1 {
             throw configuration.refusal("padding", "numbers or \"valid\" for a stride other than 1")
         }

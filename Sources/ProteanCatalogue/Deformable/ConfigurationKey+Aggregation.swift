@@ -17,7 +17,7 @@ extension ConfigurationKey {
 }
 
 extension LayerEntry.TensorDescription {
-    /// Weights of the gate that blends in the pixel itself.
+    /// Weights of the gate that mixes in the pixel's own value.
     static let centerFeatureScale: [LayerEntry.TensorDescription] = [
         .init("center_feature_scale_proj_weight", "[G, C]", optional: true),
         .init("center_feature_scale_proj_bias", "[G]", optional: true),

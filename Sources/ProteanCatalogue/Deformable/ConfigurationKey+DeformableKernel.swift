@@ -1,7 +1,7 @@
 import Protean
 
 extension ConfigurationKey {
-    /// Keys of all layers with sampled kernels, with what is said of the channels.
+    /// Keys of all layers with sampled kernels, with the help texts for the channels.
     static func deformableKernel(_ inputs: String, _ outputs: String) -> [ConfigurationKey] {
         [
             .required("weight_shape", "[sh, sw] of the scope", aliases: "scope"),
@@ -14,7 +14,7 @@ extension ConfigurationKey {
         ]
     }
 
-    /// Keys of the depthwise ones.
+    /// Keys of the depthwise layers among them.
     static let depthwiseDeformableKernel =
         deformableKernel("channels C", "the same")
         + [.required("groups", "the same: depthwise only")]

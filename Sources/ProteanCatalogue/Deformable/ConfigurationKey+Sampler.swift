@@ -8,7 +8,7 @@ extension ConfigurationKey {
         alignCorners,
     ]
 
-    /// What the coordinates -1 and 1 stand for.
+    /// The meaning of the coordinates -1 and 1.
     static let alignCorners = ConfigurationKey.optional(
         "align_corners", false, "whether -1 and 1 are centres of pixels or their outer edges")
 }

@@ -1,7 +1,8 @@
 import Protean
 
 extension LayerEntry {
-    /// A convolution that predicts so many `numbers` for each tap and group of displacements.
+    /// The entry of a convolution that predicts `numbers` values for each tap and group of
+    /// displacements.
     static func deformablePack<Pack: Layer>(
         _ name: String, reference: String, papers: [Paper], bias: Bool, numbers: Int,
         golden: [String], benchmark: String,

@@ -65,7 +65,7 @@ extension LayerEntry {
     private static func symmetricPadding(
         _ kernel: Size2d, _ stride: Size2d, _ dilation: Size2d
     ) -> Padding2d {
-        // Sizes that overflow here are refused by the layer, which sees them too.
+        // For sizes that overflow here, the layer itself throws.
         func padding(_ kernel: Int, _ stride: Int, _ dilation: Int) -> Int {
             ((stride &- 1) &+ dilation &* (kernel &- 1)) / 2
         }
@@ -75,7 +75,7 @@ extension LayerEntry {
     }
 }
 
-/// The layer with the network that routes, under the names of timm's blocks.
+/// The layer with its routing network, under the names of timm's blocks.
 private struct RoutedCondConv2d: Module {
     let layer: CondConv2d
     let routing: CondConvRouting

@@ -64,7 +64,7 @@ extension LayerEntry {
     }
 }
 
-/// A norm with the parameters that a weight file has; others stay 1 and 0.
+/// A norm that loads the parameters present in a weight file; missing ones stay 1 and 0.
 private struct PartlyAffineNorm: Module {
     let norm: LayerNorm
     let parameters: [NamedParameter]

@@ -11,7 +11,7 @@ extension ConfigurationKey {
 }
 
 extension LayerEntry.TensorDescription {
-    /// A map with the channels of the input and another size.
+    /// A map with the input's channels and a different size.
     static let resizedMap = LayerEntry.TensorDescription("y", "[B, C, H', W']")
     /// A map of the input's shape.
     static let sameMap = LayerEntry.TensorDescription("y", "[B, C, H, W]")

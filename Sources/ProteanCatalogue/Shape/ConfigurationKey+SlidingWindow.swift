@@ -1,7 +1,7 @@
 import Protean
 
 extension ConfigurationKey {
-    /// Arguments that Unfold and Fold have in common.
+    /// Arguments that Unfold and Fold share.
     static let slidingWindow: [ConfigurationKey] = [
         .required("kernel_size", "k or [kh, kw]"),
         .optional("dilation", 1, "d or [dh, dw]"),
@@ -11,8 +11,8 @@ extension ConfigurationKey {
 }
 
 extension CaseSizes {
-    /// Arguments of Unfold and Fold for `r` and, where the case has them, `stride`, `pad` and
-    /// `dilation`. There is at least as much padding as lets one window fit any map.
+    /// Arguments of Unfold and Fold for `r` and, if the case has them, `stride`, `pad` and
+    /// `dilation`. The padding is at least large enough for one window to fit any map.
     var slidingWindow: [String: ModelConfiguration.Value] {
         get throws(ProteanError) {
             let dilation = try int("dilation", default: 1)

@@ -24,6 +24,6 @@ extension LayerEntry {
 }
 
 extension LayerEntry.Summary {
-    /// The row in README.md of layers that move numbers without weights.
+    /// The row in README.md of layers without weights that only move values.
     static let pytorchShape = LayerEntry.Summary.fixed("PyTorch's conventions on NHWC")
 }

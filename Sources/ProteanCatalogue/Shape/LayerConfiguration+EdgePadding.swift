@@ -18,7 +18,7 @@ extension LayerConfiguration {
 }
 
 extension LayerBenchmark {
-    /// A padding layer on a map; no more is added than the map has beside an edge.
+    /// A padding layer on a map; the padding is limited to what a reflection of the map allows.
     static func edgePadding(_ kernel: String) -> LayerBenchmark {
         .generic(kernel, "h=56 w=56 c=64 pad=3") { sizes in
             let map = try sizes.map

@@ -48,7 +48,7 @@ extension LayerEntry {
         let names = ["nearest", "nearest-exact", "bilinear", "bicubic"]
         let name = try configuration.choice("mode", names)
         if name.hasPrefix("nearest") {
-            // PyTorch refuses it, too.
+            // PyTorch also throws for another value.
             try configuration.require("align_corners", .null)
             return name == "nearest" ? .nearest : .nearestExact
         }

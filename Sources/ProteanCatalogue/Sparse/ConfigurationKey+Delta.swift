@@ -1,7 +1,7 @@
 import Protean
 
 extension ConfigurationKey {
-    /// Which changes of a frame are propagated.
+    /// The options for the propagation of changes.
     static let changes: [ConfigurationKey] = [
         .optional(
             "delta_threshold", 0, "the largest change that is not propagated", aliases: "epsilon"),
@@ -13,16 +13,16 @@ extension LayerEntry.TensorDescription {
     /// The frames of a video.
     static let frames = LayerEntry.TensorDescription(
         "x", "[T, C, H, W]: the frames of one video, in order")
-    /// What becomes of them.
+    /// The results for the frames.
     static let frameResults = LayerEntry.TensorDescription(
         "y", "[T, O, H', W']: every frame's result")
 }
 
 extension Tensor {
-    /// Applies `body` to one frame after the other; to the empty map when there is none.
+    /// Applies `body` to each frame in order; if there are none, to an empty map.
     func eachFrame(_ body: (Tensor) throws -> Tensor) throws -> Tensor {
         guard let count = shape.first, count > 0 else { return try body(self) }
-        // One frame's worth of a tensor without values has none either.
+        // Without values there are no frames to apply `body` to.
         guard !isShapeOnly else { throw ProteanError.noValues(layer: "frames") }
         let values = elements, size = values.count / count
         let frames = try (0..<count).map { frame in

@@ -1,7 +1,7 @@
 import Protean
 
 extension ConfigurationKey {
-    /// The arguments of SMSR's constructors; all but the channels have one value here.
+    /// The arguments of SMSR's constructors; all but the channels have only one supported value.
     static let sparseMask: [ConfigurationKey] = [
         .required("in_channels", "channels C", aliases: "inputChannels", "channels"),
         .required("out_channels", "the same", aliases: "outputChannels"),
@@ -13,7 +13,8 @@ extension ConfigurationKey {
 }
 
 extension LayerConfiguration {
-    /// The channels of ``ConfigurationKey/sparseMask``; refuses other values of the other keys.
+    /// The channels of ``ConfigurationKey/sparseMask``; throws for unsupported values of the other
+    /// keys.
     func sparseMaskChannels() throws -> Int {
         let channels = try positive("in_channels")
         try require("out_channels", .number(Double(channels)))

@@ -44,7 +44,8 @@ extension LayerEntry {
         }
     }
 
-    /// What a step is made of. A step always computes directly, so a convolution has no `algorithm`.
+    /// The layers of which steps are made. A step always computes directly, so a convolution has no
+    /// `algorithm`.
     private static let deltaParts = [
         LayerEntry(
             "Conv2d", family: conv2d.family, reference: conv2d.reference, summary: conv2d.summary,

@@ -31,7 +31,7 @@ extension LayerEntry {
         guard cells.height >= 1, cells.width >= 1 else {
             throw configuration.refusal("mask_size", "at least 1")
         }
-        // Of all granularities that give so many cells this is the largest.
+        // The largest granularity that gives this number of cells.
         let granularity = output.height / cells.height
         guard granularity >= 1, output.height / granularity == cells.height,
             output.width / granularity == cells.width

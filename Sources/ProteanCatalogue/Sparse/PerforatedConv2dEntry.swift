@@ -38,7 +38,7 @@ extension LayerEntry {
             stride: try configuration.size("pool_stride"),
             padding: try configuration.size("pool_padding"))
         let structure = PerforationMask.poolingStructure(rate: rate, window: window)
-        // Refuses the options before there are inputs.
+        // Checks the options before there are inputs.
         _ = try PerforatedConv2d(conv, mask: structure)
         return BuiltLayer(conv) { inputs in
             let mask: PerforationMask =

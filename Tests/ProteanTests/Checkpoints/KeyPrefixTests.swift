@@ -58,7 +58,7 @@ private func file(_ names: [String], size: Int = 2, value: Float = 1) throws -> 
             let report = try Paths(paths).load(file(paths.map { prefix + $0 }), prefix: chosen)
             #expect(report == LoadingReport(prefix: prefix))
         }
-        // The names as they are, because somebody said so.
+        // The names as they are, because the caller chose an empty prefix.
         let error = try mismatch {
             try Paths(paths).load(file(paths.map { prefix + $0 }), prefix: "")
         }

@@ -13,7 +13,7 @@ enum SqueezeExcitationBenchmark: BenchmarkKernel {
         let squeezed = try benchmark.integer(.k, default: max(1, channels / 4))
         let map = Size.elements(shape)
         let weights = 2 * Size.product(channels, squeezed)
-        // The pooled sum, the gate's product, and the two small matrices.
+        // The pooling's sum, the product with the gate, and the two small matrix products.
         let flops = 2 * map + 2 * weights * Double(shape[0])
         return PreparedCase(flops: flops, bytes: Size.bytes(2 * map, weights)) {
             let layer = try SqueezeExcitation(channels: channels, squeezeChannels: squeezed)

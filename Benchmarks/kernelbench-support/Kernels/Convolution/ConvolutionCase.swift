@@ -14,7 +14,8 @@ struct ConvolutionCase {
         .n, .rh, .rw, .stride, .pad, .dilation, .groups, .seed,
     ]
 
-    /// Reads a case; refuses groups that do not divide the channels and windows that do not fit.
+    /// Reads a case; throws for groups that do not divide the channels and for windows that do not
+    /// fit.
     init(_ benchmark: BenchmarkCase) throws(CaseError) {
         batch = try benchmark.batch()
         input = (try benchmark.integer(.h), try benchmark.integer(.w))
@@ -43,7 +44,7 @@ struct ConvolutionCase {
 
     var inputs: Double { Size.elements(inputShape) }
     var outputs: Double { Size.product(batch, output.height, output.width, channels.output) }
-    /// Weights of one kernel.
+    /// Number of weights of one kernel.
     var weights: Double {
         Size.product(
             channels.output, channels.input / groups, windows.height.kernel, windows.width.kernel)

@@ -4,7 +4,7 @@ extension BenchmarkCase {
     /// A map or volume sampled at as many random positions as it has pixels.
     func grid(on input: [Int], mode: GridMode) throws(CaseError) -> PreparedCase {
         let axes = input.count - 2, elements = Size.elements(input)
-        // Values that are blended for one.
+        // Number of values that are combined into one sample.
         let neighbours: Double =
             switch mode {
             case .bilinear: axes == 3 ? 8 : 4

@@ -1,9 +1,9 @@
 import Protean
 
 /// The core of DCNv3 and DCNv4 (Wang et al., arXiv 2211.05778; Xiong et al., 2401.06197): every
-/// group of channels sums samples of its own. Displacements are given, normally distributed with a
-/// standard deviation of `sigma` pixels (1). Operations are the samples' multiply-adds; what their
-/// positions cost counts as time, not as work.
+/// group of channels sums its own samples. Displacements are given, normally distributed with a
+/// standard deviation of `sigma` pixels (1). Operations are the samples' multiply-adds; computing
+/// their positions counts as time, not as operations.
 enum DeformAggregateBenchmark: BenchmarkKernel {
     static let name = "deform_aggregate"
     static let requiredKeys: Set<CaseKey> = [.h, .w, .c, .r, .groups]

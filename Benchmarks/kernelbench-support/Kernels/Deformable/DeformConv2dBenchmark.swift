@@ -2,7 +2,7 @@ import Protean
 
 /// Deformable convolution (Dai et al., arXiv 1703.06211; Zhu et al., 1811.11168) with a bias and
 /// given displacements: normally distributed with a standard deviation of `sigma` pixels (1),
-/// `offset_groups` (1) of them, modulated unless `mask=0`. Sampling counts as work.
+/// `offset_groups` (1) of them, modulated unless `mask=0`. Sampling is included in the operations.
 enum DeformConv2dBenchmark: BenchmarkKernel {
     static let name = "deform_conv2d"
     static let requiredKeys = ConvolutionCase.requiredKeys

@@ -1,6 +1,6 @@
 import Protean
 
-/// The same with displaced inputs too: depthwise, one kernel for all pixels.
+/// Depthwise convolution at displaced input positions, with one sampled kernel for all pixels.
 enum DisplacedDeformableKernelBenchmark: BenchmarkKernel {
     static let name = "displaced_deformable_kernel"
     static let requiredKeys: Set<CaseKey> = [.h, .w, .c, .r]

@@ -1,9 +1,9 @@
 import Foundation
 import Protean
 
-/// What kernels share that sample at positions of their own.
+/// Shared by kernels that sample at computed positions.
 enum Sampled {
-    /// Bytes that so many bilinear samples read from the first-level cache: four neighbours each.
+    /// Bytes that bilinear samples read from the first-level cache: four neighbours each.
     static func bytes(_ samples: Double) -> Double { Size.bytes(4 * samples) }
 
     /// Normally distributed values (Box and Muller, 1958).
@@ -21,8 +21,7 @@ enum Sampled {
     }
 }
 
-/// Displacements and modulation that a case's kernel gets: one of each per output pixel, group and
-/// point.
+/// Displacements and modulation for a case's kernel: one of each per output pixel, group and point.
 struct SampledPoints {
     /// Batch, height and width of the output.
     let map: [Int]
@@ -31,7 +30,7 @@ struct SampledPoints {
 
     var positions: Double { Size.elements(map + [groups, points]) }
 
-    /// Bilinear samples of so many channels.
+    /// Number of bilinear samples for a number of channels.
     func samples(of channels: Int) -> Double { Size.elements(map + [points, channels]) }
 
     /// Normally distributed with the case's standard deviation.
@@ -47,7 +46,7 @@ struct SampledPoints {
 }
 
 extension BenchmarkCase {
-    /// The number under `key`; nil when the line has none.
+    /// The number under `key`; nil if the line does not have it.
     func number(_ key: CaseKey) -> Double? {
         if case .real(let value) = values[key] { value } else { nil }
     }
@@ -67,8 +66,8 @@ extension BenchmarkCase {
         }
     }
 
-    /// A layer with its own parameters on a seeded input; operations and bytes as it counts them,
-    /// `samples` bilinear samples among them.
+    /// A layer with its own parameters on a seeded input; operations and bytes are those of its
+    /// ``Cost``, including `samples` bilinear samples.
     func layer(
         on input: [Int], samples: Double = 0, _ make: @escaping () throws(ProteanError) -> any Layer
     ) throws(CaseError) -> PreparedCase {

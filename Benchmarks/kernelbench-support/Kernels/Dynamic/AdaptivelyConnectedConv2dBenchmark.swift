@@ -1,7 +1,7 @@
 import Protean
 
 /// Adaptively connected convolution; `algorithm` is `dataset` (the default), with connections that
-/// belong to places of the map, or `pixel`, with connections computed from the input.
+/// depend on the position in the map, or `pixel`, with connections computed from the input.
 enum AdaptivelyConnectedConv2dBenchmark: BenchmarkKernel {
     static let name = "adaptively_connected_conv2d"
     static let requiredKeys: Set<CaseKey> = [.h, .w, .c, .k]

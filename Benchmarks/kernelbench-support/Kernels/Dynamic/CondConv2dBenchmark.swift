@@ -1,7 +1,8 @@
 import Protean
 
 /// Conditionally parameterised convolution (Yang et al., arXiv 1904.04971): each sample's kernel is
-/// mixed from `experts` kernels, then applied. Routing weights are given; mixing counts as work.
+/// mixed from `experts` kernels, then applied. Routing weights are given; mixing is included in the
+/// operations.
 enum CondConv2dBenchmark: BenchmarkKernel {
     static let name = "condconv2d"
     static let requiredKeys = ConvolutionCase.requiredKeys.union([.experts])

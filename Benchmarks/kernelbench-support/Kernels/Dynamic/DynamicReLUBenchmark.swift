@@ -13,7 +13,8 @@ enum DynamicReLUBenchmark: BenchmarkKernel {
         let reduction = min(4, shape[3])
         // c to c / reduction to 4 c.
         let weights = Size.product(5, shape[3], shape[3] / reduction)
-        // The pooled sum, two lines with their maximum, and the two small matrices.
+        // The pooling's sum, two linear functions with their maximum, and the two small matrix
+        // products.
         let flops = 6 * map + 2 * weights * Double(shape[0])
         return PreparedCase(flops: flops, bytes: Size.bytes(2 * map, weights)) {
             let layer = try DynamicReLU(channels: shape[3], reduction: reduction)

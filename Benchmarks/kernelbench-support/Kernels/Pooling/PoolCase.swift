@@ -27,7 +27,7 @@ struct PoolCase {
         outputs = Size.product(shape[0], output.0, output.1, shape[3])
     }
 
-    /// What a pooling of this shape costs, with the call to measure.
+    /// The cost of a pooling of this shape, with the call to measure.
     func prepared(_ load: @escaping () throws -> KernelRun) -> PreparedCase {
         PreparedCase(flops: inputs, bytes: Size.bytes(inputs, outputs), load: load)
     }

@@ -12,7 +12,7 @@ enum ResizeBenchmark: BenchmarkKernel {
         let nearest = try benchmark.word(.algorithm, of: ["bilinear", "nearest"]) == "nearest"
         let inputs = Size.elements(shape)
         let outputs = inputs * Size.product(up, up)
-        // Three blends of two values each; nearest computes nothing.
+        // Three interpolations between two values; nearest has no operations.
         let flops = nearest ? 0 : 6 * outputs
         return PreparedCase(flops: flops, bytes: Size.bytes(inputs, outputs)) {
             let x = try benchmark.values(shape)

@@ -1,6 +1,7 @@
 import Protean
 
-/// The masks of a case with a density, used in turn so that branches cannot be learnt.
+/// The masks of a case with a density, used in turn, so that the branch predictor cannot learn
+/// them.
 struct DensityMasks {
     /// One mask of the whole batch each, one byte per pixel.
     let bytes: [[UInt8]]
@@ -27,9 +28,9 @@ struct DensityMasks {
         self.width = width
     }
 
-    /// What a mask means for a 3 × 3 convolution.
+    /// Pixel counts of a mask for a 3 × 3 convolution.
     struct Extent {
-        /// Active pixels, and pixels that those read.
+        /// Number of active pixels, and of pixels that they read.
         let active, reached: Double
     }
 

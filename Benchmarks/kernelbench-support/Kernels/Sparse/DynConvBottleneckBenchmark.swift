@@ -1,8 +1,8 @@
 import Protean
 
-/// DynConv's bottleneck of `4 c` channels with an inner width of `c`, updated in place; the mask's plan
-/// and its dilation are made in every call, from another mask each time. With `algorithm=dense` the
-/// whole block is computed by the dense layers, the defining sums throughout.
+/// DynConv's bottleneck of `4 c` channels with an inner width of `c`, updated in place; the mask's
+/// plan and its dilation are made in every call, each time from a different mask. With
+/// `algorithm=dense` the whole block is computed by the dense layers, the defining sums throughout.
 enum DynConvBottleneckBenchmark: BenchmarkKernel {
     static let name = "dynconv_bottleneck"
     static let requiredKeys: Set<CaseKey> = [.h, .w, .c]
@@ -39,7 +39,7 @@ enum DynConvBottleneckBenchmark: BenchmarkKernel {
             }
         ) {
             let block = try DynConvBottleneck(inputChannels: 4 * planes, planes: planes)
-            // Adds zeros: the input stays what it is from call to call.
+            // The block adds zeros, so that the input does not change between calls.
             try block.parameter(at: "bn3.weight")?.set(Tensor(zeros: [4 * planes]))
             var x = try Operations.activate(try benchmark.values(shape), .relu)
             let size = Size2d(height: h, width: w)

@@ -1,8 +1,8 @@
 import Protean
 
 /// Plans of two masks of numbers in turn, which differ in a square of `changed` of the map (0.02):
-/// built anew (`algorithm=build`), or made over into each other (`algorithm=update`). A call is there
-/// and back.
+/// built anew (`algorithm=build`), or updated from one to the other (`algorithm=update`). One call
+/// changes to the second mask and back.
 enum MaskPlanBenchmark: BenchmarkKernel {
     static let name = "mask_plan"
     static let requiredKeys: Set<CaseKey> = [.h, .w, .density]

@@ -1,14 +1,14 @@
 import Protean
 
 /// Convolution at the active pixels of a mask, written in place; the mask's plan is built in every
-/// call, from another mask each time. `algorithm` as for ``MaskedConv2dAlgorithm``; with `dense`
-/// the whole map is computed and other pixels are zeroed.
+/// call, each time from a different mask. `algorithm` as for ``MaskedConv2dAlgorithm``; with
+/// `dense` the whole map is computed and other pixels are zeroed.
 enum MaskedConv2dBenchmark: BenchmarkKernel {
     static let name = "masked_conv2d"
     static let requiredKeys = ConvolutionCase.requiredKeys.union([.density])
     static let optionalKeys = ConvolutionCase.optionalKeys.union([.pattern, .algorithm])
 
-    /// Masks that are used in turn, so that branches cannot be learnt.
+    /// Masks that are used in turn, so that the branch predictor cannot learn them.
     private static let masks: UInt64 = 8
 
     static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
@@ -37,7 +37,7 @@ enum MaskedConv2dBenchmark: BenchmarkKernel {
                     return try layer(x, mask: mask).sample()
                 }
             }
-            // Whatever is active in one of them is written before the first call that counts.
+            // Writes every pixel that is active in one of them before the first timed call.
             for mask in masks {
                 let mask = try MaskPlan(bytes: mask, batch: shape.batch, size: size)
                 try layer.update(&y, with: x, mask: mask)

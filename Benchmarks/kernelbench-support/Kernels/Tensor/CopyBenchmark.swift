@@ -1,6 +1,6 @@
 import Protean
 
-/// A copy of a map into a fresh result: the least that any operation pays, as a yardstick.
+/// A copy of a map into a fresh result: a lower bound of the cost of any operation.
 enum CopyBenchmark: BenchmarkKernel {
     static let name = "copy"
     static let requiredKeys: Set<CaseKey> = [.h, .w, .c]
@@ -11,7 +11,7 @@ enum CopyBenchmark: BenchmarkKernel {
         return PreparedCase(flops: 0, bytes: Size.bytes(2 * Size.elements(shape))) {
             let x = try benchmark.values(shape)
             return {
-                // Asking a shared tensor for writing copies it.
+                // Write access to a shared tensor copies it.
                 var y = x
                 return try y.withUnsafeMutableBufferPointer { $0.first ?? 0 }
             }

@@ -1,6 +1,6 @@
 import Protean
 
-/// A map divided by a tensor that broadcasts: `algorithm` says which.
+/// A map divided by a tensor that broadcasts: `algorithm` names its shape.
 enum BroadcastBenchmark: BenchmarkKernel {
     static let name = "broadcast"
     static let requiredKeys: Set<CaseKey> = [.h, .w, .c]
@@ -25,7 +25,7 @@ enum BroadcastBenchmark: BenchmarkKernel {
     }
 }
 
-/// A sum or a variance over some axes of a map: `algorithm` is what and over which.
+/// A sum or a variance over some axes of a map: `algorithm` names the reduction and the axes.
 enum ReduceBenchmark: BenchmarkKernel {
     static let name = "reduce"
     static let requiredKeys: Set<CaseKey> = [.h, .w, .c]

@@ -1,5 +1,5 @@
-/// A layer that is nothing but an element-wise function, so that a container can run it as the last
-/// step of the convolution in front of it.
+/// A layer that is only an element-wise function, so that a container can run it as the last step
+/// of the convolution before it.
 public protocol ActivationLayer: PixelwiseLayer {
     /// The function.
     var activation: Activation { get }
@@ -21,7 +21,7 @@ extension ActivationLayer {
 }
 
 extension Cost {
-    /// The cost of a layer that moves numbers and multiplies nothing that counts.
+    /// The cost of a layer that moves values and has no multiply-adds.
     static func moving(
         _ input: Tensor, _ output: Tensor, parameters: Int = 0, buffers: Int = 0
     ) -> Cost {

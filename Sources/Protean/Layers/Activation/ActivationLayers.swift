@@ -1,6 +1,6 @@
 // The layers of element-wise functions, one for each row of `ActivationTable`.
 
-/// x itself: a place for a layer that a configuration leaves out.
+/// x itself: a placeholder for a layer that a configuration leaves out.
 ///
 /// Any shape in, the same out.
 public struct Identity: ActivationLayer {
@@ -37,7 +37,7 @@ public struct ReLU6: ActivationLayer {
 ///
 /// Maas, Hannun, Ng, ICML 2013. Any shape in, the same out.
 public struct LeakyReLU: ActivationLayer {
-    /// The factor left of 0.
+    /// The factor for x < 0.
     public let negativeSlope: Float
 
     /// The function, so that a container can run it in the layer before.

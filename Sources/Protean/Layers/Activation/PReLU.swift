@@ -8,7 +8,7 @@ public final class PReLU: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    /// One slope for all channels by default, 0.25 at first.
+    /// One slope for all channels by default, initially 0.25.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when `channels` is
     ///   not in 1...2²⁴.

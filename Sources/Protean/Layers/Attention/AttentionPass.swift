@@ -69,12 +69,12 @@ struct AttentionPass {
             whole, leading: leading, queries: queries, keys: keys, name: "keyMask", layer: place)
     }
 
-    /// The heads' results beside each other, `[batch, queries, embeddingChannels]`.
+    /// The heads' results, concatenated: `[batch, queries, embeddingChannels]`.
     func run() throws(ProteanError) -> Tensor {
         try call().run(shape: query.shape, steps: steps, layer: layer.place)
     }
 
-    /// The same with weights `[batch, heads, queries, keys]`.
+    /// The same, and the weights `[batch, heads, queries, keys]`.
     func runWithWeights() throws(ProteanError) -> (output: Tensor, weights: Tensor) {
         try call().runWithWeights(shape: query.shape, steps: steps, layer: layer.place)
     }
@@ -150,7 +150,7 @@ struct AttentionPass {
 }
 
 extension Tensor {
-    /// Whether both are one tensor, sharing their elements or carrying no values.
+    /// Whether both are the same tensor: they share their elements, or neither carries values.
     fileprivate func isSame(as other: Tensor) -> Bool {
         shape == other.shape && storage === other.storage
     }

@@ -1,18 +1,18 @@
 /// The projections of queries, keys and values in ``MultiheadAttention``: one weight for all three
-/// where they have the same channels, else one each; and a learned key and value.
+/// if they have the same channels, else one each; and a learned key and value.
 struct AttentionProjections: Sendable {
-    /// What is projected.
+    /// The inputs that are projected.
     enum Part: Int, CaseIterable { case query, key, value }
 
     let channels: Int
     /// `in_proj_weight` alone, or the three weights.
     let weights: [NamedParameter]
-    /// `in_proj_bias`, of all three.
+    /// `in_proj_bias`, for all three.
     let bias: Parameter?
     /// `bias_k` and `bias_v`.
     let added: [NamedParameter]
 
-    /// Layers made of the present weights: all three as one, and each by itself.
+    /// Layers made of the current weights: all three projections as one, and each separately.
     private let joint = Derived<Int, Linear>()
     private let separate = Derived<Int, [Linear]>()
 
@@ -64,7 +64,7 @@ struct AttentionProjections: Sendable {
         weights.reduce(bias?.version ?? 0) { $0 + $1.parameter.version }
     }
 
-    /// Query, key and value of `x` beside each other, `[batch, length, 3 · channels]`.
+    /// Query, key and value of `x`, concatenated: `[batch, length, 3 · channels]`.
     func all(of x: Tensor) throws(ProteanError) -> Tensor {
         let layer = try joint.value(for: version) { () throws(ProteanError) in
             try Linear(weight: weights[0].parameter.value, bias: bias?.value)
@@ -92,7 +92,7 @@ struct AttentionProjections: Sendable {
         return try Linear(weight: weight, bias: bias)
     }
 
-    /// The third of a matrix's rows that belongs to a part.
+    /// The third of a matrix's rows that belongs to `part`.
     private func rows(of matrix: Tensor, _ part: Part) throws(ProteanError) -> Tensor {
         let map = try matrix.reshaped(to: [1, matrix.shape[0], matrix.shape[1], 1])
         return try Operations.crop(

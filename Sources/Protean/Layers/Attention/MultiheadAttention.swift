@@ -6,19 +6,19 @@
 ///
 /// Query `[batch, queries, embeddingChannels]`, key `[batch, keys, keyChannels]`, value
 /// `[batch, keys, valueChannels]`, result `[batch, queries, embeddingChannels]`. Parameters as in
-/// PyTorch: `in_proj_weight` `[3 · E, E]`, or `q_proj_weight`, `k_proj_weight`, `v_proj_weight` where keys
-/// or values have other channels; `in_proj_bias` `[3 · E]`, `out_proj.weight`, `out_proj.bias`, `bias_k`
-/// and `bias_v` `[1, 1, E]`. A query that may use no key attends to nothing: its result is
-/// `out_proj.bias`. No matrix of all scores is made unless weights are asked for. Cost:
-/// projections plus 2 · queries · keys · E multiply-adds per sample.
+/// PyTorch: `in_proj_weight` `[3 · E, E]`, or `q_proj_weight`, `k_proj_weight`, `v_proj_weight`
+/// where keys or values have other channels; `in_proj_bias` `[3 · E]`, `out_proj.weight`,
+/// `out_proj.bias`, `bias_k` and `bias_v` `[1, 1, E]`. A query that may use no key attends to
+/// nothing: its result is `out_proj.bias`. No matrix of all scores is stored unless the weights are
+/// requested. Cost: projections plus 2 · queries · keys · E multiply-adds per sample.
 public final class MultiheadAttention: Layer {
     /// E, the channels of queries and results.
     public let embeddingChannels: Int
-    /// Heads; they divide ``embeddingChannels``.
+    /// Number of heads, a divisor of ``embeddingChannels``.
     public let heads: Int
-    /// Channels of the keys that go in.
+    /// Channels of the input keys.
     public let keyChannels: Int
-    /// Channels of the values that go in.
+    /// Channels of the input values.
     public let valueChannels: Int
     /// Whether a key and a value of zeros are added to every sequence.
     public let addZeroAttention: Bool
@@ -32,11 +32,11 @@ public final class MultiheadAttention: Layer {
     ///
     /// - Parameters:
     ///   - embeddingChannels: channels of queries and results.
-    ///   - heads: must divide them.
+    ///   - heads: a divisor of `embeddingChannels`.
     ///   - bias: whether the projections have biases.
     ///   - addBiasKeyValue: whether a learned key and value, `bias_k` and `bias_v`, follow those of every
     ///     sequence.
-    ///   - addZeroAttention: whether a key and a value of zeros follow them.
+    ///   - addZeroAttention: whether a key and a value of zeros are appended to every sequence.
     ///   - keyChannels: channels of keys; nil for `embeddingChannels`.
     ///   - valueChannels: channels of values; nil for `embeddingChannels`.
     ///   - seed: of the initial values; equal seeds give equal values.
@@ -119,7 +119,7 @@ public final class MultiheadAttention: Layer {
     /// As ``callAsFunction(query:key:value:mask:keyMask:isCausal:)``, with PyTorch's
     /// `need_weights=True`. The weights take memory and a second product of queries and keys.
     /// - Parameters:
-    ///   - query: as of the call without weights.
+    ///   - query: as for the call without weights.
     ///   - key: likewise.
     ///   - value: likewise.
     ///   - mask: likewise.
@@ -152,7 +152,7 @@ public final class MultiheadAttention: Layer {
     /// The mean over the heads of `[batch, heads, queries, keys]`.
     private static func average(_ weights: Tensor) throws(ProteanError) -> Tensor {
         let shape = [weights.shape[0], weights.shape[2], weights.shape[3]]
-        // Heads as the pixels of a map whose channels are all pairs of query and key.
+        // As a map whose pixels are the heads and whose channels are all pairs of query and key.
         let map = try weights.reshaped(
             to: [shape[0], weights.shape[1], 1, shape[1] * shape[2]])
         return try Operations.globalAveragePool(map).reshaped(to: shape)

@@ -1,5 +1,5 @@
-/// A fully connected layer on pooled vectors, stored as the reference stores it: as a linear layer
-/// or as a 1 × 1 convolution.
+/// A fully connected layer on pooled vectors, stored as in the reference: as a linear layer or as a
+/// 1 × 1 convolution.
 enum Projection: Sendable {
     case linear(Linear)
     case convolution(Conv2d)

@@ -4,9 +4,9 @@
 /// v = Σ d / (height · width − 1), mean and v per sample and channel. Yang, Zhang, Li, Xie, "SimAM: A
 /// Simple, Parameter-Free Attention Module for Convolutional Neural Networks", ICML 2021.
 ///
-/// Input and output `[batch, height, width, channels]`. Gates are in (0.62, 1); they are sigmoid(½) on
-/// constant maps, and so on maps of one pixel, where the reference divides 0 by 0 and gives NaN. Cost:
-/// 4 multiply-adds per element, two reads and one write of the map.
+/// Input and output `[batch, height, width, channels]`. Gates are in (0.62, 1); they are sigmoid(½)
+/// on constant maps, including maps of one pixel, where the reference divides 0 by 0 and gives NaN.
+/// Cost: 4 multiply-adds per element, two reads and one write of the map.
 public struct SimAM: Layer {
     /// Added to the variance: the reference's `e_lambda`.
     public let lambda: Float

@@ -4,10 +4,10 @@
 /// Hu, Shen, Albanie, Sun, Wu, "Squeeze-and-Excitation Networks", arXiv 1709.01507.
 ///
 /// Input and output `[batch, height, width, channels]`. Cost: 2 · channels · squeezeChannels
-/// multiply-adds per sample, one per element, and one read and one write of the map beside the
-/// pooling's read.
+/// multiply-adds per sample, one per element, and one read and one write of the map in addition to
+/// the pooling's read.
 public final class SqueezeExcitation: Gate, AcceptsEpilogue {
-    /// Whose parameter names and shapes a layer has.
+    /// The reference whose parameter names and shapes a layer has.
     public enum Variant: String, Sendable, CaseIterable {
         /// timm's `SEModule`: `fc1`, `fc2`, 1 × 1 convolutions with bias.
         case timm
@@ -40,7 +40,7 @@ public final class SqueezeExcitation: Gate, AcceptsEpilogue {
     ///   - variant: names and shapes of the parameters.
     ///   - activation: between the two layers.
     ///   - gate: after the second layer.
-    ///   - bias: whether the layers have one; nil leaves it to the variant.
+    ///   - bias: whether the layers have one; nil for the variant's default.
     ///   - addMaximum: pools half the mean plus half the maximum (timm's `add_maxpool`).
     ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
@@ -115,11 +115,11 @@ public final class SqueezeExcitation: Gate, AcceptsEpilogue {
         try scaling(x, byGatesOf: x, residual: residual, activation: activation)
     }
 
-    /// An activation. (A residual is added in the same pass only by the call that takes one, which rounds
-    /// once where separate layers round twice.)
+    /// An activation. (A residual is added in the same pass only by the call that takes one: it
+    /// rounds once, where separate layers round twice.)
     public var epilogueParts: EpilogueParts { .activation }
 
-    /// The gated map with more done to it.
+    /// The gated map followed by an epilogue.
     ///
     /// - Throws: ``ProteanError`` when a tensor does not fit.
     public func callAsFunction(
@@ -145,8 +145,8 @@ public final class SqueezeExcitation: Gate, AcceptsEpilogue {
     }
 }
 
-/// The multiple of `divisor` nearest to `value`, but at least `divisor`, and one step up where it
-/// would be less than `roundLimit` of `value`: the rounding of channel counts in MobileNets.
+/// The multiple of `divisor` nearest to `value`, but at least `divisor`, and one step up if it
+/// would be less than `roundLimit` · `value`: the rounding of channel counts in MobileNets.
 public func makeDivisible(_ value: Double, by divisor: Int, roundLimit: Double = 0.9) -> Int {
     let step = Double(divisor)
     var rounded = max(step, ((value + step / 2) / step).rounded(.down) * step)

@@ -1,6 +1,6 @@
 /// Parts of a ``Conv2dEpilogue``.
 public struct EpilogueParts: OptionSet, Sendable, Hashable {
-    /// A bit per part.
+    /// One bit per part.
     public let rawValue: Int
 
     /// Parts by their bits.
@@ -10,15 +10,16 @@ public struct EpilogueParts: OptionSet, Sendable, Hashable {
     public static let activation = EpilogueParts(rawValue: 1)
     /// A map of the result's shape, added before the activation.
     public static let residual = EpilogueParts(rawValue: 2)
-    /// A number per sample and channel, `[batch, channels]`, that multiplies the *whole* result before
-    /// the residual is added. A kernel that adds a bias behind the gate leaves this part out.
+    /// A number per sample and channel, `[batch, channels]`, that multiplies the *whole* result
+    /// before the residual is added. A kernel that adds a bias after the gate does not offer this
+    /// part.
     public static let gate = EpilogueParts(rawValue: 4)
     /// All of them.
     public static let all: EpilogueParts = [.activation, .residual, .gate]
 }
 
 extension Conv2dEpilogue {
-    /// What is asked for.
+    /// The parts that this epilogue uses.
     public var parts: EpilogueParts {
         var parts: EpilogueParts = []
         if activation != .identity { parts.insert(.activation) }
@@ -28,17 +29,18 @@ extension Conv2dEpilogue {
     }
 }
 
-/// Something that computes a map and can do more to it before it is stored, in one pass.
+/// A kernel that computes a map and can apply an epilogue to it before it is stored, in one pass.
 ///
-/// Not a module: ``FusedConv2d`` and its kin refer to layers that stand elsewhere in a model.
+/// Not a module: conforming types such as ``FusedConv2d`` refer to layers that are part of a model
+/// elsewhere.
 public protocol EpilogueKernel: Sendable {
-    /// What may follow the result in the same pass; all parts unless a kernel says less.
+    /// The parts that the kernel can apply in the same pass; by default all.
     var epilogueParts: EpilogueParts { get }
 
-    /// `activation(gate · y + residual)`, y being what is computed from `x`.
+    /// `activation(gate · y + residual)`, where y is computed from `x`.
     ///
-    /// Containers ask for nothing that ``epilogueParts`` does not name. A kernel that gets more all the
-    /// same may compute it with ``Conv2dEpilogue/applied(to:layer:)``.
+    /// Containers request only parts in ``epilogueParts``. For other callers a kernel can compute
+    /// further parts with ``Conv2dEpilogue/applied(to:layer:)``.
     /// - Throws: ``ProteanError`` when a tensor does not fit; what does not fit of the epilogue is named
     ///   `gate` or `residual`.
     func callAsFunction(
@@ -52,8 +54,8 @@ extension EpilogueKernel {
 }
 
 extension Layer {
-    /// The layer as a kernel that does `parts` in its own pass; nil if it does not. To be asked when a
-    /// container is built: looking for a conformance takes as long as a small layer.
+    /// The layer as a kernel that applies `parts` in its own pass; nil if it cannot. For use when a
+    /// container is built: a dynamic conformance check takes as long as a small layer.
     func kernel(doing parts: EpilogueParts) -> (any EpilogueKernel)? {
         guard let kernel = self as? any EpilogueKernel, kernel.epilogueParts.isSuperset(of: parts)
         else { return nil }
@@ -61,21 +63,21 @@ extension Layer {
     }
 }
 
-/// A layer whose kernel can do more to the result before it is stored.
+/// A layer whose kernel can apply an epilogue to the result before it is stored.
 ///
-/// ``Sequential``, ``Residual``, ``Branches`` and ``Gated`` hand the activation, the residual and the gate
-/// that follow such a layer to its kernel, which saves a pass over the map each. The results are those
-/// of separate layers. A layer of your own conforms by passing the epilogue on to the operation with
-/// which it ends.
+/// ``Sequential``, ``Residual``, ``Branches`` and ``Gated`` pass the activation, the residual and
+/// the gate that follow such a layer to its kernel, which saves one pass over the map for each. The
+/// results are those of separate layers. A custom layer conforms by passing the epilogue to its
+/// last operation.
 public protocol AcceptsEpilogue: Layer, EpilogueKernel {}
 
-/// A layer that can take the norm behind it into its weights.
+/// A layer that can fold the norm after it into its weights.
 ///
 /// Weights times the norm's scale, bias times scale plus shift: results differ from the separate layers'
 /// by rounding, and the norm costs nothing at run time.
 public protocol FoldsNorm: AcceptsEpilogue {
-    /// The layer followed by `norm`, as one kernel. Called once, when a container is built: what is
-    /// returned follows later changes of parameters (``PixelwiseLayer/version``).
+    /// The layer followed by `norm`, as one kernel. Called once, when a container is built: the
+    /// returned kernel follows later changes of parameters (``PixelwiseLayer/version``).
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
     func folding(_ norm: any FoldableNorm) throws(ProteanError) -> any EpilogueKernel

@@ -1,11 +1,11 @@
-/// Layers applied to the same input, their results put together.
+/// Layers applied to the same input, with their results combined.
 ///
-/// With ``Combination/concatenation`` results lie beside each other along the channels, in order;
-/// with ``Combination/sum`` they are added. Batch, height and width must agree. An activation that follows
-/// runs with the last sum, or in the branches' kernels where all of them ``AcceptsEpilogue``; a branch
-/// that does adds the sum of those before it in its kernel.
+/// With ``Combination/concatenation`` results are concatenated along the channels, in order; with
+/// ``Combination/sum`` they are added. Batch, height and width must agree. A following activation
+/// runs with the last sum or, if all branches are ``AcceptsEpilogue``, in their kernels; a branch
+/// that is ``AcceptsEpilogue`` adds the sum of the branches before it in its kernel.
 public final class Branches: AcceptsEpilogue {
-    /// How results are put together.
+    /// How results are combined.
     public enum Combination: String, Sendable {
         case concatenation
         case sum
@@ -13,13 +13,14 @@ public final class Branches: AcceptsEpilogue {
 
     /// The branches under their names, in order.
     public let submodules: [NamedModule]
-    /// The channels that every branch takes and the whole gives, as far as they are known.
+    /// The input channels of every branch and the channels of the combined result, as far as they
+    /// are known.
     public let channelFlow: ChannelFlow
     private let combination: Combination
     private let branches: [(name: String, layer: any Layer)]
     /// The branches whose kernels activate; the branches whose kernels add and activate.
     private let activating, adding: [(any EpilogueKernel)?]
-    /// The branches' output shapes for the input shapes seen last; none where they are not known.
+    /// The branches' output shapes for the most recent input shapes; empty if they are not known.
     private let shapes = Derived<[Int], [[Int]]>(capacity: 4)
 
     /// Branches under given names.
@@ -52,7 +53,7 @@ public final class Branches: AcceptsEpilogue {
         try self.init(combination, named: layers.enumerated().map { ("\($0.offset)", $0.element) })
     }
 
-    /// Branches listed in braces, where the error's type is not written out. Throws what making the
+    /// Branches listed in braces whose errors' type is not known statically. Throws what making the
     /// layers throws, as ``Sequential`` does.
     @_disfavoredOverload
     public convenience init(
@@ -83,7 +84,7 @@ public final class Branches: AcceptsEpilogue {
             let all = isKnown ? outputs.reduce(0, +) : nil
             return .fixed(input: taken?.channels, output: all)
         case .sum:
-            // One channel would be repeated for all; see ``Operations/add(_:_:activation:)``.
+            // A result with one channel is broadcast; see ``Operations/add(_:_:activation:)``.
             return .fixed(input: taken?.channels, output: isKnown ? outputs.max() : nil)
         }
     }
@@ -91,14 +92,14 @@ public final class Branches: AcceptsEpilogue {
     /// An activation.
     public var epilogueParts: EpilogueParts { .activation }
 
-    /// All branches' results, put together.
+    /// All branches' results, combined.
     ///
     /// - Throws: ``ProteanError`` when results or the input do not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         try run(x, .identity)
     }
 
-    /// All branches' results, put together, with more done to them.
+    /// All branches' results, combined, followed by the epilogue.
     ///
     /// - Throws: ``ProteanError`` when a tensor does not fit.
     public func callAsFunction(
@@ -144,7 +145,8 @@ public final class Branches: AcceptsEpilogue {
         let shapes = try outputShapes(for: x)
         for (index, (name, branch)) in branches.enumerated().dropFirst() {
             let last = index == branches.count - 1 ? activation : .identity
-            // A kernel adds maps of its own shape only; others are repeated along axes of size 1.
+            // A kernel adds only maps of its own shape; other shapes need broadcasting along axes
+            // of size 1.
             guard let kernel = adding[index],
                 index < shapes.count, shapes[index] == sum.shape
             else {
@@ -161,8 +163,8 @@ public final class Branches: AcceptsEpilogue {
         return sum
     }
 
-    /// The branches' output shapes where some branch could add in its kernel; empty where there is none,
-    /// and where a branch needs values to know.
+    /// The branches' output shapes if some branch can add in its kernel; empty if none can, or if a
+    /// branch needs values to compute its shape.
     private func outputShapes(for x: Tensor) throws(ProteanError) -> [[Int]] {
         guard adding.dropFirst().contains(where: { $0 != nil }) else { return [] }
         return try shapes.value(for: x.shape) { () throws(ProteanError) in

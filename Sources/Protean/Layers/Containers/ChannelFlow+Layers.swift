@@ -69,7 +69,7 @@ extension LayerNorm {
 }
 
 extension Linear {
-    /// Features are the last axis.
+    /// Input and output features, the size of the last axis.
     public var channelFlow: ChannelFlow {
         .fixed(input: inputFeatures, output: outputFeatures)
     }

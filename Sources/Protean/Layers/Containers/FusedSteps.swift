@@ -1,8 +1,8 @@
-/// Modules one after the other, each with what follows it in the same kernel: what sequential
-/// containers run.
+/// Modules in sequence, each with the layers fused into its kernel; sequential containers run
+/// these.
 ///
-/// A layer that ``FoldsNorm`` takes the norm behind it, a layer that ``AcceptsEpilogue`` the activation
-/// behind that.
+/// A ``FoldsNorm`` layer folds the norm after it, an ``AcceptsEpilogue`` layer applies the
+/// activation after that.
 struct FusedSteps: Sendable {
     private enum Work: Sendable {
         case layer(any Layer)
@@ -26,7 +26,7 @@ struct FusedSteps: Sendable {
     }
 
     private let steps: [Step]
-    /// What may follow the last step in its kernel.
+    /// The parts that the last step's kernel can apply.
     let epilogueParts: EpilogueParts
 
     /// The modules under their names: ``Layer``s and, with `inputs` in the call, ``MultiInputLayer``s.
@@ -85,7 +85,7 @@ struct FusedSteps: Sendable {
         place: @autoclosure () -> String
     ) throws(ProteanError) -> Tensor {
         var y = x
-        // What the last kernel cannot do follows as operations of their own.
+        // Parts that the last kernel cannot apply follow as separate operations.
         let fuses = epilogue.map { epilogueParts.isSuperset(of: $0.parts) } ?? false
         for (index, step) in steps.enumerated() {
             do throws(ProteanError) {

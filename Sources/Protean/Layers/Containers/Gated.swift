@@ -1,11 +1,11 @@
-/// A module that computes, from a map, numbers to multiply a map by: channel, spatial and element-wise
-/// attention.
+/// A module that computes from a map the factors by which a map is multiplied: channel, spatial and
+/// element-wise attention.
 ///
-/// ``Gated`` multiplies by them. ``SqueezeExcitation`` is a gate; a gate of your own implements
-/// ``gates(of:)``, and containers treat it like ours. What the numbers are used for is not the gate's
-/// affair: a rule that decides by them may take the same module.
+/// ``Gated`` multiplies by them. ``SqueezeExcitation`` is a gate; a custom gate implements
+/// ``gates(of:)``, and containers treat it in the same way. The same module can also be used for
+/// other purposes, such as a decision that depends on its factors.
 public protocol Gate: Module {
-    /// The numbers for `x`, `[batch, height, width, channels]`: `[batch, channels]` or
+    /// The factors for `x`, `[batch, height, width, channels]`: `[batch, channels]` or
     /// `[batch, 1, 1, channels]` (per channel), `[batch, height, width, 1]` (per pixel), or one per
     /// element, in the shape of the map that they multiply.
     ///
@@ -15,12 +15,12 @@ public protocol Gate: Module {
 }
 
 extension Gate {
-    /// activation(y · gates(of: x) + residual), traced as this module's own work. The gate's parts are
-    /// traced by themselves.
+    /// activation(y · gates(of: x) + residual), traced under this module. The gate's parts are
+    /// traced separately.
     ///
     /// - Parameters:
     ///   - y: the map that is multiplied.
-    ///   - x: what the gates follow from; `y` itself for attention.
+    ///   - x: the map from which the gates are computed; `y` itself for attention.
     ///   - residual: shaped like `y`, or nil.
     ///   - activation: applied last.
     /// - Throws: ``ProteanError`` when a tensor does not fit.
@@ -39,21 +39,21 @@ extension Gate {
     }
 }
 
-/// A map multiplied by the numbers that any ``Gate`` computes.
+/// A map multiplied by the factors that a ``Gate`` computes.
 ///
 /// `y = x · gate(x)`, or with a layer `y = layer(x) · gate(x)`, the gates computed from the layer's
-/// *input* as in feature boosting and suppression (Gao et al., arXiv 1810.05331). A layer that takes a
-/// gate in its kernel (``EpilogueParts/gate``: a convolution without bias, say) multiplies while its sums
-/// are in registers, where there is one gate per sample and channel.
+/// *input* as in feature boosting and suppression (Gao et al., arXiv 1810.05331). With one gate per
+/// sample and channel, a layer whose kernel applies gates (``EpilogueParts/gate``, for example a
+/// convolution without bias) multiplies while its sums are in registers.
 ///
 /// Parts are named `gate` and, if there is one, `layer`. Cost: that of the parts, one multiply-add per
 /// element.
 public final class Gated: AcceptsEpilogue {
-    /// What computes the numbers.
+    /// The module that computes the factors.
     public let gate: any Gate
-    /// What computes the map; nil for the input itself.
+    /// The layer that computes the map; nil for the input itself.
     public let layer: (any Layer)?
-    /// The layer, if it can multiply by gates and do what follows in its own pass.
+    /// The layer, if its kernel can apply gates and the rest of the epilogue.
     private let kernel: (any EpilogueKernel)?
 
     /// `x · gate(x)`.
@@ -75,10 +75,10 @@ public final class Gated: AcceptsEpilogue {
         [NamedModule("gate", gate)] + (layer.map { [NamedModule("layer", $0)] } ?? [])
     }
 
-    /// The layer's channels; as many out as in without one.
+    /// The layer's channels; without a layer the number of channels stays the same.
     public var channelFlow: ChannelFlow { layer?.channelFlow ?? .unchanged }
 
-    /// An activation; a residual too where the layer's kernel takes gate and residual.
+    /// An activation; also a residual if the layer's kernel applies gate and residual.
     public var epilogueParts: EpilogueParts {
         kernel == nil ? .activation : [.activation, .residual]
     }
@@ -105,7 +105,7 @@ public final class Gated: AcceptsEpilogue {
             y, byGatesOf: x, residual: epilogue.residual, activation: epilogue.activation)
     }
 
-    /// The result of one kernel where gates are per sample and channel; of two otherwise.
+    /// Uses one kernel for gates per sample and channel, otherwise two.
     private func fused(
         _ kernel: any EpilogueKernel, _ x: Tensor, _ epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {

@@ -1,4 +1,4 @@
-/// What containers check of the modules that they are made of.
+/// Checks of the modules of a container.
 enum ModuleList {
     /// The modules under their names, which must differ.
     static func checked(
@@ -12,7 +12,7 @@ enum ModuleList {
         return modules.map { NamedModule($0.name, $0.module) }
     }
 
-    /// The channels of modules one after the other; refuses neighbours that certainly do not fit.
+    /// The channels of modules in sequence; throws for neighbours that certainly do not fit.
     static func flow(
         of modules: [(name: String, module: any Module)], container: String,
         _ flow: (any Module) -> ChannelFlow

@@ -1,9 +1,10 @@
-/// Layers one after the other of which some take further inputs: all of those get the inputs of the
+/// Layers in sequence of which some take further inputs; all of these get the further inputs of the
 /// call.
 ///
-/// As in a block of an EfficientNet with CondConv, where one routing serves all convolutions, or a network
-/// whose layers are all modulated by one condition. Plain ``Layer``s get the running tensor only.
-/// Norms and activations are fused as in ``Sequential``. Parts keep their paths as there.
+/// Examples are an EfficientNet block with CondConv, where one routing serves all convolutions, and
+/// a network whose layers are all modulated by one condition. Plain ``Layer``s get only the
+/// previous layer's result. Norms and activations are fused as in ``Sequential``. Parts keep their
+/// paths as in ``Sequential``.
 ///
 /// ```swift
 /// let block = try MultiInputSequential([conv1, norm1, SiLU(), conv2, norm2])   // conv: CondConv2d
@@ -14,7 +15,7 @@ public final class MultiInputSequential: MultiInputLayer {
     public let submodules: [NamedModule]
     /// Names of the further inputs.
     public let inputNames: [String]
-    /// How many of them must be there.
+    /// Number of further inputs that are required.
     public let requiredInputs: Int
     /// The channels of the first and the last layer, as far as they are known.
     public let channelFlow: ChannelFlow
@@ -29,8 +30,8 @@ public final class MultiInputSequential: MultiInputLayer {
         try self.init(named: layers.enumerated().map { ("\($0.offset)", $0.element) })
     }
 
-    /// Layers under given names, at least one of which takes further inputs; all that do take the same
-    /// ones.
+    /// Layers under given names, at least one of which takes further inputs; all of these take the
+    /// same inputs.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a name that occurs
     ///   twice, for a module that is neither a ``Layer`` nor a ``MultiInputLayer``, and when inputs have
@@ -60,7 +61,7 @@ public final class MultiInputSequential: MultiInputLayer {
         steps = try FusedSteps(layers, container: container)
     }
 
-    /// What may follow the last layer in its kernel.
+    /// The parts that the last layer's kernel can apply.
     public var epilogueParts: EpilogueParts { steps.epilogueParts }
 
     /// The last layer's result; `inputs` go to every layer that takes further inputs.

@@ -1,7 +1,7 @@
 extension Layer {
-    /// Applies the layer as the part `name` of a container: an error then says where it stands.
+    /// Applies the layer as the part `name` of a container: errors then name its position.
     ///
-    /// Layers that were told their path name it themselves; see ``Module/assignLabels(prefix:)``.
+    /// Layers with an assigned path name it themselves; see ``Module/assignLabels(prefix:)``.
     func applied(to x: Tensor, as name: String) throws(ProteanError) -> Tensor {
         do throws(ProteanError) {
             return try self(x)
@@ -48,7 +48,7 @@ extension ProteanError {
 }
 
 extension Module {
-    /// Whether the module or a part of it was told its path.
+    /// Whether the module or a part of it has an assigned path.
     var isLabelled: Bool {
         label?.path != nil || submodules.contains { $0.module.isLabelled }
     }

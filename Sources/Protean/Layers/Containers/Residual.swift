@@ -1,9 +1,9 @@
 /// A residual connection: `y = activation(main(x) + shortcut(x))`.
 ///
 /// He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", arXiv 1512.03385. The parts
-/// are named `main` and, if there is one, `shortcut`; without it the shortcut is the input itself. Where
-/// `main` ends in a layer that ``AcceptsEpilogue``, its kernel adds the shortcut and applies the
-/// activation.
+/// are named `main` and, if there is one, `shortcut`; without it the shortcut is the input itself.
+/// If `main` ends in an ``AcceptsEpilogue`` layer, that layer's kernel adds the shortcut and
+/// applies the activation.
 public final class Residual: AcceptsEpilogue {
     private let main: any Layer
     private let shortcut: (any Layer)?
@@ -39,7 +39,7 @@ public final class Residual: AcceptsEpilogue {
         try run(x, activation)
     }
 
-    /// The sum with more done to it, in one kernel where that is possible.
+    /// The sum followed by the epilogue, in one kernel if possible.
     ///
     /// - Throws: ``ProteanError`` when a tensor does not fit.
     public func callAsFunction(

@@ -1,5 +1,5 @@
-/// A layer with more than one input whose further inputs are computed from the first by layers of their
-/// own: `y = layer(x, source₁(x), source₂(x), …)`.
+/// A layer with several inputs whose further inputs are computed from the first by source layers:
+/// `y = layer(x, source₁(x), source₂(x), …)`.
 ///
 /// ```swift
 /// // CondConv that computes its own routing weights, with timm's names.
@@ -8,11 +8,11 @@
 ///     from: [("routing_fn", try CondConvRouting(channels: 16, experts: 4))])
 /// let network = try Sequential([block, norm, ReLU()])    // one kernel
 /// ```
-/// With ``DeformableConv2d`` the sources predict offset and mask; with a ``MultiInputSequential`` one
-/// routing serves several layers. The norm and the activation behind it are fused as with the layer alone.
-/// Cost: that of the parts.
+/// With ``DeformableConv2d`` the sources predict offset and mask; with a ``MultiInputSequential``
+/// one routing serves several layers. The norm and the activation after it are fused as for the
+/// layer alone. Cost: that of the parts.
 public final class SelfConditioned: FoldsNorm {
-    /// What computes the result.
+    /// The layer that computes the result.
     public let layer: any MultiInputLayer
     /// `layer` under its name, then the sources under theirs.
     public let submodules: [NamedModule]
@@ -20,13 +20,13 @@ public final class SelfConditioned: FoldsNorm {
     private let sources: [(name: String, layer: any Layer)]
 
     /// - Parameters:
-    ///   - layer: what computes the result.
-    ///   - name: of `layer` in paths.
-    ///   - sources: what computes the further inputs, in ``MultiInputLayer/inputNames``'s order, under
-    ///     their names in paths.
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the number of sources
-    ///   is not that of the further inputs, when a name occurs twice, or when sources take other
-    ///   numbers of channels than the layer.
+    ///   - layer: the layer that computes the result.
+    ///   - name: the name of `layer` in paths.
+    ///   - sources: the modules that compute the further inputs, in
+    ///     ``MultiInputLayer/inputNames``'s order, under their names in paths.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the number of
+    ///   sources is not that of the further inputs, when a name occurs twice, or when a source's
+    ///   number of input channels differs from the layer's.
     public init(
         _ layer: any MultiInputLayer, as name: String = "layer",
         from sources: [(String, any Layer)]
@@ -51,17 +51,17 @@ public final class SelfConditioned: FoldsNorm {
     /// The layer's channels.
     public var channelFlow: ChannelFlow { layer.channelFlow }
 
-    /// What may follow the layer in its kernel.
+    /// The parts that the layer's kernel can apply.
     public var epilogueParts: EpilogueParts { layer.epilogueParts }
 
-    /// The layer's result for `x` and what the sources make of it.
+    /// The layer's result for `x` and the sources' results.
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         try run(layer, x, epilogue: Conv2dEpilogue())
     }
 
-    /// The same with more done to the result before it is stored.
+    /// The same followed by an epilogue.
     ///
     /// - Throws: ``ProteanError`` when a tensor does not fit.
     public func callAsFunction(
@@ -87,7 +87,8 @@ public final class SelfConditioned: FoldsNorm {
         }
     }
 
-    /// The layer and `norm` in one kernel where the layer can take it; else the norm follows.
+    /// The layer and `norm` in one kernel if the layer can fold it; otherwise the norm runs after
+    /// the layer.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
     public func folding(_ norm: any FoldableNorm) throws(ProteanError) -> any EpilogueKernel {
@@ -111,7 +112,7 @@ public final class SelfConditioned: FoldsNorm {
     }
 }
 
-/// A layer and a norm as layers of their own.
+/// A layer and a norm that run separately.
 struct FollowedByNorm: EpilogueKernel {
     let layer: any Layer
     let norm: any FoldableNorm

@@ -7,12 +7,12 @@
 ///     ReLU()
 /// }
 /// ```
-/// A layer that ``FoldsNorm`` takes the norm after it into its weights, and a layer that
-/// ``AcceptsEpilogue`` the activation after that: a convolution, the batch norm after it and the
-/// activation after that run as one kernel. What follows the container is fused with its last layer.
+/// A ``FoldsNorm`` layer folds the norm after it into its weights, and an ``AcceptsEpilogue`` layer
+/// applies the activation after that: a convolution, the batch norm after it and the activation
+/// after that run as one kernel. Layers after the container are fused with its last layer.
 /// Parameters keep their paths: layers are named by their position (`0`, `1`, …) unless names are
-/// given. Neighbours whose channels cannot fit are refused when the container is built; an error of a
-/// call says in which layer it happened. Cost: the sum of the layers' costs.
+/// given. Building the container throws for neighbours whose channels cannot fit; errors of a call
+/// name the layer. Cost: the sum of the layers' costs.
 public final class Sequential: AcceptsEpilogue {
     /// The layers under their names, in order.
     public let submodules: [NamedModule]
@@ -35,8 +35,8 @@ public final class Sequential: AcceptsEpilogue {
         try self.init(try layers())
     }
 
-    /// Layers listed in braces, named by their position, where the error's type is not written out.
-    /// Throws what making the layers throws, as a ``ProteanError``
+    /// Layers listed in braces, named by their position, whose errors' type is not known
+    /// statically. Throws what making the layers throws, as a ``ProteanError``
     /// (``ProteanError/invalidOption(layer:option:expected:found:)`` for an error of another type).
     @_disfavoredOverload
     public convenience init(
@@ -59,7 +59,7 @@ public final class Sequential: AcceptsEpilogue {
         steps = try FusedSteps(modules, container: "Sequential")
     }
 
-    /// What may follow the last layer in its kernel.
+    /// The parts that the last layer's kernel can apply.
     public var epilogueParts: EpilogueParts { steps.epilogueParts }
 
     /// The last layer's result.
@@ -69,7 +69,7 @@ public final class Sequential: AcceptsEpilogue {
         try steps(x, place: place)
     }
 
-    /// The last layer's result with more done to it, in its kernel where that is possible.
+    /// The last layer's result followed by an epilogue, in its kernel if possible.
     ///
     /// - Throws: ``ProteanError`` when a layer's input or a part of the epilogue does not fit.
     public func callAsFunction(

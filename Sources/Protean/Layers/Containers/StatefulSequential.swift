@@ -1,8 +1,9 @@
-/// Layers one after the other of which some keep a state from call to call: ``Layer``s and
-/// ``StatefulLayer``s in any order.
+/// Layers in sequence of which some keep a state between calls: ``Layer``s and ``StatefulLayer``s
+/// in any order.
 ///
-/// Parts keep their paths as in ``Sequential``, and plain layers beside each other are fused as there.
-/// Neighbours whose channels cannot fit are refused when the container is built. Cost: that of the layers.
+/// Parts keep their paths as in ``Sequential``, and adjacent plain layers are fused as there.
+/// Building the container throws for neighbours whose channels cannot fit. Cost: that of the
+/// layers.
 public final class StatefulSequential: StatefulLayer {
     /// The states of the stateful layers that have been called, under their names.
     public struct State: Sendable {
@@ -65,11 +66,11 @@ public final class StatefulSequential: StatefulLayer {
         self.parts = parts
     }
 
-    /// No states yet: each layer's begins when its first input is there.
+    /// No states yet: each layer's state is made when its first input is known.
     public func initialState(for input: [Int]) -> State { State(parts: [:]) }
 
-    /// The last layer's result; `state` becomes what the next call needs. After an error the state is
-    /// the one before the call.
+    /// The last layer's result; `state` becomes the state for the next call. After an error it is
+    /// unchanged.
     ///
     /// - Throws: ``ProteanError`` when a layer's input does not fit, or when `state` is of another
     ///   container.

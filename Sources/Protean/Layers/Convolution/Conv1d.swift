@@ -8,8 +8,8 @@
 /// `[out, in / groups, kernel]` and `bias` `[out]`, as in PyTorch.
 ///
 /// A sequence is a map of one row, so this runs on ``Conv2d``'s kernels without copies. Weights are
-/// packed on first use for the instruction set in force, and plans are kept for the input shapes seen
-/// last. Cost: batch · length' · out · in / groups · kernel multiply-adds.
+/// packed on first use for the current instruction set, and plans are cached for the most recent
+/// input shapes. Cost: batch · length' · out · in / groups · kernel multiply-adds.
 public final class Conv1d: Layer, HasInitialWeights {
     /// The same convolution on maps of one row.
     let geometry: Conv2dGeometry

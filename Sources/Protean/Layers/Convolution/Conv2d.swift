@@ -8,11 +8,11 @@
 /// `weight` `[out, in / groups, height, width]` and `bias` `[out]`, as in PyTorch.
 ///
 /// 3 × 3 kernels with stride 1 may run as Winograd's F(4 × 4, 3 × 3) where that is faster, with
-/// rounding errors some four times larger (see Docs/Numerics.md); `algorithm: .direct` keeps it out (see
-/// ``Runtime/setExactness(_:)`` for all layers). Weights are packed on first use for the instruction
-/// set in force, and plans are kept for the input shapes seen last; a repeated call allocates its
-/// result and nothing else. Cost: batch · height' · width' · out · in / groups · kernel area
-/// multiply-adds.
+/// rounding errors some four times larger (see Docs/Numerics.md); `algorithm: .direct` excludes it
+/// (see ``Runtime/setExactness(_:)`` for all layers). Weights are packed on first use for the
+/// current instruction set, and plans are cached for the most recent input shapes; a repeated call
+/// allocates its result and nothing else. Cost: batch · height' · width' · out · in / groups ·
+/// kernel area multiply-adds.
 public final class Conv2d: FoldsNorm, HasInitialWeights {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
@@ -98,7 +98,7 @@ public final class Conv2d: FoldsNorm, HasInitialWeights {
         try callAsFunction(x, epilogue: Conv2dEpilogue())
     }
 
-    /// The convolution of `x`, with more done to the sums before they are stored.
+    /// The convolution of `x`, with an epilogue applied to the sums before they are stored.
     ///
     /// - Throws: ``ProteanError`` when `x`, the residual or the gate do not fit.
     public func callAsFunction(
@@ -107,7 +107,7 @@ public final class Conv2d: FoldsNorm, HasInitialWeights {
         try run(x, plans: plans, epilogue: epilogue)
     }
 
-    /// All parts; a gate only without a bias, which is added behind it.
+    /// All parts; a gate only if there is no bias, which would be added after it.
     public var epilogueParts: EpilogueParts { bias == nil ? .all : [.activation, .residual] }
 
     /// The convolution and `norm` as one kernel; a ``FusedConv2d``.
@@ -117,7 +117,7 @@ public final class Conv2d: FoldsNorm, HasInitialWeights {
         try FusedConv2d(self, norm)
     }
 
-    /// How an input of shape `[batch, height, width, channels]` would be run here.
+    /// The plan for an input of shape `[batch, height, width, channels]` on this machine.
     ///
     /// - Throws: ``ProteanError`` when the shape does not fit.
     public func plan(for input: [Int]) throws(ProteanError) -> Conv2dPlan {
@@ -135,7 +135,7 @@ public final class Conv2d: FoldsNorm, HasInitialWeights {
         }
     }
 
-    /// The convolution of several maps' channels, one map after the other.
+    /// The convolution of the concatenated channels of several maps.
     func run(
         concatenating maps: [Tensor], plans: Conv2dPlanCache, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {

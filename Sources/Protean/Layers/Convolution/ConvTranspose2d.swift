@@ -1,19 +1,19 @@
 /// Transposed two-dimensional convolution; `torch.nn.ConvTranspose2d` on NHWC maps.
 ///
-/// `y[n, oy, ox, k] = bias[k] + Σ x[n, iy, ix, c] · weight[c, k, i, j]` over all input pixels and taps with
-/// `iy · stride + i · dilation = oy + padding`, and likewise along columns. It maps as the gradient of a
-/// ``Conv2d`` of the same options maps its output back to its input. Dumoulin, Visin, "A guide to
-/// convolution arithmetic for deep learning", arXiv 1603.07285.
+/// `y[n, oy, ox, k] = bias[k] + Σ x[n, iy, ix, c] · weight[c, k, i, j]` over all input pixels and
+/// taps with `iy · stride + i · dilation = oy + padding`, and likewise along columns. It is the
+/// same map as the gradient of a ``Conv2d`` with the same options with respect to its input.
+/// Dumoulin, Visin, "A guide to convolution arithmetic for deep learning", arXiv 1603.07285.
 ///
 /// Input `[batch, height, width, inputChannels]`, output `[batch, height', width', outputChannels]`,
 /// `height' = (height − 1) · stride − 2 · padding + dilation · (kernel − 1) + outputPadding + 1`.
 /// Parameters: `weight` `[in, out / groups, height, width]` and `bias` `[out]`, as in PyTorch.
 ///
-/// Outputs whose positions leave the same remainder by the stride read the same taps, so each of these
-/// stride² phases is a small ordinary convolution whose results are written where they belong; zeros
-/// are neither inserted nor multiplied. With stride 1 it is a ``Conv2d`` with mirrored taps. Weights are
-/// packed on first use for the instruction set in force. Cost: batch · height · width · in · out /
-/// groups · kernel area multiply-adds.
+/// Outputs whose positions are equal modulo the stride read the same taps, so each of these stride²
+/// phases is a small ordinary convolution whose results are written to their positions; zeros are
+/// neither inserted nor multiplied. With stride 1 it is a ``Conv2d`` with mirrored taps. Weights
+/// are packed on first use for the current instruction set. Cost: batch · height · width · in · out
+/// / groups · kernel area multiply-adds.
 public final class ConvTranspose2d: Layer, HasInitialWeights {
     /// Channels, kernel size, stride, padding, output padding, dilation and groups.
     public let geometry: ConvTranspose2dGeometry
@@ -70,8 +70,7 @@ public final class ConvTranspose2d: Layer, HasInitialWeights {
         [NamedParameter("weight", weight)] + (bias.map { [NamedParameter("bias", $0)] } ?? [])
     }
 
-    /// `weight`. An output meets the taps of one phase: those of the kernel, divided by the stride's
-    /// area.
+    /// `weight`. An output reads the taps of one phase, the kernel's divided by the stride's area.
     public var initialWeights: [InitialWeight] {
         let taps = geometry.kernelSize.height * geometry.kernelSize.width
         let phases = geometry.stride.height * geometry.stride.width
@@ -91,11 +90,12 @@ public final class ConvTranspose2d: Layer, HasInitialWeights {
         try callAsFunction(x, outputSize: nil)
     }
 
-    /// The transposed convolution of `x` with a result of the given size, and with more done to the sums
-    /// before they are stored.
+    /// The transposed convolution of `x` with a result of the given size, and with an epilogue
+    /// applied to the sums before they are stored.
     ///
-    /// Several input sizes of a convolution with a stride lead to the same output size. `outputSize`
-    /// says which of them to go back to: any from the size without output padding to stride − 1 more.
+    /// Several input sizes of a convolution with a stride lead to the same output size.
+    /// `outputSize` selects one of them: any size from the one without output padding to stride − 1
+    /// more.
     /// - Throws: ``ProteanError`` when `x`, the size, the residual or the gate do not fit.
     public func callAsFunction(
         _ x: Tensor, outputSize: Size2d?, epilogue: Conv2dEpilogue = Conv2dEpilogue()

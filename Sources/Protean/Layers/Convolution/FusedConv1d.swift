@@ -1,7 +1,7 @@
 /// A convolution along sequences, the norm after it and an activation, run as one kernel.
 ///
-/// Not a module: it refers to layers that stand elsewhere in a model, under their own names, and holds
-/// the folded weights. See ``FusedConv2d``.
+/// Not a module: it refers to layers that are part of a model under their own names, and holds the
+/// folded weights. See ``FusedConv2d``.
 ///
 /// ```swift
 /// let fused = try FusedConv1d(conv, norm, .relu)   // norm: a BatchNorm1d

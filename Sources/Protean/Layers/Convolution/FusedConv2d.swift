@@ -1,8 +1,8 @@
 /// A convolution, the batch norm after it and an activation, run as one kernel.
 ///
-/// Not a module: it refers to layers that stand elsewhere in a model, under their own names, and
-/// holds the folded weights. ``Sequential`` makes these by itself; a model with a hand-written call
-/// makes one per convolution.
+/// Not a module: it refers to layers that are part of a model under their own names, and holds the
+/// folded weights. ``Sequential`` makes these automatically; a model with a hand-written call makes
+/// one per convolution.
 ///
 /// ```swift
 /// let fused = try FusedConv2d(conv1, bn1, .relu)
@@ -37,8 +37,8 @@ public final class FusedConv2d: EpilogueKernel {
         return try conv.run(x, plans: plans, epilogue: epilogue)
     }
 
-    /// Without an activation of its own, an activation and a residual; a gate too where neither a bias nor
-    /// a norm's shift is added behind it.
+    /// If it has no activation: an activation and a residual; also a gate if neither a bias nor a
+    /// norm's shift is added after it.
     public var epilogueParts: EpilogueParts {
         if activation != .identity { return [] }
         return conv.bias == nil && plans.norm == nil ? .all : [.activation, .residual]
@@ -59,15 +59,16 @@ public final class FusedConv2d: EpilogueKernel {
 
     private var own: Conv2dEpilogue { Conv2dEpilogue(activation: activation) }
 
-    /// activation(norm(conv(x)) + residual) where x are the channels of several maps, one map after the
-    /// other, as DenseNet and its kin collect features (Huang et al., arXiv 1608.06993).
+    /// activation(norm(conv(x)) + residual) where x is the concatenation of several maps along the
+    /// channels, as in DenseNet (Huang et al., arXiv 1608.06993).
     ///
-    /// A 1 × 1 convolution without stride, padding and groups that is computed directly reads maps of
-    /// equal shapes where they are; bits are those of the concatenated map. Otherwise they are
-    /// concatenated first. Cost: that of the convolution, and of the concatenation where there is one.
+    /// A 1 × 1 convolution without stride, padding and groups that is computed directly reads maps
+    /// of equal shapes in place; bits are those of the concatenated map. Otherwise they are
+    /// concatenated first. Cost: that of the convolution and, if needed, of the concatenation.
     /// - Parameters:
-    ///   - maps: at least one, `[batch, height, width, channels]`; shapes agree but for the channels.
-    ///   - residual: of the result's shape.
+    ///   - maps: at least one, `[batch, height, width, channels]`; shapes agree except for the
+    ///     channels.
+    ///   - residual: a map of the result's shape.
     /// - Returns: `[batch, height', width', out]`, as for ``Conv2d``.
     /// - Throws: ``ProteanError`` when the maps or `residual` do not fit.
     public func callAsFunction(

@@ -1,14 +1,14 @@
-/// Fused convolutions one after the other, run band by band where that is faster: a band of rows goes
-/// through all of them before the next begins.
+/// Fused convolutions in sequence, run band by band where that is faster: all of them are applied
+/// to a band of rows before the next band begins.
 ///
-/// Maps in between then never leave the processor's cache, nor are they ever whole in memory: a
-/// block of MobileNetV2, whose expanded map is six times its input, runs 1.1 to 1.7 times as fast on
-/// maps of 56 × 56 and 112 × 112 pixels and takes a small part of the memory. Each thread takes a strip of rows through the whole chain. Bits are those of
-/// separate calls. It pays for 1 × 1, strided and depthwise convolutions on maps beyond some
-/// 256 KiB; where it does not, or where Winograd's algorithm is chosen for one of them, the
-/// convolutions run as if they had been called one by one.
+/// Intermediate maps then stay in the processor's cache and are never stored as a whole: a block of
+/// MobileNetV2, whose expanded map is six times its input, runs 1.1 to 1.7 times as fast on maps of
+/// 56 × 56 and 112 × 112 pixels and takes a small part of the memory. Each thread computes the
+/// whole chain for a strip of rows. Bits are those of separate calls. It is faster for 1 × 1,
+/// strided and depthwise convolutions on maps beyond some 256 KiB; where it is not, or where
+/// Winograd's algorithm is chosen for one of them, the convolutions run one by one.
 ///
-/// Not a module: like ``FusedConv2d``, it refers to layers that stand elsewhere in a model.
+/// Not a module: like ``FusedConv2d``, it refers to layers that are part of a model elsewhere.
 ///
 /// ```swift
 /// let block = try FusedConv2dChain([expand, depthwise, project])
@@ -47,7 +47,7 @@ public final class FusedConv2dChain: Sendable {
 
     /// The last convolution's result; `residual` is added before its activation.
     ///
-    /// A trace records the chain as one layer where it ran band by band.
+    /// A trace records the chain as one layer if it ran band by band.
     /// - Throws: ``ProteanError`` when `x` or `residual` do not fit.
     public func callAsFunction(
         _ x: Tensor, residual: Tensor? = nil
@@ -74,7 +74,7 @@ public final class FusedConv2dChain: Sendable {
         return try last(y, residual: residual)
     }
 
-    /// What a run on inputs of this shape needs; nil where the chain cannot run band by band.
+    /// The prepared call for inputs of this shape; nil if the chain cannot run band by band.
     private func call(for input: [Int]) throws(ProteanError) -> PreparedConv2dChain? {
         let settings = try Runtime.resolved()
         let version = stages.reduce(0) { $0 + $1.plans.version }

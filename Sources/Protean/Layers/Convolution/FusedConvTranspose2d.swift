@@ -1,7 +1,7 @@
 /// A transposed convolution, the norm after it and an activation, run as one kernel.
 ///
-/// Not a module: it refers to layers that stand elsewhere in a model, under their own names, and holds
-/// the folded weights. See ``FusedConv2d``.
+/// Not a module: it refers to layers that are part of a model under their own names, and holds the
+/// folded weights. See ``FusedConv2d``.
 ///
 /// ```swift
 /// let fused = try FusedConvTranspose2d(up, norm, .relu)
@@ -35,7 +35,7 @@ public final class FusedConvTranspose2d: Sendable {
     ///
     /// - Parameters:
     ///   - x: `[batch, height, width, in]`.
-    ///   - outputSize: as of ``ConvTranspose2d``.
+    ///   - outputSize: as for ``ConvTranspose2d``.
     ///   - residual: of the result's shape.
     /// - Throws: ``ProteanError`` when `x`, the size or `residual` do not fit.
     public func callAsFunction(

@@ -37,7 +37,7 @@ public final class Linear: FoldsNorm, HasInitialWeights {
         plans = Conv2dPlanCache(weight: weight, bias: self.bias, geometry: geometry)
     }
 
-    /// A layer whose parameters are zeros at first.
+    /// A layer whose parameters are initially zero.
     static func zeros(from inputs: Int, to outputs: Int) throws(ProteanError) -> Linear {
         let geometry = try geometry(inputs, outputs)
         return Linear(
@@ -150,7 +150,7 @@ public final class Linear: FoldsNorm, HasInitialWeights {
         }
     }
 
-    /// All rows are the pixels of one long image.
+    /// Treats all rows as the pixels of one image.
     private func run(
         _ x: Tensor, _ plans: Conv2dPlanCache, _ epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {

@@ -1,5 +1,5 @@
-/// Active convolution: every tap samples the input at a fractional position of its own, the same for
-/// all outputs.
+/// Active convolution: every tap samples the input at its own fractional position, which is the
+/// same for all outputs.
 ///
 /// `y[n, oy, ox, o] = bias[o] + Σ_{t,c} weight[o, c, t] · sample(x[n, :, :, c], py, px)`,
 /// `(py, px) = (oy · s − p + ⌊k / 2⌋ + ypos[g, t], ox · s − p + ⌊k / 2⌋ + xpos[g, t])`, g = o's
@@ -12,10 +12,10 @@
 /// `bias` `[out]`, `xpos` and `ypos` `[positionGroups, 1, k, k]`. A position group is a block of
 /// outputs / positionGroups output channels.
 ///
-/// Tap 0 is the centre, which training pins to (0, 0); the others start on a circle. The weights of a
-/// ``Conv2d`` with odd kernel fit when positions are the regular grid, tap (i, j) at
-/// (i − ⌊k / 2⌋, j − ⌊k / 2⌋): then the result is that of a direct one, bit for bit. Runs as a
-/// ``DeformableConv2d`` per position group, with one output's displacements for all. Cost: as
+/// Tap 0 is the centre, which training pins to (0, 0); the others start on a circle. The weights of
+/// a ``Conv2d`` with odd kernel fit when positions are the regular grid, tap (i, j) at (i − ⌊k /
+/// 2⌋, j − ⌊k / 2⌋): then the result is that of a direct one, bit for bit. Runs as a
+/// ``DeformableConv2d`` per position group, with the same displacements for all outputs. Cost: as
 /// ``Conv2d``, plus four multiply-adds per sampled channel and position group.
 public final class ActiveConv2d: Layer {
     /// Channels, kernel size, stride and padding.
@@ -86,7 +86,7 @@ public final class ActiveConv2d: Layer {
                 expected: "finite numbers, a radius above 0",
                 found: "\(baseRadius), \(baseAngle), \(positionDeviation)")
         }
-        // An even kernel has one row less than a convolution would have.
+        // An even kernel gives one row less than an ordinary convolution.
         let after = padding - (isEven ? 1 : 0)
         func make(_ outputs: Int) throws(ProteanError) -> Conv2dGeometry {
             try Conv2dGeometry(
@@ -152,7 +152,7 @@ public final class ActiveConv2d: Layer {
         }
     }
 
-    /// Per position group, (y, x) per tap from where a convolution has it.
+    /// Per position group, (y, x) of each tap relative to its position in an ordinary convolution.
     private func makeDisplacements() throws(ProteanError) -> [Tensor] {
         let (x, y) = (xPositions.value.elements, yPositions.value.elements)
         let k = geometry.kernelSize.width, taps = k * k

@@ -1,5 +1,5 @@
-/// A gate per pixel and group between the aggregate and the pixel itself, a part of ``DCNv3`` and
-/// ``DCNv4``: `s = sigmoid(t · Wᵀ + b)`, `z · (1 − s) + u · s`.
+/// A gate per pixel and group that mixes the aggregate with the pixel's own value, a part of
+/// ``DCNv3`` and ``DCNv4``: `s = sigmoid(t · Wᵀ + b)`, `z · (1 − s) + u · s`.
 struct CenterFeatureScale: Sendable {
     private let linear: Linear
 

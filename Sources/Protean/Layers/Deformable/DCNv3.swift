@@ -6,14 +6,15 @@
 /// of u, `y = output_proj(z)`. With the centre feature scale, `s = sigmoid(t · Wᵀ + b)` per group
 /// and `z ← z · (1 − s) + u · s`.
 ///
-/// Wang et al., "InternImage", CVPR 2023, arXiv 2211.05778; names and shapes as OpenGVLab's `DCNv3`.
-/// Input and output `[batch, height, width, channels]`. Parameters: `dw_conv.0` (depthwise),
-/// `dw_conv.1.1` (layer norm; batch norm: `dw_conv.1.0`), `offset`, `mask`, `input_proj`,
-/// `output_proj`, and `center_feature_scale_proj_weight`, `…_bias` when asked for. Displacements
-/// are predicted at the input's resolution, so stride and padding must keep the size.
+/// Wang et al., "InternImage", CVPR 2023, arXiv 2211.05778; names and shapes as OpenGVLab's
+/// `DCNv3`. Input and output `[batch, height, width, channels]`. Parameters: `dw_conv.0`
+/// (depthwise), `dw_conv.1.1` (layer norm; batch norm: `dw_conv.1.0`), `offset`, `mask`,
+/// `input_proj`, `output_proj`, and, with the centre feature scale,
+/// `center_feature_scale_proj_weight`, `…_bias`. Displacements are predicted at the input's
+/// resolution, so stride and padding must keep the size.
 ///
-/// At first, displacements and logits are zero: uniform means over the grid.
-/// Cost: 2 C² + C · k² + 3 · groups · points · C + 4 · points · C multiply-adds per pixel.
+/// Initially displacements and logits are zero, which gives uniform means over the grid. Cost: 2 C²
+/// + C · k² + 3 · groups · points · C + 4 · points · C multiply-adds per pixel.
 public final class DCNv3: Layer {
     /// The norm after the depthwise convolution.
     public enum Norm: String, Sendable, CaseIterable {

@@ -34,8 +34,8 @@ public final class DCNv4: Layer {
     ///   - kernelSize: points per axis.
     ///   - stride: step between outputs, in pixels of the input.
     ///   - padding: zeros around the map, on each side.
-    ///   - dilation: distance of neighbouring points, in pixels.
-    ///   - groups: groups of channels with points of their own.
+    ///   - dilation: distance between neighbouring points, in pixels.
+    ///   - groups: groups of channels, each with its own points.
     ///   - offsetScale: factor of the displacements and of the grid of points.
     ///   - depthwiseKernelSize: a depthwise convolution before `offset_mask`; nil for none.
     ///   - centerFeatureScale: whether a gate mixes the projected input into the result.

@@ -1,8 +1,8 @@
-/// Pools every box of a map to a fixed size, every bin moved by an offset of its own; mmcv's
+/// Pools every box of a map to a fixed size, with a separate offset for every bin; mmcv's
 /// `DeformRoIPool`.
 ///
 /// `x` `[batch, height, width, channels]`, `boxes` `[count, 5]` (sample, x₁, y₁, x₂, y₂), `offset`
-/// `[count, size.height, size.width, 2]`, (x, y), in shares of γ · the box's size; output
+/// `[count, size.height, size.width, 2]`, (x, y), in units of γ · the box's size; output
 /// `[count, size.height, size.width, channels]`. Without offsets, or with zeros, it is ``RoIAlign``
 /// with aligned boxes. Dai et al., "Deformable Convolutional Networks", arXiv 1703.06211, section
 /// 2.2; formula and limits at

@@ -1,4 +1,4 @@
-/// Deformable convolution: every tap samples the input at a displacement of its own.
+/// Deformable convolution: every tap samples the input at its own displaced position.
 ///
 /// `y[n, oy, ox, k] = bias[k] + Σ_{i,j,c} weight[k, c, i, j] · mask · sample(x[n, :, :, c], py, px)`
 /// with `py = oy·s − p + i·d + offset_y`, `px = ox·s − p + j·d + offset_x`, and `sample` bilinear
@@ -11,14 +11,15 @@
 /// as for ``Conv2d``. `offset` is `[batch, height', width', offsetGroups · 2 · taps]`: for each
 /// group of offsets, then each tap row by row, the displacement (y, x) in input pixels; `mask` is
 /// `[batch, height', width', offsetGroups · taps]`. The number of offset groups follows from the
-/// channels of `offset`; group q holds the input channels q · C / groups and on. Parameters:
+/// channels of `offset`; group q holds the input channels from q · C / offsetGroups on. Parameters:
 /// `weight` `[out, in / groups, height, width]` and `bias` `[out]`.
 ///
-/// A sample at or beyond −1 or the size is 0, between −1 and 0 it fades out; infinite displacements
-/// are outside; those that are not numbers give NaN. Offsets of zero without a mask give a ``Conv2d``
-/// as far as the input is finite, with one group a direct one bit for bit. Memory beside the result is bounded by
-/// 1.5 MiB per thread, whatever the image (see ptn_deform_conv2d.h for kernels with thousands of
-/// channels). Cost: as ``Conv2d``, plus four multiply-adds per sampled channel.
+/// A sample at or beyond −1 or the size is 0, and between −1 and 0 it is interpolated towards 0;
+/// positions with infinite displacements are outside; NaN displacements give NaN. Offsets of zero
+/// without a mask give the result of a ``Conv2d`` if the input is finite, and with one group that
+/// of a direct one bit for bit. Memory in addition to the result is at most 1.5 MiB per thread for
+/// any image (see ptn_deform_conv2d.h for kernels with thousands of channels). Cost: as ``Conv2d``,
+/// plus four multiply-adds per sampled channel.
 public final class DeformableConv2d: MultiInputLayer {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
@@ -64,7 +65,7 @@ public final class DeformableConv2d: MultiInputLayer {
     ///   - x: `[batch, height, width, inputChannels]`.
     ///   - offset: `[batch, height', width', offsetGroups · 2 · taps]`, (y, x) per tap.
     ///   - mask: `[batch, height', width', offsetGroups · taps]`; nil for ones.
-    ///   - epilogue: what else is done to the sums before they are stored.
+    ///   - epilogue: operations applied to the sums before they are stored.
     /// - Throws: ``ProteanError`` when a tensor does not fit.
     public func callAsFunction(
         _ x: Tensor, offset: Tensor, mask: Tensor? = nil,
@@ -84,7 +85,7 @@ public final class DeformableConv2d: MultiInputLayer {
     /// The geometry's channels.
     public var channelFlow: ChannelFlow { geometry.channelFlow }
 
-    /// All parts; a gate only without a bias, which is added behind it.
+    /// All parts; a gate only if there is no bias, which would be added after it.
     public var epilogueParts: EpilogueParts { bias == nil ? .all : [.activation, .residual] }
 
     /// The convolution with the offset `inputs[0]` and the mask `inputs[1]`, if there is one; see
@@ -129,7 +130,7 @@ public final class DeformableConv2d: MultiInputLayer {
         }
     }
 
-    /// `place` and `label` are the layer's that this one works for.
+    /// `place` and `label` are those of the layer that uses this one.
     func run(
         _ x: Tensor, at displacements: Displacements, folded: DeformableWeights,
         norm: (any FoldableNorm)?,

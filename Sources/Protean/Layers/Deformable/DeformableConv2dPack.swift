@@ -1,13 +1,13 @@
-/// Deformable convolution of the first version with its own prediction: a convolution of the same
-/// kernel size, stride, padding and dilation gives the displacements.
+/// Deformable convolution of the first version with predicted offsets: a convolution of the same
+/// kernel size, stride, padding and dilation computes the displacements.
 ///
 /// `y = deformable(x, offset: conv_offset(x))`; see ``DeformableConv2d``.
 ///
 /// Dai et al., "Deformable Convolutional Networks", arXiv 1703.06211; names and shapes as mmcv's
 /// `DeformConv2dPack`, which has no bias. Input and output as for ``Conv2d``. Parameters: `weight`
-/// `[out, in / groups, height, width]`, `bias` `[out]` if asked for, `conv_offset.weight`
-/// `[2 · offsetGroups · taps, in, height, width]` and `conv_offset.bias`. See
-/// ``KeyMap/deformable`` for files with older names.
+/// `[out, in / groups, height, width]`, `bias` `[out]` if there is one, `conv_offset.weight`
+/// `[2 · offsetGroups · taps, in, height, width]` and `conv_offset.bias`. See ``KeyMap/deformable``
+/// for files with older names.
 ///
 /// The prediction starts at zero: a new layer is a ``Conv2d``. Cost: that of ``DeformableConv2d``
 /// and of the prediction.
@@ -41,7 +41,7 @@ public final class DeformableConv2dPack: FoldsNorm, HoldsDeformablePack {
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { pack.convolution.parameters }
 
-    /// All parts; a gate only without a bias, which is added behind it.
+    /// All parts; a gate only if there is no bias, which would be added after it.
     public var epilogueParts: EpilogueParts { pack.convolution.epilogueParts }
 
     /// `conv_offset`.
@@ -54,7 +54,7 @@ public final class DeformableConv2dPack: FoldsNorm, HoldsDeformablePack {
         try callAsFunction(x, epilogue: Conv2dEpilogue())
     }
 
-    /// The convolution of `x`, with more done to the sums before they are stored.
+    /// The convolution of `x`, with an epilogue applied to the sums before they are stored.
     ///
     /// - Throws: ``ProteanError`` when `x`, the residual or the gate do not fit.
     public func callAsFunction(

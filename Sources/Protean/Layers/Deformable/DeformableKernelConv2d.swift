@@ -1,5 +1,5 @@
 /// Depthwise convolution with deformable kernels: the input is read on the regular grid, and each
-/// output samples its kernel from a larger one, the scope, at places that the input displaces.
+/// output samples its kernel from a larger one, the scope, at positions that depend on the input.
 ///
 /// `y[n, oy, ox, c] = Σ_{i,j} x[n, oy·s − p + i·d, ox·s − p + j·d, c] · sample(scope[c], py, px)`,
 /// `(py, px) = (i + (scopeHeight − k) / 2, j + (scopeWidth − k) / 2) + r`, where r is the (y, x)
@@ -8,7 +8,7 @@
 /// Gao, Zhu, Lin, Dai, "Deformable Kernels: Adapting Effective Receptive Fields for Object
 /// Deformation", arXiv 1910.02940: the local form, `LocalDeformKernel2d` of the authors' code.
 /// Input `[batch, height, width, channels]`, output as for ``Conv2d``. Parameters:
-/// `rotation_conv.weight` `[2 · rotationGroups · k², channels, k, k]` and `.bias`, zero at first,
+/// `rotation_conv.weight` `[2 · rotationGroups · k², channels, k, k]` and `.bias`, initially zero,
 /// and `inner_conv.weight` `[channels, 1, scopeHeight, scopeWidth]`.
 ///
 /// Channel c belongs to the rotation group c mod rotationGroups, not to a block of channels. Cost:
@@ -16,11 +16,11 @@
 public final class DeformableKernelConv2d: Layer, SamplesPredictedPositions {
     /// Channels of input and output.
     public let channels: Int
-    /// Height and width of the kernel that kernels are sampled from.
+    /// Height and width of the scope.
     public let scope: Size2d
     /// Groups of channels that share their rotations.
     public let rotationGroups: Int
-    /// Whether places are moved into the scope: both coordinates into 0 … scope height − 1.
+    /// Whether positions are clamped to the scope: both coordinates to 0 … scope height − 1.
     public let clipsToScope: Bool
     /// Where the layer stands in a model.
     public let label: Label? = Label()

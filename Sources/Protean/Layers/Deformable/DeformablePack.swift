@@ -1,4 +1,4 @@
-/// A layer around a ``DeformablePack``, which differs from its twin in what is predicted.
+/// A layer that holds a ``DeformablePack``; the two such layers differ in what is predicted.
 protocol HoldsDeformablePack: SamplesPredictedPositions {
     var pack: DeformablePack { get }
 }
@@ -23,7 +23,7 @@ extension HoldsDeformablePack {
     }
 }
 
-/// A layer around a ``DeformablePack`` with the norm behind it folded in.
+/// A layer around a ``DeformablePack`` with the norm after it folded in.
 struct FoldedDeformablePack: EpilogueKernel {
     private let layer: any HoldsDeformablePack
     private let norm: any FoldableNorm
@@ -44,10 +44,11 @@ struct FoldedDeformablePack: EpilogueKernel {
     }
 }
 
-/// What layers share that compute their own displacements: the convolution, and one of the same
-/// kernel size, stride, padding and dilation that predicts where it samples.
+/// Shared by layers that predict their own displacements: the deformable convolution, and a
+/// convolution of the same kernel size, stride, padding and dilation that predicts its sampling
+/// positions.
 ///
-/// The prediction begins as zeros, as in the reference.
+/// The prediction is initially zero, as in the reference.
 struct DeformablePack: Sendable {
     let convolution: DeformableConv2d
     let prediction: Conv2d
@@ -55,7 +56,7 @@ struct DeformablePack: Sendable {
     let modulated: Bool
     private let packed = DeformableWeights()
 
-    /// Options as ``DeformableConv2d`` has them; `layer` names the caller in errors.
+    /// Options are those of ``DeformableConv2d``; `layer` names the caller in errors.
     init(
         inputChannels: Int, outputChannels: Int, kernelSize: Size2d, stride: Size2d,
         padding: Padding2d, dilation: Size2d, groups: Int, offsetGroups: Int, bias: Bool,

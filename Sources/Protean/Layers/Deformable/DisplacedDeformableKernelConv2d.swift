@@ -8,17 +8,17 @@
 ///
 /// Gao, Zhu, Lin, Dai, "Deformable Kernels: Adapting Effective Receptive Fields for Object
 /// Deformation", arXiv 1910.02940: `DeformKernelConv2d` of the authors' code, which displaces the
-/// input and leaves the kernel in place; see ``DeformableKernelConv2d`` for kernels that move. Input
-/// `[batch, height, width, channels]`, output as for ``Conv2d``. Parameters: `offset_conv.weight`
-/// `[2 · k², channels, k, k]` and `.bias`, zero at first, and `inner_conv.weight`
-/// `[channels, 1, scopeHeight, scopeWidth]`.
+/// input positions and samples the kernel on the regular grid; see ``DeformableKernelConv2d`` for
+/// displaced kernels. Input `[batch, height, width, channels]`, output as for ``Conv2d``.
+/// Parameters: `offset_conv.weight` `[2 · k², channels, k, k]` and `.bias`, initially zero, and
+/// `inner_conv.weight` `[channels, 1, scopeHeight, scopeWidth]`.
 ///
 /// The kernel is sampled once per change of the scope. Cost: as a depthwise ``DeformableConv2d``, and
 /// the offsets' convolution.
 public final class DisplacedDeformableKernelConv2d: Layer, SamplesPredictedPositions {
     /// Channels of input and output.
     public let channels: Int
-    /// Height and width of the kernel that the kernel is sampled from.
+    /// Height and width of the scope.
     public let scope: Size2d
     /// The convolution that predicts displacements.
     public let offsetConvolution: Conv2d
@@ -74,7 +74,7 @@ public final class DisplacedDeformableKernelConv2d: Layer, SamplesPredictedPosit
             epilogue: Conv2dEpilogue(), place: place, label: label)
     }
 
-    /// The depthwise convolution with the kernel in place.
+    /// The depthwise convolution with the sampled kernel.
     private func sample() throws(ProteanError) -> Sampled {
         let geometry = offsetConvolution.geometry, k = geometry.kernelSize.width
         let rows = try weight.value.reshaped(to: [channels, scope.height, scope.width])

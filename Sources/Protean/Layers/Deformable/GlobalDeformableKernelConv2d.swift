@@ -1,25 +1,25 @@
 /// Convolution with deformable kernels, global form: every sample has one kernel, sampled from a
-/// larger one, the scope, at places that the mean of the sample displaces.
+/// larger one, the scope, at positions that depend on the sample's channel means.
 ///
 /// `y[n] = conv(x[n], W[n])`, `W[n][o, c, i, j] = sample(weight[o, c], py, px)`,
-/// `(py, px) = (i + (scopeHeight − k) / 2, j + (scopeWidth − k) / 2) + r`, both moved into
-/// 0 … scopeHeight − 1, where r is the (y, x) that `fc(globalAveragePool(x[n]))` gives for the tap.
+/// `(py, px) = (i + (scopeHeight − k) / 2, j + (scopeWidth − k) / 2) + r`, both clamped to 0 …
+/// scopeHeight − 1, where r is the (y, x) that `fc(globalAveragePool(x[n]))` gives for the tap.
 /// `sample` is bilinear, with zeros beyond the scope.
 ///
 /// Gao, Zhu, Lin, Dai, "Deformable Kernels: Adapting Effective Receptive Fields for Object
 /// Deformation", arXiv 1910.02940: `GlobalDeformKernel2d` of the authors' code with a scope of two
-/// axes; ``DeformableKernelConv2d`` is the local form. Input `[batch, height, width,
-/// inputChannels]`, output as for ``Conv2d``. Parameters: `weight`
+/// axes; ``DeformableKernelConv2d`` is the local form. Input
+/// `[batch, height, width, inputChannels]`, output as for ``Conv2d``. Parameters: `weight`
 /// `[out, in / groups, scopeHeight, scopeWidth]`, `fc.weight` `[2 · k², in]` and `fc.bias`, the
-/// latter two zero at first. There is no bias.
+/// latter two initially zero. There is no bias.
 ///
 /// A scope of the kernel's size and displacements of zero give a direct ``Conv2d`` without bias,
-/// bit for bit. Cost: the convolution, 4 multiply-adds per value of the batch's kernels and 2 · k² · in
-/// per sample; memory for one kernel per sample, twice.
+/// bit for bit. Cost: the convolution, 4 multiply-adds per value of the batch's kernels and 2 · k²
+/// · in per sample; memory: two copies of one kernel per sample.
 public final class GlobalDeformableKernelConv2d: Layer, SamplesPredictedPositions {
     /// Channels, size of the sampled kernel, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
-    /// Height and width of the kernel that kernels are sampled from.
+    /// Height and width of the scope.
     public let scope: Size2d
     /// `[out, in / groups, scope height, scope width]`.
     public let weight: Parameter

@@ -1,15 +1,15 @@
 /// Samples a map or a volume at positions of a second input; `torch.nn.functional.grid_sample`.
 ///
-/// `x` `[batch, height, width, channels]`, `grid` `[batch, height', width', 2]` with (gx, gy) in
-/// −1 … 1 from edge to edge; output `[batch, height', width', channels]`. A volume
+/// `x` `[batch, height, width, channels]`, `grid` `[batch, height', width', 2]` with (gx, gy) in −1
+/// … 1 from edge to edge; output `[batch, height', width', channels]`. A volume
 /// `[batch, depth, height, width, channels]` takes a grid `[batch, depth', height', width', 3]` of
 /// (gx, gy, gz) and gives `[batch, depth', height', width', channels]`. See
-/// ``Operations/gridSample(_:grid:mode:padding:alignCorners:layer:)`` for the formula and for
-/// positions that are not numbers. Jaderberg et al., arXiv 1506.02025.
+/// ``Operations/gridSample(_:grid:mode:padding:alignCorners:layer:)`` for the formula and for NaN
+/// positions. Jaderberg et al., arXiv 1506.02025.
 public struct GridSample: Module {
-    /// How values between pixels are found.
+    /// The interpolation.
     public let mode: GridMode
-    /// What lies beyond the edges.
+    /// The values beyond the edges.
     public let padding: GridPadding
     /// Whether ±1 are the centres of the edge pixels or their outer edges.
     public let alignCorners: Bool

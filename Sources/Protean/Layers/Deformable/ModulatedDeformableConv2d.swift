@@ -1,5 +1,5 @@
-/// Deformable convolution of the second version with its own prediction: a convolution of the same
-/// kernel size, stride, padding and dilation gives displacements and modulation.
+/// Deformable convolution of the second version with predicted offsets: a convolution of the same
+/// kernel size, stride, padding and dilation computes displacements and modulation.
 ///
 /// `p = conv_offset(x)`, `offset` = the first 2 · offsetGroups · taps channels of p, `mask` = the
 /// sigmoid of the others, `y = deformable(x, offset, mask)`; see ``DeformableConv2d``.
@@ -10,9 +10,9 @@
 /// `[3 · offsetGroups · taps, in, height, width]` and `conv_offset.bias`. See
 /// ``KeyMap/deformable`` for files with older names.
 ///
-/// The prediction starts at zero, so that every mask is ½: a new layer gives half of what a
-/// ``Conv2d`` with its weights gives (bias aside). The sigmoid is computed as the samples are
-/// planned. Cost: that of ``DeformableConv2d`` and of the prediction.
+/// The prediction starts at zero, so that every mask is ½: a new layer gives half the result of a
+/// ``Conv2d`` with its weights (without the bias). The sigmoid is computed together with the
+/// sampling positions. Cost: that of ``DeformableConv2d`` and of the prediction.
 public final class ModulatedDeformableConv2d: FoldsNorm, HoldsDeformablePack {
     let pack: DeformablePack
     /// Where the layer stands in a model.
@@ -43,7 +43,7 @@ public final class ModulatedDeformableConv2d: FoldsNorm, HoldsDeformablePack {
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { pack.convolution.parameters }
 
-    /// All parts; a gate only without a bias, which is added behind it.
+    /// All parts; a gate only if there is no bias, which would be added after it.
     public var epilogueParts: EpilogueParts { pack.convolution.epilogueParts }
 
     /// `conv_offset`.
@@ -56,7 +56,7 @@ public final class ModulatedDeformableConv2d: FoldsNorm, HoldsDeformablePack {
         try callAsFunction(x, epilogue: Conv2dEpilogue())
     }
 
-    /// The convolution of `x`, with more done to the sums before they are stored.
+    /// The convolution of `x`, with an epilogue applied to the sums before they are stored.
     ///
     /// - Throws: ``ProteanError`` when `x`, the residual or the gate do not fit.
     public func callAsFunction(
@@ -95,7 +95,7 @@ public final class FusedModulatedDeformableConv2d: EpilogueKernel {
         try kernel(x, epilogue: Conv2dEpilogue(activation: activation, residual: residual))
     }
 
-    /// What may follow norm and convolution, without an activation of its own.
+    /// The parts that can follow norm and convolution, if it has no activation.
     public var epilogueParts: EpilogueParts {
         activation == .identity ? kernel.epilogueParts : []
     }

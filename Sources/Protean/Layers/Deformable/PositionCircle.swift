@@ -1,15 +1,16 @@
 import Foundation
 
-/// Where the taps of an ``ActiveConv2d`` begin: the first in the centre, the others on a circle, each
-/// moved a little by normally distributed noise (Box and Muller).
+/// The initial positions of an ``ActiveConv2d``'s taps: the first in the centre, the others on a
+/// circle, each displaced by normally distributed noise (Box and Muller).
 struct PositionCircle: Sendable {
     let taps, groups: Int
     let radius, angle: Double
-    /// Of the noise, in radii; below 0: no noise, and positions are rounded to whole pixels.
+    /// Standard deviation of the noise, in radii; below 0: no noise, and positions are rounded to
+    /// whole pixels.
     let deviation: Double
     let seed: UInt64
 
-    /// Calls `body` with the place of every tap in the list of all, and its x and y.
+    /// Calls `body` with the index of every tap in the list of all, and its x and y.
     func forEachPoint(_ body: (_ index: Int, _ x: Float, _ y: Float) -> Void) {
         var generator = SplitMix64(seed: seed ^ 0xAC71_7E)
         for index in 0..<groups * taps {

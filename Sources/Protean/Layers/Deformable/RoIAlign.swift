@@ -1,4 +1,4 @@
-/// Pools every box of a map to a fixed size by means of bilinear samples; `torchvision.ops.RoIAlign`.
+/// Pools every box of a map to a fixed size by bilinear sampling; `torchvision.ops.RoIAlign`.
 ///
 /// `x` `[batch, height, width, channels]`, `boxes` `[count, 5]` (sample, x₁, y₁, x₂, y₂); output
 /// `[count, size.height, size.width, channels]`. He et al., arXiv 1703.06870; formula and limits at
@@ -8,7 +8,7 @@ public struct RoIAlign: Module {
     public let size: Size2d
     /// Pixels of the map per unit of the boxes.
     public let scale: Float
-    /// Points of a bin along each axis; 0: by the box's size.
+    /// Points of a bin along each axis; 0: chosen by the box's size.
     public let samplingRatio: Int
     /// Whether boxes are shifted by half a pixel.
     public let aligned: Bool

@@ -1,14 +1,15 @@
-/// What layers share whose kernels are sampled from a larger one, the scope.
+/// Shared by layers whose kernels are sampled from a larger one, the scope.
 enum SampledKernel {
     private static let largest = 1 << 10
 
-    /// Refuses a scope or a kernel size out of 1...1024.
+    /// Throws for a scope or a kernel size out of 1...1024.
     static func check(scope: Size2d, kernelSize: Int, layer: String) throws(ProteanError) {
         try checkOption(kernelSize, "kernelSize", in: 1...largest, layer: layer)
         try scope.check(in: 1...largest, layer: layer, option: "scope")
     }
 
-    /// How many channels predict `numbers` for every tap; refuses more than a layer may have.
+    /// Number of channels that predict `numbers` values for every tap; throws if a layer may not
+    /// have that many.
     static func predicted(
         taps: Size2d, numbers: Int, layer: String
     ) throws(ProteanError) -> Int {
@@ -25,7 +26,7 @@ enum SampledKernel {
     }
 
     /// The scope of a depthwise layer, `[channels, 1, height, width]`, uniform in ±1/kernelSize;
-    /// sizes are checked.
+    /// sizes must have been checked.
     static func depthwise(
         channels: Int, scope: Size2d, kernelSize: Int, seed: UInt64, layer: String
     ) throws(ProteanError) -> Parameter {
@@ -38,7 +39,8 @@ enum SampledKernel {
 }
 
 extension Conv2d {
-    /// A convolution of zeros: what predicts positions begins so, as in the references.
+    /// A convolution with zero weights: the initial state of position predictions, as in the
+    /// references.
     static func zeros(
         from inputs: Int, to outputs: Int, kernelSize: Size2d, stride: Size2d, padding: Padding2d,
         dilation: Size2d

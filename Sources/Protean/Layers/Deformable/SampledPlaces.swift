@@ -1,26 +1,26 @@
 import Foundation
 
-/// An output of a layer that samples, and a group of its displacements.
+/// An output of a sampling layer, and a group of its displacements.
 struct SampledOutput {
     var row, column: Int
-    /// Number of the output among those of all samples.
+    /// Index of the output among those of all samples.
     var pixel: Int
     var group: Int
 }
 
-/// Where a layer samples, as it was told.
+/// The sampling positions of a layer, computed from its recorded inputs.
 protocol SampledPlaces: Sendable {
     /// Height and width of the kernel.
     var kernelSize: Size2d { get }
     /// Groups of displacements.
     var groups: Int { get }
-    /// The tensors that positions were read from.
+    /// The tensors from which positions are read.
     var given: [Tensor] { get }
-    /// The samples of an output that is there, for an input of shape `input`.
+    /// The samples of an existing output, for an input of shape `input`.
     func points(_ output: SampledOutput, of input: [Int]) -> [SamplingRecord.Point]
 }
 
-/// A deformable convolution, or with several displacements one for each block of outputs.
+/// A deformable convolution; with several displacement tensors, one for each block of outputs.
 struct ConvolutionPlaces: SampledPlaces {
     let geometry: Conv2dGeometry
     let displacements: [Displacements]

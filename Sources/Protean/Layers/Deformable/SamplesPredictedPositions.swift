@@ -1,16 +1,16 @@
-/// A convolution with a part that predicts where it samples, and that begins as zeros: samples lie on
-/// the regular grid at first.
+/// A convolution with a part that predicts its sampling positions. The prediction is initially
+/// zero, so that samples lie on the regular grid.
 protocol SamplesPredictedPositions: HasInitialWeights {
-    /// What the samples are multiplied by, or taken from.
+    /// The weight that multiplies the samples, or from which they are taken.
     var sampledWeight: NamedParameter { get }
 }
 
 extension SamplesPredictedPositions {
-    /// What the samples are multiplied by, or taken from.
+    /// The weight that multiplies the samples, or from which they are taken.
     public var initialWeights: [InitialWeight] {
         [InitialWeight(sampledWeight.name, sampledWeight.parameter)]
     }
 
-    /// False: what predicts positions stays at zero.
+    /// False: the prediction of positions stays at zero.
     public var initializesParts: Bool { false }
 }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A record of where layers with displacements sampled.
+/// A record of the sampling positions of layers with displacements.
 ///
 /// ```swift
 /// let record = SamplingRecord()
@@ -8,9 +8,9 @@ import Synchronization
 /// let last = record.entries.last!
 /// for point in try last.points(row: 3, column: 4) { print(point.y, point.x) }
 /// ```
-/// Listens to ``DeformableConv2d``, ``DeformableConv2dPack``, ``ModulatedDeformableConv2d``,
-/// ``ActiveConv2d``, ``DCNv3`` and ``DCNv4``. Keeps the displacements of every layer that ran:
-/// memory as for these.
+/// Records ``DeformableConv2d``, ``DeformableConv2dPack``, ``ModulatedDeformableConv2d``,
+/// ``ActiveConv2d``, ``DCNv3`` and ``DCNv4``. Keeps the displacements of every layer that ran, and
+/// so their memory.
 public final class SamplingRecord: Sendable {
     /// One sample of one output.
     public struct Point: Sendable, Equatable {
@@ -18,7 +18,7 @@ public final class SamplingRecord: Sendable {
         public var regularY, regularX: Float
         /// Row and column that were sampled; 0 is the first pixel's centre.
         public var y, x: Float
-        /// What the sample was multiplied by, 1 without modulation.
+        /// The factor of the sample, 1 without modulation.
         public var modulation: Float
     }
 
@@ -45,7 +45,7 @@ public final class SamplingRecord: Sendable {
     /// An empty record.
     public init() {}
 
-    /// What was recorded so far, in the order in which layers finished.
+    /// The entries recorded so far, in the order in which layers finished.
     public var entries: [Entry] { recorded.withLock { $0 } }
 
     /// Runs `body` while layers applied in it are recorded here. Throws what `body` throws, as
@@ -63,8 +63,8 @@ public final class SamplingRecord: Sendable {
 }
 
 extension SamplingRecord.Entry {
-    /// Where the taps of one output sampled: row by row, in ``DCNv3`` and ``DCNv4`` column by
-    /// column.
+    /// The sampling positions of one output's taps: row by row, in ``DCNv3`` and ``DCNv4`` column
+    /// by column.
     ///
     /// - Parameters:
     ///   - row: of the output.

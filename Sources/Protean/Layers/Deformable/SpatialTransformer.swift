@@ -16,7 +16,7 @@ public struct SpatialTransformer: Module {
         sampler = GridSample(mode: mode, padding: padding, alignCorners: alignCorners)
     }
 
-    /// `x` warped by `theta`, to `size` or to its own.
+    /// `x` warped by `theta`, to `size`, or to its own size if nil.
     ///
     /// - Throws: ``ProteanError`` when shapes do not fit.
     public func callAsFunction(

@@ -1,35 +1,35 @@
-/// Adaptively connected convolution: a neighbourhood, the pixel itself and the whole map, joined by
-/// learned shares, then batch norm and ReLU.
+/// Adaptively connected convolution: a neighbourhood, the pixel itself and the whole map, combined
+/// by learned weights, then batch norm and ReLU.
 ///
 /// Wang, Wang, Lin, "Adaptively Connected Neural Networks", arXiv 1904.03579, in the two forms of
 /// the authors' code (see ``Form``): both begin with a 3 × 3 convolution z of x and with
 /// g = fc₂(relu(fc₁(globalAveragePool(x)))), and end with relu(batchNorm(…)).
 ///
-/// - Data-set aware: `p₀ · z + p₁ · conv1×1(x) + p₂ · g`, p the softmax over three shares that every
-///   output pixel has of its own, the same for all inputs; so the map's size is fixed.
-/// - Pixel aware: `z + g · sigmoid(conv1×1(relu(conv1×1([z, g]))))`, the gate being computed from
-///   the input, for every pixel and channel.
+/// - Data-set aware: `p₀ · z + p₁ · conv1×1(x) + p₂ · g`, where p is the softmax over three learned
+///   values per output pixel, the same for all inputs; so the map's size is fixed.
+/// - Pixel aware: `z + g · sigmoid(conv1×1(relu(conv1×1([z, g]))))`, where the gate is computed
+///   from the input for every pixel and channel.
 ///
-/// Input `[batch, height, width, inputChannels]`, output `[batch, ⌈height / stride⌉,
-/// ⌈width / stride⌉, outputChannels]`: padding as TensorFlow's `SAME`. Parameters (data-set aware)
-/// `z3`, `z1`, `fc1`, `fc3`, each `.weight` and `.bias`, `PPP` `[3, 1, height', width']`, ones at
-/// first, and `sum.bn`; (pixel aware) `conv2`, `fc1`, `fc2`, `conv_c1`, `conv_c2` and `conv2.bn`.
-/// These are the reference's variables as PyTorch would write them down: `W` is `weight`,
-/// `[out, in, …]`, and `gamma`, `beta`, `mean/EMA`, `variance/EMA` are `weight`, `bias`,
-/// `running_mean`, `running_var`.
+/// Input `[batch, height, width, inputChannels]`, output
+/// `[batch, ⌈height / stride⌉, ⌈width / stride⌉, outputChannels]`: padding as TensorFlow's `SAME`.
+/// Parameters (data-set aware) `z3`, `z1`, `fc1`, `fc3`, each `.weight` and `.bias`, `PPP`
+/// `[3, 1, height', width']`, initially ones, and `sum.bn`; (pixel aware) `conv2`, `fc1`, `fc2`,
+/// `conv_c1`, `conv_c2` and `conv2.bn`. These are the reference's variables in PyTorch's
+/// convention: `W` is `weight`, `[out, in, …]`, and `gamma`, `beta`, `mean/EMA`, `variance/EMA` are
+/// `weight`, `bias`, `running_mean`, `running_var`.
 ///
 /// Equal shares of the three connections are the neutral case of the first form. Cost: the
 /// convolutions, and 4 or 2 multiply-adds per output.
 public final class AdaptivelyConnectedConv2d: Layer {
-    /// What the connections' shares depend on.
+    /// What the weights of the connections depend on.
     public enum Form: Sendable, Equatable {
-        /// On the place in the map, whose size (of the output) is given.
+        /// On the position in the output map, whose size is given.
         case datasetAware(map: Size2d)
         /// On the input.
         case pixelAware
     }
 
-    /// What the connections' shares depend on.
+    /// What the weights of the connections depend on.
     public let form: Form
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -41,7 +41,7 @@ public final class AdaptivelyConnectedConv2d: Layer {
     /// - Parameters:
     ///   - inputChannels: channels of the input.
     ///   - outputChannels: channels of the output.
-    ///   - form: what the shares of the connections depend on.
+    ///   - form: what the weights of the connections depend on.
     ///   - stride: step of the convolutions.
     ///   - bias: whether the convolutions have biases; nil: as in the reference, with
     ///     ``Form/datasetAware(map:)`` they do.
@@ -71,7 +71,7 @@ public final class AdaptivelyConnectedConv2d: Layer {
     /// Convolutions, linear layers and the batch norm.
     public var submodules: [NamedModule] { connections.submodules }
 
-    /// The joined connections of `x`.
+    /// The combined connections of `x`.
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
@@ -89,7 +89,7 @@ protocol AdaptiveConnections: Sendable {
 }
 
 extension AdaptiveConnections {
-    /// A convolution as TensorFlow pads it.
+    /// A convolution with TensorFlow's padding.
     static func convolution(
         from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1, bias: Bool, seed: UInt64
     ) throws(ProteanError) -> Conv2d {

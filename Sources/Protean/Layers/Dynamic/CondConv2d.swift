@@ -4,16 +4,16 @@
 ///
 /// Yang, Bender, Le, Ngiam, "CondConv: Conditionally Parameterized Convolutions for Efficient
 /// Inference", arXiv 1904.04971; names and shapes as timm's `CondConv2d`. The routing weights,
-/// `[batch, experts]`, are the caller's: in the paper `sigmoid(linear(globalAveragePool(x)))`, see
+/// `[batch, experts]`, are an input: in the paper `sigmoid(linear(globalAveragePool(x)))`, see
 /// ``CondConvRouting``; they are not normalised.
 ///
 /// Input `[batch, height, width, inputChannels]`. Parameters: `weight`
 /// `[experts, out · in / groups · height · width]` and `bias` `[experts, out]`.
 ///
 /// Experts are mixed in packed form, once per sample, and one direct convolution runs on the result
-/// (Winograd's weights would be four times as much to mix): one expert with routing weight 1 equals
-/// a direct ``Conv2d`` bit for bit. Cost: the convolution, plus batch · experts · weights
-/// multiply-adds for mixing.
+/// (mixing Winograd's packed weights would be four times as much work): one expert with routing
+/// weight 1 equals a direct ``Conv2d`` bit for bit. Cost: the convolution, plus batch · experts ·
+/// weights multiply-adds for mixing.
 public final class CondConv2d: MultiInputLayer {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
@@ -66,7 +66,7 @@ public final class CondConv2d: MultiInputLayer {
     /// - Parameters:
     ///   - x: `[batch, height, width, inputChannels]`.
     ///   - routing: `[batch, experts]`.
-    ///   - epilogue: what else is done to the sums before they are stored.
+    ///   - epilogue: operations applied to the sums before they are stored.
     /// - Throws: ``ProteanError`` when a tensor does not fit.
     public func callAsFunction(
         _ x: Tensor, routing: Tensor, epilogue: Conv2dEpilogue = Conv2dEpilogue()
@@ -80,7 +80,7 @@ public final class CondConv2d: MultiInputLayer {
     /// The geometry's channels.
     public var channelFlow: ChannelFlow { geometry.channelFlow }
 
-    /// All parts; a gate only without a bias, which is added behind it.
+    /// All parts; a gate only if there is no bias, which would be added after it.
     public var epilogueParts: EpilogueParts { bias == nil ? .all : [.activation, .residual] }
 
     /// The convolution with the routing weights `inputs[0]`; see

@@ -10,16 +10,16 @@
 ///
 /// Input and output `[batch, height, width, channels]`. With zero weights in the second layer the
 /// layer is ReLU. Cost: two multiply-adds per element and piece, one read and one write of the map
-/// beside the pooling's read.
+/// in addition to the pooling's read.
 public final class DynamicReLU: Layer {
-    /// What the coefficients are shared over.
+    /// The values that share coefficients.
     public enum Kind: String, Sendable, CaseIterable {
         case a = "A"
         case b = "B"
         case c = "C"
     }
 
-    /// Whose names, squashing and order of coefficients a layer has.
+    /// The reference whose names, squashing function and order of coefficients a layer has.
     public enum Variant: String, Sendable, CaseIterable {
         /// `fc1`, `fc2`, buffers `lambdas` and `init_v`; `init + λ · (2 · sigmoid − 1)`; per channel
         /// a₁, a₂, b₁, b₂. Types A and B.
@@ -29,7 +29,7 @@ public final class DynamicReLU: Layer {
         case dyhead
     }
 
-    /// What the coefficients are shared over.
+    /// The values that share coefficients.
     public let kind: Kind
     /// Names, squashing and order of coefficients.
     public let variant: Variant
@@ -40,7 +40,7 @@ public final class DynamicReLU: Layer {
 
     private static let pieces = 2
     private let first, second: Linear
-    // Buffers of one variant, constants of the other.
+    // Buffers in one variant, constants in the other.
     private let lambdas, initial: Parameter
     private let spatial: SpatialFactor?
 
@@ -48,7 +48,7 @@ public final class DynamicReLU: Layer {
     ///
     /// - Parameters:
     ///   - channels: channels of the map.
-    ///   - reduction: channels ÷ the width between the two layers.
+    ///   - reduction: the number of channels divided by the width between the two layers.
     ///   - kind: what the coefficients are shared over.
     ///   - variant: names, squashing and order of coefficients.
     ///   - seed: of the initial values; equal seeds give equal values.
@@ -148,7 +148,7 @@ private final class SpatialFactor: Layer {
         let logits = try fused(x)
         let pixels = x.shape[1] * x.shape[2]
         let share = try Operations.softmax(try logits.reshaped(to: [x.shape[0], pixels]))
-        // relu6 after doubling clamps at 6, that is, at 3 before.
+        // The values are doubled, since relu6 clamps at 6 and the formula at 3.
         let scale = try Tensor(repeating: 2 * Float(pixels), shape: [1])
         let clamped = try Operations.activate(try Operations.multiply(share, scale), .relu6)
         let factor = try Operations.multiply(clamped, try Tensor(repeating: 1 / 6, shape: [1]))

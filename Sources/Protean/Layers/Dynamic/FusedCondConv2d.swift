@@ -30,7 +30,7 @@ public final class FusedCondConv2d: MultiInputKernel {
         return try conv.run(x, routing: routing, plans: plans, epilogue: epilogue)
     }
 
-    /// Without an activation of its own, an activation and a residual.
+    /// If it has no activation: an activation and a residual.
     public var epilogueParts: EpilogueParts {
         activation == .identity ? [.activation, .residual] : []
     }

@@ -1,8 +1,8 @@
 /// relu(batchNorm(z + g · sigmoid(conv_c2(relu(conv_c1([z, g])))))), z = conv3×3(x),
 /// g = fc₂(relu(fc₁(mean x))).
 ///
-/// g is the same for all pixels, so conv_c1's part for g is one product per sample, which becomes the
-/// bias of its part for z: nothing is tiled or concatenated.
+/// g is the same for all pixels, so the part of conv_c1 that reads g is one product per sample,
+/// which becomes the bias of the part that reads z: nothing is tiled or concatenated.
 final class PixelAwareConnections: AdaptiveConnections {
     let inputChannels: Int
     private let near, mix, gate: Conv2d
@@ -10,11 +10,11 @@ final class PixelAwareConnections: AdaptiveConnections {
     private let norm: BatchNorm2d
     private let halves = Derived<Int, Halves>()
 
-    /// `conv_c1` cut in two.
+    /// The two parts of `conv_c1`.
     private struct Halves: Sendable {
-        /// For z, without bias.
+        /// The part that reads z, without bias.
         let map: Conv2dPlanCache
-        /// For g, with conv_c1's bias.
+        /// The part that reads g, with conv_c1's bias.
         let mean: Linear
     }
 

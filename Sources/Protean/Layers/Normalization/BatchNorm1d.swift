@@ -11,10 +11,10 @@ public final class BatchNorm1d: FoldableNorm {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    /// The same norm, whatever the axes between the batch and the channels.
+    /// The same norm for any axes between the batch and the channels.
     let norm: BatchNorm2d
 
-    /// A layer that changes nothing but for `eps`, until it is loaded; 1...2²⁴ channels.
+    /// A layer that, until it is loaded, is the identity except for `eps`; 1...2²⁴ channels.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(channels: Int, eps: Double = 1e-5, affine: Bool = true) throws(ProteanError) {
@@ -42,7 +42,7 @@ public final class BatchNorm1d: FoldableNorm {
     /// As many out as in.
     public var channelFlow: ChannelFlow { .fixed(input: channels, output: channels) }
 
-    /// Grows whenever a parameter changes: what was derived at another version is stale.
+    /// Grows whenever a parameter changes: data derived at another version is stale.
     public var version: Int { norm.version }
 
     /// The layer as x · scale + shift.

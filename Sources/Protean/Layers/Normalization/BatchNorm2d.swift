@@ -6,8 +6,8 @@
 /// `affine` the first two are missing and count as 1 and 0.
 ///
 /// Scale and shift are computed in double precision, once per change of a parameter. Containers
-/// fold them into the convolution in front, which makes the layer free. Its multiply-adds do not
-/// count, as is usual, so that a model's cost does not depend on folding.
+/// fold them into the convolution before the layer, which then costs nothing. As is usual, its
+/// multiply-adds are not counted, so that a model's cost does not depend on folding.
 public final class BatchNorm2d: FoldableNorm, AcceptsEpilogue {
     /// A scale and a shift per channel, `[channels]` each.
     public typealias Affine = (scale: Tensor, shift: Tensor)
@@ -29,7 +29,7 @@ public final class BatchNorm2d: FoldableNorm, AcceptsEpilogue {
 
     private let derived = Derived<Int, Affine>()
 
-    /// A layer that changes nothing but for `eps`, until it is loaded; 1...2²⁴ channels.
+    /// A layer that, until it is loaded, is the identity except for `eps`; 1...2²⁴ channels.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(channels: Int, eps: Double = 1e-5, affine: Bool = true) throws(ProteanError) {
@@ -70,7 +70,7 @@ public final class BatchNorm2d: FoldableNorm, AcceptsEpilogue {
         }
     }
 
-    /// Grows whenever a parameter changes: what was derived at another version is stale.
+    /// Grows whenever a parameter changes: data derived at another version is stale.
     public var version: Int {
         (weight?.version ?? 0) + (bias?.version ?? 0) + runningMean.version + runningVar.version
     }
@@ -102,7 +102,7 @@ public final class BatchNorm2d: FoldableNorm, AcceptsEpilogue {
     /// An activation.
     public var epilogueParts: EpilogueParts { .activation }
 
-    /// The normalised map with more done to it.
+    /// The normalised map followed by an epilogue.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     public func callAsFunction(

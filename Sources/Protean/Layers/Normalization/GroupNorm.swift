@@ -5,12 +5,14 @@
 /// 2018 (arXiv 1803.08494). One group is layer normalisation over a whole map, one group per channel
 /// instance normalisation.
 ///
-/// Input `[batch, height, width, channels]`, or any `[batch, …, channels]`, the same out. Parameters:
-/// `weight` and `bias`, `[channels]` each; without `affine` none, which counts as 1 and 0. The same
-/// statistics are computed in training and inference, so that a sample does not depend on its batch.
+/// Input `[batch, height, width, channels]`, or any `[batch, …, channels]`, the same out.
+/// Parameters: `weight` and `bias`, `[channels]` each; without `affine` there are none, as if they
+/// were 1 and 0. The same statistics are computed in training and inference, so that a sample does
+/// not depend on its batch.
 ///
-/// Sums are taken around local means and combined in double precision: a mean of 10⁴ beside a variance
-/// of 1 does no harm. Cost: two reads and one write of the map, three multiply-adds per element.
+/// Sums are taken around local means and combined in double precision: even a mean of 10⁴ with a
+/// variance of 1 does not reduce the accuracy. Cost: two reads and one write of the map, three
+/// multiply-adds per element.
 public final class GroupNorm: Layer {
     /// Number of groups, a divisor of the channels.
     public let groups: Int

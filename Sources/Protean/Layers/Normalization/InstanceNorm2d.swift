@@ -5,10 +5,11 @@
 /// 1607.08022. With `tracksRunningStatistics` the stored `running_mean` and `running_var` are used
 /// instead, as PyTorch does in inference: then it is a batch norm.
 ///
-/// Input `[batch, height, width, channels]`, the same out. Parameters, `[channels]` each: `weight` and
-/// `bias` with `affine`, the buffers `running_mean` and `running_var` with `tracksRunningStatistics`;
-/// none by default. Without stored statistics a map of a single pixel is refused, as in PyTorch: all of
-/// its deviations are 0. Cost: two reads and one write of the map, with stored statistics one each.
+/// Input `[batch, height, width, channels]`, the same out. Parameters, `[channels]` each: `weight`
+/// and `bias` with `affine`, the buffers `running_mean` and `running_var` with
+/// `tracksRunningStatistics`; none by default. Without stored statistics a map of a single pixel
+/// throws, as in PyTorch: all of its deviations are 0. Cost: two reads and one write of the map,
+/// with stored statistics one each.
 public final class InstanceNorm2d: Layer {
     /// Number of channels.
     public let channels: Int
@@ -25,7 +26,7 @@ public final class InstanceNorm2d: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    /// What uses stored statistics.
+    /// The norm that uses stored statistics.
     private let stored: BatchNorm2d?
 
     /// A norm for 1...2²⁴ channels, by default without parameters.
@@ -53,7 +54,7 @@ public final class InstanceNorm2d: Layer {
         bias = affine ? try Parameter(repeating: 0, shape: shape, layer: "InstanceNorm2d") : nil
     }
 
-    /// `weight`, `bias`, `running_mean`, `running_var`, as far as there are.
+    /// Those of `weight`, `bias`, `running_mean`, `running_var` that the layer has.
     public var parameters: [NamedParameter] {
         [
             ("weight", weight), ("bias", bias), ("running_mean", runningMean),

@@ -1,9 +1,9 @@
 /// Divides every row of channels by its root mean square; `torch.nn.RMSNorm` over the last axis.
 ///
 /// `y = x / √(mean(x²) + eps) · weight`. Zhang, Sennrich, "Root Mean Square Layer Normalization",
-/// NeurIPS 2019 (arXiv 1910.07467). Any shape `[…, channels]`, the same out: on an NHWC map every pixel
-/// is normalised. Parameter: `weight` `[channels]`; without `affine` none, which counts as 1. Cost: two
-/// multiply-adds per element.
+/// NeurIPS 2019 (arXiv 1910.07467). Any shape `[…, channels]`, the same out: on an NHWC map every
+/// pixel is normalised. Parameter: `weight` `[channels]`; without `affine` there is none, as if it
+/// were 1. Cost: two multiply-adds per element.
 public final class RMSNorm: Layer {
     /// Length of the last axis.
     public let channels: Int

@@ -1,5 +1,4 @@
-/// Means over parts of a map, as many as asked for whatever its size;
-/// `torch.nn.AdaptiveAvgPool2d`.
+/// Means over a given number of parts of a map of any size; `torch.nn.AdaptiveAvgPool2d`.
 ///
 /// Output row i averages rows ⌊i · height / height'⌋ up to but not including
 /// ⌈(i + 1) · height / height'⌉, columns likewise. Input `[batch, height, width, channels]`, output

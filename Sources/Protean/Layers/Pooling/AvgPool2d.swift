@@ -5,7 +5,7 @@
 public struct AvgPool2d: Layer {
     /// Kernel size, stride, padding and rounding.
     public let window: PoolWindow
-    /// Whether padding counts as zeros or not at all.
+    /// Whether padding counts as zeros or is ignored.
     public let countIncludePad: Bool
     /// Divides sums instead of the window's size; nil for the window's size.
     public let divisorOverride: Int?

@@ -2,7 +2,7 @@
 ///
 /// `y[n, i, j, c] = max over k, l of x[n, i·s − p + k·d, j·s − p + l·d, c]`. Input
 /// `[batch, height, width, channels]`, output `[batch, height', width', channels]` with sizes as in
-/// ``PoolWindow``. Padding never wins, NaN does.
+/// ``PoolWindow``. Padding is never the maximum; a window with NaN gives NaN.
 public struct MaxPool2d: Layer {
     /// Kernel size, stride, padding, dilation and rounding.
     public let window: PoolWindow

@@ -1,6 +1,6 @@
-/// Nothing: in inference, dropout leaves its input as it is.
+/// The identity: in inference, dropout returns its input unchanged.
 ///
-/// Srivastava et al., JMLR 2014. Kept so that models have the reference's structure.
+/// Srivastava et al., JMLR 2014. It exists so that models have the reference's structure.
 public struct Dropout: Layer {
     /// The share that training would set to zero.
     public let probability: Double

@@ -10,8 +10,8 @@ public final class Embedding: Layer {
     public let count: Int
     /// Length of a vector.
     public let channels: Int
-    /// The row that training leaves alone; its initial values are zeros. Makes no difference to what a
-    /// call returns.
+    /// The row that training does not change; its initial values are zeros. It does not affect
+    /// results.
     public let paddingIndex: Int?
     /// `[count, channels]`.
     public let weight: Parameter
@@ -77,7 +77,7 @@ public final class Embedding: Layer {
         try traced(
             "Embedding", path: label, input: indices,
             cost: { output in
-                // Of the table only the rows that are asked for move.
+                // Only the selected rows of the table are read.
                 Cost(
                     parameters: weight.count,
                     bytes: (indices.count + 2 * output.count) * MemoryLayout<Float>.stride)

@@ -1,10 +1,10 @@
 /// The sum of windows as a map; `torch.nn.Fold` with the input's last two axes swapped.
 ///
-/// The transpose of ``Unfold``: every pixel is the sum of what the windows that contain it have for it, in
-/// a fixed order. Input `[batch, windows, channels · kh · kw]`, windows row by row over the map and in a row
-/// `(c · kh + i) · kw + j`; PyTorch takes `[batch, channels · kh · kw, windows]`. Output
-/// `[batch, outputSize.height, outputSize.width, channels]`. One read per element of the input and one
-/// write per element of the output.
+/// The transpose of ``Unfold``: every pixel is the sum of its values in all windows that contain
+/// it, in a fixed order. Input `[batch, windows, channels · kh · kw]`, windows row by row over the
+/// map and in a row `(c · kh + i) · kw + j`; PyTorch takes `[batch, channels · kh · kw, windows]`.
+/// Output `[batch, outputSize.height, outputSize.width, channels]`. One read per element of the
+/// input and one write per element of the output.
 public struct Fold: Layer {
     /// Height and width of the map.
     public let outputSize: Size2d

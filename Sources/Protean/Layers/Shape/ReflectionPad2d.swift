@@ -1,4 +1,4 @@
-/// Continues a map beyond its edges with its mirror image; `torch.nn.ReflectionPad2d`.
+/// Extends a map beyond its edges with its mirror image; `torch.nn.ReflectionPad2d`.
 ///
 /// The edge itself is not repeated: `c b | a b c d | c b`. Every padding must be smaller than the map along
 /// its axis.
@@ -6,7 +6,7 @@
 /// Input `[batch, height, width, channels]`, output
 /// `[batch, top + height + bottom, left + width + right, channels]`. One read and one write per element.
 public struct ReflectionPad2d: Layer {
-    /// What is added on each side.
+    /// Rows and columns added on each side.
     public let padding: EdgePadding
 
     /// Each side in 0...2²⁰.

@@ -1,11 +1,11 @@
-/// Continues a map beyond its edges with the values at the edges; `torch.nn.ReplicationPad2d`.
+/// Extends a map beyond its edges with the edge values; `torch.nn.ReplicationPad2d`.
 ///
 /// Pixel (i, j) of the result is pixel (clamp(i − top), clamp(j − left)) of the map.
 ///
 /// Input `[batch, height, width, channels]`, output
 /// `[batch, top + height + bottom, left + width + right, channels]`. One read and one write per element.
 public struct ReplicationPad2d: Layer {
-    /// What is added on each side.
+    /// Rows and columns added on each side.
     public let padding: EdgePadding
 
     /// Each side in 0...2²⁰.

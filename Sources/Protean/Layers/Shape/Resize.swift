@@ -1,9 +1,9 @@
-/// Resamples a map to a size or by a factor, as `torch.nn.functional.interpolate`; ``Upsample`` is the
-/// same in PyTorch's words.
+/// Resamples a map to a size or by a factor, as `torch.nn.functional.interpolate`; ``Upsample`` is
+/// the same with PyTorch's option names.
 ///
 /// Input `[batch, height, width, channels]`, output `[batch, height', width', channels]`. No
-/// anti-aliasing. With a factor, height' = ⌊height · factor⌋ and the factor as given positions the
-/// samples.
+/// anti-aliasing. With a factor, height' = ⌊height · factor⌋, and sampling positions use the given
+/// factor, not the ratio of the sizes.
 public struct Resize: Layer {
     private enum Target: Sendable {
         case size(Size2d)
@@ -11,7 +11,7 @@ public struct Resize: Layer {
     }
 
     private let target: Target
-    /// How values between pixels are found.
+    /// The interpolation.
     public let mode: ResizeMode
 
     /// A fixed output size.

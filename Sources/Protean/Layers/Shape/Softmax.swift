@@ -1,7 +1,7 @@
 /// exp(x) / Σ exp(x) over the innermost axis: the channels of an NHWC map (`dim=1` of PyTorch's
 /// NCHW), the classes of logits.
 ///
-/// Any shape in, the same out. The row's maximum is taken off first, so no value overflows.
+/// Any shape in, the same out. The row's maximum is subtracted first, so no value overflows.
 public struct Softmax: Layer {
     /// Has no options.
     public init() {}

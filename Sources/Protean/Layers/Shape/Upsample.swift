@@ -1,9 +1,9 @@
-/// Resamples a map to a size or by a factor; `torch.nn.Upsample`, which also shrinks.
+/// Resamples a map to a size or by a factor; `torch.nn.Upsample`, which can also reduce the size.
 ///
-/// Input `[batch, height, width, channels]`, output `[batch, height', width', channels]`, with the kernel
-/// of ``Resize``, whose modes it takes in PyTorch's words. No anti-aliasing. With a factor, height' =
-/// ⌊height · factor⌋, and the factor as given positions the samples, or the ratio of the sizes where
-/// `recomputesScale` (PyTorch's `recompute_scale_factor`).
+/// Input `[batch, height, width, channels]`, output `[batch, height', width', channels]`, with the
+/// kernel of ``Resize``, with PyTorch's names of the modes. No anti-aliasing. With a factor,
+/// height' = ⌊height · factor⌋, and sampling positions use the given factor or, with
+/// `recomputesScale` (PyTorch's `recompute_scale_factor`), the ratio of the sizes.
 public struct Upsample: Layer {
     /// PyTorch's names.
     public enum Mode: String, Sendable, CaseIterable {
@@ -22,7 +22,7 @@ public struct Upsample: Layer {
         case factor(Scale2d, recomputed: Bool)
     }
 
-    /// How values between pixels are found.
+    /// The interpolation.
     public let mode: ResizeMode
     private let target: Target
 
@@ -30,9 +30,9 @@ public struct Upsample: Layer {
     ///
     /// - Parameters:
     ///   - size: height and width of the result, at least 1.
-    ///   - mode: how values between pixels are found.
-    ///   - alignCorners: whether the centres of the corner pixels coincide; for `bilinear` and `bicubic`
-    ///     only, nil elsewhere, where PyTorch refuses a value too.
+    ///   - mode: the interpolation.
+    ///   - alignCorners: whether the centres of the corner pixels coincide; for `bilinear` and
+    ///     `bicubic` only, nil for other modes, for which PyTorch also rejects a value.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
         size: Size2d, mode: Mode = .nearest, alignCorners: Bool? = nil
@@ -46,7 +46,7 @@ public struct Upsample: Layer {
     ///
     /// - Parameters:
     ///   - scaleFactor: finite factors above 0.
-    ///   - mode: how values between pixels are found.
+    ///   - mode: the interpolation.
     ///   - alignCorners: as above.
     ///   - recomputesScale: whether samples are positioned by the ratio of the sizes.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.

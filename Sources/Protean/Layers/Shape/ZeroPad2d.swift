@@ -3,7 +3,7 @@
 /// Input `[batch, height, width, channels]`, output
 /// `[batch, top + height + bottom, left + width + right, channels]`. One read and one write per element.
 public struct ZeroPad2d: Layer {
-    /// What is added on each side.
+    /// Rows and columns added on each side.
     public let padding: EdgePadding
 
     /// Each side in 0...2²⁰.

@@ -12,7 +12,7 @@ public final class DGNetSpatialGate: Module {
     public let channels: Int
     /// Height and width of a cell in output pixels.
     public let cellSize: Int
-    /// Of the block's spatial convolution.
+    /// Stride of the block's spatial convolution.
     public let stride: Int
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -47,7 +47,7 @@ public final class DGNetSpatialGate: Module {
         return try masks(for: x, output: CoarseMask.output(of: input, stride: stride)).pixels
     }
 
-    /// What is decided for each cell, and for each pixel of an output of the given size.
+    /// The mask of the cells, and the mask of the pixels of an output of the given size.
     package func masks(
         for x: Tensor, output: Size2d
     ) throws(ProteanError) -> (cells: MaskPlan, pixels: MaskPlan) {

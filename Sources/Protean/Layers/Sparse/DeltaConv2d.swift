@@ -1,12 +1,12 @@
 /// A convolution over the frames of a video that is recomputed only where its input has changed.
 ///
-/// The state holds an input x̂ and the result `y = activation(norm(conv(x̂)))`. For a frame x, pixels where
-/// `‖x − x̂‖ > epsilon` (norm over channels) have changed: they replace those of x̂, and the outputs that
-/// read one of them are computed anew from x̂. Other pixels of x̂ stay, so that small changes add up until
-/// they are propagated and never get lost: |x − x̂| ≤ epsilon at all times, and `y` is always exactly the
-/// layer's result for x̂, without drift. Parger, Tang, Twigg, Keskin, Wang, Steinberger, "DeltaCNN",
-/// arXiv 2203.03996, and Habibian et al., "Skip-Convolutions", arXiv 2104.11487, accumulate differences
-/// instead.
+/// The state holds an input x̂ and the result `y = activation(norm(conv(x̂)))`. For a frame x,
+/// pixels where `‖x − x̂‖ > epsilon` (norm over channels) have changed: they replace the pixels of
+/// x̂, and the outputs that read one of them are recomputed from x̂. Other pixels of x̂ stay, so
+/// that small changes add up until they are propagated and never get lost: |x − x̂| ≤ epsilon at
+/// all times, and `y` is always exactly the layer's result for x̂, without drift. Parger, Tang,
+/// Twigg, Keskin, Wang, Steinberger, "DeltaCNN", arXiv 2203.03996, and Habibian et al.,
+/// "Skip-Convolutions", arXiv 2104.11487, accumulate differences instead.
 ///
 /// With `epsilon` 0 every frame's result equals the dense layer's, computed directly, bit for bit.
 /// Input `[batch, height, width, inputChannels]`, parameters those of the convolution. Cost: the outputs
@@ -15,9 +15,9 @@
 public final class DeltaConv2d: StatefulLayer {
     /// The dense convolution with the same parameters.
     public let conv: Conv2d
-    /// The batch norm behind it.
+    /// The batch norm after the convolution.
     public let batchNorm: BatchNorm2d?
-    /// How pixels are compared.
+    /// The norm by which pixels are compared.
     public let norm: PixelNorm
     /// The largest change that is not propagated.
     public let epsilon: Float
@@ -30,7 +30,7 @@ public final class DeltaConv2d: StatefulLayer {
     ///
     /// - Parameters:
     ///   - conv: the convolution.
-    ///   - batchNorm: a batch norm behind it, folded in.
+    ///   - batchNorm: a batch norm after the convolution, folded in.
     ///   - activation: applied last.
     ///   - norm: over the channels of a pixel's change.
     ///   - epsilon: finite, at least 0.

@@ -2,19 +2,19 @@
 /// changed.
 ///
 /// Layers are those of a ``Sequential``: convolutions, batch norms and element-wise activations; a
-/// convolution, the norm behind it and the activation behind that are one step. Every step works as
-/// ``DeltaConv2d``: it compares its input with the one that it has propagated, at the pixels that the step
-/// in front has computed, so that changes which die out in the middle (in a ReLU, say) cost nothing
-/// behind it. Nothing drifts: each step's result is exactly that of its kept input, which differs from
-/// the true one by at most `epsilon`.
+/// convolution, the norm after it and the activation after that form one step. Every step works as
+/// ``DeltaConv2d``: it compares its input with the input that it has propagated, at the pixels that
+/// the previous step has computed, so that changes which vanish on the way (in a ReLU, for example)
+/// cost nothing in later steps. There is no drift: each step's result is exactly that of its stored
+/// input, which differs from the true input by at most `epsilon`.
 ///
-/// With `epsilon` 0 every frame's result equals that of the dense layers, computed directly, bit for bit.
-/// Input `[batch, height, width, channels]`; parameters under the layers' positions. Cost: of each layer
-/// what changes need.
+/// With `epsilon` 0 every frame's result equals that of the dense layers, computed directly, bit
+/// for bit. Input `[batch, height, width, channels]`; parameters under the layers' positions. Cost:
+/// each layer computes only the outputs that read a change.
 public final class DeltaSequential: StatefulLayer {
     /// The layers under their names, in order.
     public let submodules: [NamedModule]
-    /// How pixels are compared.
+    /// The norm by which pixels are compared.
     public let norm: PixelNorm
     /// The largest change that is not propagated.
     public let epsilon: Float

@@ -1,5 +1,5 @@
-/// One step of a change-driven network: a convolution with the norm and activation behind it, or one
-/// that works on every pixel by itself.
+/// One step of a change-driven network: a convolution with the norm and activation after it, or a
+/// layer that computes every pixel from that pixel alone.
 enum DeltaStep: Sendable {
     case convolution(FusedMaskedConv2d)
     case pointwise(any PixelwiseLayer)
@@ -12,8 +12,8 @@ enum DeltaStep: Sendable {
         }
     }
 
-    /// The result for a first frame. Convolutions list all pixels, so that the same sums are made as
-    /// for later frames.
+    /// The result for a first frame. Convolutions run on a list of all pixels, so that sums are
+    /// added in the same order as for later frames.
     func first(_ x: Tensor) throws(ProteanError) -> (output: Tensor, computed: MaskPlan) {
         switch self {
         case .convolution(let conv):
@@ -31,7 +31,7 @@ enum DeltaStep: Sendable {
         return try none.inverted()
     }
 
-    /// Recomputes the outputs that read a changed input pixel, in place, and returns which they are.
+    /// Recomputes the outputs that read a changed input pixel, in place, and returns their mask.
     func update(
         _ step: inout DeltaState.Step, changed: MaskPlan
     ) throws(ProteanError) -> MaskPlan {
@@ -97,7 +97,7 @@ struct DeltaSteps: Sendable {
         state.steps = made
     }
 
-    /// A step that throws leaves a state that begins anew.
+    /// After an error the state is empty, so that the next frame is computed as a first one.
     private func next(_ x: Tensor, _ state: inout DeltaState) throws(ProteanError) {
         var kept = state.steps
         state.steps = []
@@ -118,7 +118,8 @@ struct DeltaSteps: Sendable {
 }
 
 extension Tensor {
-    /// Replaces the active pixels of this map by `rows`, in place where nobody else holds it.
+    /// Replaces the active pixels of this map by `rows`, in place where this is the only reference
+    /// to its memory.
     mutating func scatter(_ rows: Tensor, at mask: MaskPlan) throws(ProteanError) {
         let map = self
         self = try Tensor(shapeOnly: shape)

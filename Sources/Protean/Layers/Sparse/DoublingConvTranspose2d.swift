@@ -1,11 +1,11 @@
 /// A 3 × 3 transposed convolution that doubles a map's height and width: stride 2, padding 1, output
 /// padding 1, as `torch.nn.ConvTranspose2d` with these settings.
 ///
-/// Every one of the four remainders of an output's position modulo 2 reads at most 2 × 2 inputs, so it
-/// runs as one 2 × 2 convolution with four times the channels, put beside each other afterwards; no
-/// inserted zero is multiplied. ``ConvTranspose2d`` computes the four remainders apart; here there are two
-/// output channels, whose eight values per input pixel fit one vector, and a mask follows from the exact
-/// bits of their sums. Parameters `weight` `[in, out, 3, 3]` and `bias` `[out]`.
+/// Each of the four output phases (row and column modulo 2) reads at most 2 × 2 inputs, so the
+/// layer runs as one 2 × 2 convolution with four times the channels, rearranged afterwards; no
+/// inserted zero is multiplied. ``ConvTranspose2d`` computes the four phases separately; here there
+/// are two output channels, whose eight values per input pixel fit one vector, and a mask depends
+/// on the exact bits of their sums. Parameters `weight` `[in, out, 3, 3]` and `bias` `[out]`.
 final class DoublingConvTranspose2d: Layer {
     let label: Label? = Label()
     let weight, bias: Parameter
@@ -31,8 +31,8 @@ final class DoublingConvTranspose2d: Layer {
         return try Operations.pixelShuffle(try conv(x), 2)
     }
 
-    /// Output 2i takes tap 1 of input i; output 2i + 1 takes tap 2 of input i and tap 0 of input
-    /// i + 1. Channels as ``PixelShuffle`` wants them: `[out][row][column]`.
+    /// Output 2i takes tap 1 of input i; output 2i + 1 takes tap 2 of input i and tap 0 of input i
+    /// + 1. Channels are in the order that ``PixelShuffle`` reads: `[out][row][column]`.
     private func makePhases() throws(ProteanError) -> Conv2d {
         let places = [(phase: 1, tap: 1), (phase: 0, tap: 0), (phase: 1, tap: 0)]
         let (inputs, outputs) = (weight.shape[0], weight.shape[1])

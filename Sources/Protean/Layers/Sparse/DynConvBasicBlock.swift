@@ -6,9 +6,9 @@
 /// `conv2` reads, its rows stay compact, and `conv2` adds into the residual in place.
 ///
 /// Input `[batch, height, width, inputChannels]`, output `planes` channels. Parameters under the
-/// reference's names: `conv1`, `bn1`, `conv2`, `bn2`, `downsample.0`, `downsample.1` where there is
-/// one, `masker` (``DynConvMaskUnit``). Cost: masker and downsample on all pixels, `conv1` on the
-/// mask's neighbourhood, `conv2` on the mask.
+/// reference's names: `conv1`, `bn1`, `conv2`, `bn2`, `downsample.0`, `downsample.1` if the block
+/// has a downsample, `masker` (``DynConvMaskUnit``). Cost: masker and downsample on all pixels,
+/// `conv1` on the mask's neighbourhood, `conv2` on the mask.
 public final class DynConvBasicBlock: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()

@@ -1,15 +1,15 @@
 /// DynConv's bottleneck: a residual block that computes where its own mask says so.
 ///
-/// `y = relu(identity + mask ⊙ bn3(conv3(relu(bn2(conv2(relu(bn1(conv1(x)))))))))` with 1 × 1, 3 × 3
-/// and 1 × 1 convolutions. Verelst, Tuytelaars, arXiv 1912.03203, in inference. `conv1` is
-/// computed at the pixels that `conv2` reads for the active ones, rows stay compact between
-/// the layers, and `conv3` adds into the residual in place: no pixel is computed in vain, none is
-/// copied. So the result equals the dense formula bit for bit when that is computed directly.
+/// `y = relu(identity + mask ⊙ bn3(conv3(relu(bn2(conv2(relu(bn1(conv1(x)))))))))` with 1 × 1, 3 ×
+/// 3 and 1 × 1 convolutions. Verelst, Tuytelaars, arXiv 1912.03203, in inference. `conv1` is
+/// computed at the pixels that `conv2` reads for the active ones, rows stay compact between the
+/// layers, and `conv3` adds into the residual in place: no unused pixel is computed and none is
+/// copied. The result equals the dense formula bit for bit where that is computed directly.
 ///
-/// Input `[batch, height, width, inputChannels]`, output `4 · planes` channels. Parameters under the
-/// reference's names: `conv1` to `conv3`, `bn1` to `bn3`, `downsample.0`, `downsample.1` where there
-/// is one, `masker` (``DynConvMaskUnit``). Cost: masker and downsample on all pixels, `conv1` on
-/// the mask's neighbourhood, `conv2` and `conv3` on the mask.
+/// Input `[batch, height, width, inputChannels]`, output `4 · planes` channels. Parameters under
+/// the reference's names: `conv1` to `conv3`, `bn1` to `bn3`, `downsample.0`, `downsample.1` if the
+/// block has a downsample, `masker` (``DynConvMaskUnit``). Cost: masker and downsample on all
+/// pixels, `conv1` on the mask's neighbourhood, `conv2` and `conv3` on the mask.
 public final class DynConvBottleneck: Layer {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -61,8 +61,8 @@ public final class DynConvBottleneck: Layer {
         try steps.run(x, mask: mask)
     }
 
-    /// Replaces `x` by the block's result, writing active pixels only. For blocks without
-    /// a shortcut of their own; `x` must be at least 0 everywhere, as results of such blocks are.
+    /// Replaces `x` by the block's result, writing active pixels only. Only for blocks without a
+    /// downsample; `x` must be at least 0 everywhere, as the results of such blocks are.
     ///
     /// - Throws: ``ProteanError`` when `x` or the mask do not fit, or the shortcut changes `x`.
     public func update(_ x: inout Tensor, mask: MaskPlan) throws(ProteanError) {

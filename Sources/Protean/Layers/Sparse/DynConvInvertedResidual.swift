@@ -2,9 +2,9 @@
 /// says so.
 ///
 /// `y = x + mask ⊙ bn(conv(relu6(bn(depthwise(relu6(bn(conv(x))))))))`. Verelst, Tuytelaars, arXiv
-/// 1912.03203, the block of its pose network, in inference. The expansion is computed at the
-/// pixels that the depthwise convolution reads and stored in place, since that one runs along rows
-/// of neighbours; from there on rows are compact.
+/// 1912.03203, the block of its pose network, in inference. The expansion is computed at the pixels
+/// that the depthwise convolution reads and stored at their positions in a map, since the depthwise
+/// convolution computes runs of neighbouring pixels; after it rows are compact.
 ///
 /// Input and output `[batch, height, width, channels]`. Parameters under the reference's names:
 /// `conv.0`, `conv.1` (expansion and its batch norm), `conv.3`, `conv.4`, `conv.6`, `conv.7`,
@@ -83,9 +83,9 @@ public final class DynConvInvertedResidual: Layer {
         return y
     }
 
-    /// The result with a residual at all pixels, by the dense convolutions: what the mask saves is
-    /// measured against this. The masker does not run. Equal to the result for a mask of all pixels,
-    /// bit for bit where convolutions are computed directly.
+    /// The result with a residual at all pixels, by the dense convolutions: the reference for
+    /// measuring what the mask saves. The masker does not run. Equal to the result for a mask of
+    /// all pixels, bit for bit where convolutions are computed directly.
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func dense(_ x: Tensor) throws(ProteanError) -> Tensor {
@@ -104,7 +104,7 @@ public final class DynConvInvertedResidual: Layer {
         let size = Size2d(height: x.shape[1], width: x.shape[2])
         let reach = try mask.dilated(for: depthwise.conv.geometry, input: size)
         let shape = Array(x.shape.dropLast()) + [hidden]
-        // Nothing reads the pixels that stay undefined.
+        // The pixels that stay undefined are never read.
         var map =
             x.isShapeOnly
             ? try Tensor(shapeOnly: shape) : try Tensor(uninitialized: shape, for: place)

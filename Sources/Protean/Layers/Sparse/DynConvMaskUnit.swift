@@ -9,7 +9,7 @@
 /// `maskconv.fc.weight` `[1, channels]`, `maskconv.fc.bias` `[1]`; for pose networks
 /// `maskconv.weight` `[1, channels, 1, 1]`, `maskconv.bias` `[1]`. Cost: that of its layers.
 public final class DynConvMaskUnit: Module {
-    /// Where the logits come from.
+    /// The source of the logits.
     public enum Kind: String, Sendable, CaseIterable {
         /// A 3 × 3 convolution plus a linear function of the pooled map (classification).
         case squeeze
@@ -19,7 +19,7 @@ public final class DynConvMaskUnit: Module {
 
     /// Channels of the map.
     public let channels: Int
-    /// Where the logits come from.
+    /// The source of the logits.
     public let kind: Kind
     /// Where the layer stands in a model.
     public let label: Label? = Label()

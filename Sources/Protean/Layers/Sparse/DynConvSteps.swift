@@ -1,5 +1,5 @@
-/// What the forms of DynConv's residual blocks share: convolutions in front at the pixels that the
-/// last spatial one reads, then compact rows up to the residual.
+/// Shared by DynConv's residual blocks: the convolutions before the last spatial one run at the
+/// pixels that it reads; from there on rows are compact up to the residual.
 struct DynConvSteps: Sendable {
     /// Computed on the dilated mask, in order; the first reads the map.
     let before: [FusedMaskedConv2d]
@@ -8,7 +8,7 @@ struct DynConvSteps: Sendable {
     /// Computed on the mask; nil where the spatial convolution is the last one.
     let last: FusedMaskedConv2d?
     let shortcut: Sequential?
-    /// Of the sum of residual and shortcut.
+    /// Applied to the sum of residual and shortcut.
     let activation: Activation
 
     init(
@@ -50,7 +50,7 @@ struct DynConvSteps: Sendable {
     func run(_ x: Tensor, mask: MaskPlan) throws(ProteanError) -> Tensor {
         let identity = try shortcut?(x) ?? x
         var y = try Operations.activate(identity, activation)
-        // Where the activation changes nothing there is no second map.
+        // Without an activation the sum is written into the shortcut, and no second map is needed.
         if activation == .identity {
             try add(x, to: &y, residual: nil, mask: mask)
         } else {
@@ -66,7 +66,8 @@ struct DynConvSteps: Sendable {
         return try final.dense(y, residual: try shortcut?(x) ?? x)
     }
 
-    /// The same in place, where the shortcut and the activation leave `x` as it is.
+    /// The same as ``run(_:mask:)`` in place; the shortcut and the activation must leave `x`
+    /// unchanged.
     func update(
         _ x: inout Tensor, mask: MaskPlan, layer: String
     ) throws(ProteanError) {

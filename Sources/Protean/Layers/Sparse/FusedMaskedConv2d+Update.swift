@@ -1,7 +1,7 @@
-/// Active outputs written into maps that are there.
+/// Writing active outputs into existing maps.
 extension FusedMaskedConv2d {
-    /// Writes the active outputs into `y` and leaves other pixels as they are, except that those
-    /// that are active in `previous` only become 0. The residual is another map like `y`, or, with
+    /// Writes the active outputs into `y` and leaves other pixels as they are, except that pixels
+    /// active only in `previous` become 0. The residual is another map like `y`, or, with
     /// `addsToResult`, `y`'s own pixels.
     ///
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
@@ -27,7 +27,8 @@ extension FusedMaskedConv2d {
                 prepared: call, layer: layer)
         }
         guard Trace.current != nil else { return try run(&y) }
-        // The result is taken out while it is written, so that nobody else holds it.
+        // Only one reference is kept while the map is written, so that copy-on-write does not copy
+        // it.
         var map = y
         y = try Tensor(shapeOnly: y.shape)
         defer { y = map }
@@ -40,8 +41,9 @@ extension FusedMaskedConv2d {
         }
     }
 
-    /// Writes the active outputs of several maps' channels, one map after the other, into `y` and leaves
-    /// other pixels as they are. What the kernels cannot read where it is comes as gathered rows.
+    /// Writes the active outputs of several maps' channels, one map after the other, into `y` and
+    /// leaves other pixels as they are. Inputs that the kernels cannot read in place are gathered
+    /// into rows first.
     ///
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     func update(
@@ -59,8 +61,8 @@ extension FusedMaskedConv2d {
             epilogue: epilogue(nil), prepared: call, layer: conv.place)
     }
 
-    /// Writes the active outputs into `y`'s channels from `first` on and leaves all else as it is; what
-    /// computing it took.
+    /// Writes the active outputs into `y`'s channels from `first` on and leaves everything else as
+    /// it is; returns the cost.
     ///
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     func update(
@@ -68,7 +70,7 @@ extension FusedMaskedConv2d {
     ) throws(ProteanError) -> Cost {
         let layer = conv.place
         let (call, fastest) = try maskedPlans.prepare(x, .map, mask, inPlace: true, layer: layer)
-        // The whole map would be a second one.
+        // The dense algorithm would allocate a second map.
         let way = fastest == .dense ? .pixels : fastest
         try Operations.updateMaskedConv2d(
             channelsFrom: first, of: &y, with: x,
@@ -77,8 +79,8 @@ extension FusedMaskedConv2d {
         return cost(x, mask, way)
     }
 
-    /// The whole map anew; where `mask` is off, its pixels are `y`'s, or 0 where `previous` has switched
-    /// off.
+    /// Computes a new map; where `mask` is off it has the pixels of `y`, or 0 where only `previous`
+    /// is on.
     private func replace(
         _ y: inout Tensor, with x: Tensor, _ mask: MaskPlan, _ previous: MaskPlan?,
         residual: Tensor?

@@ -1,20 +1,20 @@
 /// A convolution at the active pixels of a mask, the batch norm after it and an activation, run as
 /// one kernel; see ``FusedConv2d`` and ``MaskedConv2d``.
 ///
-/// Not a module: it refers to layers that stand elsewhere in a model.
+/// Not a module: it refers to layers that are part of a model elsewhere.
 public final class FusedMaskedConv2d: Sendable {
     let conv: Conv2d
     let norm: (any FoldableNorm)?
     let activation: Activation
     let maskedPlans: MaskedConv2dPlanCache
-    /// For the dense way.
+    /// The plans of the dense algorithm.
     private let plans: Conv2dPlanCache
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the norm's
-    ///   channels are not the convolution's, or when Winograd's algorithm is insisted on and does
-    ///   not apply.
+    ///   channels are not the convolution's, or when Winograd's algorithm is requested and does not
+    ///   apply.
     public init(
         _ conv: Conv2d, _ norm: (any FoldableNorm)? = nil, _ activation: Activation = .identity,
         algorithm: MaskedConv2dAlgorithm = .automatic
@@ -36,7 +36,7 @@ public final class FusedMaskedConv2d: Sendable {
     /// Grows whenever a parameter changes.
     var version: Int { plans.version }
 
-    /// The same with another activation, on the same plans and packed weights.
+    /// A copy with another activation that shares plans and packed weights.
     private init(_ other: FusedMaskedConv2d, _ activation: Activation) {
         (conv, norm) = (other.conv, other.norm)
         (maskedPlans, plans) = (other.maskedPlans, other.plans)
@@ -48,7 +48,7 @@ public final class FusedMaskedConv2d: Sendable {
         activation == self.activation ? self : FusedMaskedConv2d(self, activation)
     }
 
-    /// How the active outputs of `mask` would be computed from an input of shape
+    /// The plan for computing the active outputs of `mask` from an input of shape
     /// `[batch, height, width, channels]`, a dense map unless `input` says otherwise. `rewritesAll`
     /// says whether the result is a new map, whose inactive pixels are written too.
     ///
@@ -72,8 +72,8 @@ public final class FusedMaskedConv2d: Sendable {
         try maskedPlans.prepared(for: input, layer: conv.place).output
     }
 
-    /// Cycles that the active outputs of `mask` are estimated to take, from a map of shape `input` by
-    /// the fastest way, or from rows.
+    /// Cycles that the active outputs of `mask` are estimated to take, from a map of shape `input`
+    /// by the fastest algorithm, or from rows.
     func estimatedCycles(
         for input: [Int], mask: MaskPlan, fromRows: Bool = false
     ) throws(ProteanError) -> Double {
@@ -104,9 +104,9 @@ public final class FusedMaskedConv2d: Sendable {
         }
     }
 
-    /// A dense map that holds activation(norm(conv(x))) where `mask` is active, anything elsewhere; and
-    /// what computing it took. With `rest`, the first channels of the input's inactive pixels are its,
-    /// which takes tiles.
+    /// A dense map that holds activation(norm(conv(x))) where `mask` is active, anything elsewhere;
+    /// and the cost. With `rest`, the first channels of the input's inactive pixels are read from
+    /// `rest`, which only Winograd's algorithm on tiles can do.
     ///
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     func active(
@@ -126,7 +126,7 @@ public final class FusedMaskedConv2d: Sendable {
         return (map, cost(x, mask, way))
     }
 
-    /// Whether Winograd's algorithm applies to maps of shape `shape` under the settings in force.
+    /// Whether Winograd's algorithm applies to maps of shape `shape` under the current settings.
     func hasTiles(for shape: [Int], mask: MaskPlan) throws(ProteanError) -> Bool {
         let call = try maskedPlans.prepared(for: shape, layer: conv.place)
         let estimates = try call.estimates(mask, clears: false, layer: conv.place)
@@ -161,7 +161,7 @@ public final class FusedMaskedConv2d: Sendable {
     ) throws(ProteanError) -> Tensor {
         let layer = conv.place
         var (call, way) = try maskedPlans.prepare(x, input, mask, layer: layer)
-        // The dense result has no rows that a residual could be added to.
+        // The dense algorithm cannot add a residual to rows.
         if way == .dense && residual != nil { way = .pixels }
         guard way == .dense else {
             return try run(x, mask, call, way, layer) { (weights) throws(ProteanError) in
@@ -191,7 +191,7 @@ public final class FusedMaskedConv2d: Sendable {
         }
     }
 
-    /// All outputs, of which `finish` takes what the mask asks for.
+    /// Computes all outputs densely; `finish` takes the active ones.
     func runDense(
         _ x: Tensor, _ mask: MaskPlan, _ residual: Tensor?,
         _ finish: (consuming Tensor) throws(ProteanError) -> Tensor
@@ -205,7 +205,8 @@ public final class FusedMaskedConv2d: Sendable {
         }
     }
 
-    /// All outputs in theory; in fact the active ones, those of active 4 × 4 cells, or all.
+    /// The theoretical cost is that of all outputs; executed are the active ones, those of active 4
+    /// × 4 cells, or all.
     func cost(_ x: Tensor, _ mask: MaskPlan, _ way: MaskedConv2dPlan.Way) -> Cost {
         let perPixel = geometry.outputChannels * geometry.fanIn
         let parameters = conv.weight.count + (conv.bias?.count ?? 0)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Fills inactive pixels from active ones around them with Gaussian weights.
+/// Fills inactive pixels with the Gaussian-weighted mean of the active ones around them.
 ///
 /// `y[t] = Σ G(d²) · x[q] / (Σ G(d²) + 1e-5)` over the active pixels q of the neighbourhood, with
 /// `G(d²) = σ² / 2π · exp(−σ² d² / 2)`: a larger σ is narrower. Parameter σ, a scalar.
@@ -19,8 +19,8 @@ final class GaussianInterpolation: Sendable {
         sigma = Parameter(try Tensor([3], shape: []))
     }
 
-    /// Writes the pixels of `targets`, reading those of `sources`, of which a dense form would write
-    /// all.
+    /// Writes the pixels of `targets`, reading those of `sources`; the dense form would write all
+    /// pixels.
     func fill(
         _ map: inout Tensor, at targets: MaskPlan, from sources: MaskPlan, name: String,
         label: Label?
@@ -40,7 +40,8 @@ final class GaussianInterpolation: Sendable {
             multiplyAdds: targets.pixelCount * perPixel,
             executedMultiplyAdds: targets.count * perPixel, parameters: 1,
             bytes: targets.count * map.shape[3] * MemoryLayout<Float>.stride)
-        // Taken out while it is written, so that nobody else holds it.
+        // Only one reference is kept while the map is written, so that copy-on-write does not copy
+        // it.
         var result = map
         let shape = try Tensor(shapeOnly: map.shape)
         map = shape

@@ -1,8 +1,8 @@
 /// The halting scores of one unit of spatially adaptive computation time.
 ///
 /// `s = conv3x3(bn(x)) + conv1x1(bn(mean(x)))`, the mean over height and width; the first term at
-/// active pixels only. Parameters `local_bn`, `local_conv` `[1, channels, 3, 3]` with bias, at first
-/// −3, `global_bn`, `global_conv` `[1, channels, 1, 1]` without.
+/// active pixels only. Parameters `local_bn`, `local_conv` `[1, channels, 3, 3]` with bias,
+/// initially −3, `global_bn`, `global_conv` `[1, channels, 1, 1]` without.
 final class HaltingMap: Module {
     let label: Label? = Label()
     private let localNorm, globalNorm: BatchNorm2d

@@ -1,12 +1,12 @@
 /// A layer that can be computed at the active pixels of a mask only: a convolution that
 /// ``DeltaSequential`` recomputes where its input has changed.
 public protocol HasMaskedForm: Layer {
-    /// The layer, `norm` behind it and an activation, computed at active pixels.
+    /// The layer, then `norm` and an activation, computed at active pixels.
     ///
     /// - Parameters:
     ///   - norm: folded into the weights, or nil.
     ///   - activation: applied last.
-    ///   - algorithm: which way of computing is allowed.
+    ///   - algorithm: which algorithms are allowed.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ or
     ///   the algorithm does not apply.
     func maskedForm(

@@ -1,9 +1,10 @@
 /// Decides on cells of `granularity` × `granularity` outputs at which pixels a block computes.
 ///
 /// `keep, drop = conv1x1(pool(x))`, x averaged over ⌊output size / granularity⌋ cells per axis (not
-/// averaged where that is the input's height or more); a cell is on where `keep ≥ drop`, and each
-/// output pixel takes its cell's mask (nearest). Han, Yuan, Pu, Xue, Song, Sun, Huang, "Latency-aware
-/// Spatial-wise Dynamic Networks", arXiv 2210.06223; inference form, without Gumbel noise, one group.
+/// averaged where the number of cells is the input's height or more); a cell is on where
+/// `keep ≥ drop`, and each output pixel takes its cell's mask (nearest). Han, Yuan, Pu, Xue, Song,
+/// Sun, Huang, "Latency-aware Spatial-wise Dynamic Networks", arXiv 2210.06223; inference form,
+/// without Gumbel noise, one group.
 ///
 /// Input `[batch, height, width, channels]`; a mask of ⌈height / stride⌉ × ⌈width / stride⌉ pixels for
 /// blocks such as ``DynConvBottleneck``. Parameters `conv2.weight` `[2, channels, 1, 1]`,
@@ -13,7 +14,7 @@ public final class LASNetMaskUnit: Module {
     public let channels: Int
     /// Height and width of a cell in output pixels.
     public let granularity: Int
-    /// Of the block's spatial convolution.
+    /// Stride of the block's spatial convolution.
     public let stride: Int
     /// Where the layer stands in a model.
     public let label: Label? = Label()

@@ -1,14 +1,15 @@
-/// A convolution that is computed only where a cheap layer beside it does not give 0.
+/// A convolution that is computed only where a cheap parallel layer does not give 0.
 ///
-/// `y = relu(bn(conv(x))) ⊙ relu(lc_bn(lc_conv(x)))`. Where the second factor is 0 the first one is not
-/// needed: ``LowCost/shared(kernelSize:)`` has one filter for all output channels, so that its zeros
-/// are whole pixels; with ``LowCost/pointwise`` pixels are left out where all channels are 0. Dong,
-/// Huang, Yang, Yan, "More is Less: A More Complicated Network with Less Inference Complexity",
-/// arXiv 1703.08651.
+/// `y = relu(bn(conv(x))) ⊙ relu(lc_bn(lc_conv(x)))`. Where the second factor is 0 the first one is
+/// not needed: ``LowCost/shared(kernelSize:)`` has one filter for all output channels, so that its
+/// zeros are whole pixels; with ``LowCost/pointwise`` only pixels where all channels are 0 are left
+/// out. Dong, Huang, Yang, Yan, "More is Less: A More Complicated Network with Less Inference
+/// Complexity", arXiv 1703.08651.
 ///
 /// Input `[batch, height, width, inputChannels]`, output as of ``Conv2d``. Parameters `conv`, `bn`,
-/// `lc_conv` (`[1, in, k, k]` or `[out, in, 1, 1]`, no biases), `lc_bn`. Computed pixels equal the dense
-/// direct result bit for bit. Cost: the cheap layer at all pixels, the convolution where it is not 0.
+/// `lc_conv` (`[1, in, k, k]` or `[out, in, 1, 1]`, no biases), `lc_bn`. Computed pixels equal the
+/// dense direct result bit for bit. Cost: the cheap layer at all pixels, the convolution where the
+/// cheap layer's result is not 0.
 public final class LowCostCollaborativeConv2d: Layer {
     /// The form of the cheap layer.
     public enum LowCost: Sendable, Hashable {

@@ -1,16 +1,18 @@
-/// A convolution that is computed at the active pixels of a mask only.
+/// A convolution that is computed only at the active pixels of a mask.
 ///
 /// `y = mask ⊙ conv(x)`: active outputs are those of ``Conv2d`` with the same weights, bit for bit
-/// where both use the same algorithm (but for groups narrower than a vector, which ``Conv2d`` may add in
-/// another order); other outputs are zero, copied from another map, or left as they are. Time falls with the number of active pixels. DynConv (Verelst, Tuytelaars, arXiv 1912.03203)
-/// and its kin use it this way; the mask is a ``MaskPlan`` of the *output's* size.
+/// where both use the same algorithm (except for groups narrower than a vector, whose sums
+/// ``Conv2d`` may add in another order); other outputs are zero, copied from another map, or left
+/// as they are. Time falls with the number of active pixels. The mask is a ``MaskPlan`` of the
+/// *output's* size, as in DynConv (Verelst, Tuytelaars, arXiv 1912.03203).
 ///
 /// Input `[batch, height, width, inputChannels]`, or compact rows; see ``MaskedInput``. Parameters
-/// `weight` and `bias` as in ``Conv2d``. In a container that hands it a mask as a tensor
-/// (``MultiInputSequential``, ``SelfConditioned``) the norm and the activation behind it are computed at the
-/// active pixels as well, and other pixels stay 0; see ``FusedMaskedConv2d``. Cost: active pixels · out · in / groups · kernel area
-/// multiply-adds, fewer where Winograd's algorithm runs on the tiles that hold an active pixel.
-/// Which way is taken follows from the mask by estimate; see ``plan(for:mask:)``.
+/// `weight` and `bias` as in ``Conv2d``. In a container that passes the mask as a tensor
+/// (``MultiInputSequential``, ``SelfConditioned``) the norm and the activation after the layer are
+/// also computed only at the active pixels, and other pixels stay 0; see ``FusedMaskedConv2d``.
+/// Cost: active pixels · out · in / groups · kernel area multiply-adds, fewer where Winograd's
+/// algorithm runs on the tiles that hold an active pixel. The algorithm is chosen for each mask by
+/// estimated time; see ``plan(for:mask:)``.
 public final class MaskedConv2d: MultiInputLayer {
     /// The dense convolution with the same parameters.
     public let conv: Conv2d
@@ -38,7 +40,7 @@ public final class MaskedConv2d: MultiInputLayer {
     /// The masked form of a convolution, with the same parameters.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when Winograd's
-    ///   algorithm is insisted on and does not apply.
+    ///   algorithm is requested and does not apply.
     public init(
         _ conv: Conv2d, algorithm: MaskedConv2dAlgorithm = .automatic
     ) throws(ProteanError) {
@@ -55,11 +57,11 @@ public final class MaskedConv2d: MultiInputLayer {
     /// The convolution's channels.
     public var channelFlow: ChannelFlow { conv.channelFlow }
 
-    /// An activation, of active pixels.
+    /// An activation, applied to the active pixels.
     public var epilogueParts: EpilogueParts { .activation }
 
-    /// The convolution where the mask `inputs[0]`, `[batch, height', width']` with or without an axis of
-    /// size 1 behind, is not 0; zeros elsewhere.
+    /// The convolution where the mask `inputs[0]`, `[batch, height', width']` with or without a
+    /// last axis of size 1, is not 0; zeros elsewhere.
     ///
     /// - Throws: ``ProteanError`` when a tensor does not fit, is missing or carries no values.
     public func callAsFunction(
@@ -105,7 +107,7 @@ public final class MaskedConv2d: MultiInputLayer {
         return try fused.ending(in: epilogue.activation)(x, mask: plan)
     }
 
-    /// How the active outputs of `mask` would be computed from an input of shape
+    /// The plan for computing the active outputs of `mask` from an input of shape
     /// `[batch, height, width, inputChannels]`.
     ///
     /// - Throws: ``ProteanError`` when shapes do not fit.
@@ -118,10 +120,10 @@ public final class MaskedConv2d: MultiInputLayer {
     /// The convolution where `mask` is active, `inactive` elsewhere.
     ///
     /// - Parameters:
-    ///   - x: a map, or what `input` says.
-    ///   - input: how `x` lies in memory.
+    ///   - x: a map, or rows if `input` says so.
+    ///   - input: the layout of `x` in memory.
     ///   - mask: the outputs to compute, of the output's size.
-    ///   - inactive: what the other outputs hold.
+    ///   - inactive: the values of the other outputs.
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     public func callAsFunction(
         _ x: Tensor, from input: MaskedInput = .map, mask: MaskPlan,
@@ -140,7 +142,8 @@ public final class MaskedConv2d: MultiInputLayer {
     }
 
     /// Writes the active outputs into `y`, such as the last frame's result. Other pixels stay as
-    /// they are; with `previous`, the mask of the last frame, those that have switched off become 0.
+    /// they are; with `previous`, the mask of the last frame, pixels that are active only in it
+    /// become 0.
     ///
     /// - Throws: ``ProteanError`` when a tensor or a mask does not fit.
     public func update(

@@ -1,7 +1,7 @@
-/// The convolutions and norms of a residual block whose residual is computed under a mask: what blocks
-/// that find their masks in different ways share.
+/// The convolutions and norms of a residual block whose residual is computed under a mask; shared
+/// by blocks that compute their masks in different ways.
 struct MaskedResidual {
-    /// `conv1`, `bn1`, …, and `downsample` where there is one, in the reference's order.
+    /// `conv1`, `bn1`, … and, if the block has one, `downsample`, in the reference's order.
     let parts: [NamedModule]
     let steps: DynConvSteps
 

@@ -9,7 +9,7 @@
 /// Input a residual `[batch, height, width, channels]`, such as the difference of two frames; the mask is
 /// of the convolution's output size. No parameters of its own. Cost: one read of the map.
 public struct NormGate: Module {
-    /// What is compared with the threshold.
+    /// The quantity that is compared with the threshold.
     public enum Kind: String, Sendable, CaseIterable {
         /// The norm of the input in the window.
         case input
@@ -17,7 +17,7 @@ public struct NormGate: Module {
         case output
     }
 
-    /// What the norms are divided by.
+    /// The divisor of the norms.
     public enum Divisor: Sendable, Hashable {
         /// A number above 0.
         case number(Float)
@@ -27,11 +27,11 @@ public struct NormGate: Module {
 
     /// The convolution whose outputs are gated.
     public let conv: Conv2d
-    /// What is compared with the threshold.
+    /// The quantity that is compared with the threshold.
     public let kind: Kind
     /// The threshold.
     public let epsilon: Float
-    /// What the norms are divided by.
+    /// The divisor of the norms.
     public let divisor: Divisor
 
     /// A gate for the outputs of `conv`, which must have explicit padding of at most half its kernel
@@ -77,7 +77,7 @@ public struct NormGate: Module {
             kernelSize: geometry.kernelSize, stride: geometry.stride, padding: padding)
     }
 
-    /// The outputs at which the convolution of `residual` is worth computing.
+    /// The mask of the outputs at which the convolution of `residual` should be computed.
     ///
     /// - Throws: ``ProteanError`` when the residual does not fit or carries no values.
     public func callAsFunction(_ residual: Tensor) throws(ProteanError) -> MaskPlan {

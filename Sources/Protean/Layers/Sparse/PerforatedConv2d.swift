@@ -1,18 +1,18 @@
 /// A convolution that is computed at some outputs only; the others take the value of the nearest one.
 ///
-/// `y[p] = conv(x)[nearest(p)]`, with the computed outputs fixed by a ``PerforationMask`` for all inputs
-/// of a size; nearest by Euclidean distance, and of equally near ones the first in row-major order.
-/// Figurnov, Ibraimova, Vetrov, Kohli, "PerforatedCNNs: Acceleration through Elimination of Redundant
-/// Convolutions", arXiv 1504.08362.
+/// `y[p] = conv(x)[nearest(p)]`, where the computed outputs are fixed by a ``PerforationMask`` for
+/// all inputs of a size; distances are Euclidean, and of equally near outputs the first in
+/// row-major order is taken. Figurnov, Ibraimova, Vetrov, Kohli, "PerforatedCNNs: Acceleration
+/// through Elimination of Redundant Convolutions", arXiv 1504.08362.
 ///
 /// Input `[batch, height, width, inputChannels]`, output as of ``Conv2d``, parameters `weight` and
 /// `bias` as there. Computed outputs equal the dense direct result bit for bit. Mask and nearest
-/// pixels are found once per size and kept. Cost: the computed outputs · out · in / groups · kernel
-/// area multiply-adds, and one copy of the map.
+/// pixels are computed once per size and cached. Cost: the computed outputs · out · in / groups ·
+/// kernel area multiply-adds, and one copy of the map.
 public final class PerforatedConv2d: Layer {
     /// The dense convolution with the same parameters.
     public let conv: Conv2d
-    /// Which outputs are computed.
+    /// The outputs that are computed.
     public let mask: PerforationMask
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -48,7 +48,7 @@ public final class PerforatedConv2d: Layer {
     /// The perforated form of a convolution, with the same parameters.
     ///
     /// - Throws: ``ProteanError`` when the mask's rate is not above 0 and at most 1, or its map has
-    ///   another number of axes or no values.
+    ///   a wrong number of axes or no values.
     public init(_ conv: Conv2d, mask: PerforationMask) throws(ProteanError) {
         try mask.check()
         self.conv = conv
@@ -89,7 +89,7 @@ public final class PerforatedConv2d: Layer {
 }
 
 extension MaskPlan {
-    /// This plan's first sample, `batch` times.
+    /// A plan of `batch` samples, each with the mask of this plan's first sample.
     func repeated(_ batch: Int) throws(ProteanError) -> MaskPlan {
         let count = try Shape.elementCount([batch, size.height, size.width], layer: "MaskPlan")
         try Memory.check(count, of: UInt8.self, layer: "MaskPlan")

@@ -1,4 +1,4 @@
-/// Which outputs of a perforated convolution are computed; see ``PerforatedConv2d``.
+/// The outputs of a perforated convolution that are computed; see ``PerforatedConv2d``.
 ///
 /// A `rate` is the share of outputs that are computed, above 0 and at most 1; at least one is.
 public enum PerforationMask: Sendable {
@@ -7,11 +7,11 @@ public enum PerforationMask: Sendable {
     /// A lattice of ⌊height · √rate⌋ × ⌊width · √rate⌋ outputs: row i of n is ⌈height / n · (i + u)⌉,
     /// counted from 1, with one u in (0, 1] drawn from `seed` per axis.
     case grid(rate: Double, seed: UInt64 = 0)
-    /// The outputs that most windows of the pooling layer behind cover; of equals the first in
-    /// row-major order.
+    /// The outputs that the most windows of the following pooling layer cover; ties go to the first
+    /// in row-major order.
     case poolingStructure(rate: Double, window: PoolWindow)
-    /// The outputs with the highest scores `[height, width]`, such as the mean of
-    /// Σ |y · ∂loss/∂y| over channels and data; of equals the first in row-major order.
+    /// The outputs with the highest scores `[height, width]`, such as the mean of Σ |y · ∂loss/∂y|
+    /// over channels and data; ties go to the first in row-major order.
     case impact(rate: Double, scores: Tensor)
     /// The outputs where a map `[height, width]` is not 0.
     case given(Tensor)
@@ -111,7 +111,7 @@ public enum PerforationMask: Sendable {
         return try MaskPlan(bytes: bytes, size: size)
     }
 
-    /// Windows that cover each pixel.
+    /// Number of windows that cover each pixel.
     private static func coverage(_ window: PoolWindow, _ size: Size2d) -> [Float] {
         func line(_ length: Int, _ kernel: Int, _ stride: Int, _ padding: Int, _ dilation: Int)
             -> [Float]

@@ -1,4 +1,4 @@
-/// PointRend's inference: refines coarse logits where they decide least.
+/// PointRend's inference: refines coarse logits where they are least certain.
 ///
 /// Each of `steps` doubles the logits' height and width by bilinear interpolation and replaces them at
 /// the `points` most uncertain pixels of every sample, u = −|logit| for one class, else the second
@@ -18,7 +18,7 @@ public final class PointRefine: Module {
     public let inputChannels: Int
     /// Channels of the logits.
     public let classes: Int
-    /// How often height and width are doubled.
+    /// Number of times that height and width are doubled.
     public let steps: Int
     /// Pixels per sample and step that the head computes.
     public let points: Int
@@ -30,7 +30,7 @@ public final class PointRefine: Module {
     private let hidden: [PointwiseConv1d]
     private let predictor: PointwiseConv1d
 
-    /// More than double a pixel to the largest length.
+    /// Enough to enlarge one pixel to the largest supported length.
     private static let mostSteps = 20
 
     /// A layer with seeded initial values, uniform in ±1/√inputs; options have the reference's
@@ -117,7 +117,7 @@ public final class PointRefine: Module {
         return logits
     }
 
-    /// Refuses at once what the last of the steps would find.
+    /// Checks the size of the final result before the first step.
     private func checkResult(_ coarse: [Int]) throws(ProteanError) {
         let factor = 1 << steps
         let height = coarse[1].multipliedReportingOverflow(by: factor)
@@ -153,7 +153,8 @@ public final class PointRefine: Module {
         }
     }
 
-    /// Values decide which pixels are chosen, but not how many: a shape alone takes the first ones.
+    /// Values decide which pixels are chosen, but not how many; for a tensor that carries a shape
+    /// only, the first pixels are taken.
     private func uncertainPixels(of logits: Tensor) throws(ProteanError) -> MaskPlan {
         let scores =
             logits.isShapeOnly

@@ -25,7 +25,8 @@ final class PointwiseConv1d: Module {
         [NamedParameter("weight", weight), NamedParameter("bias", bias)]
     }
 
-    /// The layer at the rows of `x`, which are some of `points`: a dense layer would compute all.
+    /// Applies the layer to the rows of `x`, a subset of `points` points; a dense layer would
+    /// compute all of them.
     func callAsFunction(
         _ x: Tensor, _ activation: Activation, of points: Int
     ) throws(ProteanError) -> Tensor {

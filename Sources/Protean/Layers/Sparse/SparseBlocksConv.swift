@@ -1,21 +1,21 @@
-/// SBNet's sparse blocks: dense layers on a stack of the tiles that matter.
+/// SBNet's sparse blocks: dense layers run on a stack of the active tiles.
 ///
 /// Overlapping tiles are gathered from the map (zeros around it), `body` runs on the stack
-/// `[tiles, block height, block width, channels]`, and its smaller tiles are scattered beside each
-/// other: `y = body(padded x)` in listed tiles, `y = base` or `base + body(padded x)` by `adds`, and
-/// `base` elsewhere. Ren, Pokrovsky, Yang, Urtasun, "SBNet: Sparse Blocks Network for Fast Inference",
-/// arXiv 1801.02108.
+/// `[tiles, block height, block width, channels]`, and the smaller tiles of its result are written
+/// into the output map: `y = body(padded x)` in listed tiles, or with `adds`
+/// `y = base + body(padded x)`; `y = base` elsewhere. Ren, Pokrovsky, Yang, Urtasun, "SBNet: Sparse
+/// Blocks Network for Fast Inference", arXiv 1801.02108.
 ///
 /// `body` is a layer or a ``Sequential`` of layers without padding (VALID) that act locally: with
-/// `o` = output size of a tile and `stride` the body's own stride, tiles lie `o · stride` apart. All
-/// padding is the container's and lies around the map, so inner layers see what lies beyond the map
-/// as computed from zeros, not as zeros. Tiles are equal to the dense result bit for bit where the
+/// `o` = output size of a tile and `stride` the body's own stride, tiles lie `o · stride` apart.
+/// All padding is the container's and lies around the map, so beyond the map inner layers read
+/// values computed from zeros, not zeros. Tiles are equal to the dense result bit for bit where the
 /// body's layers use the same algorithm for both.
 ///
 /// Input `[batch, height, width, channels]`; the body's parameters under `body`. Cost: the body on
 /// the tiles, which share pixels where they overlap.
 public final class SparseBlocksConv: Module {
-    /// What runs on the tiles.
+    /// The layers that run on the tiles.
     public let body: any Layer
     /// Height and width of the gathered tiles.
     public let blockSize: Size2d
@@ -82,8 +82,8 @@ public final class SparseBlocksConv: Module {
     /// `body`.
     public var submodules: [NamedModule] { [NamedModule("body", body)] }
 
-    /// The grid of tiles over an input `[batch, height, width, channels]`, for lists of blocks that are
-    /// made elsewhere.
+    /// The grid of tiles over an input `[batch, height, width, channels]`, for callers that make
+    /// their own lists of blocks.
     ///
     /// - Throws: ``ProteanError`` when the body does not accept such tiles or its stride is another.
     public func grid(for input: [Int]) throws(ProteanError) -> BlockGrid {
@@ -144,7 +144,8 @@ public final class SparseBlocksConv: Module {
                 found: [blocks.batch, blocks.size.height, blocks.size.width])
         }
         let output = try blocks.moved(to: tiles.output, size: tiles.outputSize)
-        // The result is taken out while it is written, so that nobody else holds it.
+        // Only one reference is kept while the map is written, so that copy-on-write does not copy
+        // it.
         var map = y
         y = try Tensor(shapeOnly: y.shape)
         defer { y = map }
@@ -160,7 +161,7 @@ public final class SparseBlocksConv: Module {
     }
 }
 
-/// How tiles lie over one input and its output.
+/// The positions of the tiles in one input and in its output.
 private struct SparseTiles {
     let input, output: BlockGrid
     let outputSize: Size2d
@@ -224,7 +225,8 @@ private struct SparseTiles {
         return product
     }
 
-    /// The dense body on the padded map, and what the stack of tiles took.
+    /// The theoretical cost is that of the dense body on the padded map; the executed cost is that
+    /// of the stack of tiles.
     func cost(_ layer: SparseBlocksConv, _ blocks: SparseBlocks) -> Cost {
         let stack = [blocks.count, layer.blockSize.height, layer.blockSize.width, padded[3]]
         guard var cost = try? layer.body.cost(for: padded),

@@ -7,18 +7,19 @@
 /// features, its sparse part again at the pixels of m only. Wang, Dong, Wang et al., "Exploring
 /// Sparsity in Image Super-Resolution for Efficient Inference", arXiv 2006.09603, in inference.
 ///
-/// Sparse features are compact rows from the first layer to the last, so nothing is computed, stored
-/// or cleared where the mask is off; or, where masks are so full that Winograd's algorithm on tiles is
-/// estimated to be faster, maps whose inactive pixels nothing reads. Input and output
-/// `[batch, height, width, channels]`. Parameters under the reference's names: `ch_mask`
-/// `[1, channels, layers, 2]`, whose larger number says that a channel is dense (the first) or sparse
-/// (the second), `body.0` … (`[channels, channels, 3, 3]`, no bias), `collect`
-/// (`[channels, layers · channels, 1, 1]`, with bias). Cost: dense channels on all pixels, the rest on
-/// the mask; as maps all channels on the tiles that hold a pixel of the mask, which are counted whole.
+/// Sparse features are compact rows from the first layer to the last, so nothing is computed,
+/// stored or cleared where the mask is off. Where Winograd's algorithm on tiles is estimated to be
+/// faster, which is the case for dense masks, they are maps whose inactive pixels are never read.
+/// Input and output `[batch, height, width, channels]`. Parameters under the reference's names:
+/// `ch_mask` `[1, channels, layers, 2]`, a channel is dense if its first number is the larger one,
+/// sparse if the second is, `body.0` … (`[channels, channels, 3, 3]`, no bias), `collect`
+/// (`[channels, layers · channels, 1, 1]`, with bias). Cost: dense channels on all pixels, sparse
+/// ones on the mask; as maps, all channels on the tiles that hold a pixel of the mask, each tile
+/// counted whole.
 public final class SparseMaskBlock: Module {
     /// Channels of the input, of every layer and of the result.
     public let channels: Int
-    /// Which channels of which layer are dense.
+    /// The dense channels of every layer.
     public let channelMask: Parameter
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -73,8 +74,8 @@ public final class SparseMaskBlock: Module {
         try callAsFunction(x, mask: mask, firstDense: nil)
     }
 
-    /// The features; `firstDense` are the dense channels of the first layer at all pixels, where they
-    /// are known.
+    /// The features; `firstDense` are the dense channels of the first layer at all pixels, if they
+    /// are already computed.
     func callAsFunction(
         _ x: Tensor, mask: MaskPlan, firstDense: Tensor?
     ) throws(ProteanError) -> Tensor {
@@ -148,7 +149,7 @@ public final class SparseMaskBlock: Module {
         return y
     }
 
-    /// Grow whenever a parameter changes.
+    /// Versions that grow whenever a parameter changes.
     var versions: [Int] {
         [channelMask.version, collect.weight.version, collect.bias?.version ?? 0]
             + body.map { $0.weight.version }

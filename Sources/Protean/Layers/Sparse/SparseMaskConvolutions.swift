@@ -1,33 +1,34 @@
 /// A sparse mask block's weights, divided by the kinds of their channels.
 ///
-/// A channel of a layer's output is *dense* where it is computed at all pixels, *sparse* where it is
-/// computed at the pixels of the mask. What reads or writes no channel is nil.
+/// A channel of a layer's output is *dense* where it is computed at all pixels, *sparse* where it
+/// is computed at the pixels of the mask. A convolution without input or output channels is nil.
 struct SparseMaskConvolutions: Sendable {
     struct Layer: Sendable {
         let denseToDense: FusedConv2d?
         let denseToSparse, sparseToDense, sparseToSparse: FusedMaskedConv2d?
-        /// For features that are maps, dense channels first: all channels, and the dense ones where
-        /// the mask is off.
+        /// For features stored as maps, dense channels first: the convolution of all channels, and
+        /// the one of the dense channels where the mask is off.
         let all, aside: FusedMaskedConv2d?
         /// Numbers of output channels.
         let dense, sparse: Int
     }
 
     let layers: [Layer]
-    /// The 1 × 1 convolution of all layers' dense channels, with the bias; and of the sparse ones.
+    /// The 1 × 1 convolution of all layers' dense channels, with the bias; and the one of the
+    /// sparse channels.
     let collectDense: FusedConv2d?
     let collectSparse: FusedMaskedConv2d?
-    /// The same of all channels, layer after layer, in each the dense ones first; and of the dense ones
-    /// where the mask is off.
+    /// The same convolution of all channels, layer after layer, in each layer the dense ones first;
+    /// and the one of the dense channels where the mask is off.
     let collectAll, collectAside: FusedMaskedConv2d?
-    /// Of `collect`, for where there is no dense channel.
+    /// The bias of `collect`, for layers without dense channels.
     let bias: Tensor?
-    /// Of the result.
+    /// Channels of the result.
     let channels: Int
 
-    /// Divides `body` and `collect` by `kinds`, `[1, channels, layers, 2]`: a channel is dense where
-    /// the first number of a pair is larger, sparse where the second is, and unused where they are
-    /// equal, since neither share then rounds to one.
+    /// Divides `body` and `collect` by `kinds`, `[1, channels, layers, 2]`: a channel is dense
+    /// where the first number of a pair is larger, sparse where the second is, and unused where
+    /// they are equal, since then neither softmax share rounds to one.
     init(
         body: [Conv2d], collect: Conv2d, kinds: Tensor, place: String
     ) throws(ProteanError) {
@@ -79,7 +80,7 @@ extension SparseMaskConvolutions.Layer {
     ) throws(ProteanError) {
         dense = outputs.dense.count
         sparse = outputs.sparse.count
-        // Whichever comes last ends in the activation.
+        // The last convolution of the layer applies the activation.
         let hasSparse = !inputs.sparse.isEmpty
         func masked(
             _ from: [Int], _ to: [Int], _ activation: Activation

@@ -1,15 +1,16 @@
 /// The first convolution of a sparse mask module's mask and the dense channels of its block's first
-/// layer as one convolution: both read every pixel of the same map, and a few outputs more cost little.
+/// layer as one convolution: both read every pixel of the same map, and a few more outputs cost
+/// little.
 struct SparseMaskEntry: Sendable {
     private let conv: FusedConv2d
     /// Numbers of output channels: the dense ones come first.
     private let dense, mask: Int
 
-    /// More dense channels than these take longer to be taken out of the result than to be computed
-    /// apart.
+    /// With more dense channels, copying them out of the joint result takes longer than computing
+    /// them separately.
     private static let mostDense = 32
 
-    /// nil where the two are better computed apart. Both have 3 × 3 kernels and end in a ReLU.
+    /// nil where computing the two separately is faster. Both have 3 × 3 kernels and end in a ReLU.
     init?(mask: Conv2d, dense: Conv2d?) throws(ProteanError) {
         guard let dense, dense.geometry.outputChannels <= Self.mostDense,
             dense.geometry.inputChannels == mask.geometry.inputChannels

@@ -1,10 +1,12 @@
-/// Features of sparse mask convolutions as maps, and when they pay.
+/// Features of sparse mask convolutions as maps, and the estimate of when maps are faster than
+/// rows.
 ///
-/// Where the mask is on, all channels together are one convolution of all channels of the layer before,
-/// whose sparse ones are 0 where it is off. There, dense channels are a convolution of dense channels.
-/// Both run on tiles that hold a pixel of theirs.
+/// Where the mask is on, all channels are one convolution of all channels of the previous layer,
+/// whose sparse channels are 0 where the mask is off. Where it is off, the dense channels are a
+/// convolution of the dense channels. Each runs on the tiles that hold one of its pixels.
 struct SparseMaskMaps {
-    /// All channels, the dense ones first; right where `valid` is active, everywhere where it is nil.
+    /// All channels, the dense ones first; valid where `valid` is active, or everywhere if it is
+    /// nil.
     var all: Tensor
     var valid: MaskPlan?
     /// The dense channels everywhere; nil where there are none.
@@ -26,7 +28,7 @@ extension SparseMaskConvolutions {
     private static let lineCycles = 4.0
 
     /// Whether maps are estimated to be faster than rows for a mask on features of shape `shape`;
-    /// `knowsFirst` says that the first layer's dense channels are there.
+    /// `knowsFirst` says that the first layer's dense channels are already computed.
     func prefersMaps(
         for shape: [Int], mask: MaskPlan, knowsFirst: Bool
     ) throws(ProteanError) -> Bool {
@@ -44,7 +46,8 @@ extension SparseMaskConvolutions {
             let sparse = Array(shape.prefix(3)) + [inputs.all - inputs.dense]
             maps += try layer.mapCycles(
                 for: Array(shape.prefix(3)) + [inputs.all], dense: dense, mask, isKnown)
-            // Rows are put side by side for the last convolution, which reads equal maps where they are.
+            // Rows of all layers are copied side by side for the last convolution; maps are read in
+            // place.
             let lines = Self.lineCycles * Double(2 * mask.count) / 16
             rows += lines * Double(layer.sparse)
             maps += areEqual ? 0 : lines * Double(outputs)
@@ -55,7 +58,7 @@ extension SparseMaskConvolutions {
         return maps < rows
     }
 
-    /// The last convolution: of all channels where the mask is on, of the dense ones elsewhere.
+    /// The last convolution: of all channels where the mask is on, of the dense channels elsewhere.
     func collected(
         _ maps: [Tensor], dense: [Tensor], _ mask: MaskPlan
     ) throws(ProteanError) -> Tensor {
@@ -107,7 +110,7 @@ extension SparseMaskConvolutions {
 }
 
 extension SparseMaskConvolutions.Layer {
-    /// The layer's maps from those of the layer before, right where `mask` is active.
+    /// The layer's maps from those of the previous layer, valid where `mask` is active.
     func mapOutputs(
         _ inputs: SparseMaskMaps, _ mask: MaskPlan
     ) throws(ProteanError) -> SparseMaskMaps {
@@ -135,7 +138,8 @@ extension SparseMaskConvolutions.Layer {
         return SparseMaskMaps(all: y, valid: mask, dense: first)
     }
 
-    /// The same for a first layer whose dense channels are known at all pixels of the input `x`.
+    /// The same for a first layer whose dense channels are already computed at all pixels of the
+    /// input `x`.
     func mapOutputs(
         of x: Tensor, _ mask: MaskPlan, known dense: Tensor
     ) throws(ProteanError) -> SparseMaskMaps {
@@ -159,8 +163,8 @@ extension SparseMaskConvolutions.Layer {
         return SparseMaskMaps(all: y, valid: mask, dense: dense)
     }
 
-    /// All channels where `together` is active. Tiles read inputs where they are; defining sums of
-    /// inputs that lie in two maps take one that is completed.
+    /// All channels where `together` is active. Winograd's algorithm on tiles reads both input maps
+    /// in place; the direct algorithm needs them merged into one map.
     private func active(
         _ conv: FusedMaskedConv2d, _ inputs: SparseMaskMaps, _ together: MaskPlan
     ) throws(ProteanError) -> (map: Tensor, cost: Cost) {
@@ -175,8 +179,8 @@ extension SparseMaskConvolutions.Layer {
             inputs.all, from: .activeMap(valid), rest: rest, mask: together)
     }
 
-    /// The pixels whose dense channels are right where all channels are computed together: the mask's;
-    /// and, where no input is sparse, all that are computed with them.
+    /// The pixels whose dense channels are valid after all channels are computed together: the
+    /// mask's and, if no input channel is sparse, all others that the same tiles compute.
     private func together(
         for shape: [Int], _ mask: MaskPlan
     ) throws(ProteanError) -> MaskPlan {
@@ -184,7 +188,7 @@ extension SparseMaskConvolutions.Layer {
         return try all.computed(for: shape, mask: mask)
     }
 
-    /// Dense channels at the pixels `others`; anything elsewhere.
+    /// Dense channels at the pixels `others`; undefined elsewhere.
     private func denseAlone(
         _ inputs: SparseMaskMaps, _ others: MaskPlan
     ) throws(ProteanError) -> (map: Tensor, executed: Int) {
@@ -195,7 +199,7 @@ extension SparseMaskConvolutions.Layer {
         return (found.map, found.cost.executedMultiplyAdds)
     }
 
-    /// Estimated cycles of ``mapOutputs(_:_:)``, or where dense channels are known.
+    /// Estimated cycles of ``mapOutputs(_:_:)``, or of its form for known dense channels.
     func mapCycles(
         for shape: [Int], dense: [Int], _ mask: MaskPlan, _ isKnown: Bool
     ) throws(ProteanError) -> Double {
@@ -209,8 +213,8 @@ extension SparseMaskConvolutions.Layer {
         return cycles
     }
 
-    /// Estimated cycles of computing dense channels at `everywhere`, nil if they are known, and the others
-    /// as rows.
+    /// Estimated cycles of computing dense channels at `everywhere`, nil if they are already
+    /// computed, and of the sparse channels as rows.
     func rowCycles(
         dense: [Int], sparse: [Int], _ mask: MaskPlan, _ everywhere: MaskPlan?
     ) throws(ProteanError) -> Double {

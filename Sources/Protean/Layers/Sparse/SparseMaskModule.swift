@@ -8,7 +8,8 @@
 ///
 /// Input and output `[batch, height, width, channels]`, height and width even. Parameters under the
 /// reference's names: `spa_mask.0`, `spa_mask.3`, `spa_mask.5`, `body` (``SparseMaskBlock``),
-/// `ca.conv_du.0`, `ca.conv_du.2`. Cost: mask and attention on all pixels, the block as its mask says.
+/// `ca.conv_du.0`, `ca.conv_du.2`. Cost: mask and attention on all pixels, the block depending on
+/// its mask.
 public final class SparseMaskModule: Layer {
     /// The convolutions that use the mask.
     public let block: SparseMaskBlock

@@ -7,18 +7,19 @@
 /// Zhu, Huang, Lin, "Spatially Adaptive Inference with Stochastic Feature Sampling and Interpolation",
 /// arXiv 2003.08866.
 ///
-/// Inference is deterministic: the reference draws Gumbel noise at test time too and scales the sampled
-/// pixels by the noisy soft value; here there is no noise and that value is 1. `conv2` is computed on its
-/// mask; `conv1` at those pixels of its own that `conv2` or the interpolation for it reads, and only
-/// inactive pixels that `conv2` reads are interpolated. `conv3` reads all pixels.
+/// Inference is deterministic: the reference draws Gumbel noise at test time too and scales the
+/// sampled pixels by the noisy soft value; here there is no noise and that value is 1. `conv2` is
+/// computed on its mask; `conv1` at those pixels of its mask that `conv2` or the interpolation for
+/// it reads, and only inactive pixels that `conv2` reads are interpolated. `conv3` reads all
+/// pixels.
 ///
-/// Input `[batch, height, width, inputChannels]`, output `4 · planes` channels. Parameters `conv1` to
-/// `conv3`, `bn1` to `bn3`, `downsample.0`, `downsample.1` where there is one, `conv1_mask`,
-/// `conv2_mask`, `conv1_sigma` `[]`, `conv2_sigma` `[]`, and the temperatures `conv1_gumbel.cur_T` `[]`,
-/// `conv2_gumbel.cur_T` `[]`, which inference does not read. Cost: masks and `conv3` at all pixels,
-/// `conv1`, `conv2` and the interpolation as said.
+/// Input `[batch, height, width, inputChannels]`, output `4 · planes` channels. Parameters `conv1`
+/// to `conv3`, `bn1` to `bn3`, `downsample.0`, `downsample.1` if the block has a downsample,
+/// `conv1_mask`, `conv2_mask`, `conv1_sigma` `[]`, `conv2_sigma` `[]`, and the temperatures
+/// `conv1_gumbel.cur_T` `[]`, `conv2_gumbel.cur_T` `[]`, which inference does not read. Cost: masks
+/// and `conv3` at all pixels, `conv1`, `conv2` and the interpolation at the pixels described above.
 public final class SpatiallyAdaptiveBottleneck: Layer {
-    /// Distance of the lattice's rows and columns.
+    /// Distance between the lattice's rows and columns.
     public let gridPriorInterval: Int
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -41,7 +42,7 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
     ///     channels change.
     ///   - dilation: of the 3 × 3 convolution; its padding is the same.
     ///   - gaussianKernel: size of the neighbourhood, odd and at most 255.
-    ///   - gridPriorInterval: every how many rows and columns a pixel is sampled in any case,
+    ///   - gridPriorInterval: distance in rows and columns between pixels that are always sampled,
     ///     1...2²⁰.
     ///   - seed: of the initial values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
@@ -90,7 +91,7 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
         ]
     }
 
-    /// Where the first two convolutions are sampled.
+    /// The pixels at which the first two convolutions are sampled.
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit, or carries no values.
     public func sampledPixels(
@@ -130,7 +131,7 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
         return try conv3.dense(second, residual: try shortcut?(x) ?? x)
     }
 
-    /// The features that `conv2` reads for its mask; others stay undefined.
+    /// The features that `conv2` reads for its mask; other pixels stay undefined.
     private func firstFeatures(
         _ x: Tensor, _ own: MaskPlan, _ next: MaskPlan
     ) throws(ProteanError) -> Tensor {
@@ -154,7 +155,7 @@ public final class SpatiallyAdaptiveBottleneck: Layer {
     }
 }
 
-/// The temperature of the reference's Gumbel sampling; kept, not used.
+/// The temperature of the reference's Gumbel sampling; loaded and saved, but not used.
 private final class GumbelTemperature: Module {
     private let temperature: Parameter
 

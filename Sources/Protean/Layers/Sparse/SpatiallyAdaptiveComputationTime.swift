@@ -7,14 +7,14 @@
 /// `y = Σ w · state`. Figurnov, Collins, Zhu, Zhang, Huang, Vetrov, Salakhutdinov, "Spatially Adaptive
 /// Computation Time for Residual Networks", arXiv 1612.02297.
 ///
-/// Residuals are really computed at running pixels only, the convolution in front on the pixels that
+/// Residuals are computed at running pixels only, and each earlier convolution at the pixels that
 /// the next one reads; the first unit, which may stride, is dense. Units are those of
-/// ``DynConvBasicBlock`` and ``DynConvBottleneck`` without their masks, with the activation behind the
-/// sum; the paper's have it in front.
+/// ``DynConvBasicBlock`` and ``DynConvBottleneck`` without their masks, with the activation after
+/// the sum; the paper's units have it before the convolutions.
 ///
-/// Input `[batch, height, width, inputChannels]`. Parameters `unit_1.conv1` …, as of those blocks, and
-/// `unit_1.halting_proba.local_bn`, `.local_conv`, `.global_bn`, `.global_conv`, which the last unit has
-/// not. Cost: of each unit what its running pixels need.
+/// Input `[batch, height, width, inputChannels]`. Parameters `unit_1.conv1` …, as of those blocks,
+/// and `unit_1.halting_proba.local_bn`, `.local_conv`, `.global_bn`, `.global_conv`, which the last
+/// unit does not have. Cost: each unit's residual at its running pixels.
 public final class SpatiallyAdaptiveComputationTime: ConditionalLayer {
     /// The form of the residual units.
     public enum Unit: String, Sendable, CaseIterable {
@@ -24,7 +24,7 @@ public final class SpatiallyAdaptiveComputationTime: ConditionalLayer {
         case bottleneck
     }
 
-    /// What a stage gives.
+    /// The result of a stage.
     public struct Result: Sendable {
         /// Σ w · state, `[batch, height', width', channels]`.
         public let output: Tensor
@@ -36,7 +36,7 @@ public final class SpatiallyAdaptiveComputationTime: ConditionalLayer {
         public let active: [MaskPlan]
     }
 
-    /// A pixel halts when its sum of probabilities is at least 1 less this.
+    /// A pixel halts when its sum of probabilities is at least 1 − epsilon.
     public let epsilon: Float
     /// Where the layer stands in a model.
     public let label: Label? = Label()
@@ -122,7 +122,7 @@ extension SpatiallyAdaptiveComputationTime {
     }
 }
 
-/// A residual unit and, but for the last, its halting scores.
+/// A residual unit and, except for the last unit, its halting scores.
 final class SACTUnit: Module {
     let label: Label? = Label()
     let steps: DynConvSteps

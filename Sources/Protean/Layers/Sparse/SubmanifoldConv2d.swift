@@ -19,7 +19,7 @@ public final class SubmanifoldConv2d: Module {
     /// A layer with seeded initial values, uniform in ±1/√(inputs per output).
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option,
-    ///   also for a kernel that has no middle.
+    ///   also for a kernel of even size, which has no centre.
     public init(
         inputChannels: Int, outputChannels: Int, kernelSize: Size2d = 3, dilation: Size2d = 1,
         groups: Int = 1, bias: Bool = true, seed: UInt64 = 0
@@ -45,7 +45,8 @@ public final class SubmanifoldConv2d: Module {
     /// `weight` and, if there is one, `bias`.
     public var parameters: [NamedParameter] { conv.parameters }
 
-    /// The result as a map, zeros where the mask is off. What `x` holds there does not count.
+    /// The result as a map, zeros where the mask is off. The values of `x` at inactive pixels are
+    /// not read.
     ///
     /// - Throws: ``ProteanError`` when `x` or the mask do not fit.
     public func callAsFunction(_ x: Tensor, mask: MaskPlan) throws(ProteanError) -> Tensor {

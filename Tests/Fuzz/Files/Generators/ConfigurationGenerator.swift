@@ -35,7 +35,7 @@ enum ConfigurationGenerator: FileGenerator {
         }
     }
 
-    /// Known options with values that nobody can honour.
+    /// Known options with values that no plug-in supports.
     private static func absurd(_ random: inout FuzzRandom) -> [UInt8] {
         let options = [
             "num_classes", "in_chans", "dense", "width", "depth", "experts", "global_pool",

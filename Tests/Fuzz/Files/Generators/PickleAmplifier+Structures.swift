@@ -21,7 +21,7 @@ extension PickleAmplifier {
         writer.code("s.")
     }
 
-    /// Each tuple holds the one before it twice: 2ⁿ leaves for whoever follows them.
+    /// Each tuple holds the one before it twice: 2ⁿ leaves for a reader that follows them.
     static func tupleDiamonds(
         _ writer: inout PickleWriter, _ random: inout FuzzRandom, _ budget: Int
     ) {

@@ -204,7 +204,7 @@ struct PickleProgram {
         stack.append(.other)
     }
 
-    /// A named value, which is what dictionaries want.
+    /// A named value, as dictionaries need it.
     private mutating func pair(_ random: inout FuzzRandom) {
         guard open.count % 2 == 0 else { return }
         writer.text(HostileText.name(&random))

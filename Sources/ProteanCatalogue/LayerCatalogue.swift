@@ -13,6 +13,7 @@ package enum LayerCatalogue {
         .batchNorm2d,
         .branches,
         .condConv2d,
+        .condConvBlock,
         .conv1d,
         .conv2d,
         .convTranspose2d,
@@ -84,6 +85,7 @@ package enum LayerCatalogue {
         .tanh,
         .unfold,
         .upsample,
+        .weightNet,
         .zeroPad2d,
     ]
 

@@ -115,9 +115,10 @@ typedef struct ptn_conv2d_guard {
 
 // `weights`: packed for the plan's algorithm, except sets per sample, which are not packed. Mixed
 // sets are mixed, and sets per sample packed, on the runtime's threads before the convolution, in
-// scratch memory of n * (packed_floats + k) floats; each sample's result is bit for bit that of a
-// call with its set alone. PTN_BAD_ARGUMENT if a pointer that the kind of source requires is
-// missing, or if both source and epilogue have biases. `guard` may be NULL: nothing is left out.
+// scratch memory of n * (packed_floats + k) floats, with factors of taps or inputs up to twice that;
+// each sample's result is bit for bit that of a call with its set alone. PTN_BAD_ARGUMENT if a
+// pointer that the kind of source requires is missing, if both source and epilogue have biases, or
+// if there are factors and the algorithm is one of Winograd's forms. `guard` may be NULL: nothing is left out.
 // Only Winograd's forms leave tiles out; other algorithms set the guard's counts to 0. x, weights
 // and y must not overlap. A batch of 0 does nothing.
 PTN_MUST_CHECK ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,

@@ -67,6 +67,7 @@ package enum LayerCatalogue {
         .pointRefine,
         .prelu,
         .reflectionPad2d,
+        .regionAwareConv2d,
         .relu,
         .relu6,
         .replicationPad2d,

@@ -187,10 +187,10 @@ import Testing
         #expect(cost.parameters == 3 * (8 * 36 + 8) + 2 * 4 + 3 * 2 + 3)
         // NaN reaches the attention of its own sample only.
         var x = try Tensor.random([2, 5, 6, 4])
-        x.withUnsafeMutableBufferPointer { $0[7] = .nan }
+        try x.withUnsafeMutableBufferPointer { $0[7] = .nan }
         let y = try layer(x)
-        #expect(y.elements[..<240].allSatisfy(\.isNaN))
-        #expect(y.elements[240...].allSatisfy(\.isFinite))
+        #expect(y.elements[..<240].allSatisfy { $0.isNaN })
+        #expect(y.elements[240...].allSatisfy { $0.isFinite })
     }
 
     @Test func optionsThatCannotBeAreNamed() throws {

@@ -232,10 +232,10 @@ import Testing
         #expect(cost.parameters == 3 * 8 * 36 + heads + (4 + 8 + 9 + 3) + 32)
         #expect(cost.buffers == 32)
         var x = try Tensor.random([2, 5, 6, 4])
-        x.withUnsafeMutableBufferPointer { $0[7] = .nan }
+        try x.withUnsafeMutableBufferPointer { $0[7] = .nan }
         let y = try layer(x)
-        #expect(y.elements[..<240].allSatisfy(\.isNaN))
-        #expect(y.elements[240...].allSatisfy(\.isFinite))
+        #expect(y.elements[..<240].allSatisfy { $0.isNaN })
+        #expect(y.elements[240...].allSatisfy { $0.isFinite })
     }
 
     @Test func optionsThatCannotBeAreNamed() throws {

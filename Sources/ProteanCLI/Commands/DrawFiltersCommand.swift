@@ -23,7 +23,7 @@ struct DrawFiltersCommand: ParsableCommand {
               protean draw filters CARAFEUpsample --weights layer.safetensors \
                 --config '{"channels": 3, "scale_factor": 2}' --image cat.jpg --output cat.png
               protean draw filters RegionAwareConv2d --weights layer.safetensors \
-                --config '{"in_channels": 16, "out_channels": 32}' --input in.safetensors \
+                --config '{"in_channels": 16, "out_channels": 32, "kernel_size": 3}' --input in.safetensors \
                 --output regions.png
             """#)
 

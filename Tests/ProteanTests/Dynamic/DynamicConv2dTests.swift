@@ -170,7 +170,8 @@ import Testing
         #expect(try kernel(x, epilogue: epilogue).maximumDifference(from: separate) < 1e-5)
         let trace = Trace()
         let block = try Sequential([layer, norm, ReLU()])
-        _ = try trace.recording { Result { () throws(ProteanError) in try block(x) } }.get()
+        let outcome = trace.recording { Result { () throws(ProteanError) in try block(x) } }
+            _ = try outcome.get()
         #expect(trace.events.map(\.layer) == ["DynamicConvAttention", "DynamicConv2d"])
         let other = try BatchNorm2d(channels: 32)
         #expect(throws: ProteanError.self) { try layer.folding(other) }
@@ -187,10 +188,10 @@ import Testing
         #expect(cost.parameters == 3 * (8 * 36 + 8) + 2 * 4 + 3 * 2 + 3)
         // NaN reaches the attention of its own sample only.
         var x = try Tensor.random([2, 5, 6, 4])
-        x.withUnsafeMutableBufferPointer { $0[7] = .nan }
+        try x.withUnsafeMutableBufferPointer { $0[7] = .nan }
         let y = try layer(x)
-        #expect(y.elements[..<240].allSatisfy(\.isNaN))
-        #expect(y.elements[240...].allSatisfy(\.isFinite))
+        #expect(y.elements[..<240].allSatisfy { $0.isNaN })
+        #expect(y.elements[240...].allSatisfy { $0.isFinite })
     }
 
     @Test func optionsThatCannotBeAreNamed() throws {

@@ -204,7 +204,8 @@ import Testing
             #expect(try fused.maximumDifference(from: separate) < 1e-5)
             let trace = Trace()
             let block = try Sequential([layer, norm, ReLU()])
-            _ = try trace.recording { Result { () throws(ProteanError) in try block(x) } }.get()
+            let outcome = trace.recording { Result { () throws(ProteanError) in try block(x) } }
+            _ = try outcome.get()
             #expect(trace.events.map(\.layer) == ["ODConvAttention", "ODConv2d"])
         }
     }
@@ -232,10 +233,10 @@ import Testing
         #expect(cost.parameters == 3 * 8 * 36 + heads + (4 + 8 + 9 + 3) + 32)
         #expect(cost.buffers == 32)
         var x = try Tensor.random([2, 5, 6, 4])
-        x.withUnsafeMutableBufferPointer { $0[7] = .nan }
+        try x.withUnsafeMutableBufferPointer { $0[7] = .nan }
         let y = try layer(x)
-        #expect(y.elements[..<240].allSatisfy(\.isNaN))
-        #expect(y.elements[240...].allSatisfy(\.isFinite))
+        #expect(y.elements[..<240].allSatisfy { $0.isNaN })
+        #expect(y.elements[240...].allSatisfy { $0.isFinite })
     }
 
     @Test func optionsThatCannotBeAreNamed() throws {

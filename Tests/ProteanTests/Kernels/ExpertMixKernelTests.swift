@@ -52,9 +52,11 @@ import Testing
     }
 
     /// Two groups of a panel of 20 and one of 4 floats, three rows each.
-    private static let structure = ptn_expert_factors(
-        values: nil, count: 6, per_float: false, groups: 2, panels: 2, rows: 3, width: 20,
-        last_width: 4, group_step: 3)
+    private static var structure: ptn_expert_factors {
+        ptn_expert_factors(
+            values: nil, count: 6, per_float: false, groups: 2, panels: 2, rows: 3, width: 20,
+            last_width: 4, group_step: 3)
+    }
 
     @Test func rowsOfPanelsHaveTheirFactors() throws {
         let sets = MapTest.values(3 * 144, seed: 1), routing = MapTest.values(15, seed: 2)
@@ -121,7 +123,7 @@ import Testing
                     ptn_expert_mix_scaled(&runtime, 1, 1, 144, [1], sets, &factors, &mixed)
                         == PTN_BAD_ARGUMENT)
             }
-            #expect(mixed.allSatisfy(\.isNaN))
+            #expect(mixed.allSatisfy { $0.isNaN })
         }
         refused { $0.values = nil }
         refused { $0.count = 5 }

@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct RoutingKernelTests {
     struct Case: CustomTestStringConvertible {
-        var batch = 3, channels: Int, hidden: Int?
+        var batch = 3
+        var channels: Int
+        var hidden: Int?
         var outputs: [Int]
         var activation = RoutingHead.Activation.sigmoid
         var temperature: Float = 1

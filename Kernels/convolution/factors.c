@@ -72,6 +72,8 @@ ptn_status ptn_weight_factors_for(ptn_isa isa, const ptn_conv2d_shape *s,
     size_t sets = 1, filters = s->k, parts;
     switch (plan->algorithm) {
     case PTN_CONV2D_DIRECT: return panel_rows(isa, s, w, factors, scratch);
+    case PTN_CONV2D_WINOGRAD_4X4: // mixed from panels of the direct algorithm
+    case PTN_CONV2D_WINOGRAD_6X6: return panel_rows(isa, s, w, factors, scratch);
     case PTN_CONV2D_NARROW: // every output channel is a part, and all have the same factors
         sets = s->k;
         filters = parts = 1;

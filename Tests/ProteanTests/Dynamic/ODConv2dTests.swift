@@ -204,7 +204,8 @@ import Testing
             #expect(try fused.maximumDifference(from: separate) < 1e-5)
             let trace = Trace()
             let block = try Sequential([layer, norm, ReLU()])
-            _ = try trace.recording { Result { () throws(ProteanError) in try block(x) } }.get()
+            let outcome = trace.recording { Result { () throws(ProteanError) in try block(x) } }
+            _ = try outcome.get()
             #expect(trace.events.map(\.layer) == ["ODConvAttention", "ODConv2d"])
         }
     }

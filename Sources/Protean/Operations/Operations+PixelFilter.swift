@@ -47,11 +47,15 @@ extension Operations {
         shape.residual_by_position =
             residual.map { $0.shape != sizes.output } ?? false
         let inputs = [x, filters] + [channelFilters, residual].compactMap { $0 }
-        return try filling(sizes.output, for: layer, from: inputs) { runtime, bases, y in
+        let y = try filling(sizes.output, for: layer, from: inputs) { runtime, bases, y in
             ptn_pixel_filter(
                 runtime, &shape, bases[0], bases[1], channelFilters == nil ? nil : bases[2],
                 residual == nil ? nil : bases[bases.count - 1], y)
         }
+        try FilterRecord.note(path: layer, input: x, output: y) { () throws(ProteanError) in
+            try filter.recorded(filters)
+        }
+        return y
     }
 }
 

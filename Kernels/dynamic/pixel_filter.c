@@ -3,6 +3,7 @@
 #include "../core/checked.h"
 #include "../core/rows.h"
 #include <math.h>
+#include <string.h>
 
 #define PTN_SOURCE "../dynamic/pixel_filter.inc"
 #include "../core/foreach_isa.h"
@@ -11,7 +12,8 @@ typedef void (*filter_run_fn)(const ptn_pixel_filter_run *run);
 typedef void (*prepare_filters_fn)(const ptn_pixel_filter_run *run, float *to);
 static const filter_run_fn filter_run[PTN_ISA_COUNT] = PTN_TABLE(filter_run);
 static const filter_run_fn filter_few[PTN_ISA_COUNT] = PTN_TABLE(filter_few);
-static const prepare_filters_fn prepare_filters[PTN_ISA_COUNT] = PTN_TABLE(prepare_filters);
+static const prepare_filters_fn prepare_rows[PTN_ISA_COUNT] = PTN_TABLE(prepare_rows);
+static const prepare_filters_fn prepare_columns[PTN_ISA_COUNT] = PTN_TABLE(prepare_columns);
 
 enum {
     PREPARED_FLOATS = 8192, // of filters that a task normalises: 32 KiB
@@ -28,6 +30,7 @@ typedef struct filter_job {
     float *y;
     bool is_few;   // few channels: vectorised over the outputs of a position
     bool prepares; // normalises or reorders filters
+    bool columns;  // which are given, and stay, [tap][output] per position
     size_t taps, outputs, parts; // outputs of a position; tasks per row
     float *scratch;
     size_t thread_floats;
@@ -103,11 +106,14 @@ static void run_task(void *context, size_t index, int thread) {
         group.filters += g * s->filter_group;
         if (j->prepares) {
             float *prepared = j->scratch + (size_t)thread * j->thread_floats;
-            prepare_filters[j->isa](&group, prepared);
+            (j->columns ? prepare_columns : prepare_rows)[j->isa](&group, prepared);
             group.filters = prepared;
-            group.filter_right = j->taps;
-            group.filter_down = s->factor * j->taps;
             group.filter_column = j->outputs * j->taps;
+            if (!j->columns) {
+                group.filter_right = j->taps;
+                group.filter_down = s->factor * j->taps;
+                group.filter_tap = 1;
+            }
         }
         filter_run[j->isa](&group);
     }
@@ -181,10 +187,12 @@ ptn_status ptn_pixel_filter(const ptn_runtime *runtime, const ptn_pixel_filter_s
                     .y = y,
                     .taps = s->kh * s->kw,
                     .outputs = s->factor * s->factor};
-    j.is_few = s->factor > 1 && s->groups == 1 && ptn_filter_few(s->channels) &&
-               s->filter_right == 1 && s->filter_down == s->factor &&
-               s->kind != PTN_FILTER_STANDARDISED;
-    j.prepares = !j.is_few && (s->kind != PTN_FILTER_GIVEN || s->filter_tap != 1);
+    j.columns = s->factor > 1 && s->filter_right == 1 && s->filter_down == s->factor &&
+                s->filter_tap == j.outputs && s->kind != PTN_FILTER_STANDARDISED;
+    j.is_few = j.columns && s->groups == 1 && ptn_filter_few(s->channels);
+    // Only outputs beside each other need their taps side by side.
+    j.prepares = !j.is_few && (s->kind != PTN_FILTER_GIVEN ||
+                               (s->filter_tap != 1 && s->factor == 1));
     size_t most = TASK_POSITIONS;
     if (j.prepares)
         most = ptn_max(LEAST_POSITIONS, ptn_min(most, PREPARED_FLOATS / j.taps / j.outputs));

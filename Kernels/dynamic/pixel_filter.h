@@ -30,5 +30,7 @@ typedef struct ptn_pixel_filter_run {
 // images.
 static inline bool ptn_filter_few(size_t channels) { return channels == 1 || channels == 3; }
 enum { PTN_FILTER_FEW_MOST = 3 };
+// Filters that are normalised together.
+enum { PTN_FILTER_BLOCKS = 16 };
 
 #endif

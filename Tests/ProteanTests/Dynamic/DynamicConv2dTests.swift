@@ -170,8 +170,7 @@ import Testing
         #expect(try kernel(x, epilogue: epilogue).maximumDifference(from: separate) < 1e-5)
         let trace = Trace()
         let block = try Sequential([layer, norm, ReLU()])
-        let outcome = trace.recording { Result { () throws(ProteanError) in try block(x) } }
-            _ = try outcome.get()
+        _ = try trace.recording { try block(x) }
         #expect(trace.events.map(\.layer) == ["DynamicConvAttention", "DynamicConv2d"])
         let other = try BatchNorm2d(channels: 32)
         #expect(throws: ProteanError.self) { try layer.folding(other) }

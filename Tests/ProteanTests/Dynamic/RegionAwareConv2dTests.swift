@@ -143,7 +143,7 @@ import Testing
             let given = try layer(x, guide: layer.regions(of: x))
             #expect(y.isBitEqual(to: given))
             try MapTest.everywhere { try layer(x) } check: { _, y in
-                #expect(y.shape == [2, 6, 5, 18] && y.elements.allSatisfy(\.isFinite))
+                #expect(y.shape == [2, 6, 5, 18] && y.elements.allSatisfy { $0.isFinite })
             }
         }
     }
@@ -239,6 +239,6 @@ import Testing
         let map = try Self.guide(layer, Tensor(values, shape: [1, 6, 6, 3]), below: 4)
         // The pooled input makes every kernel NaN.
         let y = try layer(Tensor(values, shape: [1, 6, 6, 3]), guide: map)
-        #expect(y.elements.allSatisfy(\.isNaN))
+        #expect(y.elements.allSatisfy { $0.isNaN })
     }
 }

@@ -22,7 +22,12 @@ public final class HyperNetworkConv2d: Layer {
     private let rows: Int, columns: Int
     private let embeddings: [Parameter]
     private let includesNetwork: Bool
-    private let plans = Derived<Int, Conv2dPlanCache>()
+    private let plans = Derived<Key, Conv2dPlanCache>(capacity: 2)
+
+    private struct Key: Equatable, Sendable {
+        let isa: KernelISA
+        let versions: Int
+    }
 
     /// A layer with seeded embeddings in ±1.
     ///
@@ -87,11 +92,13 @@ public final class HyperNetworkConv2d: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit or memory is short.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        let versions = embeddings.reduce(network.version) { $0 + $1.version }
+        let key = Key(
+            isa: try Runtime.isa(),
+            versions: embeddings.reduce(network.version) { $0 + $1.version })
         return try traced(
             "HyperNetworkConv2d", path: label, input: x, cost: { cost(input: x, output: $0) }
         ) { () throws(ProteanError) in
-            let kept = try plans.value(for: versions) { () throws(ProteanError) in
+            let kept = try plans.value(for: key) { () throws(ProteanError) in
                 Conv2dPlanCache(weight: Parameter(try kernel()), bias: nil, geometry: geometry)
             }
             return try Operations.conv2d(x, plans: kept, layer: place)

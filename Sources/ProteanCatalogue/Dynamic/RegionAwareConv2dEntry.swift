@@ -67,8 +67,7 @@ extension LayerEntry {
                 [map[0], max(height, 1), max(width, 1), 1], below: try sizes.int("regions"),
                 cell: isRandom ? 1 : 8)
             return LayerSample(keys, inputs: ["x": .map(map), "guide": guide])
-        },
-        parts: ["RegionPlan"]
+        }
     ) { configuration in
         let isOfficial = configuration.text("variant") == "official"
         if isOfficial { try configuration.require("groups", 1) }

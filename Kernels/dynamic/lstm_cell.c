@@ -16,7 +16,7 @@ typedef struct lstm_row {
     float *next_c, *h;
 } lstm_row;
 
-#define PTN_SOURCE "../recurrent/lstm_cell.inc"
+#define PTN_SOURCE "../dynamic/lstm_cell.inc"
 #include "../core/foreach_isa.h"
 
 typedef struct lstm_functions {

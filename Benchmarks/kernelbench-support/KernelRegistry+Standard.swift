@@ -12,7 +12,8 @@ extension KernelRegistry {
         [
             Conv2dBenchmark.self,
             LinearBenchmark.self,
-            CondConv2dBenchmark.self,
+            CondConv2dBenchmark.self, DynamicConv2dBenchmark.self, ODConv2dBenchmark.self,
+            ExpertMixBenchmark.self,
             MaskedConv2dBenchmark.self, DynConvBottleneckBenchmark.self,
             MaskPlanBenchmark.self,
             DeformConv2dBenchmark.self,

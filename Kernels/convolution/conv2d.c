@@ -1,5 +1,6 @@
 // Planning, packing and running convolutions by the tables of their algorithms.
 #include "algorithms.h"
+#include "../core/tuning.h"
 #include "epilogue.h"
 #include "weights.h"
 #include <string.h>
@@ -33,6 +34,49 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
     if (status == PTN_OK && plan->estimated_cycles[PTN_CONV2D_DIRECT] <= 0)
         ptn_conv2d_estimate(runtime->isa, shape, plan);
     return status;
+}
+
+// Cycles that mixing one sample's weights takes with Winograd's algorithm `a`, or directly: the sets
+// are read in direct form, the mixture is written in the algorithm's.
+static double mixing_cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm a,
+                            size_t sets) {
+    size_t own, direct;
+    if (!ptn_conv2d_functions_of(a)->floats(isa, s, a, &own) ||
+        !ptn_conv2d_functions_of(PTN_CONV2D_DIRECT)->floats(isa, s, PTN_CONV2D_DIRECT, &direct))
+        return 0;
+    return sizeof(float) * ((double)direct * (double)sets + (double)own) /
+           ptn_tuning_common.mixed_bytes;
+}
+
+ptn_status ptn_conv2d_mixed_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                                     size_t sets, ptn_conv2d_plan *plan) {
+    const ptn_status status = ptn_conv2d_plan_for(runtime, shape, plan);
+    if (status != PTN_OK || shape->choice != PTN_CONV2D_AUTO ||
+        !ptn_conv2d_is_winograd(plan->algorithm))
+        return status;
+    static const struct {
+        ptn_conv2d_algorithm algorithm;
+        ptn_conv2d_choice choice;
+    } forms[] = {{PTN_CONV2D_WINOGRAD_4X4, PTN_CONV2D_WINOGRAD_FORCE_4X4},
+                 {PTN_CONV2D_WINOGRAD_6X6, PTN_CONV2D_WINOGRAD_FORCE_6X6}};
+    ptn_conv2d_shape s = *shape;
+    s.choice = PTN_CONV2D_SUMS;
+    ptn_conv2d_plan sums;
+    const ptn_status outline = ptn_conv2d_outline_for(runtime, &s, &sums);
+    if (outline != PTN_OK) return outline;
+    const ptn_isa isa = runtime->isa;
+    // Less exact forms must be at least 3 % faster, as in the choice for shared weights.
+    double best = (plan->estimated_cycles[sums.algorithm] +
+                   mixing_cycles(isa, shape, sums.algorithm, sets)) /
+                  1.03;
+    for (size_t i = 0; i < 2; i++) {
+        const double cycles = plan->estimated_cycles[forms[i].algorithm] +
+                              mixing_cycles(isa, shape, forms[i].algorithm, sets);
+        if (cycles >= best) continue;
+        best = cycles;
+        s.choice = forms[i].choice;
+    }
+    return ptn_conv2d_plan_for(runtime, &s, plan);
 }
 
 ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *shape,

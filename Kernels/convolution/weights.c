@@ -1,6 +1,7 @@
 // Mixes and packs the weights of every sample before a convolution.
 #include "weights.h"
-#include "ptn_expert_mix.h"
+#include "factors.h"
+#include "winograd_mix.h"
 #include <string.h>
 
 bool ptn_weight_source_valid(const ptn_weight_source *w, const ptn_conv2d_epilogue *e) {
@@ -28,6 +29,29 @@ static ptn_status mix_biases(const ptn_runtime *runtime, const ptn_weight_source
     return PTN_OK;
 }
 
+// Mixes the packed weights, with the source's factors if it has any.
+static ptn_status mix_packed(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
+                             const ptn_conv2d_plan *plan, const ptn_weight_source *w,
+                             float *packed) {
+    const ptn_winograd_form *form = ptn_winograd_form_of(plan->algorithm);
+    const bool scales = w->taps || w->inputs;
+    ptn_expert_factors factors;
+    void *scratch = NULL;
+    ptn_status status = PTN_OK;
+    if (scales) status = ptn_weight_factors_for(runtime->isa, s, plan, w, &factors, &scratch);
+    if (status != PTN_OK) return status;
+    if (form)
+        status = ptn_winograd_mix(runtime, form, s, w, scales ? &factors : NULL, packed);
+    else if (scales)
+        status = ptn_expert_mix_scaled(runtime, s->n, w->sets, plan->packed_floats, w->routing,
+                                       w->packed, &factors, packed);
+    else
+        status = ptn_expert_mix(runtime, s->n, w->sets, plan->packed_floats, w->routing, w->packed,
+                                packed);
+    if (scratch) ptn_scratch_release(scratch);
+    return status;
+}
+
 static ptn_status mix(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                       const ptn_conv2d_plan *plan, const ptn_weight_source *w,
                       ptn_sample_weights *weights) {
@@ -38,8 +62,7 @@ static ptn_status mix(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
     if (!packed) return PTN_OUT_OF_MEMORY;
     *weights = (ptn_sample_weights){
         .packed = packed, .packed_stride = plan->packed_floats, .scratch = packed};
-    const ptn_status status =
-        ptn_expert_mix(runtime, s->n, w->sets, plan->packed_floats, w->routing, w->packed, packed);
+    const ptn_status status = mix_packed(runtime, s, plan, w, packed);
     if (status != PTN_OK || (!w->biases && !w->shift)) return status;
     float *biases = packed + s->n * plan->packed_floats;
     weights->bias = biases;

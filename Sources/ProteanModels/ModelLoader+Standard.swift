@@ -6,7 +6,7 @@ extension ModelRegistry {
         ModelRegistry(
             [ProteanTinyPlugin(), ProteanDeformablePlugin()] + CIFARResNetPlugin.all
                 + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()]
-                + SMSRPlugin.all)
+                + EfficientNetCondConvPlugin.all + SMSRPlugin.all)
     }
 }
 

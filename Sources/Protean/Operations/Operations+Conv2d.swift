@@ -20,31 +20,32 @@ extension Operations {
 
     /// The convolution kernel on packed weights.
     ///
-    /// `routing`, `[batch, experts]`, mixes the sets of packed weights per sample; without it there
-    /// must be one set, shared by all samples.
+    /// `mixture` mixes the sets of packed weights per sample; without it there must be one set,
+    /// shared by all samples.
     static func conv2d(
-        _ x: Tensor, _ plans: Conv2dPlanCache, routing: Tensor? = nil,
+        _ x: Tensor, _ plans: Conv2dPlanCache, mixture: ExpertMixture? = nil,
         epilogue: Conv2dEpilogue = Conv2dEpilogue(), layer: String
     ) throws(ProteanError) -> Tensor {
-        if x.isShapeOnly || routing?.isShapeOnly == true {
+        try mixture?.check(batch: x.shape.first ?? 0, plans.geometry, layer: layer)
+        if x.isShapeOnly || mixture?.isShapeOnly == true {
             let output = try plans.geometry.plan(for: x.shape, layer: layer).outputShape
             try epilogue.check(output: output, layer: layer)
             return try Tensor(shapeOnly: output)
         }
         let call = try plans.prepared(for: x.shape, settings: try Runtime.resolved(), layer: layer)
-        return try conv2d(x, call, routing: routing, epilogue: epilogue, layer: layer)
+        return try conv2d(x, call, mixture: mixture, epilogue: epilogue, layer: layer)
     }
 
     /// The convolution kernel on a prepared call.
     static func conv2d(
-        _ x: Tensor, _ call: PreparedConv2d, routing: Tensor? = nil, epilogue: Conv2dEpilogue,
-        layer: String
+        _ x: Tensor, _ call: PreparedConv2d, mixture: ExpertMixture? = nil,
+        epilogue: Conv2dEpilogue, layer: String
     ) throws(ProteanError) -> Tensor {
         try epilogue.check(output: call.output, layer: layer)
         let y = try Tensor(uninitialized: call.output, for: layer)
         let packed = call.packed
         var runtime = call.runtime, shape = call.shape
-        guard let routing else {
+        guard let mixture else {
             try run(
                 call, x, epilogue.kernelValue(bias: packed.bias?.storage?.base), into: y,
                 layer: layer)
@@ -52,13 +53,13 @@ extension Operations {
             return y
         }
 
-        var weights = packed.mixed(by: routing)
+        var weights = mixture.source(of: packed)
         var kernelEpilogue = epilogue.kernelValue(bias: nil)
-        let status = withExtendedLifetime((x, packed, routing, epilogue)) {
+        let status = withExtendedLifetime((x, packed, mixture, epilogue)) {
             ptn_conv2d(
                 &runtime, &shape, x.storage!.base, &weights, &kernelEpilogue, y.storage!.base, nil)
         }
-        let sets = routing.shape[0] * (packed.length + packed.geometry.outputChannels)
+        let sets = x.shape[0] * (packed.length + packed.geometry.outputChannels)
         try status.check(layer, bytes: call.scratchBytes + sets * MemoryLayout<Float>.stride)
         return y
     }
@@ -136,19 +137,5 @@ extension Conv2dEpilogue {
         value.residual_after_activation = residualAfterActivation
         value.activation = activation.kernelSpec
         return value
-    }
-}
-
-extension PackedConv2d {
-    /// Weights and biases of every sample as sums of these sets, weighted by `routing`,
-    /// `[batch, sets]`. The kernel mixes them. The owner of this value keeps both alive.
-    fileprivate func mixed(by routing: Tensor) -> ptn_weight_source {
-        var source = ptn_weights_shared(weights)
-        source.kind = PTN_WEIGHTS_MIXED
-        source.sets = count
-        source.routing = UnsafePointer(routing.storage?.base)
-        source.biases = UnsafePointer(bias?.storage?.base)
-        source.shift = UnsafePointer(shift?.storage?.base)
-        return source
     }
 }

@@ -51,7 +51,9 @@ extension Operations {
     }
 
     /// activation(gate · conv(x[b], Σ_e routing[b, e] · weight_e) + Σ_e routing[b, e] · bias_e + residual):
-    /// each sample's kernel is a sum of experts. Equal to ``CondConv2d`` bit for bit.
+    /// each sample's kernel is a sum of experts. Equal to a direct ``CondConv2d`` bit for bit. With `taps`
+    /// or `inputs` the summed kernel's weight of tap t and input channel c is multiplied by
+    /// taps[b, t] · inputs[b, c]; a factor per output channel is the epilogue's gate.
     ///
     /// Cost: the convolution, batch · experts · weights multiply-adds for mixing, and packing.
     /// - Parameters:
@@ -60,13 +62,15 @@ extension Operations {
     ///     ``Conv2dGeometry/weightShape``.
     ///   - bias: `[experts, out]`, or nil.
     ///   - routing: `[batch, experts]`.
+    ///   - taps: `[batch, kernel height · kernel width]`; nil for ones.
+    ///   - inputs: `[batch, channels]`; nil for ones.
     ///   - geometry: the convolution's options; computed by the defining sums.
     ///   - epilogue: operations applied to the sums before they are stored.
     ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func condConv2d(
-        _ x: Tensor, experts: Tensor, bias: Tensor? = nil, routing: Tensor,
-        geometry: Conv2dGeometry, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
+        _ x: Tensor, experts: Tensor, bias: Tensor? = nil, routing: Tensor, taps: Tensor? = nil,
+        inputs factors: Tensor? = nil, geometry: Conv2dGeometry, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
         layer: String = "condConv2d"
     ) throws(ProteanError) -> Tensor {
         let count = experts.shape.first ?? 0, one = geometry.weightShape.reduce(1, *)
@@ -80,8 +84,11 @@ extension Operations {
             throw .shapeMismatch(
                 layer: layer, tensor: name, expected: "\(expected)", found: tensor.shape)
         }
-        let inputs = [x, experts, routing] + (bias.map { [$0] } ?? [])
-        if inputs.contains(where: \.isShapeOnly) {
+        let mixture = ExpertMixture(routing: routing, taps: taps, inputs: factors)
+        try mixture.check(batch: routing.shape[0], geometry, layer: layer)
+        if [x, experts].contains(where: \.isShapeOnly) || bias?.isShapeOnly == true
+            || mixture.isShapeOnly
+        {
             return try shapeOfConv2d(x, geometry, epilogue, layer: layer)
         }
         let packing = try geometry.packing(for: x.shape, layer: layer)
@@ -89,7 +96,7 @@ extension Operations {
             weights: experts, bias: bias, scale: nil, shift: nil, experts: count,
             geometry: geometry, algorithm: packing.algorithm, isa: packing.isa, layer: layer)
         let call = try PreparedConv2d(packed, input: x.shape, layer: layer)
-        return try conv2d(x, call, routing: routing, epilogue: epilogue, layer: layer)
+        return try conv2d(x, call, mixture: mixture, epilogue: epilogue, layer: layer)
     }
 
     /// activation(gate · Σ weight · mask · sample(x) + bias + residual): a deformable convolution, see

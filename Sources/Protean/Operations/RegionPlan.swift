@@ -59,6 +59,24 @@ public final class RegionPlan: Sendable {
         (self.batch, self.size, self.regions, self.offsets) = (batch, size, regions, offsets)
     }
 
+    /// The number of every pixel's region, `[batch, height, width, 1]`: the map of which this is the
+    /// plan.
+    ///
+    /// - Throws: ``ProteanError`` when memory is short.
+    public func map() throws(ProteanError) -> Tensor {
+        let pixels = size.height * size.width
+        var values = [Float](repeating: 0, count: batch * pixels)
+        for sample in 0..<batch {
+            for region in 0..<regions {
+                let at = sample * regions + region
+                for pixel in list[offsets[at]..<offsets[at + 1]] {
+                    values[sample * pixels + Int(pixel)] = Float(region)
+                }
+            }
+        }
+        return try Tensor(values, shape: [batch, size.height, size.width, 1])
+    }
+
     /// Number of pixels of `region` in `sample`.
     public func pixelCount(of region: Int, in sample: Int) -> Int {
         guard (0..<regions).contains(region), (0..<batch).contains(sample) else { return 0 }

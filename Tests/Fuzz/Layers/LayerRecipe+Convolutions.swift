@@ -56,6 +56,20 @@ extension LayerRecipe {
                 ? ["x": scene.map, "routing_weights": [scene.batch, values.int("num_experts")]]
                 : ["x": scene.map]
         },
+        "DynamicConv2d": LayerRecipe { random, scene in
+            var values = random.convolution(scene, named: true).planes()
+            values["K"] = random.whole(1...5)
+            values["ratio"] = random.pick([.number(0), .number(0.25), .number(2)])
+            values["temperature"] = random.pick([1, 34, .number(0.3)])
+            return values
+        },
+        "ODConv2d": LayerRecipe { random, scene in
+            var values = random.convolution(scene, bias: false, named: true).planes()
+            values["kernel_size"] = random.whole(1...3)
+            values["kernel_num"] = random.whole(1...4)
+            values["reduction"] = random.pick([.number(0.0625), .number(3)])
+            return values
+        },
         "SqueezeExcitation": LayerRecipe { random, scene in squeeze(&random, scene) },
         "DynamicReLU": LayerRecipe { random, scene in
             random.percent(50)
@@ -114,5 +128,15 @@ extension LayerRecipe {
                 "reduction": random.whole(1...scene.channels),
             ]
         }
+    }
+}
+
+extension LayerValues {
+    /// The channels under the names that some references give them.
+    fileprivate func planes() -> LayerValues {
+        var values = self
+        values["in_planes"] = values.removeValue(forKey: "in_channels")
+        values["out_planes"] = values.removeValue(forKey: "out_channels")
+        return values
     }
 }

@@ -129,7 +129,7 @@ import Testing
         #expect(expected.contains { $0 > 0 })
     }
 
-    @Test(arguments: cases, KernelISA.supported)
+    @Test(arguments: cases.filter { $0.choice == PTN_CONV2D_SUMS }, KernelISA.supported)
     func mixedSetsGiveTheBitsOfMixturesMadeBefore(_ one: Case, isa: KernelISA) {
         let isa = isa.kernelValue, sets = 4
         let plan = Self.plan(one, ptn_runtime(isa: isa, threads: 1))
@@ -158,6 +158,97 @@ import Testing
                 #expect(result.status == PTN_OK)
                 #expect(result.y == expected, "\(threads) threads")
             }
+        }
+    }
+
+    /// Sets in direct form are mixed, scaled and transformed in one pass: the result is that of the
+    /// direct algorithm up to rounding, and a sample's bits depend on nothing else.
+    @Test(arguments: cases.filter { $0.choice != PTN_CONV2D_SUMS }, KernelISA.supported)
+    func mixturesInWinogradsFormAreThoseOfTheDirectAlgorithm(_ one: Case, isa: KernelISA) {
+        let isa = isa.kernelValue, sets = 3
+        var direct = one
+        direct.choice = PTN_CONV2D_FORCE_DIRECT
+        let plan = Self.plan(direct, ptn_runtime(isa: isa, threads: 1))
+        let inputs = one.height * one.width * one.input
+        let x = Self.values(one.batch * inputs, seed: 3)
+        let weights = Self.values(sets * one.filters, seed: 4)
+        let routing = Self.values(one.batch * sets, seed: 5)
+        let biases = Self.values(sets * one.output, seed: 6)
+        let packed = (0..<sets).flatMap {
+            Self.packed(weights[$0 * one.filters..<($0 + 1) * one.filters], direct, plan, isa)
+        }
+        let outputs = plan.out_h * plan.out_w * one.output
+        let taps = Self.values(one.batch * 9, seed: 8)
+        let factors = Self.values(one.batch * one.input, seed: 9)
+        func run(
+            _ shape: ptn_conv2d_shape, samples: Range<Int>, threads: Int32, scaled: Bool
+        ) -> [Float] {
+            var y: [Float] = [], shape = shape
+            shape.n = samples.count
+            let runtime = ptn_runtime(isa: isa, threads: threads)
+            taps.withUnsafeBufferPointer { taps in
+                factors.withUnsafeBufferPointer { factors in
+                    withSource(
+                        packed, sets, Array(routing[(samples.lowerBound * sets)...]), biases, nil
+                    ) { source in
+                        var source = source
+                        if scaled {
+                            source.taps = taps.baseAddress! + samples.lowerBound * 9
+                            source.inputs = factors.baseAddress! + samples.lowerBound * one.input
+                        }
+                        let result = Self.run(
+                            shape, Array(x[(samples.lowerBound * inputs)...]), nil, runtime,
+                            source, outputs: samples.count * outputs)
+                        #expect(result.status == PTN_OK)
+                        y = result.y
+                    }
+                }
+            }
+            return y
+        }
+        for scaled in [false, true] {
+            let all = 0..<one.batch
+            let expected = run(direct.shape, samples: all, threads: 1, scaled: scaled)
+            let found = run(one.shape, samples: all, threads: 1, scaled: scaled)
+            let largest = expected.map(abs).max() ?? 0
+            let worst = zip(expected, found).map { abs($0 - $1) }.max() ?? .infinity
+            #expect(worst < 1e-5 * largest && largest > 0, "\(worst) of \(largest)")
+            for threads in [2, 3] as [Int32] {
+                #expect(run(one.shape, samples: all, threads: threads, scaled: scaled) == found)
+            }
+            for sample in all {
+                let alone = run(
+                    one.shape, samples: sample..<sample + 1, threads: 1, scaled: scaled)
+                #expect(alone == Array(found[sample * outputs..<(sample + 1) * outputs]))
+            }
+        }
+    }
+
+    @Test func aPlanOfAMixtureCountsTheMixing() {
+        // On a large map Winograd's forms pay with a few experts and not with very many.
+        let one = Case(
+            name: "", batch: 1, height: 56, width: 56, input: 64, output: 64,
+            choice: PTN_CONV2D_AUTO)
+        for isa in KernelISA.supported {
+            var shape = one.shape, plan = ptn_conv2d_plan(), plain = plan
+            var runtime = ptn_runtime(isa: isa.kernelValue, threads: 1)
+            #expect(ptn_conv2d_plan_for(&runtime, &shape, &plain) == PTN_OK)
+            #expect(ptn_conv2d_mixed_plan_for(&runtime, &shape, 4, &plan) == PTN_OK)
+            let isWinograd = plan.algorithm != PTN_CONV2D_DIRECT
+            #expect(isWinograd == (plain.algorithm != PTN_CONV2D_DIRECT), "\(isa)")
+            shape.n = 8
+            runtime.threads = 2
+            var batch = ptn_conv2d_plan()
+            #expect(ptn_conv2d_mixed_plan_for(&runtime, &shape, 4, &batch) == PTN_OK)
+            #expect(batch.algorithm == plan.algorithm)
+            // A small map does not pay for larger mixtures.
+            (shape.h, shape.w, shape.c, shape.k) = (7, 7, 512, 512)
+            #expect(ptn_conv2d_mixed_plan_for(&runtime, &shape, 8, &plan) == PTN_OK)
+            #expect(plan.algorithm == PTN_CONV2D_DIRECT, "\(isa)")
+            // Other choices are kept.
+            shape.choice = PTN_CONV2D_WINOGRAD_FORCE_6X6
+            #expect(ptn_conv2d_mixed_plan_for(&runtime, &shape, 8, &plan) == PTN_OK)
+            #expect(plan.algorithm == PTN_CONV2D_WINOGRAD_6X6)
         }
     }
 

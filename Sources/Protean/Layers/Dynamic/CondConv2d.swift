@@ -116,7 +116,8 @@ public final class CondConv2d: MultiInputLayer {
             cost: { cost(input: x, output: $0).folding(plans.norm) }
         ) { () throws(ProteanError) in
             try Operations.conv2d(
-                x, plans, routing: routing, epilogue: epilogue, layer: place)
+                x, plans, mixture: ExpertMixture(routing: routing), epilogue: epilogue,
+                layer: place)
         }
     }
 

@@ -17,12 +17,25 @@ public final class CondConvRouting: Layer {
     public var parameters: [NamedParameter] { linear.parameters }
 
     /// Where the layer stands in a model.
-    public var label: Label? { linear.label }
+    public let label: Label? = Label()
 
     /// The routing weights of `x`.
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        try linear(try Operations.globalAveragePool(x), activation: .sigmoid)
+        try Shape.checkMap(x.shape, channels: linear.inputFeatures, layer: place)
+        return try traced("CondConvRouting", path: label, input: x, cost: { cost(x, $0) }) {
+            () throws(ProteanError) in
+            let head = RoutingHead(
+                weight: linear.weight.value, bias: linear.bias?.value, activation: .sigmoid)
+            return try Operations.routing(
+                Operations.globalAveragePool(x), heads: [head], layer: place)[0]
+        }
+    }
+
+    private func cost(_ x: Tensor, _ y: Tensor) -> Cost {
+        Cost(
+            multiplyAdds: y.count * linear.inputFeatures, parameters: parameterCount,
+            bytes: (x.count + y.count + parameterCount) * MemoryLayout<Float>.stride)
     }
 }

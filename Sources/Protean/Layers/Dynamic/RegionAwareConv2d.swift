@@ -160,9 +160,13 @@ public final class RegionAwareConv2d: MultiInputLayer {
             cost: { cost(input: x, output: $0, active: plan.activeRegions) }
         ) { () throws(ProteanError) in
             let weights = try kernels.weights(x, layer: place)
-            return try Operations.regionConv2d(
+            let y = try Operations.regionConv2d(
                 x, regions: plan, weights: weights, bias: kernels.bias?.value, geometry: geometry,
                 epilogue: epilogue, layer: place)
+            try FilterRecord.note(path: place, input: x, output: y) { () throws(ProteanError) in
+                .regions(try plan.map(), count: plan.regions)
+            }
+            return y
         }
     }
 

@@ -118,8 +118,7 @@ ptn_status ptn_adaptive_conv2d_plan_for(const ptn_runtime *runtime,
     if (!ptn_panels_floats(runtime->isa, &s, &taps) || !ptn_mul(s.kh, s.kw, &taps) ||
         !ptn_float_bytes(taps, 4096, s.c, 1, NULL) ||
         !ptn_float_bytes(MOST_UP * MOST_UP, s.c, padded, 1, NULL) ||
-        !ptn_mul(plan->out_h, plan->out_w, &pixels) ||
-        !ptn_float_bytes(s.n, pixels, taps, 1, NULL))
+        !ptn_mul(plan->out_h, plan->out_w, &pixels) || !ptn_float_bytes(s.n, pixels, taps, 1, NULL))
         return PTN_SIZE_OVERFLOW;
     for (size_t y = 0; y < shape->up_h; y++)
         for (size_t x = 0; x < shape->up_w; x++) {
@@ -300,7 +299,8 @@ static void cut(adaptive_job *j, phase *phases) {
         packed += p.taps * s->c * j->chunk.panels.padded;
         p.chunk_outputs = chunk_outputs_for(j->chunk.isa, s, p.taps);
         const size_t tiles = ptn_div_up(p.out_h * p.out_w, height);
-        const size_t most = ptn_max(1, ptn_min(p.chunk_outputs, ptn_max(each, LEAST_ROWS)) / height);
+        const size_t most =
+            ptn_max(1, ptn_min(p.chunk_outputs, ptn_max(each, LEAST_ROWS)) / height);
         p.chunks = ptn_div_up(tiles, most);
         p.first_task = j->tasks;
         j->tasks += p.chunks;

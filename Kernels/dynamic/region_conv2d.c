@@ -2,9 +2,9 @@
 // each region, with the weights of that region.
 //
 // The samples are taken in groups, and the panels of output channels in passes, such that the mixed
-// weights of a group's regions for a pass stay in the second-level cache. For each pass these weights
-// are mixed in packed form, for all regions that have pixels with one reading of the bank; then chunks
-// of the regions' lists are computed as by the masked convolution.
+// weights of a group's regions for a pass stay in the second-level cache. For each pass these
+// weights are mixed in packed form, for all regions that have pixels with one reading of the bank;
+// then chunks of the regions' lists are computed as by the masked convolution.
 #include "ptn_region_conv2d.h"
 #include "../convolution/chunk.h"
 #include "../convolution/cost.h"
@@ -16,10 +16,10 @@
 enum { REGION_MIX_ROWS = 8, MIX_STRIP = 2048 };
 
 typedef struct region_mix_args {
-    size_t sets, begin, end;       // floats [begin, end) of the strip
-    size_t bank_step, mixed_step;  // from one set, one region, to the next
-    const float *mixing, *bank;    // of the first region; of the strip
-    float *mixed;                  // of the first region
+    size_t sets, begin, end;      // floats [begin, end) of the strip
+    size_t bank_step, mixed_step; // from one set, one region, to the next
+    const float *mixing, *bank;   // of the first region; of the strip
+    float *mixed;                 // of the first region
 } region_mix_args;
 
 #define PTN_SOURCE "../dynamic/region_mix.inc"
@@ -55,7 +55,7 @@ typedef struct region_job {
     float *y;
     size_t pixels; // of one sample's output map
     ptn_taps taps;
-    size_t group;      // samples whose weights are mixed together
+    size_t group;       // samples whose weights are mixed together
     size_t pass_panels; // panels of a pass
     // The present pass: its panels, and the place and length of their weights in a packed set.
     size_t panel_begin, panel_end, strip, strip_floats;

@@ -28,9 +28,9 @@ typedef struct filter_job {
     ptn_isa isa;
     const float *x, *filters, *channel_filters, *residual;
     float *y;
-    bool is_few;   // few channels: vectorised over the outputs of a position
-    bool prepares; // normalises or reorders filters
-    bool columns;  // which are given, and stay, [tap][output] per position
+    bool is_few;                 // few channels: vectorised over the outputs of a position
+    bool prepares;               // normalises or reorders filters
+    bool columns;                // which are given, and stay, [tap][output] per position
     size_t taps, outputs, parts; // outputs of a position; tasks per row
     float *scratch;
     size_t thread_floats;
@@ -77,8 +77,8 @@ static ptn_pixel_filter_run run_of(const filter_job *j, size_t sample, size_t oy
     a.residual_column = (s->residual_by_position ? j->outputs : s->factor) * s->channels;
     a.residual_down = s->residual_by_position ? s->factor * s->channels : a.y_down;
     if (j->residual)
-        a.residual = j->residual +
-                     (s->residual_by_position ? position * j->outputs * s->channels : at);
+        a.residual =
+            j->residual + (s->residual_by_position ? position * j->outputs * s->channels : at);
     rows_inside(s, oy, &a.first_row, &a.rows);
     a.x = j->x + sample * s->h * s->w * s->channels;
     if (a.rows > 0)
@@ -120,8 +120,8 @@ static void run_task(void *context, size_t index, int thread) {
 }
 
 static bool lengths_fit(const ptn_pixel_filter_shape *s) {
-    const size_t lengths[] = {s->h,     s->w,     s->kh,         s->kw,         s->stride_h,
-                              s->out_h, s->out_w, s->stride_w,   s->pad_h,      s->pad_w,
+    const size_t lengths[] = {s->h,      s->w,        s->kh,         s->kw,        s->stride_h,
+                              s->out_h,  s->out_w,    s->stride_w,   s->pad_h,     s->pad_w,
                               s->factor, s->channels, s->dilation_h, s->dilation_w};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
         if (lengths[i] > MOST_LENGTH) return false;
@@ -189,10 +189,11 @@ ptn_status ptn_pixel_filter(const ptn_runtime *runtime, const ptn_pixel_filter_s
                     .outputs = s->factor * s->factor};
     j.columns = s->factor > 1 && s->filter_right == 1 && s->filter_down == s->factor &&
                 s->filter_tap == j.outputs && s->kind != PTN_FILTER_STANDARDISED;
-    j.is_few = j.columns && s->groups == 1 && ptn_filter_few(s->channels);
+    j.is_few = j.columns && s->groups == 1 && ptn_filter_few(s->channels) &&
+               j.outputs >= ptn_isa_vector_floats(runtime->isa);
     // Only outputs beside each other need their taps side by side.
-    j.prepares = !j.is_few && (s->kind != PTN_FILTER_GIVEN ||
-                               (s->filter_tap != 1 && s->factor == 1));
+    j.prepares =
+        !j.is_few && (s->kind != PTN_FILTER_GIVEN || (s->filter_tap != 1 && s->factor == 1));
     size_t most = TASK_POSITIONS;
     if (j.prepares)
         most = ptn_max(LEAST_POSITIONS, ptn_min(most, PREPARED_FLOATS / j.taps / j.outputs));
@@ -200,8 +201,8 @@ ptn_status ptn_pixel_filter(const ptn_runtime *runtime, const ptn_pixel_filter_s
     const int threads = ptn_threads_worth(runtime->threads, estimate(&j));
     if (j.prepares) {
         const size_t positions = ptn_div_up(s->out_w, j.parts);
-        j.thread_floats = ptn_round_64(positions * j.taps * j.outputs * sizeof(float)) /
-                          sizeof(float);
+        j.thread_floats =
+            ptn_round_64(positions * j.taps * j.outputs * sizeof(float)) / sizeof(float);
         size_t bytes;
         if (!ptn_mul((size_t)threads, j.thread_floats * sizeof(float), &bytes))
             return PTN_SIZE_OVERFLOW;

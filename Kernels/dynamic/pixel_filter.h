@@ -6,14 +6,14 @@
 
 // Positions side by side in one row, and one group of channels.
 typedef struct ptn_pixel_filter_run {
-    const float *x;            // the group in column 0 of the first kernel row inside the source
-    size_t x_row;              // floats to the next kernel row
-    size_t first_row, rows;    // kernel rows inside the source
-    size_t columns, channels;  // of the source
-    size_t width;              // channels of the group
+    const float *x;           // the group in column 0 of the first kernel row inside the source
+    size_t x_row;             // floats to the next kernel row
+    size_t first_row, rows;   // kernel rows inside the source
+    size_t columns, channels; // of the source
+    size_t width;             // channels of the group
     size_t kh, kw, stride, pad, dilation; // along the row, but for kh
-    size_t first, count;       // positions
-    const float *filters;      // first tap of the first output of the first position
+    size_t first, count;                  // positions
+    const float *filters;                 // first tap of the first output of the first position
     size_t filter_column, filter_down, filter_right, filter_tap;
     ptn_filter_kind kind;
     float scale; // of standardised filters

@@ -173,8 +173,11 @@ class CarafePack(nn.Module):
         self.apply_kernels = Carafe(up_kernel, up_group, scale_factor)
 
     def forward(self, x):
-        mask = self.content_encoder(self.channel_compressor(x))
-        mask = F.pixel_shuffle(mask, self.scale).double()
+        # In double: the softmax multiplies errors of large logits.
+        self.double()
+        mask = F.pixel_shuffle(
+            self.content_encoder(self.channel_compressor(x.double())), self.scale)
+        self.float()
         return self.apply_kernels(x, normalised(mask, self.groups))
 
 
@@ -183,7 +186,7 @@ def carafe_upsample():
     def add(case, shape, **config):
         save(case, "CARAFEUpsample", config, CarafePack(**config), {"x": torch.randn(shape)})
 
-    add("carafe_upsample", (2, 5, 4, 6), channels=5, scale_factor=2)
+    add("carafe_upsample", (2, 5, 4, 6), channels=5, scale_factor=2, compressed_channels=8)
     add("carafe_upsample_threefold", (1, 3, 5, 3), channels=3, scale_factor=3, up_kernel=3,
         compressed_channels=7)
     add("carafe_upsample_options", (1, 12, 4, 5), channels=12, scale_factor=2, up_kernel=7,

@@ -12,8 +12,8 @@
 /// Input `[batch, height, width, inputChannels]`, output
 /// `[batch, height', width', outputChannels]`. Parameters: `conv.weight`, `fc.0.weight`
 /// `[squeezed, pooled]`, `fc.1.fc.0.weight` `[squeezed, squeezed]`, `fc_phi.weight`
-/// `[rank², squeezed]`, `fc_scale.weight` `[out, squeezed]`, `bn1`, `bn2` of `rank` channels, and `conv_q.weight`,
-/// `conv_p.weight` (`q`, `p` in the forms of ResNets).
+/// `[rank², squeezed]`, `fc_scale.weight` `[out, squeezed]`, `bn1`, `bn2` of `rank` channels, and
+/// `conv_q.weight`, `conv_p.weight` (`q`, `p` in the forms of ResNets).
 ///
 /// norm₂ and the sum with u are folded into Φ, so that each sample takes one product with a square
 /// matrix per pixel; the scale is applied as the convolution stores its results. Where `fc_phi` and

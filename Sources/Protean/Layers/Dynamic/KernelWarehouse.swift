@@ -14,9 +14,9 @@
 /// Input `[batch, height, width, inputChannels]`, output
 /// `[batch, height', width', outputChannels]`. Parameters: `bias`, `attention.fc1.weight`
 /// `[hidden, in]`, `attention.norm1`, `attention.fc2.weight` `[m · (M + 1), hidden]`,
-/// `attention.fc2.bias`; with fewer basis values than cells of other layers, `attention.fc3.weight` and
-/// `attention.basis_bias` instead of the bias. The cells are a part only if the layer made them:
-/// `warehouse_manager.weights.0`, see ``KernelCells``.
+/// `attention.fc2.bias`; with fewer basis values than cells of other layers, `attention.fc3.weight`
+/// and `attention.basis_bias` instead of the bias. The cells are a part only if the layer made
+/// them: `warehouse_manager.weights.0`, see ``KernelCells``.
 ///
 /// At temperature 1 with as many cells as places and the first cell 0, the layer is a static
 /// convolution. Cost per sample: the convolution, M · m · cell size for assembling, and the

@@ -50,8 +50,8 @@ struct DynamicResNetPlugin: ModelPlugin {
         return ["the file has \(shape[0]) kernels per convolution: kernel_num is \(shape[0])"]
     }
 
-    /// `num_classes`; of `odconv_resnet18` also `kernel_num` (1) and `reduction` (1/16). Temperatures are
-    /// those of inference, 1.
+    /// `num_classes`; of `odconv_resnet18` also `kernel_num` (1) and `reduction` (1/16).
+    /// Temperatures are those of inference, 1.
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
         let isOmni = kind == .omniDimensional
         try configuration.requireOnly(

@@ -37,9 +37,9 @@ public final class EfficientNetCondConv: Layer {
     /// - Parameters:
     ///   - experts: experts per convolution of the last three stages.
     ///   - classes: size of the output.
-    ///   - symmetricPadding: pad by half of the kernel on all sides, as timm's `efficientnet_cc_…` do;
-    ///     false for TensorFlow's padding, as timm's `tf_efficientnet_cc_…`, which have the published
-    ///     weights.
+    ///   - symmetricPadding: pad by half of the kernel on all sides, as timm's `efficientnet_cc_…`
+    ///     do; false for TensorFlow's padding, as timm's `tf_efficientnet_cc_…`, which have the
+    ///     published weights.
     ///   - eps: batch norm's eps; 1e-3 for the published weights.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(

@@ -16,7 +16,7 @@ struct EfficientNetCondConvPlugin: ModelPlugin {
         self.isTF = isTF
         name = (isTF ? "tf_" : "") + "efficientnet_cc_b0_\(experts)e"
         summary =
-            "EfficientNet-B0 with \(experts) experts per convolution in the last stages, timm's keys"
+            "EfficientNet-B0 with \(experts) experts per convolution in late stages, timm's keys"
             + (isTF ? ", TensorFlow's padding" : "") + " (arXiv 1904.04971)"
     }
 

@@ -4,11 +4,11 @@ import Protean
 ///
 /// Li, Hu, Wang, Li, She, Zhu, Zhang, Chen, "Involution: Inverting the Inherence of Convolution for
 /// Visual Recognition", arXiv 2103.06255: ResNet's bottlenecks with 7 × 7 involutions
-/// (``Involution2d``) in place of 3 × 3 convolutions, behind a stem with a 3 × 3 involution. Parameters
-/// are named as in the authors' classifiers, `backbone.…` and `head.fc`.
+/// (``Involution2d``) in place of 3 × 3 convolutions, behind a stem with a 3 × 3 involution.
+/// Parameters are named as in the authors' classifiers, `backbone.…` and `head.fc`.
 ///
-/// Input `[batch, height, width, 3]`, output `[batch, classes]`. An involution with stride 2 needs even
-/// sizes: multiples of 32 do for the network.
+/// Input `[batch, height, width, 3]`, output `[batch, classes]`. An involution with stride 2 needs
+/// even sizes: multiples of 32 do for the network.
 ///
 /// ```swift
 /// let rednet26 = try RedNet(stages: [1, 2, 4, 1])
@@ -88,8 +88,8 @@ public final class RedNet: Layer {
     }
 }
 
-/// relu(bn3(conv3(relu(bn2(involution(relu(bn1(conv1(x)))))))) + shortcut(x)), the shortcut being `x`
-/// or a 1 × 1 convolution with batch norm where size or channels change.
+/// relu(bn3(conv3(relu(bn2(involution(relu(bn1(conv1(x)))))))) + shortcut(x)), the shortcut being
+/// `x` or a 1 × 1 convolution with batch norm where size or channels change.
 private final class RedNetBlock: Layer {
     let submodules: [NamedModule]
 

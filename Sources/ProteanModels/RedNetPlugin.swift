@@ -3,7 +3,8 @@ import Protean
 /// `rednet26` with the keys of the authors' classifiers.
 struct RedNetPlugin: ModelPlugin {
     let name = "rednet26"
-    let summary = "RedNet-26 for ImageNet, involutions for convolutions, mmcls's keys (arXiv 2103.06255)"
+    let summary =
+        "RedNet-26 for ImageNet, with involutions, mmcls's keys (arXiv 2103.06255)"
     let inputShape = [1, 224, 224, 3]
     var classNames: [String] { ImageNet.classNames }
     var preprocessing: ImagePreprocessing? { ImageNet.torchvisionPreprocessing }

@@ -10,8 +10,8 @@ import Protean
 ///
 /// The 3 × 3 convolutions of some stages' bottlenecks may be deformable ones of the second version
 /// (Zhu, Hu, Lin, Dai, arXiv 1811.11168) that predict their displacements: `conv2.weight` is then
-/// accompanied by `conv2.conv_offset.weight` and `.bias`, as in mmcv. Or the blocks' convolutions mix
-/// their kernels per image, see ``Convolutions``.
+/// accompanied by `conv2.conv_offset.weight` and `.bias`, as in mmcv. Or the blocks' convolutions
+/// mix their kernels per image, see ``Convolutions``.
 ///
 /// ```swift
 /// let resnet50 = try ResNet(block: .bottleneck, stages: [3, 4, 6, 3])

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Protean
 
-/// Networks with dynamic layers against PyTorch: the names and shapes of all parameters, and logits of
-/// two images on weights that follow from a formula (Tests/Golden/generate/dynamic_models.py).
+/// Networks with dynamic layers against PyTorch: the names and shapes of all parameters, and logits
+/// of two images on weights that follow from a formula (Tests/Golden/generate/dynamic_models.py).
 @Suite(.serialized) struct DynamicModelTests {
     /// A network of the golden values.
     struct Network: CustomTestStringConvertible, Sendable {

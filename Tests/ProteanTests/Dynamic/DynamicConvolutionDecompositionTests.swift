@@ -29,7 +29,8 @@ import Testing
         Case(input: [3, 9, 6, 3], outputs: 17, variant: .basic, stride: 2),
         Case(input: [1, 5, 8, 33], outputs: 7, variant: .bottleneck, kernel: 1),
         Case(input: [2, 9, 7, 17], outputs: 4, variant: .bottleneck, kernel: 5, stride: 2),
-        Case(input: [0, 5, 8, 3], outputs: 4), Case(input: [0, 5, 8, 3], outputs: 4, variant: .basic),
+        Case(input: [0, 5, 8, 3], outputs: 4),
+        Case(input: [0, 5, 8, 3], outputs: 4, variant: .basic),
     ]
 
     private static func doubledHardSigmoid(_ z: Double) -> Double { min(max(z + 3, 0), 6) / 3 }

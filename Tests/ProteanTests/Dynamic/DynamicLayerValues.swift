@@ -48,8 +48,8 @@ enum DynamicLayerValues {
         }
     }
 
-    /// The mean of every block of a map that is divided into `cells` × `cells` as PyTorch's adaptive
-    /// pooling does it, `[batch, channels, cells, cells]`.
+    /// The mean of every block of a map that is divided into `cells` × `cells` as PyTorch's
+    /// adaptive pooling does it, `[batch, channels, cells, cells]`.
     static func pooled(_ x: Tensor, cells: Int = 1) -> [Double] {
         let (n, h, w, c) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
         let elements = x.elements

@@ -5,9 +5,9 @@
 ///
 /// `y = norm(project(se(act(norm(depthwise(act(norm(expand(x; r))); r)))); r)) [+ x]`
 ///
-/// where `conv(x; r)` has the kernel Σ_e r_e · W_e of each sample. Yang, Bender, Le, Ngiam, "CondConv",
-/// arXiv 1904.04971, as timm's `CondConvResidual`. The input is added where neither size nor channels
-/// change. Input `[batch, height, width, inputChannels]`, output
+/// where `conv(x; r)` has the kernel Σ_e r_e · W_e of each sample. Yang, Bender, Le, Ngiam,
+/// "CondConv", arXiv 1904.04971, as timm's `CondConvResidual`. The input is added where neither
+/// size nor channels change. Input `[batch, height, width, inputChannels]`, output
 /// `[batch, height', width', outputChannels]`.
 ///
 /// Parameters under timm's names: `conv_pw`, `bn1`, `conv_dw`, `bn2`, `se.conv_reduce`,
@@ -56,8 +56,8 @@ public final class CondConvBlock: Layer {
     ///   - expansionKernelSize: side of the first convolution's kernel.
     ///   - projectionKernelSize: side of the last convolution's kernel.
     ///   - activation: after the first two norms and within the gate.
-    ///   - squeezeChannels: squeezed width of the gate per channel behind the depthwise convolution;
-    ///     nil for none.
+    ///   - squeezeChannels: squeezed width of the gate per channel behind the depthwise
+    ///     convolution; nil for none.
     ///   - experts: experts of each convolution.
     ///   - eps: added to the variances.
     ///   - skips: whether the input is added where shapes allow.
@@ -165,8 +165,8 @@ public final class CondConvBlock: Layer {
         return try callAsFunction(x, routing: try routing(x))
     }
 
-    /// The block's result with given routing weights, `[batch, experts]`; the block's own routing does
-    /// not run.
+    /// The block's result with given routing weights, `[batch, experts]`; the block's own routing
+    /// does not run.
     ///
     /// - Throws: ``ProteanError`` when a tensor does not fit.
     public func callAsFunction(_ x: Tensor, routing: Tensor) throws(ProteanError) -> Tensor {

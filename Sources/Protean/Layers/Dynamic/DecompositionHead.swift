@@ -58,8 +58,8 @@ struct DecompositionSizes {
     }
 }
 
-/// The head of a ``DynamicConvolutionDecomposition``: from the pooled input to a square matrix and to
-/// scales in 0...2 per sample.
+/// The head of a ``DynamicConvolutionDecomposition``: from the pooled input to a square matrix and
+/// to scales in 0...2 per sample.
 struct DecompositionHead: Sendable {
     private let cells: Int
     private let squeeze, gate, phi, scale: Linear
@@ -104,8 +104,8 @@ struct DecompositionHead: Sendable {
     private func twice(_ x: Tensor) throws(ProteanError) -> Tensor { try Operations.add(x, x) }
 }
 
-/// The weights of a ``DynamicConvolutionDecomposition`` with its inner norm, and maybe a norm behind
-/// the layer, folded in.
+/// The weights of a ``DynamicConvolutionDecomposition`` with its inner norm, and maybe a norm
+/// behind the layer, folded in.
 final class DecompositionPlans: Sendable {
     /// The static convolution with the norm behind the layer.
     let main: Conv2dPlanCache
@@ -138,8 +138,8 @@ final class DecompositionPlans: Sendable {
         return try Operations.add(scaled, parts.identity)
     }
 
-    /// The projection: its weights times the outer norm's scale, and what it makes of the inner norm's
-    /// shift as a bias. The outer norm's shift is added by the static convolution.
+    /// The projection: its weights times the outer norm's scale, and what it makes of the inner
+    /// norm's shift as a bias. The outer norm's shift is added by the static convolution.
     func projection() throws(ProteanError) -> Conv2dPlanCache {
         let version = project.weight.version + inner.version + (norm?.version ?? 0)
         return try projections.value(for: version) { () throws(ProteanError) in

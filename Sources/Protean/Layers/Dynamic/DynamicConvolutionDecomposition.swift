@@ -5,20 +5,20 @@
 ///
 /// `y = Hs(fc_scale(v)) ⊙ conv(x) + p(norm₂(Φ(v) · u) + u)`, `u = norm₁(q(x))`,
 ///
-/// where Φ(v) = fc_phi(v) is a square matrix per sample, and v = w · Hs(W · w) for w = fc.0(pooled x).
-/// Li, Chen, Dai, Liu, Chen, Yu, Yuan, Liu, Chen, Vasconcelos, "Revisiting Dynamic Convolution via
-/// Matrix Decomposition", arXiv 2103.08756. There is no bias. Three forms, see ``Variant``.
+/// where Φ(v) = fc_phi(v) is a square matrix per sample, and v = w · Hs(W · w) for w = fc.0(pooled
+/// x). Li, Chen, Dai, Liu, Chen, Yu, Yuan, Liu, Chen, Vasconcelos, "Revisiting Dynamic Convolution
+/// via Matrix Decomposition", arXiv 2103.08756. There is no bias. Three forms, see ``Variant``.
 ///
-/// Input `[batch, height, width, inputChannels]`, output `[batch, height', width', outputChannels]`.
-/// Parameters: `conv.weight`, `fc.0.weight` `[squeezed, pooled]`, `fc.1.fc.0.weight`
-/// `[squeezed, squeezed]`, `fc_phi.weight` `[rank², squeezed]`, `fc_scale.weight` `[out, squeezed]`,
-/// `bn1`, `bn2` of `rank` channels, and `conv_q.weight`, `conv_p.weight` (`q`, `p` in the forms of
-/// ResNets).
+/// Input `[batch, height, width, inputChannels]`, output
+/// `[batch, height', width', outputChannels]`. Parameters: `conv.weight`, `fc.0.weight`
+/// `[squeezed, pooled]`, `fc.1.fc.0.weight` `[squeezed, squeezed]`, `fc_phi.weight`
+/// `[rank², squeezed]`, `fc_scale.weight` `[out, squeezed]`, `bn1`, `bn2` of `rank` channels, and
+/// `conv_q.weight`, `conv_p.weight` (`q`, `p` in the forms of ResNets).
 ///
 /// norm₂ and the sum with u are folded into Φ, so that each sample takes one product with a square
 /// matrix per pixel; the scale is applied as the convolution stores its results. Where `fc_phi` and
-/// `fc_scale` are zero and norm₂ has no shift, y = conv(x) + p(u). Cost: the convolution, per pixel rank
-/// · (inputChannels + rank + outputChannels), and the head.
+/// `fc_scale` are zero and norm₂ has no shift, y = conv(x) + p(u). Cost: the convolution, per pixel
+/// rank · (inputChannels + rank + outputChannels), and the head.
 public final class DynamicConvolutionDecomposition: FoldsNorm {
     /// Which of the reference's forms a layer has.
     public enum Variant: String, Sendable, CaseIterable {
@@ -51,12 +51,13 @@ public final class DynamicConvolutionDecomposition: FoldsNorm {
     ///   - inputChannels: channels of the input.
     ///   - outputChannels: channels of the output.
     ///   - variant: the reference's form.
-    ///   - kernelSize: side of the convolution's kernel, with ``Variant/bottleneck`` only; 1 and 3 with
-    ///     the others.
+    ///   - kernelSize: side of the convolution's kernel, with ``Variant/bottleneck`` only; 1 and 3
+    ///     with the others.
     ///   - stride: step of the convolution; 1 with ``Variant/pointwise``.
-    ///   - padding: zeros on all sides, with ``Variant/bottleneck`` only; nil for half of the kernel.
-    ///   - reduction: pooled values over the squeezed width, with ``Variant/pointwise`` only; 16 with
-    ///     the others.
+    ///   - padding: zeros on all sides, with ``Variant/bottleneck`` only; nil for half of the
+    ///     kernel.
+    ///   - reduction: pooled values over the squeezed width, with ``Variant/pointwise`` only; 16
+    ///     with the others.
     ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
@@ -116,7 +117,8 @@ public final class DynamicConvolutionDecomposition: FoldsNorm {
 
     /// The layer and `norm` as one kernel.
     ///
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels
+    ///   differ.
     public func folding(_ norm: any FoldableNorm) throws(ProteanError) -> any EpilogueKernel {
         try norm.check(follows: conv.geometry, layer: "DynamicConvolutionDecomposition")
         return Folded(

@@ -83,8 +83,8 @@ final class KernelAttention: Module {
             own: own, firstOwn: options.firstCell)
     }
 
-    /// One cell per place: successive cells where there are at least as many as places; else the same
-    /// cell for several places, of which all but one get the cell of zeros.
+    /// One cell per place: successive cells where there are at least as many as places; else the
+    /// same cell for several places, of which all but one get the cell of zeros.
     private static func assignment(
         _ places: Int, _ cells: Int, _ options: KernelWarehouse.Options
     ) throws(ProteanError) -> Tensor {

@@ -1,9 +1,9 @@
 /// A warehouse: kernel cells that several ``KernelWarehouse`` layers share.
 ///
-/// One parameter, `weights.0` `[cells, outputs, inputs, height, width]` of one cell each. The filters of
-/// all its layers are divided into cells of one size; there are as many cells as places for them, times
-/// a ratio. In a model the warehouse is a part of its own, under the reference's name
-/// `warehouse_manager`; layers refer to it.
+/// One parameter, `weights.0` `[cells, outputs, inputs, height, width]` of one cell each. The
+/// filters of all its layers are divided into cells of one size; there are as many cells as places
+/// for them, times a ratio. In a model the warehouse is a part of its own, under the reference's
+/// name `warehouse_manager`; layers refer to it.
 public final class KernelCells: HasInitialWeights {
     /// `[cells, outputs, inputs, height, width]`.
     public let cells: Parameter
@@ -43,8 +43,8 @@ public final class KernelCells: HasInitialWeights {
     ///   - outputRatio: output channels of a cell over the greatest common divisor.
     ///   - dividesKernels: whether a cell has one tap.
     ///   - seed: of the initial values; equal seeds give equal values.
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when layers do not fit
-    ///   together.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when layers do not
+    ///   fit together.
     public convenience init(
         serving layers: [Conv2dGeometry], ratio: Double = 1, inputRatio: Double = 1,
         outputRatio: Double = 1, dividesKernels: Bool = true, seed: UInt64 = 0

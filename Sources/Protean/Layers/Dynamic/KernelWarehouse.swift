@@ -1,23 +1,26 @@
 /// A convolution whose kernel is assembled from cells of a shared warehouse.
 ///
-/// The kernel is divided into m places of the size of a cell. Every place gets a sum of all M cells,
-/// weighted by contrasting attention, which may be negative:
+/// The kernel is divided into m places of the size of a cell. Every place gets a sum of all M
+/// cells, weighted by contrasting attention, which may be negative:
 ///
-/// `z = fc2(relu(norm1(fc1(mean of x))))`, `a = z / (Σ|z| + 10⁻³)` over the M + 1 values of a place,
-/// `a ← (1 − t) · a + t · assigned`, `place = Σ_c a_c · cell_c` over the first M, `y = conv(x) + bias`.
+/// `z = fc2(relu(norm1(fc1(mean of x))))`, `a = z / (Σ|z| + 10⁻³)` over the M + 1 values of a
+/// place, `a ← (1 − t) · a + t · assigned`, `place = Σ_c a_c · cell_c` over the first M,
+/// `y = conv(x) + bias`.
 ///
 /// The last value of a place belongs to a cell of zeros; t is the temperature, 0 in inference, and
-/// `assigned` gives each place one cell, for the start of training. Li, Yao, "KernelWarehouse: Rethinking
-/// the Design of Dynamic Convolution", arXiv 2406.07879.
+/// `assigned` gives each place one cell, for the start of training. Li, Yao, "KernelWarehouse:
+/// Rethinking the Design of Dynamic Convolution", arXiv 2406.07879.
 ///
-/// Input `[batch, height, width, inputChannels]`, output `[batch, height', width', outputChannels]`.
-/// Parameters: `bias`, `attention.fc1.weight` `[hidden, in]`, `attention.norm1`,
-/// `attention.fc2.weight` `[m · (M + 1), hidden]`, `attention.fc2.bias`; with fewer basis values than
-/// cells of other layers, `attention.fc3.weight` and `attention.basis_bias` instead of the bias. The
-/// cells are a part only if the layer made them: `warehouse_manager.weights.0`, see ``KernelCells``.
+/// Input `[batch, height, width, inputChannels]`, output
+/// `[batch, height', width', outputChannels]`. Parameters: `bias`, `attention.fc1.weight`
+/// `[hidden, in]`, `attention.norm1`, `attention.fc2.weight` `[m · (M + 1), hidden]`,
+/// `attention.fc2.bias`; with fewer basis values than cells of other layers, `attention.fc3.weight`
+/// and `attention.basis_bias` instead of the bias. The cells are a part only if the layer made
+/// them: `warehouse_manager.weights.0`, see ``KernelCells``.
 ///
 /// At temperature 1 with as many cells as places and the first cell 0, the layer is a static
-/// convolution. Cost per sample: the convolution, M · m · cell size for assembling, and the attention.
+/// convolution. Cost per sample: the convolution, M · m · cell size for assembling, and the
+/// attention.
 public final class KernelWarehouse: Layer {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
@@ -160,8 +163,8 @@ struct KernelPlaces: Sendable {
         taps = shape[2] / cell[3] * (shape[3] / cell[4])
     }
 
-    /// `[batch] + shape` from weights `[batch · places, cells]`. Places are ordered by taps, outputs,
-    /// inputs.
+    /// `[batch] + shape` from weights `[batch · places, cells]`. Places are ordered by taps,
+    /// outputs, inputs.
     func kernels(
         _ weights: Tensor, _ cells: Tensor, batch: Int, shape: [Int]
     ) throws(ProteanError) -> Tensor {

@@ -1,25 +1,26 @@
 /// A convolution whose kernel is generated from an attention vector by two small layers.
 ///
-/// `a = sigmoid(wn_fc1(v))`, `W = wn_fc2(a)`, `y[n] = conv(x[n], W[n])`, where v is the reduced mean of a
-/// block's input (``WeightNetReduction``), shared by the block's convolutions, and `wn_fc2` is a
-/// grouped linear layer. Ma, Zhang, Huang, Sun, "WeightNet: Revisiting the Design Space of Weight
-/// Networks", arXiv 2007.11823. There is no bias; padding is half of the kernel.
+/// `a = sigmoid(wn_fc1(v))`, `W = wn_fc2(a)`, `y[n] = conv(x[n], W[n])`, where v is the reduced
+/// mean of a block's input (``WeightNetReduction``), shared by the block's convolutions, and
+/// `wn_fc2` is a grouped linear layer. Ma, Zhang, Huang, Sun, "WeightNet: Revisiting the Design
+/// Space of Weight Networks", arXiv 2007.11823. There is no bias; padding is half of the kernel.
 ///
-/// - Dense: M · outputChannels sigmoids, G groups per output channel, so that each of the G parts of a
-///   flattened filter `(c, i, j)` is a sum of M / G static filters, each times one sigmoid.
+/// - Dense: M · outputChannels sigmoids, G groups per output channel, so that each of the G parts
+///   of a flattened filter `(c, i, j)` is a sum of M / G static filters, each times one sigmoid.
 /// - Depthwise: M / G sigmoids per channel, one group per channel.
 ///
 /// With M = G, the reference's setting, a kernel is never built: the convolution of a part is a
 /// static one times a factor per sample and channel,
 /// `y = Σ_h a[o · G + h] · conv_h(x)`, summed as the results are stored. That is exact, costs the
-/// static convolution, may run as Winograd's, and shares the weights of a batch. Otherwise kernels are
-/// generated per sample.
+/// static convolution, may run as Winograd's, and shares the weights of a batch. Otherwise kernels
+/// are generated per sample.
 ///
 /// Inputs `[batch, height, width, inputChannels]` and `a` `[batch, attentionChannels]`; output
 /// `[batch, height', width', outputChannels]`. Parameters: `wn_fc1.weight`
 /// `[sigmoids, attentionChannels, 1, 1]`, `wn_fc1.bias`, and `wn_fc2.weight`
-/// `[out · in · kernel area, M / G, 1, 1]`. Sigmoids of ½ give half of the static convolution. Cost:
-/// that convolution, attentionChannels · sigmoids, and for M > G also M / G multiply-adds per weight.
+/// `[out · in · kernel area, M / G, 1, 1]`. Sigmoids of ½ give half of the static convolution.
+/// Cost: that convolution, attentionChannels · sigmoids, and for M > G also M / G multiply-adds per
+/// weight.
 public final class WeightNet: MultiInputLayer {
     /// Channels, kernel size, stride and padding.
     public let geometry: Conv2dGeometry
@@ -144,7 +145,8 @@ public final class WeightNet: MultiInputLayer {
 
     /// The layer and `norm` as one kernel: the norm is folded into the static filters.
     ///
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels differ.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` when the channels
+    ///   differ.
     public func folding(
         _ norm: any FoldableNorm
     ) throws(ProteanError) -> (any MultiInputKernel)? {

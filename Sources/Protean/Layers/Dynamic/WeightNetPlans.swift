@@ -73,8 +73,8 @@ final class WeightNetPlans: Sendable {
         }
     }
 
-    /// The convolution of part `index` of all filters. A part that begins or ends within a channel's
-    /// kernel has zeros in the rest of that kernel.
+    /// The convolution of part `index` of all filters. A part that begins or ends within a
+    /// channel's kernel has zeros in the rest of that kernel.
     private func made(_ index: Int) throws(ProteanError) -> Part {
         let area = geometry.kernelSize.height * geometry.kernelSize.width
         let length = geometry.fanIn / parts

@@ -1,7 +1,8 @@
 /// The attention vector that the ``WeightNet`` layers of a block share: `reduce(mean of x)`.
 ///
-/// Input the block's map `[batch, height, width, channels]`, output `[batch, reducedChannels]`, without
-/// an activation. Parameters `reduce.weight` `[reducedChannels, channels, 1, 1]` and `reduce.bias`.
+/// Input the block's map `[batch, height, width, channels]`, output `[batch, reducedChannels]`,
+/// without an activation. Parameters `reduce.weight` `[reducedChannels, channels, 1, 1]` and
+/// `reduce.bias`.
 public final class WeightNetReduction: Layer {
     /// Channels of the vector.
     public let reducedChannels: Int

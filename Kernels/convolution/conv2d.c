@@ -44,8 +44,9 @@ static double mixing_cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_a
     if (!ptn_conv2d_functions_of(a)->floats(isa, s, a, &own) ||
         !ptn_conv2d_functions_of(PTN_CONV2D_DIRECT)->floats(isa, s, PTN_CONV2D_DIRECT, &direct))
         return 0;
-    return sizeof(float) * ((double)direct * (double)sets + (double)own) /
-           ptn_tuning_common.mixed_bytes;
+    const ptn_common_tuning *t = &ptn_tuning_common;
+    const double rate = ptn_conv2d_is_winograd(a) ? t->mixed_winograd_bytes : t->mixed_bytes;
+    return sizeof(float) * ((double)direct * (double)sets / t->mixed_bytes + (double)own / rate);
 }
 
 ptn_status ptn_conv2d_mixed_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
@@ -118,6 +119,61 @@ static ptn_status run_planned(ptn_conv2d_call *call, const ptn_weight_source *so
     return status;
 }
 
+// Whether the samples are computed one after the other, because their mixtures together would not
+// stay in a cache until they are used. Each sample's bits are the same either way.
+static bool takes_turns(const ptn_conv2d_call *call, const ptn_weight_source *source) {
+    enum { KEPT_BYTES = 4 << 20 };
+    return call->shape->n > 1 && source->kind == PTN_WEIGHTS_MIXED &&
+           ptn_conv2d_is_winograd(call->plan->algorithm) &&
+           call->plan->packed_floats > KEPT_BYTES / sizeof(float) / call->shape->n;
+}
+
+// The call and the source of sample `n` of a batch, on `shape` and `plan` of a batch of 1.
+static ptn_status run_sample(const ptn_conv2d_call *batch, const ptn_weight_source *source,
+                             const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan, size_t n) {
+    const size_t pixels = plan->out_h * plan->out_w, outputs = pixels * shape->k;
+    const float *x = batch->input.maps[0] + n * shape->h * shape->w * shape->c;
+    ptn_weight_source own = *source;
+    own.routing += n * own.sets;
+    if (own.taps) own.taps += n * shape->kh * shape->kw;
+    if (own.inputs) own.inputs += n * shape->c;
+    ptn_conv2d_epilogue epilogue = *batch->epilogue;
+    if (epilogue.bias) epilogue.bias += n * epilogue.bias_stride;
+    if (epilogue.gate) epilogue.gate += n * shape->k;
+    if (epilogue.residual) epilogue.residual += n * outputs;
+    ptn_conv2d_guard guard = {.left_out = NULL};
+    if (batch->guard) guard.left_out = batch->guard->left_out + n * pixels;
+    ptn_conv2d_call call = {.runtime = batch->runtime,
+                            .shape = shape,
+                            .plan = plan,
+                            .input = {.maps = &x, .count = 1},
+                            .epilogue = &epilogue,
+                            .y = batch->y + n * outputs,
+                            .guard = batch->guard ? &guard : NULL};
+    const ptn_status status = run_planned(&call, &own);
+    if (batch->guard) {
+        batch->guard->tiles += guard.tiles;
+        batch->guard->tiles_left_out += guard.tiles_left_out;
+    }
+    return status;
+}
+
+static ptn_status run_in_turn(const ptn_conv2d_call *batch, const ptn_weight_source *source) {
+    ptn_conv2d_shape shape = *batch->shape;
+    ptn_conv2d_plan plan;
+    shape.n = 1;
+    shape.choice = batch->plan->algorithm == PTN_CONV2D_WINOGRAD_4X4
+                       ? PTN_CONV2D_WINOGRAD_FORCE_4X4
+                       : PTN_CONV2D_WINOGRAD_FORCE_6X6;
+    ptn_status status = plan_call(batch->runtime, &shape, &plan);
+    if (status != PTN_OK) return status;
+    const size_t pixels = batch->shape->n * plan.out_h * plan.out_w;
+    if (batch->guard) memset(batch->guard->left_out, 0, pixels);
+    for (size_t n = 0; n < batch->shape->n && status == PTN_OK; n++)
+        status = run_sample(batch, source, &shape, &plan, n);
+    return status;
+}
+
 static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                       ptn_conv2d_input input, const ptn_weight_source *weights,
                       const ptn_conv2d_epilogue *epilogue, float *y, ptn_conv2d_guard *guard) {
@@ -142,7 +198,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                             .epilogue = epilogue,
                             .y = y,
                             .guard = guard};
-    return run_planned(&call, weights);
+    return takes_turns(&call, weights) ? run_in_turn(&call, weights) : run_planned(&call, weights);
 }
 
 ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape, const float *x,

@@ -1,5 +1,10 @@
 // Driver of mixing into Winograd's form: a task is some input channels of a panel, for all samples.
 #include "winograd_mix.h"
+#include <string.h>
+
+// Floats of transformed weights that are copied together: at least one input channel of the widest
+// panel in the larger form.
+enum { WINOGRAD_MIX_BUFFER = 4096 };
 
 // Some input channels of one panel, for one sample.
 typedef struct winograd_mix_args {

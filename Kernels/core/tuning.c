@@ -75,9 +75,9 @@ static const ptn_tuning zen_narrow_vectors = {
 };
 
 // *_bytes: bytes of weights, fitted with the tables above; 2026-11-21, last_* 2026-11-22.
-// mixed_bytes: bytes of experts and mixtures per cycle of one core, both beyond the second-level
-//     cache as within a network, Zen 4; 2026-11-29. kernelbench --case 'm expert_mix c=512 k=512
-//     r=3 experts=4'
+// mixed_*: experts and mixtures beyond the second-level cache, as within a network; set from a few
+//     shapes with AVX2 on a Zen core and not fitted; 2026-11-29. kernelbench --case 'm condconv2d
+//     h=28 w=28 c=128 k=128 r=3 experts=4 algorithm=winograd'
 // narrow: fitted to the times of one to eight output channels; 2026-11-21. Command not recorded;
 //     kernelbench --explain --case 'narrow conv2d h=56 w=56 c=64 k=1 r=3' shows the estimate.
 // grouped: fitted on a server core with two 512-bit units; 2026-11-21. NEON was not measured.
@@ -93,6 +93,7 @@ const ptn_common_tuning ptn_tuning_common = {
     .last_kept_bytes = 1.2e7,
     .last_lost_bytes = 2.4e7,
     .mixed_bytes = 4,
+    .mixed_winograd_bytes = 1,
     .narrow_product = 0.75,
     .narrow_sum = 4,
     .grouped_single = 1.7,

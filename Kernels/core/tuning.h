@@ -86,7 +86,8 @@ typedef struct ptn_common_tuning {
     // does.
     double winograd_kept_bytes, winograd_lost_bytes; // the second-level cache
     double last_kept_bytes, last_lost_bytes;         // the last-level cache
-    double mixed_bytes;                // bytes of weights mixed per cycle
+    // Mixing: bytes of weights per cycle, read or written; written in Winograd's form.
+    double mixed_bytes, mixed_winograd_bytes;
     double narrow_product, narrow_sum; // cycles per vector product, per sum over lanes
     double grouped_single, grouped_strided, grouped_margin; // factors
     ptn_grouped_costs grouped[PTN_ISA_COUNT];

@@ -9,8 +9,10 @@
 #define PTN_SOURCE "../dynamic/adaptive_conv2d.inc"
 #include "../core/foreach_isa.h"
 
-typedef void (*scale_row_fn)(size_t channels, float factor, const float *x, float *out);
-static const scale_row_fn scale_row[PTN_ISA_COUNT] = PTN_TABLE(scale_row);
+typedef void (*scale_rows_fn)(size_t count, size_t channels, const float *factors,
+                              size_t factor_step, const float *x, size_t x_step, float *out,
+                              size_t out_step);
+static const scale_rows_fn scale_rows[PTN_ISA_COUNT] = PTN_TABLE(scale_rows);
 
 // Most pixels of the convolved map per pixel of x; target number of tasks per thread; fewest pixels
 // of a task; floats of a chunk's scaled rows.
@@ -41,7 +43,7 @@ typedef struct adaptive_job {
     size_t row_floats;         // from one scaled row to the next
     char *thread_scratch;
     size_t thread_bytes, chunk_bytes;
-    scale_row_fn scale;
+    scale_rows_fn scale;
 } adaptive_job;
 
 static size_t greatest_divisor(size_t a, size_t b) {
@@ -116,8 +118,7 @@ ptn_status ptn_adaptive_conv2d_plan_for(const ptn_runtime *runtime,
     if (!ptn_panels_floats(runtime->isa, &s, &taps) || !ptn_mul(s.kh, s.kw, &taps) ||
         !ptn_float_bytes(taps, 4096, s.c, 1, NULL) ||
         !ptn_float_bytes(MOST_UP * MOST_UP, s.c, padded, 1, NULL) ||
-        !ptn_mul(plan->out_h, plan->out_w, &pixels) ||
-        !ptn_float_bytes(s.n, pixels, taps, 1, NULL))
+        !ptn_mul(plan->out_h, plan->out_w, &pixels) || !ptn_float_bytes(s.n, pixels, taps, 1, NULL))
         return PTN_SIZE_OVERFLOW;
     for (size_t y = 0; y < shape->up_h; y++)
         for (size_t x = 0; x < shape->up_w; x++) {
@@ -179,45 +180,51 @@ ptn_status ptn_adaptive_conv2d_pack(ptn_isa isa, const ptn_adaptive_conv2d_shape
     return PTN_OK;
 }
 
-// Row or column of x that tap `tap` of output `at` meets, or SIZE_MAX outside.
-static size_t meets(size_t at, size_t stride, size_t tap, size_t dilation, size_t pad, size_t size,
-                    size_t up) {
-    // In the padding before the map this wraps around to a large number.
-    const size_t place = at * stride + tap * dilation - pad;
-    return place < size ? place / up : SIZE_MAX;
+// Neighbouring outputs of a chunk in one row of a phase: columns x, x + up_w, ...
+typedef struct output_run {
+    size_t sample, oy, x, count;
+} output_run;
+
+// Row of x that a tap of output row `oy` meets, or SIZE_MAX outside.
+static size_t row_of(const adaptive_job *j, size_t oy, size_t tap) {
+    const ptn_conv2d_shape *s = &j->shape->conv;
+    // In the padding above the map this wraps around to a large number.
+    const size_t place = oy * s->stride_h + tap * s->dilation_h - s->pad_top;
+    return place < s->h ? place / j->shape->up_h : SIZE_MAX;
 }
 
-// The scaled rows of one output: its table entries are `entry`, `step` apart.
-static void fill_output(const adaptive_job *j, const phase *p, size_t sample, size_t oy, size_t ox,
-                        size_t step, const float **entry, float *scaled, size_t tap_floats) {
+// Fills the table's entries for tap (i, k) of a run's outputs: zeros outside x, and scaled rows.
+static void fill_tap(const adaptive_job *j, const output_run *run, size_t i, size_t k,
+                     const float **entries, float *scaled) {
     const ptn_conv2d_shape *s = &j->shape->conv;
-    const size_t at = (sample * j->plan->out_h + oy) * j->plan->out_w + ox;
-    const float *factors = j->kernels + at * s->kh * s->kw;
-    const float *image = j->x + sample * j->plan->x_h * j->plan->x_w * s->c;
-    for (size_t a = 0; a < p->rows.count; a++) {
-        const size_t i = p->rows.first + a * p->rows.step;
-        const size_t iy =
-            meets(oy, s->stride_h, i, s->dilation_h, s->pad_top, s->h, j->shape->up_h);
-        for (size_t b = 0; b < p->columns.count; b++, entry += step, scaled += tap_floats) {
-            const size_t k = p->columns.first + b * p->columns.step;
-            const size_t ix =
-                meets(ox, s->stride_w, k, s->dilation_w, s->pad_left, s->w, j->shape->up_w);
-            *entry = j->zeros;
-            if (iy == SIZE_MAX || ix == SIZE_MAX) continue;
-            j->scale(s->c, factors[i * s->kw + k], image + (iy * j->plan->x_w + ix) * s->c, scaled);
-            *entry = scaled;
-        }
-    }
+    const size_t up = j->shape->up_w, iy = row_of(j, run->oy, i);
+    // The first output's column, and the step to the next one's, in the convolved map.
+    const ptrdiff_t at = (ptrdiff_t)(run->x * s->stride_w + k * s->dilation_w - s->pad_left);
+    const size_t step = s->stride_w * up;
+    size_t begin = at < 0 ? ptn_div_up((size_t)-at, step) : 0;
+    size_t end = at < (ptrdiff_t)s->w ? ptn_div_up((size_t)((ptrdiff_t)s->w - at), step) : 0;
+    if (iy == SIZE_MAX) end = 0;
+    begin = ptn_min(begin, run->count);
+    end = ptn_max(begin, ptn_min(end, run->count));
+    for (size_t m = 0; m < begin; m++) entries[m] = j->zeros;
+    for (size_t m = end; m < run->count; m++) entries[m] = j->zeros;
+    if (begin == end) return;
+    for (size_t m = begin; m < end; m++) entries[m] = scaled + m * j->row_floats;
+    const size_t taps = s->kh * s->kw, ix = (size_t)(at + (ptrdiff_t)(begin * step)) / up;
+    const size_t row = run->sample * j->plan->out_h + run->oy;
+    const float *factors =
+        j->kernels + (row * j->plan->out_w + run->x + begin * up) * taps + i * s->kw + k;
+    const float *x = j->x + ((run->sample * j->plan->x_h + iy) * j->plan->x_w + ix) * s->c;
+    j->scale(end - begin, s->c, factors, up * taps, x, step / up * s->c,
+             scaled + begin * j->row_floats, j->row_floats);
 }
 
 // The range of a phase's rows of taps that meet x in output row `oy`.
 static void tap_rows(const adaptive_job *j, const phase *p, size_t oy, size_t *begin, size_t *end) {
-    const ptn_conv2d_shape *s = &j->shape->conv;
     *begin = p->rows.count;
     *end = 0;
     for (size_t a = 0; a < p->rows.count; a++) {
-        const size_t i = p->rows.first + a * p->rows.step;
-        if (meets(oy, s->stride_h, i, s->dilation_h, s->pad_top, s->h, 1) == SIZE_MAX) continue;
+        if (row_of(j, oy, p->rows.first + a * p->rows.step) == SIZE_MAX) continue;
         *begin = ptn_min(*begin, a);
         *end = a + 1;
     }
@@ -227,22 +234,27 @@ static void tap_rows(const adaptive_job *j, const phase *p, size_t oy, size_t *b
 static void fill_chunk(const adaptive_job *j, const phase *p, size_t index, size_t first,
                        ptn_chunk *ch, float *scaled) {
     const size_t step = ptn_chunk_step(ch->outputs), up_h = j->shape->up_h, up_w = j->shape->up_w;
-    const size_t tap_floats = ch->outputs * j->row_floats, row = ch->sample * j->plan->out_h;
-    const size_t no_taps = p->rows.count * p->columns.count == 0;
-    for (size_t m = 0; m < ch->outputs;) {
-        const size_t oy = (first + m) / p->out_w * up_h + index / up_w;
-        const size_t end = ptn_min(ch->outputs, ((first + m) / p->out_w + 1) * p->out_w - first);
-        size_t tap_begin = 0, tap_end = no_taps;
-        if (!no_taps) tap_rows(j, p, oy, &tap_begin, &tap_end);
-        ptn_chunk_append(ch, end, tap_begin * ptn_max(1, p->columns.count),
-                         tap_end * ptn_max(1, p->columns.count));
-        for (; m < end; m++) {
-            const size_t ox = (first + m) % p->out_w * up_w + index % up_w;
-            ch->places[m] = j->y + ((row + oy) * j->plan->out_w + ox) * j->chunk.out_channels;
-            ch->table[m] = j->zeros;
-            fill_output(j, p, ch->sample, oy, ox, step, ch->table + m, scaled + m * j->row_floats,
-                        tap_floats);
+    const size_t tap_floats = ch->outputs * j->row_floats, columns = p->columns.count;
+    const bool has_taps = p->rows.count * columns > 0;
+    for (size_t m = 0, end; m < ch->outputs; m = end) {
+        const size_t row = (first + m) / p->out_w, column = (first + m) % p->out_w;
+        end = ptn_min(ch->outputs, m + p->out_w - column);
+        const output_run run = {.sample = ch->sample,
+                                .oy = row * up_h + index / up_w,
+                                .x = column * up_w + index % up_w,
+                                .count = end - m};
+        size_t tap_begin = 0, tap_end = 1;
+        if (has_taps) tap_rows(j, p, run.oy, &tap_begin, &tap_end);
+        ptn_chunk_append(ch, end, tap_begin * ptn_max(1, columns), tap_end * ptn_max(1, columns));
+        for (size_t o = 0; o < run.count; o++) {
+            const size_t at = (ch->sample * j->plan->out_h + run.oy) * j->plan->out_w + run.x;
+            ch->places[m + o] = j->y + (at + o * up_w) * j->chunk.out_channels;
+            ch->table[m + o] = j->zeros;
         }
+        for (size_t t = 0; has_taps && t < p->taps; t++)
+            fill_tap(j, &run, p->rows.first + t / columns * p->rows.step,
+                     p->columns.first + t % columns * p->columns.step, ch->table + t * step + m,
+                     scaled + t * tap_floats + m * j->row_floats);
     }
 }
 
@@ -287,7 +299,8 @@ static void cut(adaptive_job *j, phase *phases) {
         packed += p.taps * s->c * j->chunk.panels.padded;
         p.chunk_outputs = chunk_outputs_for(j->chunk.isa, s, p.taps);
         const size_t tiles = ptn_div_up(p.out_h * p.out_w, height);
-        const size_t most = ptn_max(1, ptn_min(p.chunk_outputs, ptn_max(each, LEAST_ROWS)) / height);
+        const size_t most =
+            ptn_max(1, ptn_min(p.chunk_outputs, ptn_max(each, LEAST_ROWS)) / height);
         p.chunks = ptn_div_up(tiles, most);
         p.first_task = j->tasks;
         j->tasks += p.chunks;
@@ -324,7 +337,7 @@ ptn_status ptn_adaptive_conv2d(const ptn_runtime *runtime, const ptn_adaptive_co
                       .zeros = (const float *)scratch,
                       .y = y,
                       .row_floats = row_floats_for(s),
-                      .scale = scale_row[runtime->isa]};
+                      .scale = scale_rows[runtime->isa]};
     phase *phases = (phase *)(scratch + zeros_bytes(s));
     cut(&j, phases);
     j.thread_scratch = (char *)phases + ptn_round_64(j.phase_count * sizeof(phase));

@@ -24,10 +24,10 @@ static void normalize_row(void *context, size_t index, int thread) {
     for (size_t ox = 0; ox < j->out_w; ox++, k += taps) {
         float sum = 0;
         for (size_t t = 0; t < taps; t++) {
-            const bool is_real = meets(oy, s->stride_h, t / s->kw, s->dilation_h, s->pad_top, s->h,
-                                       j->shape->up_h) &&
-                                 meets(ox, s->stride_w, t % s->kw, s->dilation_w, s->pad_left,
-                                       s->w, j->shape->up_w);
+            const bool is_real =
+                meets(oy, s->stride_h, t / s->kw, s->dilation_h, s->pad_top, s->h,
+                      j->shape->up_h) &&
+                meets(ox, s->stride_w, t % s->kw, s->dilation_w, s->pad_left, s->w, j->shape->up_w);
             // A product, so that factors that are not finite stay visible, as in the reference.
             k[t] *= is_real ? 1.0f : 0.0f;
             sum += k[t];
@@ -42,10 +42,11 @@ ptn_status ptn_adaptive_normalize(const ptn_runtime *runtime,
     ptn_adaptive_conv2d_plan plan;
     const ptn_status status = ptn_adaptive_conv2d_plan_for(runtime, shape, &plan);
     if (status != PTN_OK) return status;
-    normalize_job j = {.shape = shape, .out_h = plan.out_h, .out_w = plan.out_w, .kernels = kernels};
+    normalize_job j = {
+        .shape = shape, .out_h = plan.out_h, .out_w = plan.out_w, .kernels = kernels};
     const size_t rows = shape->conv.n * plan.out_h;
-    const double factors = (double)rows * (double)plan.out_w * (double)shape->conv.kh *
-                           (double)shape->conv.kw;
+    const double factors =
+        (double)rows * (double)plan.out_w * (double)shape->conv.kh * (double)shape->conv.kw;
     ptn_parallel(ptn_threads_worth(runtime->threads, 4 * factors), rows, normalize_row, &j);
     return PTN_OK;
 }

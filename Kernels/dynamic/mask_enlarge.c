@@ -36,7 +36,8 @@ static void enlarge_row(void *context, size_t index, int thread) {
         for (size_t i = 0; i < last; i++)
             y[i * j->factor + half + r] = r == 0 ? row[i] : rest * row[i] + share * row[i + 1];
         if (last * j->factor + half + r < width)
-            y[last * j->factor + half + r] = r == 0 ? row[last] : rest * row[last] + share * row[last];
+            y[last * j->factor + half + r] =
+                r == 0 ? row[last] : rest * row[last] + share * row[last];
     }
 }
 

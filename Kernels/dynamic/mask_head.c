@@ -77,7 +77,8 @@ static void copy_block(const head_job *j, size_t sample, size_t first, size_t pi
         const size_t at = ptn_min(p, pixels - 1), pixel = first + at;
         block[p] = (float)(pixel % s->w * s->stride + s->stride / 2);
         block[BLOCK_PIXELS + p] = (float)(pixel / s->w * s->stride + s->stride / 2);
-        for (size_t c = 0; c < s->c; c++) block[(2 + c) * BLOCK_PIXELS + p] = features[at * s->c + c];
+        for (size_t c = 0; c < s->c; c++)
+            block[(2 + c) * BLOCK_PIXELS + p] = features[at * s->c + c];
     }
 }
 

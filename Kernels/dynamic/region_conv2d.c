@@ -1,21 +1,37 @@
 // Driver of the region-aware convolution: the direct convolution's tiles on the list of pixels of
 // each region, with the weights of that region.
 //
-// The samples are taken in groups whose mixed weights fit a bound. For each group the weights of
-// all regions that have pixels are mixed in packed form; then chunks of the regions' lists are
-// computed as by the masked convolution.
+// The samples are taken in groups, and the panels of output channels in passes, such that the mixed
+// weights of a group's regions for a pass stay in the second-level cache. For each pass these
+// weights are mixed in packed form, for all regions that have pixels with one reading of the bank;
+// then chunks of the regions' lists are computed as by the masked convolution.
 #include "ptn_region_conv2d.h"
 #include "../convolution/chunk.h"
 #include "../convolution/cost.h"
 #include "../core/fetch.h"
 #include "../core/rows.h"
 #include "../sparse/taps.h"
-#include "ptn_expert_mix.h"
+
+// Regions that are mixed together; floats of a mixing task.
+enum { REGION_MIX_ROWS = 8, MIX_STRIP = 2048 };
+
+typedef struct region_mix_args {
+    size_t sets, begin, end;      // floats [begin, end) of the strip
+    size_t bank_step, mixed_step; // from one set, one region, to the next
+    const float *mixing, *bank;   // of the first region; of the strip
+    float *mixed;                 // of the first region
+} region_mix_args;
+
+#define PTN_SOURCE "../dynamic/region_mix.inc"
+#include "../core/foreach_isa.h"
+
+typedef void (*region_mix_fn)(const region_mix_args *args, size_t rows);
+static const region_mix_fn region_mix[PTN_ISA_COUNT] = PTN_TABLE(region_mix);
 
 // Target number of tasks per thread, and fewest pixels of a task.
 enum { TASKS_PER_THREAD = 12, LEAST_ROWS = 24 };
-// Most bytes of the mixed weights of a group of samples.
-static const size_t MIXED_BYTES = (size_t)32 << 20;
+// Target bytes of the mixed weights of a group of samples for one pass.
+static const size_t MIXED_BYTES = (size_t)1 << 20;
 // Weights of one region above this size take much of a thread's second-level cache, so threads take
 // different panels of them. Output maps above FAR_BYTES do not stay in that cache.
 static const size_t SHARED_BYTES = 512 << 10, FAR_BYTES = 384 << 10;
@@ -39,12 +55,16 @@ typedef struct region_job {
     float *y;
     size_t pixels; // of one sample's output map
     ptn_taps taps;
-    size_t group; // samples whose weights are mixed together
+    size_t group;       // samples whose weights are mixed together
+    size_t pass_panels; // panels of a pass
+    // The present pass: its panels, and the place and length of their weights in a packed set.
+    size_t panel_begin, panel_end, strip, strip_floats;
     // Scratch: active regions of a group, factors and weights of each, tasks.
     region_list *lists;
     float *mixing, *mixed;
     region_task *tasks;
     size_t list_count, task_count, most_tasks, panel_parts, chunk_outputs, packed_floats;
+    size_t most_strip_floats;
     char *thread_scratch;
     size_t thread_bytes;
 } region_job;
@@ -57,16 +77,23 @@ static void fill_chunk(const region_job *j, size_t sample, const int32_t *pixels
     ptn_taps_append_segments(&j->taps, pixels, ch->outputs, ch);
 }
 
+// Where a whole set would begin whose strip is the mixed one of a listed region.
+static float *strip_at(const region_job *j, size_t list) {
+    float *strip = j->mixed + list * j->strip_floats;
+    return (float *)((uintptr_t)strip - j->strip * sizeof(float));
+}
+
 static void run_task(void *context, size_t index, int thread) {
     const region_job *j = context;
     const region_task *task = &j->tasks[index];
-    const size_t sample = j->lists[task->list].sample, panels = j->chunk.panels.count;
+    const size_t sample = j->lists[task->list].sample, panels = j->panel_end - j->panel_begin;
     ptn_chunk_job job = j->chunk;
-    job.packed = j->mixed + task->list * j->packed_floats;
-    ptn_chunk ch = {.sample = sample,
-                    .outputs = task->count,
-                    .panel_begin = ptn_part_begin(panels, j->panel_parts, task->part),
-                    .panel_end = ptn_part_begin(panels, j->panel_parts, task->part + 1u)};
+    job.packed = strip_at(j, task->list);
+    ptn_chunk ch = {
+        .sample = sample,
+        .outputs = task->count,
+        .panel_begin = j->panel_begin + ptn_part_begin(panels, j->panel_parts, task->part),
+        .panel_end = j->panel_begin + ptn_part_begin(panels, j->panel_parts, task->part + 1u)};
     ptn_chunk_place(&ch, job.taps, j->thread_scratch + (size_t)thread * j->thread_bytes);
     fill_chunk(j, sample, j->weights->list + task->first, &ch);
     ptn_chunk_run(&job, &ch);
@@ -113,15 +140,14 @@ static void list_tasks(region_job *j) {
 
 // Sets the size of chunks and the number of parts of the panels. Results do not depend on them.
 static void cut(region_job *j, int threads) {
-    const size_t panels = j->chunk.panels.count;
     const size_t height = ptn_tile_height(j->chunk.isa, j->chunk.panels.vectors);
     j->chunk_outputs = ptn_chunk_outputs(j->chunk.taps);
     j->panel_parts = 1;
     if (threads > 1) {
         const size_t wanted = TASKS_PER_THREAD * (size_t)threads;
         const size_t rows = j->group * j->pixels;
-        if (j->packed_floats * sizeof(float) > SHARED_BYTES)
-            j->panel_parts = ptn_min(panels, ptn_div_up(wanted, ptn_div_up(rows, 128)));
+        if (j->most_strip_floats * sizeof(float) > SHARED_BYTES)
+            j->panel_parts = ptn_min(j->pass_panels, ptn_div_up(wanted, ptn_div_up(rows, 128)));
         const size_t each = ptn_div_up(rows * j->panel_parts, wanted);
         j->chunk_outputs = ptn_min(j->chunk_outputs, ptn_max(each, LEAST_ROWS));
     }
@@ -140,7 +166,7 @@ static bool scratch_for(const region_job *j, int threads, scratch_bytes *b, size
     const size_t lists = j->group * j->weights->regions;
     size_t mixing, mixed;
     if (!ptn_float_bytes(lists, j->weights->sets, 1, 1, &mixing) ||
-        !ptn_float_bytes(lists, j->packed_floats, 1, 1, &mixed))
+        !ptn_float_bytes(lists, j->most_strip_floats, 1, 1, &mixed))
         return false;
     *b = (scratch_bytes){.zeros = ptn_round_64(s->c * sizeof(float)),
                          .distances = ptn_round_64(s->kh * s->kw * sizeof(ptrdiff_t)),
@@ -172,37 +198,64 @@ static void place(region_job *j, const ptn_conv2d_plan *plan, const float *x,
 static void pack_part(void *context, size_t index, int thread) {
     (void)thread;
     const region_job *j = context;
-    const size_t parts = j->chunk.panels.count, list = index / parts;
+    const size_t panels = j->panel_end - j->panel_begin, list = index / panels;
     const ptn_conv2d_shape *s = j->shape;
     const region_list *l = &j->lists[list];
     const size_t at = l->sample * j->weights->regions + l->region;
     ptn_panels_pack(j->chunk.isa, s, j->weights->filters + at * s->k * s->c * s->kh * s->kw, NULL,
-                    index % parts, j->mixed + list * j->packed_floats);
+                    j->panel_begin + index % panels, strip_at(j, list));
 }
 
-// Makes the packed weights of the listed regions.
-static ptn_status make_weights(const ptn_runtime *runtime, region_job *j) {
-    const ptn_region_weights *w = j->weights;
-    if (!w->filters)
-        return ptn_expert_mix(runtime, j->list_count, w->sets, j->packed_floats, j->mixing, w->bank,
-                              j->mixed);
-    // About a nanosecond per float, because consecutive floats are not written to consecutive
-    // addresses.
-    const double floats = (double)j->list_count * (double)j->packed_floats;
-    ptn_parallel(ptn_threads_worth(runtime->threads, floats), j->list_count * j->chunk.panels.count,
-                 pack_part, j);
-    return PTN_OK;
+static void mix_part(void *context, size_t index, int thread) {
+    (void)thread;
+    const region_job *j = context;
+    region_mix_args a = {.sets = j->weights->sets,
+                         .begin = index * MIX_STRIP,
+                         .end = ptn_min((index + 1) * MIX_STRIP, j->strip_floats),
+                         .bank_step = j->packed_floats,
+                         .mixed_step = j->strip_floats,
+                         .bank = j->weights->bank + j->strip};
+    for (size_t l = 0, rows; l < j->list_count; l += rows) {
+        rows = REGION_MIX_ROWS;
+        while (rows > j->list_count - l) rows /= 2;
+        a.mixing = j->mixing + l * a.sets;
+        a.mixed = j->mixed + l * j->strip_floats;
+        region_mix[j->chunk.isa](&a, rows);
+    }
 }
 
-static ptn_status run_groups(const ptn_runtime *runtime, region_job *j, int threads) {
+// Makes the packed weights of the listed regions for the present pass.
+static void make_weights(const ptn_runtime *runtime, region_job *j) {
+    const size_t panels = j->panel_end - j->panel_begin;
+    const double floats = (double)j->list_count * (double)j->strip_floats;
+    if (j->weights->filters) {
+        // About a nanosecond per float, because consecutive floats are not written to consecutive
+        // addresses.
+        ptn_parallel(ptn_threads_worth(runtime->threads, floats), j->list_count * panels, pack_part,
+                     j);
+        return;
+    }
+    const double work =
+        floats * (double)j->weights->sets / (double)ptn_isa_vector_floats(runtime->isa) / 4;
+    ptn_parallel(ptn_threads_worth(runtime->threads, work), ptn_div_up(j->strip_floats, MIX_STRIP),
+                 mix_part, j);
+}
+
+static void run_groups(const ptn_runtime *runtime, region_job *j, int threads) {
+    const size_t panels = j->chunk.panels.count, each = j->chunk.taps * j->chunk.channels;
     for (size_t first = 0; first < j->shape->n; first += j->group) {
         list_regions(j, first, ptn_min(first + j->group, j->shape->n));
-        const ptn_status status = make_weights(runtime, j);
-        if (status != PTN_OK) return status;
         list_tasks(j);
-        ptn_parallel(threads, j->task_count, run_task, j);
+        for (size_t p = 0; p < panels; p += j->pass_panels) {
+            j->panel_begin = p;
+            j->panel_end = ptn_min(p + j->pass_panels, panels);
+            j->strip = each * p * j->chunk.panels.width;
+            const size_t end = each * j->panel_end * j->chunk.panels.width;
+            j->strip_floats = ptn_min(end, j->packed_floats) - j->strip;
+            make_weights(runtime, j);
+            ptn_parallel(threads, j->task_count, run_task, j);
+        }
     }
-    return PTN_OK;
 }
 
 static ptn_chunk_job chunk_job(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
@@ -238,8 +291,11 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
                     .packed_floats = plan->packed_floats,
                     .thread_bytes = ptn_chunk_bytes(runtime->isa, s->kh * s->kw)};
     const double each = (double)weights->regions * (double)plan->packed_floats * sizeof(float);
-    j.group = each >= (double)MIXED_BYTES ? 1 : (size_t)((double)MIXED_BYTES / each);
-    j.group = ptn_min(ptn_max(j.group, 1), s->n);
+    const double fit = (double)MIXED_BYTES / each; // samples
+    j.group = fit <= 1 ? 1 : fit >= (double)s->n ? s->n : (size_t)fit;
+    const size_t panels = j.chunk.panels.count;
+    j.pass_panels = fit >= 1 ? panels : ptn_max(1, (size_t)(fit * (double)panels));
+    j.most_strip_floats = j.pass_panels * j.chunk.panels.width * s->c * s->kh * s->kw;
     const double compute = ptn_product_nanoseconds(runtime->isa, plan->multiply_adds);
     const int threads =
         ptn_threads_worth(runtime->threads, ptn_with_weights_nanoseconds(compute, plan));
@@ -250,9 +306,9 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
     char *scratch = ptn_scratch_acquire(all);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     place(&j, plan, x, &bytes, scratch);
-    const ptn_status status = run_groups(runtime, &j, threads);
+    run_groups(runtime, &j, threads);
     ptn_scratch_release(scratch);
-    return status;
+    return PTN_OK;
 }
 
 static bool shape_valid(const ptn_conv2d_shape *s) {

@@ -16,8 +16,7 @@ typedef struct ptn_adaptive_conv2d_shape {
     // Of the convolution over x with the zeros between its pixels: h is (rows of x - 1) * up_h + 1,
     // and likewise w. One group; `choice` is ignored.
     ptn_conv2d_shape conv;
-    // Pixels of the convolved map per pixel of x, at least 1. Above 1 only with strides of 1, and
-    // then at most the kernel's reach, (kh - 1) * dilation_h + 1.
+    // Pixels of the convolved map per pixel of x, 1 ... 64. Above 1 only with strides of 1.
     size_t up_h, up_w;
 } ptn_adaptive_conv2d_shape;
 

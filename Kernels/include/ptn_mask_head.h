@@ -1,6 +1,6 @@
 // Masks of instances by small networks of their own (Tian, Shen, Chen, "Conditional Convolutions
-// for Instance Segmentation", arXiv 2003.05664): per instance and pixel a few fully connected layers
-// with ReLU between them, whose weights are an input.
+// for Instance Segmentation", arXiv 2003.05664): per instance and pixel a few fully connected
+// layers with ReLU between them, whose weights are an input.
 //
 //     input of the first layer   [rel_x, rel_y, features of the pixel], or the features alone
 //     rel_x                      (location_x - (stride * x + stride / 2)) / size, likewise rel_y

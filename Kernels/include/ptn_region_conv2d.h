@@ -3,7 +3,8 @@
 // that all samples and regions share.
 //
 //     y[n, p, k] = act( gate[n, k] * sum + bias[k] + residual[n, p, k] )
-//     sum        = convolution at p with  sum over s of  mixing[n, r, s] * bank[s],  r = region of p
+//     sum        = convolution at p with  sum over s of  mixing[n, r, s] * bank[s],  r = region of
+//     p
 #ifndef PTN_REGION_CONV2D_H
 #define PTN_REGION_CONV2D_H
 
@@ -12,9 +13,9 @@
 // The pixels of every region, from a map of region numbers 0 ... regions - 1, one float per pixel
 // of [samples][pixels]: region r of sample s has list[offsets[i]] ... list[offsets[i + 1] - 1] with
 // i = s * regions + r, ascending. `offsets` has samples * regions + 1 entries, `list` one entry per
-// pixel of all samples. A counting sort, on one thread per sample. PTN_BAD_ARGUMENT when a number is
-// not a whole one in the range (`*wrong`, which may be NULL, is then the place of the first in its
-// sample), and for 2^31 pixels or more; the lists are undefined then.
+// pixel of all samples. A counting sort, on one thread per sample. PTN_BAD_ARGUMENT when a number
+// is not a whole one in the range (`*wrong`, which may be NULL, is then the place of the first in
+// its sample), and for 2^31 pixels or more; the lists are undefined then.
 PTN_MUST_CHECK ptn_status ptn_region_lists(const ptn_runtime *runtime, size_t samples,
                                            size_t pixels, size_t regions, const float *map,
                                            int32_t *list, size_t *offsets, size_t *wrong);
@@ -40,10 +41,12 @@ PTN_MUST_CHECK ptn_status ptn_region_conv2d_pack(ptn_isa isa, const ptn_conv2d_s
 
 // One group; the shape's choice is ignored. Regions without pixels cost nothing: their weights are
 // not mixed. Sums have the order of PTN_CONV2D_DIRECT for every number of threads; with one region,
-// one set and a factor of 1 the result is that algorithm's bit for bit. Inputs must not overlap y. A batch of 0 does nothing.
+// one set and a factor of 1 the result is that algorithm's bit for bit. Inputs must not overlap y.
+// A batch of 0 does nothing.
 //
-// Scratch: the mixed weights of as many samples as fit 32 MiB, at least of one; 16 bytes per region
-// and 24 per 12 pixels of these; a row of zeros; 1.25 MiB per thread.
+// Scratch: 1 MiB of mixed weights, or, where that is more, those of one panel of output channels
+// for all regions of a sample; 32 bytes per region and as many per 12 pixels of the samples whose
+// weights are mixed together; a row of zeros; 1.25 MiB per thread.
 PTN_MUST_CHECK ptn_status ptn_region_conv2d(const ptn_runtime *runtime,
                                             const ptn_conv2d_shape *shape,
                                             const ptn_region_weights *weights, const float *x,

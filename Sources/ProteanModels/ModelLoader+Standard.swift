@@ -6,7 +6,8 @@ extension ModelRegistry {
         ModelRegistry(
             [ProteanTinyPlugin(), ProteanDeformablePlugin()] + CIFARResNetPlugin.all
                 + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()]
-                + EfficientNetCondConvPlugin.all + SMSRPlugin.all)
+                + EfficientNetCondConvPlugin.all + DynamicResNetPlugin.all + [RedNetPlugin()]
+                + SMSRPlugin.all)
     }
 }
 

@@ -5,7 +5,7 @@ final class Conv2dParameters: Sendable {
     private let weight: Parameter
     private let bias: Parameter?
     let norm: (any FoldableNorm)?
-    private let experts: Int?
+    let experts: Int?
     private let folded = FoldedWeights()
 
     /// `experts` sets of weights and biases lie one after the other in `weight` and `bias`.

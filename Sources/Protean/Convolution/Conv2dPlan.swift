@@ -89,26 +89,35 @@ public struct Conv2dPlan: Sendable, Equatable {
 }
 
 extension Conv2dGeometry {
-    /// How a convolution of this geometry runs here on an input of shape `[n, h, w, c]`.
+    /// How a convolution of this geometry runs here on an input of shape `[n, h, w, c]`; with `experts`,
+    /// one that mixes so many sets of weights per sample.
     ///
     /// - Throws: ``ProteanError`` when the shape does not fit or a buffer would overflow.
     public func plan(
-        for input: [Int], layer: String = "Conv2d"
+        for input: [Int], experts: Int? = nil, layer: String = "Conv2d"
     ) throws(ProteanError) -> Conv2dPlan {
         let settings = try Runtime.resolved()
         let shape = try kernelShape(for: input, exactness: settings.exactness, layer: layer)
-        let plan = try kernelPlan(shape, runtime: settings.kernelValue, layer: layer)
+        let plan = try kernelPlan(
+            shape, runtime: settings.kernelValue, experts: experts, layer: layer)
         return Conv2dPlan(plan, shape: shape)
     }
 
-    /// The kernel's plan, with the current settings unless others are given.
+    /// The kernel's plan, with the current settings unless others are given. With `experts`, their
+    /// mixing takes part in the choice of the algorithm.
     func kernelPlan(
-        _ shape: ptn_conv2d_shape, runtime: ptn_runtime? = nil, layer: String
+        _ shape: ptn_conv2d_shape, runtime: ptn_runtime? = nil, experts: Int? = nil, layer: String
     ) throws(ProteanError) -> ptn_conv2d_plan {
         var plan = ptn_conv2d_plan()
         var shape = shape
         var settings = if let runtime { runtime } else { try Runtime.current() }
-        try check(ptn_conv2d_plan_for(&settings, &shape, &plan), shape, layer)
+        let status =
+            if let experts {
+                ptn_conv2d_mixed_plan_for(&settings, &shape, experts, &plan)
+            } else {
+                ptn_conv2d_plan_for(&settings, &shape, &plan)
+            }
+        try check(status, shape, layer)
         return plan
     }
 

@@ -66,11 +66,15 @@ public final class Conv2dPlanCache: Sendable {
             () throws(ProteanError) in
             let shape = try geometry.kernelShape(
                 for: input, exactness: settings.exactness, layer: layer)
-            let plan = try geometry.kernelPlan(shape, runtime: settings.kernelValue, layer: layer)
+            let experts = parameters.experts
+            let plan = try geometry.kernelPlan(
+                shape, runtime: settings.kernelValue, experts: experts, layer: layer)
             let algorithm = Conv2dPlan.Algorithm(plan.algorithm)
+            // Experts are mixed in direct form, and Winograd's transform follows in the kernel.
+            let form = experts != nil && algorithm.isWinograd ? .direct : algorithm
             return PreparedConv2d(
-                packed: try parameters.packed(algorithm, isa: settings.isa, layer: layer),
-                shape: shape, plan: plan, settings: settings)
+                packed: try parameters.packed(form, isa: settings.isa, layer: layer),
+                algorithm: algorithm, shape: shape, plan: plan, settings: settings)
         }
     }
 }

@@ -107,7 +107,7 @@ public final class PackedConv2d: @unchecked Sendable {
     /// The same weights packed for the direct algorithm, on first use.
     func definingSums(layer: String) throws(ProteanError) -> PackedConv2d {
         guard algorithm.isWinograd else { return self }
-        // Mixtures are never packed for Winograd's forms.
+        // Experts are packed for direct sums.
         guard let source else { throw .kernel(layer: layer, reason: "no weights to sum with") }
         return try sums.value(for: 0) { () throws(ProteanError) in
             try PackedConv2d(

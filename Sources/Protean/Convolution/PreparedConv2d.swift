@@ -8,16 +8,20 @@ final class PreparedConv2d: Sendable {
     /// `[batch, height, width, channels]`.
     let output: [Int]
     let scratchBytes: Int
+    /// Floats of one sample's weights, if they are mixed for each sample.
+    let mixtureFloats: Int
     /// Whether tiles that Winograd's forms would compute too inexactly are computed directly.
     let isGuarded: Bool
 
+    /// `algorithm` is the plan's; `packed` is for another one only where experts are mixed.
     init(
-        packed: PackedConv2d, shape: ptn_conv2d_shape, plan: ptn_conv2d_plan,
-        settings: Runtime.Resolved
+        packed: PackedConv2d, algorithm: Conv2dPlan.Algorithm, shape: ptn_conv2d_shape,
+        plan: ptn_conv2d_plan, settings: Runtime.Resolved
     ) {
         var shape = shape
-        shape.choice = packed.algorithm.choice
-        isGuarded = settings.exactness == .guarded && packed.algorithm.isWinograd
+        shape.choice = algorithm.choice
+        isGuarded = settings.exactness == .guarded && algorithm.isWinograd
+        mixtureFloats = Int(plan.packed_floats)
         self.packed = packed
         self.shape = shape
         runtime = settings.kernelValue
@@ -50,6 +54,7 @@ final class PreparedConv2d: Sendable {
                 expected: "weights packed for \(algorithm.rawValue)",
                 found: "for \(packed.algorithm.rawValue)")
         }
-        self.init(packed: packed, shape: shape, plan: plan, settings: settings)
+        self.init(
+            packed: packed, algorithm: algorithm, shape: shape, plan: plan, settings: settings)
     }
 }

@@ -32,6 +32,15 @@ struct Conv2dGuard: ~Copyable {
         return status
     }
 
+    /// The samples of which the kernel left outputs out.
+    func samplesLeftOut() -> [Int] {
+        guard let bytes, value.tiles_left_out > 0 else { return [] }
+        let pixels = shape[1] * shape[2]
+        return (0..<shape[0]).filter { sample in
+            UnsafeBufferPointer(start: bytes + sample * pixels, count: pixels).contains { $0 != 0 }
+        }
+    }
+
     /// The outputs that the kernel left out; nil for none.
     func leftOut() throws(ProteanError) -> MaskPlan? {
         guard let bytes, value.tiles_left_out > 0 else { return nil }

@@ -43,24 +43,13 @@ extension Operations {
     ) throws(ProteanError) -> Tensor {
         try epilogue.check(output: call.output, layer: layer)
         let y = try Tensor(uninitialized: call.output, for: layer)
-        let packed = call.packed
-        var runtime = call.runtime, shape = call.shape
-        guard let mixture else {
-            try run(
-                call, x, epilogue.kernelValue(bias: packed.bias?.storage?.base), into: y,
-                layer: layer)
+        if let mixture {
+            try run(call, x, mixture, epilogue, into: y, layer: layer)
+        } else {
+            let bias = UnsafePointer(call.packed.bias?.storage?.base)
+            try run(call, x, epilogue.kernelValue(bias: bias), into: y, layer: layer)
             withExtendedLifetime(epilogue) {}
-            return y
         }
-
-        var weights = mixture.source(of: packed)
-        var kernelEpilogue = epilogue.kernelValue(bias: nil)
-        let status = withExtendedLifetime((x, packed, mixture, epilogue)) {
-            ptn_conv2d(
-                &runtime, &shape, x.storage!.base, &weights, &kernelEpilogue, y.storage!.base, nil)
-        }
-        let sets = x.shape[0] * (packed.length + packed.geometry.outputChannels)
-        try status.check(layer, bytes: call.scratchBytes + sets * MemoryLayout<Float>.stride)
         return y
     }
 }

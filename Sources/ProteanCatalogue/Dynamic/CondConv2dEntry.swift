@@ -21,6 +21,7 @@ extension LayerEntry {
             .optional(
                 "routing", "given",
                 "\"given\": input routing_weights; \"sigmoid\": sigmoid(routing_fn(mean of x))"),
+            .optional("algorithm", "auto", "auto, direct, winograd, winograd4x4 or winograd6x6"),
         ],
         inputs: [
             .init("x", "[B, C, H, W]"), .init("routing_weights", "[B, E]", optional: true),
@@ -32,7 +33,7 @@ extension LayerEntry {
         ],
         golden: ["condconv", "condconv_depthwise", "condconv_options", "condconv_routed"],
         benchmark: .kernel("condconv2d", "h=28 w=28 c=128 k=128 r=3 experts=4"),
-        parts: ["CondConvRouting"]
+        parts: ["CondConvRouting", "RoutedCondConv2d"]
     ) { configuration in
         let (channels, experts) = try (
             configuration.int("in_channels"), configuration.int("num_experts")
@@ -47,18 +48,15 @@ extension LayerEntry {
             inputChannels: channels, outputChannels: configuration.int("out_channels"),
             kernelSize: kernelSize, stride: stride, padding: padding, dilation: dilation,
             groups: configuration.int("groups"), bias: configuration.bool("bias"),
-            experts: experts)
+            experts: experts,
+            algorithm: configuration.choice("algorithm", of: Conv2dAlgorithm.self))
         guard try configuration.choice("routing", ["given", "sigmoid"]) == "sigmoid" else {
             return BuiltLayer(layer) { inputs in
                 let routing = try inputs.plain("routing_weights")
                 return [.map("y", try layer(inputs.map("x"), routing: routing))]
             }
         }
-        let routing = try CondConvRouting(channels: channels, experts: experts)
-        return BuiltLayer(RoutedCondConv2d(layer: layer, routing: routing)) { inputs in
-            let x = try inputs.map("x")
-            return [.map("y", try layer(x, routing: try routing(x)))]
-        }
+        return BuiltLayer(try RoutedCondConv2d(layer))
     }
 
     /// timm's default: `((stride - 1) + dilation * (kernel - 1)) / 2` on both sides.
@@ -73,13 +71,4 @@ extension LayerEntry {
             height: padding(kernel.height, stride.height, dilation.height),
             width: padding(kernel.width, stride.width, dilation.width))
     }
-}
-
-/// The layer with its routing network, under the names of timm's blocks.
-private struct RoutedCondConv2d: Module {
-    let layer: CondConv2d
-    let routing: CondConvRouting
-
-    var parameters: [NamedParameter] { layer.parameters }
-    var submodules: [NamedModule] { [NamedModule("routing_fn", routing)] }
 }

@@ -20,6 +20,7 @@ extension LayerEntry {
             .optional(
                 "temperature", 34,
                 "divides the logits; used as given: 34 is the start of training, inference needs 1"),
+            .optional("algorithm", "auto", "auto, direct, winograd, winograd4x4 or winograd6x6"),
         ],
         weights: [
             .init("weight", "[E, O, C/g, kh, kw]"), .init("bias", "[E, O]", optional: true),
@@ -40,6 +41,7 @@ extension LayerEntry {
                 padding: configuration.padding("padding"),
                 dilation: configuration.size("dilation"), groups: configuration.int("groups"),
                 bias: configuration.bool("bias"), experts: configuration.int("K"),
-                temperature: Float(configuration.number("temperature"))))
+                temperature: Float(configuration.number("temperature")),
+                algorithm: configuration.choice("algorithm", of: Conv2dAlgorithm.self)))
     }
 }

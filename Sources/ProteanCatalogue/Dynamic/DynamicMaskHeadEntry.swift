@@ -11,7 +11,8 @@ extension LayerEntry {
             .optional("channels", 8, "channels of the hidden layers"),
             .optional("num_layers", 3, "layers", aliases: "layers"),
             .optional("disable_rel_coords", false, "whether the features alone are inputs"),
-            .optional("mask_feat_stride", 8, "image pixels per pixel of x", aliases: "featureStride"),
+            .optional(
+                "mask_feat_stride", 8, "image pixels per pixel of x", aliases: "featureStride"),
             .optional("mask_out_stride", 4, "image pixels per pixel of y", aliases: "outputStride"),
             .optional(
                 "sizes_of_interest", [64, 128, 256, 512], "of the levels; twice the last is added",

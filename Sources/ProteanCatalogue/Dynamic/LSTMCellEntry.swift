@@ -28,8 +28,7 @@ extension LayerEntry {
             LayerSample(
                 ["input_size": sizes["c"], "hidden_size": sizes["k"]],
                 inputs: ["x": .plain([try sizes.batch, try sizes.int("c")])])
-        },
-        parts: ["LSTMGateOrder", "LSTMNorm"]
+        }
     ) { configuration in
         let layer = try LSTMCell(
             inputSize: configuration.int("input_size"),

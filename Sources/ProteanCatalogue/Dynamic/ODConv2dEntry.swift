@@ -19,6 +19,7 @@ extension LayerEntry {
                 "reduction", .number(0.0625), "hidden units A per input channel: max(floor(C * r), 16)"),
             .optional("kernel_num", 4, "experts E", aliases: "experts"),
             .optional("temperature", 1, "divides the logits of all attentions"),
+            .optional("algorithm", "auto", "auto, direct, winograd, winograd4x4 or winograd6x6"),
         ],
         weights: [
             .init("weight", "[E, O, C/g, k, k]"),
@@ -51,6 +52,7 @@ extension LayerEntry {
                 dilation: configuration.size("dilation"), groups: configuration.int("groups"),
                 reduction: configuration.number("reduction"),
                 experts: configuration.int("kernel_num"),
-                temperature: Float(configuration.number("temperature"))))
+                temperature: Float(configuration.number("temperature")),
+                algorithm: configuration.choice("algorithm", of: Conv2dAlgorithm.self)))
     }
 }

@@ -30,8 +30,7 @@ extension LayerEntry {
             let map = try sizes.map
             let guide = Array(map.dropLast()) + [try sizes.int("d", default: 16)]
             return LayerSample(keys, inputs: ["x": .map(map), "guide": .map(guide)])
-        },
-        parts: ["AdaptiveKernelOptions", "AdaptiveFunction"]
+        }
     ) { configuration in
         let layer = try PixelAdaptiveConv2d(
             inputChannels: configuration.int("in_channels"),

@@ -35,7 +35,8 @@ extension LayerEntry {
                 optional: true),
         ],
         weights: [
-            .init("weight", "[O * C * kh * kw, num_W] (official, as the next four)", optional: true),
+            .init(
+                "weight", "[O * C * kh * kw, num_W] (official, as the next four)", optional: true),
             .init("bias", "[O]", optional: true),
             .init("routing_fc.weight", "[R * num_W, C]", optional: true),
             .init("routing_fc.bias", "[R * num_W]", optional: true),
@@ -54,7 +55,8 @@ extension LayerEntry {
             optional: ["stride", "pad", "dilation", "experts", "pattern"]
         ) { sizes in
             var keys = try sizes.convolution
-            let taps = try sizes.int("r"), reach = (taps - 1) * (try sizes.int("dilation", default: 1))
+            let taps = try sizes.int("r"),
+                reach = (taps - 1) * (try sizes.int("dilation", default: 1))
             let pad = try sizes.int("pad", default: reach / 2)
             let stride = max(1, try sizes.int("stride", default: 1))
             keys["groups_num"] = sizes["regions"]
@@ -67,8 +69,7 @@ extension LayerEntry {
                 [map[0], max(height, 1), max(width, 1), 1], below: try sizes.int("regions"),
                 cell: isRandom ? 1 : 8)
             return LayerSample(keys, inputs: ["x": .map(map), "guide": guide])
-        },
-        parts: ["RegionPlan"]
+        }
     ) { configuration in
         let isOfficial = configuration.text("variant") == "official"
         if isOfficial { try configuration.require("groups", 1) }

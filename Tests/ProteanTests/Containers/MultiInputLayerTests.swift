@@ -33,7 +33,7 @@ import Testing
         }
         #expect(
             try ContainerFusionTests.layers(whole, x) == [
-                "Linear", "CondConv2d", "CondConv2d", "HardSwish",
+                "CondConvRouting", "CondConv2d", "CondConv2d", "HardSwish",
             ])
         #expect(block.channelFlow == .fixed(input: 3, output: 4))
         #expect(

@@ -72,7 +72,7 @@ import Testing
         let layer = try CondConv2d(
             inputChannels: test.inputs, outputChannels: test.outputs, kernelSize: test.kernel,
             stride: test.stride, padding: test.padding, dilation: test.dilation,
-            groups: test.groups, bias: true, experts: 3)
+            groups: test.groups, bias: true, experts: 3, algorithm: .direct)
         let x = try Tensor.random(test.input, seed: 5), n = test.shape[0]
         let routing = try Tensor.random([n, 3], seed: 8)
         let weight = try Tensor.random(geometry.weightShape, seed: 3)

@@ -18,7 +18,7 @@ import Testing
             try CondConv2d(
                 inputChannels: input[3], outputChannels: outputs, kernelSize: kernel,
                 stride: stride, padding: .symmetric(height: 1, width: 2), groups: groups,
-                bias: bias, experts: experts, seed: 11)
+                bias: bias, experts: experts, algorithm: .direct, seed: 11)
         }
     }
 
@@ -76,7 +76,8 @@ import Testing
 
     @Test func oneExpertIsAnOrdinaryConvolution() throws {
         let layer = try CondConv2d(
-            inputChannels: 9, outputChannels: 37, padding: 1, bias: true, experts: 1)
+            inputChannels: 9, outputChannels: 37, padding: 1, bias: true, experts: 1,
+            algorithm: .direct)
         let plain = try Conv2d(
             weight: layer.weight.value.reshaped(to: [37, 9, 3, 3]),
             bias: layer.bias!.value.reshaped(to: [37]), padding: 1, algorithm: .direct)
@@ -104,6 +105,177 @@ import Testing
         let separate = try Operations.activate(norm(layer(x, routing: routing)), .relu)
         let together = try fused(x, routing: routing)
         #expect(try together.maximumDifference(from: separate) < 1e-5)
+    }
+
+    /// Convolutions that are weighted and summed equal the one merged convolution.
+    @Test func mixingKernelsEqualsMixingResults() throws {
+        let layer = try Self.cases[0].layer()
+        let x = try Tensor.random([3, 7, 5, 6])
+        let routing = try Initializer.uniform([3, 4], in: 0...1, seed: 3), shares = routing.elements
+        let found = try layer(x, routing: routing)
+        let results = try (0..<4).map { expert in
+            let oneHot = try Tensor(
+                (0..<12).map { $0 % 4 == expert ? 1 : 0 }, shape: [3, 4])
+            let chosen = try layer(x, routing: oneHot)
+            let plain = try Conv2d(
+                weight: layer.weight.value.sample(expert).reshaped(to: layer.geometry.weightShape),
+                bias: layer.bias!.value.sample(expert).reshaped(to: [20]),
+                padding: .symmetric(height: 1, width: 2), algorithm: .direct)
+            #expect(try chosen.isBitEqual(to: plain(x)))
+            return chosen.elements
+        }
+        let each = found.count / 3
+        let sum = found.elements.indices.map { i in
+            (0..<4).reduce(0.0) { $0 + Double(shares[i / each * 4 + $1]) * Double(results[$1][i]) }
+        }
+        MapTest.expect(found, shape: found.shape, sum, tolerance: 1e-5)
+    }
+
+    @Test(arguments: [Conv2dAlgorithm.automatic, .winograd4x4, .winograd6x6])
+    func winogradsFormsAgreeWithDirectSums(_ algorithm: Conv2dAlgorithm) throws {
+        func layer(_ algorithm: Conv2dAlgorithm) throws -> CondConv2d {
+            try CondConv2d(
+                inputChannels: 33, outputChannels: 50, padding: 1, bias: true, experts: 3,
+                algorithm: algorithm, seed: 5)
+        }
+        let x = try Tensor.random([3, 33, 29, 33])
+        let routing = try Initializer.uniform([3, 3], in: 0...1, seed: 3)
+        let residual = try Tensor.random([3, 33, 29, 50], seed: 6)
+        let epilogue = Conv2dEpilogue(activation: .relu, residual: residual)
+        let exact = try layer(.direct)(x, routing: routing, epilogue: epilogue)
+        let largest = exact.elements.max() ?? 0
+        let found = try layer(algorithm)
+        try MapTest.everywhere {
+            try found(x, routing: routing, epilogue: epilogue)
+        } check: { isa, y in
+            #expect(try y.maximumDifference(from: exact) < 1e-5 * largest, "\(isa)")
+            let alone = try Runtime.with(isa: isa) {
+                let last = Conv2dEpilogue(activation: .relu, residual: try residual.sample(2))
+                return try found(x.sample(2), routing: routing.sample(2), epilogue: last)
+            }
+            #expect(try y.sample(2).isBitEqual(to: alone))
+        }
+    }
+
+    /// A sample that Winograd's forms would compute too inexactly is computed directly, with its own
+    /// residual and gate.
+    @Test func aGuardedSampleIsComputedDirectly() throws {
+        func layer(_ algorithm: Conv2dAlgorithm) throws -> CondConv2d {
+            try CondConv2d(
+                inputChannels: 24, outputChannels: 20, padding: 1, experts: 2,
+                algorithm: algorithm, seed: 5)
+        }
+        var x = try Tensor.random([3, 13, 14, 24])
+        try x.withUnsafeMutableBufferPointer { $0[13 * 14 * 24 + 2000] = 1e6 }
+        let routing = try Initializer.uniform([3, 2], in: 0...1, seed: 3)
+        let epilogue = Conv2dEpilogue(
+            residual: try Tensor.random([3, 13, 14, 20], seed: 6),
+            gate: try Tensor.random([3, 20], seed: 7))
+        let direct = try layer(.direct), form = try layer(.winograd6x6)
+        for isa in KernelISA.supported {
+            let (exact, found) = try Runtime.with(isa: isa) {
+                (
+                    try direct(x, routing: routing, epilogue: epilogue),
+                    try form(x, routing: routing, epilogue: epilogue)
+                )
+            }
+            #expect(try found.sample(1).isBitEqual(to: exact.sample(1)), "\(isa)")
+            for sample in [0, 2] {
+                #expect(try !found.sample(sample).isBitEqual(to: exact.sample(sample)))
+                let difference = try found.sample(sample).maximumDifference(
+                    from: exact.sample(sample))
+                #expect(difference < 1e-4)
+            }
+        }
+    }
+
+    @Test func thePlanDoesNotDependOnTheBatch() throws {
+        let layer = try CondConv2d(
+            inputChannels: 64, outputChannels: 64, padding: 1, experts: 4)
+        let one = try layer.plan(for: [1, 56, 56, 64])
+        #expect(try layer.plan(for: [8, 56, 56, 64]).algorithm == one.algorithm)
+        let small = try CondConv2d(
+            inputChannels: 512, outputChannels: 512, padding: 1, experts: 8)
+        #expect(try small.plan(for: [1, 7, 7, 512]).algorithm == .direct)
+        #expect(throws: ProteanError.self) {
+            try CondConv2d(
+                inputChannels: 8, outputChannels: 8, stride: 2, algorithm: .winograd)
+        }
+    }
+
+    /// TensorFlow's order is height, width, in, out; for depthwise layers height, width, in,
+    /// multiplier.
+    @Test func weightsOfTensorFlowAreReordered() throws {
+        for (inputs, outputs, groups) in [(3, 5, 1), (4, 8, 4), (4, 4, 4), (1, 6, 1)] {
+            let layer = try CondConv2d(
+                inputChannels: inputs, outputChannels: outputs,
+                kernelSize: Size2d(height: 2, width: 3), groups: groups, bias: true, experts: 2)
+            let within = inputs / groups, size = outputs * within * 6
+            let kernel = try Tensor.random([2, size], seed: 4), values = kernel.elements
+            let bias = try Tensor.random([2, outputs], seed: 5)
+            try layer.setTensorFlow(kernel: kernel, bias: bias)
+            let found = layer.weight.value.elements
+            for e in 0..<2 {
+                for o in 0..<outputs {
+                    for c in 0..<within {
+                        for tap in 0..<6 {
+                            let to = ((e * outputs + o) * within + c) * 6 + tap
+                            // With groups, o is c * multiplier + m already.
+                            let from = (tap * within + c) * outputs + o
+                            #expect(found[to] == values[e * size + from])
+                        }
+                    }
+                }
+            }
+            #expect(layer.bias!.value.isBitEqual(to: bias))
+        }
+        let layer = try CondConv2d(inputChannels: 4, outputChannels: 4, groups: 4, experts: 2)
+        for (kernel, bias, name) in [
+            ([2, 35], nil, "depthwise_condconv_kernel"), ([3, 36], nil, "depthwise_condconv_kernel"),
+            ([2, 36], [2, 4], "condconv_bias"),
+        ] as [([Int], [Int]?, String)] {
+            let before = layer.weight.version
+            let error = #expect(throws: ProteanError.self) {
+                try layer.setTensorFlow(
+                    kernel: Tensor(zeros: kernel), bias: bias.map { try Tensor(zeros: $0) })
+            }
+            guard case .shapeMismatch(_, name, _, _) = error else {
+                Issue.record("unexpected \(String(describing: error))")
+                continue
+            }
+            #expect(layer.weight.version == before)
+        }
+    }
+
+    @Test func aRoutedLayerIsTheLayerWithItsRouting() throws {
+        let layer = try RoutedCondConv2d(
+            CondConv2d(inputChannels: 5, outputChannels: 7, padding: 1, bias: true, experts: 3))
+        let x = try Tensor.random([3, 6, 5, 5])
+        let weights = try layer.routing(x)
+        let expected = try layer.convolution(x, routing: weights)
+        #expect(try layer(x).isBitEqual(to: expected))
+        let means = RoutingReference.means(x)
+        let linear = try #require(layer.parameter(at: "routing_fn.weight")).value
+        let bias = try #require(layer.parameter(at: "routing_fn.bias")).value
+        MapTest.expect(
+            weights, shape: [3, 3],
+            means.flatMap {
+                RoutingReference.sigmoid(RoutingReference.product(linear, bias, $0))
+            }, tolerance: 2e-6)
+        #expect(
+            layer.allParameters().map(\.name) == [
+                "weight", "bias", "routing_fn.weight", "routing_fn.bias",
+            ])
+        let norm = try BatchNorm2d(channels: 7)
+        try norm.runningMean.set(.random([7], seed: 21))
+        let trace = Trace()
+        let block = try Sequential([layer, norm, ReLU()])
+        let outcome = trace.recording { Result { () throws(ProteanError) in try block(x) } }
+        let fused = try outcome.get()
+        #expect(trace.events.map(\.layer) == ["CondConvRouting", "CondConv2d"])
+        let separate = try Operations.activate(norm(expected), .relu)
+        #expect(try fused.maximumDifference(from: separate) < 1e-5)
+        #expect(throws: ProteanError.self) { try layer(Tensor(zeros: [1, 5, 5, 4])) }
     }
 
     @Test func routingMustFitBatchAndExperts() throws {

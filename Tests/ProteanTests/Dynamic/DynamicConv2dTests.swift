@@ -20,7 +20,8 @@ import Testing
             let layer = try DynamicConv2d(
                 inputChannels: input[3], outputChannels: outputs, kernelSize: kernel,
                 stride: stride, padding: .symmetric(height: 1, width: 2), dilation: dilation,
-                groups: groups, bias: bias, experts: experts, temperature: temperature, seed: 11)
+                groups: groups, bias: bias, experts: experts, temperature: temperature,
+                algorithm: .direct, seed: 11)
             try layer.bias?.set(.random([experts, outputs], seed: 12))
             return layer
         }
@@ -95,7 +96,8 @@ import Testing
 
     @Test func oneExpertIsAnOrdinaryConvolution() throws {
         let layer = try DynamicConv2d(
-            inputChannels: 9, outputChannels: 37, kernelSize: 3, padding: 1, experts: 1)
+            inputChannels: 9, outputChannels: 37, kernelSize: 3, padding: 1, experts: 1,
+            algorithm: .direct)
         try layer.bias!.set(.random([1, 37], seed: 4))
         let plain = try Conv2d(
             weight: layer.weight.value.reshaped(to: [37, 9, 3, 3]),
@@ -109,7 +111,8 @@ import Testing
 
     @Test func aLargeLogitChoosesItsExpert() throws {
         let layer = try DynamicConv2d(
-            inputChannels: 5, outputChannels: 6, kernelSize: 3, padding: 1, bias: false, experts: 3)
+            inputChannels: 5, outputChannels: 6, kernelSize: 3, padding: 1, bias: false, experts: 3,
+            algorithm: .direct)
         let logits = try #require(layer.parameter(at: "attention.fc2.bias"))
         let x = try Tensor.random([2, 5, 6, 5])
         for expert in 0..<3 {

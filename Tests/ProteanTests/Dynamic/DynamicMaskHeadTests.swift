@@ -78,7 +78,9 @@ import Testing
             usesCoordinates: test.coordinates, outputStride: 8)
         let x = try Tensor.random(test.map), instances = try Self.instances(head, test)
         let expected = Self.logits(test, x, instances, stride: 8)
-        try MapTest.everywhere { try head(x, instances) } check: { isa, y in
+        try MapTest.everywhere {
+            try head(x, instances)
+        } check: { isa, y in
             MapTest.expect(
                 y, shape: [test.instances, test.map[1], test.map[2], 1], expected,
                 tolerance: 2e-5, "\(isa)")

@@ -49,7 +49,9 @@ import Testing
     func theKernelIsTheBlocksViewed(rows: Int, columns: Int, outputs: Int, inputs: Int) throws {
         let layer = try Self.layer(rows: rows, columns: columns, outputs: outputs, inputs: inputs)
         let expected = try Self.kernel(layer, rows: rows, columns: columns)
-        try MapTest.everywhere { try layer.kernel() } check: { isa, kernel in
+        try MapTest.everywhere {
+            try layer.kernel()
+        } check: { isa, kernel in
             MapTest.expect(
                 kernel, shape: [rows * outputs, columns * inputs, 3, 3], expected,
                 tolerance: 1e-5, "\(isa)")
@@ -58,7 +60,9 @@ import Testing
 
     @Test func itIsTheConvolutionWithThatKernel() throws {
         let layer = try Self.layer(), x = try Tensor.random([2, 5, 7, 9])
-        try MapTest.everywhere { try layer(x) } check: { isa, y in
+        try MapTest.everywhere {
+            try layer(x)
+        } check: { isa, y in
             let expected = try Runtime.with(isa: isa) {
                 try Conv2d(weight: layer.kernel(), padding: 1)(x)
             }

@@ -16,12 +16,12 @@ import Testing
 
         var testDescription: String { "\(input)->\(outputs) k\(kernel) g\(groups) e\(experts)" }
 
-        func layer() throws -> ODConv2d {
+        func layer(_ algorithm: Conv2dAlgorithm = .direct) throws -> ODConv2d {
             let layer = try ODConv2d(
                 inputChannels: input[3], outputChannels: outputs, kernelSize: kernel,
                 stride: stride, padding: .symmetric(height: 1, width: 2), dilation: dilation,
                 groups: groups, reduction: reduction, experts: experts, temperature: temperature,
-                seed: 11)
+                algorithm: algorithm, seed: 11)
             // Values that show a swapped or an unused parameter.
             for (index, one) in layer.attention.allParameters().enumerated() {
                 let range: ClosedRange<Float> =
@@ -109,6 +109,22 @@ import Testing
         }
     }
 
+    /// Winograd's mixtures are made from scaled direct ones.
+    @Test(arguments: [Conv2dAlgorithm.winograd4x4, .winograd6x6])
+    func winogradsFormsAgreeWithDirectSums(_ algorithm: Conv2dAlgorithm) throws {
+        let test = Case(input: [3, 19, 22, 33], outputs: 50, experts: 3)
+        let x = try Tensor.random(test.input)
+        let exact = try test.layer()(x), layer = try test.layer(algorithm)
+        let largest = exact.elements.map(abs).max() ?? 0
+        try MapTest.everywhere {
+            try layer(x)
+        } check: { isa, y in
+            #expect(try y.maximumDifference(from: exact) < 1e-5 * largest, "\(isa)")
+            let alone = try Runtime.with(isa: isa) { try layer(x.sample(1)) }
+            #expect(try y.sample(1).isBitEqual(to: alone))
+        }
+    }
+
     @Test(arguments: cases)
     func aSampleDoesNotDependOnTheOthers(_ test: Case) throws {
         let layer = try test.layer()
@@ -158,7 +174,8 @@ import Testing
 
     @Test func logitsOfZeroGiveAnEighthOfAConvolution() throws {
         let layer = try ODConv2d(
-            inputChannels: 9, outputChannels: 37, kernelSize: 3, padding: 1, experts: 1)
+            inputChannels: 9, outputChannels: 37, kernelSize: 3, padding: 1, experts: 1,
+            algorithm: .direct)
         for one in layer.attention.allParameters() where one.name.contains("_fc.") {
             try one.parameter.set(Tensor(zeros: one.parameter.shape))
         }

@@ -12,7 +12,8 @@ enum PixelAdaptiveReference {
     ) -> [Double] {
         let g = guide.elements, (h, w, c) = (guide.shape[1], guide.shape[2], guide.shape[3])
         func feature(_ n: Int, _ y: Int, _ x: Int, _ f: Int) -> Double {
-            (0..<h).contains(y) && (0..<w).contains(x) ? Double(g[((n * h + y) * w + x) * c + f]) : 0
+            (0..<h).contains(y) && (0..<w).contains(x)
+                ? Double(g[((n * h + y) * w + x) * c + f]) : 0
         }
         var result: [Double] = []
         for n in 0..<guide.shape[0] {
@@ -63,7 +64,8 @@ enum PixelAdaptiveReference {
                     else { continue }
                     for i in 0..<c {
                         let at = ((n * h + y / up.height) * w + xx / up.width) * c + i
-                        sum += Double(weight[(o * c + i) * taps + t]) * kernels[index * taps + t]
+                        sum +=
+                            Double(weight[(o * c + i) * taps + t]) * kernels[index * taps + t]
                             * Double(v[at])
                     }
                 }
@@ -92,8 +94,9 @@ enum PixelAdaptiveReference {
         Case(input: [3, 7, 5, 6], outputs: 20),
         Case(input: [1, 4, 9, 1], outputs: 1, features: 1, kernel: Size2d(height: 1, width: 3)),
         Case(input: [2, 9, 8, 17], outputs: 33, stride: Size2d(height: 2, width: 3)),
-        Case(input: [1, 11, 13, 3], outputs: 7, features: 7, kernel: 5, dilation: 2,
-             type: "inv_0.5_1.5"),
+        Case(
+            input: [1, 11, 13, 3], outputs: 7, features: 7, kernel: 5, dilation: 2,
+            type: "inv_0.5_1.5"),
         Case(input: [2, 6, 7, 33], outputs: 70, features: 17, type: "inv_0.1_0.8_asym"),
         Case(input: [1, 30, 37, 24], outputs: 48, features: 5, padding: 0),
     ]
@@ -118,12 +121,17 @@ enum PixelAdaptiveReference {
             outputs: test.outputs, kernel: test.kernel, stride: test.stride,
             top: test.padding.height, left: test.padding.width, dilation: test.dilation,
             output: output)
-        try MapTest.everywhere { try layer.kernels(of: guide) } check: { isa, k in
+        try MapTest.everywhere {
+            try layer.kernels(of: guide)
+        } check: { isa, k in
             MapTest.expect(
-                k, shape: shape.dropLast() + [kernels.count / max(1, shape[0] * shape[1] * shape[2])],
+                k,
+                shape: shape.dropLast() + [kernels.count / max(1, shape[0] * shape[1] * shape[2])],
                 kernels, tolerance: 3e-6, "\(isa)")
         }
-        try MapTest.everywhere { try layer(x, guide: guide) } check: { isa, y in
+        try MapTest.everywhere {
+            try layer(x, guide: guide)
+        } check: { isa, y in
             MapTest.expect(y, shape: shape, expected, tolerance: 1e-5, "\(isa)")
         }
     }
@@ -173,7 +181,9 @@ enum PixelAdaptiveReference {
         let expected = PixelAdaptiveReference.sums(
             x, k, weight, bias: layer.bias?.value.elements ?? [], outputs: 5, kernel: 3, stride: 1,
             top: 1, left: 1, dilation: 1, output: Size2d(height: 6, width: 5))
-        try MapTest.everywhere { try layer(x, guide: guide) } check: { isa, y in
+        try MapTest.everywhere {
+            try layer(x, guide: guide)
+        } check: { isa, y in
             MapTest.expect(y, shape: [2, 6, 5, 5], expected, tolerance: 1e-5, "\(isa)")
         }
     }
@@ -226,7 +236,8 @@ enum PixelAdaptiveReference {
         let cost = try #require(trace.events.last).cost
         #expect(cost.multiplyAdds == 40 * 3 * 18 + 40 * 9 * (6 + 2))
         #expect(cost.parameters == 54 + 3 + 9 && cost.buffers == 2)
-        #expect(layer.parameters.map(\.name).suffix(3) == ["inv_alpha", "inv_lambda", "smooth_kernel"])
+        #expect(
+            layer.parameters.map(\.name).suffix(3) == ["inv_alpha", "inv_lambda", "smooth_kernel"])
     }
 
     @Test func nanSpreadsToItsWindowOnly() throws {

@@ -62,7 +62,9 @@ import Testing
         let expected = Self.expected(
             test, x, guide, Size2d(height: shape[1], width: shape[2]), weight: weight,
             bias: layer.bias?.value.elements ?? [])
-        try MapTest.everywhere { try layer(x, guide: guide) } check: { isa, y in
+        try MapTest.everywhere {
+            try layer(x, guide: guide)
+        } check: { isa, y in
             MapTest.expect(y, shape: shape, expected, tolerance: 1e-5, "\(isa)")
         }
     }
@@ -78,7 +80,9 @@ import Testing
         let expected = Self.expected(
             test, x, guide, Size2d(height: 6, width: 8), weight: weight,
             bias: layer.bias?.value.elements ?? [])
-        try MapTest.everywhere { try layer(x, guide: guide) } check: { isa, y in
+        try MapTest.everywhere {
+            try layer(x, guide: guide)
+        } check: { isa, y in
             MapTest.expect(y, shape: [2, 6, 8, 4], expected, tolerance: 1e-5, "\(isa)")
         }
     }

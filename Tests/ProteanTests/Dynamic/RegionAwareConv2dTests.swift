@@ -37,6 +37,8 @@ import Testing
         Case(input: [1, 11, 13, 3], outputs: 7, dilation: 2, sets: 1),
         Case(input: [2, 6, 7, 33], outputs: 70, kernel: 1, regions: 1, sets: 2),
         Case(input: [1, 40, 37, 24], outputs: 48, regions: 8, sets: 8),
+        // Weights of all regions beyond what is mixed at a time.
+        Case(input: [2, 4, 5, 64], outputs: 96, regions: 8, sets: 2),
     ]
 
     /// Every sample's kernels `[sample][region][out · in · taps]`.
@@ -142,7 +144,9 @@ import Testing
             let y = try layer(x)
             let given = try layer(x, guide: layer.regions(of: x))
             #expect(y.isBitEqual(to: given))
-            try MapTest.everywhere { try layer(x) } check: { _, y in
+            try MapTest.everywhere {
+                try layer(x)
+            } check: { _, y in
                 #expect(y.shape == [2, 6, 5, 18] && y.elements.allSatisfy { $0.isFinite })
             }
         }
@@ -162,7 +166,9 @@ import Testing
         let references = try (0..<2).map { region in
             try Conv2dReference(
                 layer.geometry, x: x,
-                weights: (0..<2).flatMap { Array(kernels[($0 * 2 + region) * 108..<($0 * 2 + region + 1) * 108]) },
+                weights: (0..<2).flatMap {
+                    Array(kernels[($0 * 2 + region) * 108..<($0 * 2 + region + 1) * 108])
+                },
                 perSample: true)
         }
         let expected = (0..<references[0].sums.count).map { references[Int(map[$0 / 4])].sums[$0] }

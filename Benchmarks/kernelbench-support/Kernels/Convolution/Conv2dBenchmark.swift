@@ -9,10 +9,7 @@ enum Conv2dBenchmark: BenchmarkKernel {
     static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
         let shape = try ConvolutionCase(benchmark)
         let epilogue = Conv2dEpilogue(activation: try benchmark.activationValue())
-        let names = Conv2dAlgorithm.allCases.map(\.rawValue)
-        let algorithm =
-            try benchmark.word(.algorithm, of: names)
-            .flatMap(Conv2dAlgorithm.init(rawValue:)) ?? .automatic
+        let algorithm = try benchmark.convolutionAlgorithm()
         let bytes = Size.bytes(shape.inputs, shape.weights, shape.outputs)
         func layer() throws -> Conv2d {
             try Conv2d(

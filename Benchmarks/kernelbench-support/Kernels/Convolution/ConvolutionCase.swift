@@ -55,3 +55,11 @@ struct ConvolutionCase {
             * Size.product(channels.input / groups, windows.height.kernel, windows.width.kernel)
     }
 }
+
+extension BenchmarkCase {
+    /// The algorithms that a convolution may use; by default all.
+    func convolutionAlgorithm() throws(CaseError) -> Conv2dAlgorithm {
+        try word(.algorithm, of: Conv2dAlgorithm.allCases.map(\.rawValue))
+            .flatMap(Conv2dAlgorithm.init(rawValue:)) ?? .automatic
+    }
+}

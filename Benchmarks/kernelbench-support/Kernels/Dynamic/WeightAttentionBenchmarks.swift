@@ -4,17 +4,18 @@ import Protean
 enum DynamicConv2dBenchmark: BenchmarkKernel {
     static let name = "dynamic_conv2d"
     static let requiredKeys = ConvolutionCase.requiredKeys.union([.experts])
-    static let optionalKeys = ConvolutionCase.optionalKeys
+    static let optionalKeys = ConvolutionCase.optionalKeys.union([.algorithm])
 
     static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
         let shape = try ConvolutionCase(benchmark)
         let experts = try benchmark.integer(.experts)
+        let algorithm = try benchmark.convolutionAlgorithm()
         return try benchmark.layer(on: shape.inputShape) { () throws(ProteanError) in
             try DynamicConv2d(
                 inputChannels: shape.channels.input, outputChannels: shape.channels.output,
                 kernelSize: shape.kernelSize, stride: shape.stride, padding: shape.padding,
                 dilation: shape.dilation, groups: shape.groups, experts: experts,
-                seed: benchmark.seed)
+                algorithm: algorithm, seed: benchmark.seed)
         }
     }
 }
@@ -24,16 +25,18 @@ enum ODConv2dBenchmark: BenchmarkKernel {
     static let name = "odconv2d"
     static let requiredKeys = ConvolutionCase.requiredKeys.union([.experts])
     static let optionalKeys = ConvolutionCase.optionalKeys.subtracting([.rh, .rw])
+        .union([.algorithm])
 
     static func prepare(_ benchmark: BenchmarkCase) throws(CaseError) -> PreparedCase {
         let shape = try ConvolutionCase(benchmark)
         let experts = try benchmark.integer(.experts)
+        let algorithm = try benchmark.convolutionAlgorithm()
         return try benchmark.layer(on: shape.inputShape) { () throws(ProteanError) in
             try ODConv2d(
                 inputChannels: shape.channels.input, outputChannels: shape.channels.output,
                 kernelSize: shape.kernelSize.height, stride: shape.stride, padding: shape.padding,
                 dilation: shape.dilation, groups: shape.groups, experts: experts,
-                seed: benchmark.seed)
+                algorithm: algorithm, seed: benchmark.seed)
         }
     }
 }

@@ -66,10 +66,12 @@ public struct AdaptiveKernelOptions: Sendable, Hashable {
         else {
             throw .invalidOption(
                 layer: layer, option: "smoothing",
-                expected: "none, gaussian, average_{side} or full_{side} with an odd side up to 255",
+                expected:
+                    "none, gaussian, average_{side} or full_{side} with an odd side up to 255",
                 found: smoothing)
         }
-        let value = parts[0] == "full" ? 1 / Float(side * side) : 1 / Float(side) * (1 / Float(side))
+        let value =
+            parts[0] == "full" ? 1 / Float(side * side) : 1 / Float(side) * (1 / Float(side))
         return (side, [Float](repeating: value, count: side * side), parts[0] == "full")
     }
 }

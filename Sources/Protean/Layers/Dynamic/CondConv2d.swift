@@ -10,10 +10,13 @@
 /// Input `[batch, height, width, inputChannels]`. Parameters: `weight`
 /// `[experts, out · in / groups · height · width]` and `bias` `[experts, out]`.
 ///
-/// Experts are mixed in packed form, once per sample, and one direct convolution runs on the result
-/// (mixing Winograd's packed weights would be four times as much work): one expert with routing
-/// weight 1 equals a direct ``Conv2d`` bit for bit. Cost: the convolution, plus batch · experts ·
-/// weights multiply-adds for mixing.
+/// Experts are mixed in packed form, once per sample, and one convolution runs with a set of weights
+/// per sample. 3 × 3 kernels with stride 1 may run as Winograd's algorithm where its faster sums
+/// outweigh its larger mixtures, which depends on the shape of one sample only; experts are then
+/// mixed and transformed in one pass. With `algorithm: .direct` one expert with routing weight 1
+/// equals a direct ``Conv2d`` bit for bit. Under ``Exactness/guarded`` a sample on which Winograd's
+/// algorithm would be too inexact is computed directly. Cost: the convolution, plus batch · experts
+/// · weights multiply-adds for mixing.
 public final class CondConv2d: MultiInputLayer {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
@@ -35,13 +38,13 @@ public final class CondConv2d: MultiInputLayer {
     public init(
         inputChannels: Int, outputChannels: Int, kernelSize: Size2d = 3, stride: Size2d = 1,
         padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, bias: Bool = false,
-        experts: Int = 4, seed: UInt64 = 0
+        experts: Int = 4, algorithm: Conv2dAlgorithm = .automatic, seed: UInt64 = 0
     ) throws(ProteanError) {
         try checkOption(experts, "experts", in: 1...OptionLimits.experts, layer: "CondConv2d")
         geometry = try Conv2dGeometry(
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
             stride: stride, padding: padding, dilation: dilation, groups: groups,
-            algorithm: .direct, layer: "CondConv2d")
+            algorithm: algorithm, layer: "CondConv2d")
         self.experts = experts
         let fanIn = geometry.fanIn
         weight = try Parameter(
@@ -74,6 +77,13 @@ public final class CondConv2d: MultiInputLayer {
         try run(x, routing: routing, plans: plans, epilogue: epilogue)
     }
 
+    /// The plan for an input of shape `[batch, height, width, channels]` on this machine.
+    ///
+    /// - Throws: ``ProteanError`` when the shape does not fit.
+    public func plan(for input: [Int]) throws(ProteanError) -> Conv2dPlan {
+        try geometry.plan(for: input, experts: experts, layer: place)
+    }
+
     /// `routing_weights`.
     public var inputNames: [String] { ["routing_weights"] }
 
@@ -103,16 +113,20 @@ public final class CondConv2d: MultiInputLayer {
         try FusedCondConv2d(self, norm)
     }
 
+    /// The output with the weights of `plans`. `place` and `label` are those of the layer to name in
+    /// errors and traces, if it is another one.
     func run(
-        _ x: Tensor, routing: Tensor, plans: Conv2dPlanCache, epilogue: Conv2dEpilogue
+        _ x: Tensor, routing: Tensor, plans: Conv2dPlanCache, epilogue: Conv2dEpilogue,
+        place: String? = nil, label: Label? = nil
     ) throws(ProteanError) -> Tensor {
+        let place = place ?? self.place
         guard x.rank == 4, routing.shape == [x.shape[0], experts] else {
             throw .shapeMismatch(
                 layer: place, tensor: "routing_weights",
                 expected: "[\(x.shape.first ?? 0), \(experts)]", found: routing.shape)
         }
         return try traced(
-            "CondConv2d", path: label, input: x,
+            "CondConv2d", path: label ?? self.label, input: x,
             cost: { cost(input: x, output: $0).folding(plans.norm) }
         ) { () throws(ProteanError) in
             try Operations.conv2d(

@@ -13,8 +13,8 @@
 ///
 /// Files do not store the temperature. It is high at the start of training, so that all kernels
 /// learn, and falls to 1: inference uses 1, the default here (the reference's constructor
-/// starts at 34). One expert equals a direct ``Conv2d`` bit for bit. Kernels are mixed in packed
-/// form, one set per sample; the norm, the activation and the residual after the layer run in its
+/// starts at 34). With `algorithm: .direct` one expert equals a direct ``Conv2d`` bit for bit. Kernels
+/// are mixed in packed form, one set per sample (see ``CondConv2d``); the norm, the activation and the residual after the layer run in its
 /// kernel. Cost: the convolution, experts · weights multiply-adds per sample for mixing and hidden ·
 /// (in + experts) for the attention.
 public final class DynamicConv2d: MixesExperts, HasInitialWeights {
@@ -47,12 +47,14 @@ public final class DynamicConv2d: MixesExperts, HasInitialWeights {
     ///   - bias: whether every expert has a bias.
     ///   - experts: kernels to mix, 1...65536.
     ///   - temperature: divides the attention's logits; 1 in inference.
+    ///   - algorithm: the algorithms that may be used.
     ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
         inputChannels: Int, outputChannels: Int, kernelSize: Size2d, ratio: Double = 0.25,
         stride: Size2d = 1, padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1,
-        bias: Bool = true, experts: Int = 4, temperature: Float = 1, seed: UInt64 = 0
+        bias: Bool = true, experts: Int = 4, temperature: Float = 1,
+        algorithm: Conv2dAlgorithm = .automatic, seed: UInt64 = 0
     ) throws(ProteanError) {
         let layer = "DynamicConv2d"
         try checkOption(experts, "experts", in: 1...OptionLimits.experts, layer: layer)
@@ -60,7 +62,7 @@ public final class DynamicConv2d: MixesExperts, HasInitialWeights {
         geometry = try Conv2dGeometry(
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
             stride: stride, padding: padding, dilation: dilation, groups: groups,
-            algorithm: .direct, layer: layer)
+            algorithm: algorithm, layer: layer)
         self.experts = experts
         weight = try Parameter(
             uniform: [experts] + geometry.weightShape, fanIn: geometry.fanIn, seed: seed,

@@ -82,7 +82,8 @@ public final class HyperNetworkConv2d: Layer {
     public func kernel() throws(ProteanError) -> Tensor {
         let blocks = try network.kernels(of: try Operations.stack(embeddings.map(\.value)))
         let side = network.kernelSize
-        return try blocks
+        return
+            try blocks
             .reshaped(to: [rows, columns, network.outputs, network.inputs, side, side])
             .permuted([0, 2, 1, 3, 4, 5])
             .reshaped(to: geometry.weightShape)
@@ -107,7 +108,8 @@ public final class HyperNetworkConv2d: Layer {
 
     private func cost(input: Tensor, output: Tensor) -> Cost {
         let kernel = geometry.weightShape.reduce(1, *)
-        let stored = embeddings.count * network.zSize
+        let stored =
+            embeddings.count * network.zSize
             + (includesNetwork ? network.parameters.reduce(0) { $0 + $1.parameter.count } : 0)
         return Cost(
             multiplyAdds: output.count * geometry.fanIn, parameters: stored,

@@ -13,7 +13,8 @@
 /// Kernels are mixed in packed form, and ac and as are applied while they are mixed; af multiplies the
 /// sums before they are stored. No copy of the weights and no scaled copy of `x` is made. The norm,
 /// the activation and the residual after the layer run in its kernel. The temperature is 1 except
-/// early in training. Zero logits everywhere and one kernel give an eighth of ``Conv2d``'s result.
+/// early in training. With zero logits everywhere and one kernel a direct layer gives an eighth of a
+/// direct ``Conv2d``'s result, bit for bit.
 /// Cost: the convolution, (experts + 1) · weights multiply-adds per sample for mixing, and the
 /// attention's.
 public final class ODConv2d: MixesExperts, HasInitialWeights {
@@ -44,12 +45,14 @@ public final class ODConv2d: MixesExperts, HasInitialWeights {
     ///   - experts: kernels to mix, 1...65536.
     ///   - minimumHidden: the fewest hidden units.
     ///   - temperature: divides the logits of all attentions; 1 in inference.
+    ///   - algorithm: the algorithms that may be used.
     ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` naming the option.
     public init(
         inputChannels: Int, outputChannels: Int, kernelSize: Int, stride: Size2d = 1,
         padding: Padding2d = 0, dilation: Size2d = 1, groups: Int = 1, reduction: Double = 0.0625,
-        experts: Int = 4, minimumHidden: Int = 16, temperature: Float = 1, seed: UInt64 = 0
+        experts: Int = 4, minimumHidden: Int = 16, temperature: Float = 1,
+        algorithm: Conv2dAlgorithm = .automatic, seed: UInt64 = 0
     ) throws(ProteanError) {
         let layer = "ODConv2d"
         try checkOption(experts, "experts", in: 1...OptionLimits.experts, layer: layer)
@@ -58,7 +61,7 @@ public final class ODConv2d: MixesExperts, HasInitialWeights {
         geometry = try Conv2dGeometry(
             inputChannels: inputChannels, outputChannels: outputChannels,
             kernelSize: Size2d(kernelSize), stride: stride, padding: padding, dilation: dilation,
-            groups: groups, algorithm: .direct, layer: layer)
+            groups: groups, algorithm: algorithm, layer: layer)
         let units = Double(inputChannels) * reduction
         guard reduction >= 0, units < Double(OptionLimits.channels) else {
             throw .invalidOption(

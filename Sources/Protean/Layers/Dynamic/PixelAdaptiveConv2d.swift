@@ -63,7 +63,8 @@ public final class PixelAdaptiveConv2d: MultiInputLayer {
             in: -bound...bound, seed: seed, layer: layer)
         self.bias =
             bias
-            ? try Parameter(uniform: [outputChannels], in: -bound...bound, seed: ~seed, layer: layer)
+            ? try Parameter(
+                uniform: [outputChannels], in: -bound...bound, seed: ~seed, layer: layer)
             : nil
     }
 

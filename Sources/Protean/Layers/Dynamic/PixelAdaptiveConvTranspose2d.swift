@@ -74,7 +74,8 @@ public final class PixelAdaptiveConvTranspose2d: MultiInputLayer {
             in: -bound...bound, seed: seed, layer: layer)
         self.bias =
             bias
-            ? try Parameter(uniform: [outputChannels], in: -bound...bound, seed: ~seed, layer: layer)
+            ? try Parameter(
+                uniform: [outputChannels], in: -bound...bound, seed: ~seed, layer: layer)
             : nil
     }
 
@@ -144,7 +145,8 @@ public final class PixelAdaptiveConvTranspose2d: MultiInputLayer {
         plain.padding = .explicit(
             top: top, bottom: top + geometry.outputPadding.height, left: left,
             right: left + geometry.outputPadding.width)
-        return try packed.shared(apart, kernels: factors, weight, bias, plain, epilogue, layer: place)
+        return try packed.shared(
+            apart, kernels: factors, weight, bias, plain, epilogue, layer: place)
     }
 
     /// The transposed convolution with the guide `inputs[0]`.

@@ -16,7 +16,7 @@ typedef struct lstm_row {
     float *next_c, *h;
 } lstm_row;
 
-#define PTN_SOURCE "../recurrent/lstm_cell.inc"
+#define PTN_SOURCE "../dynamic/lstm_cell.inc"
 #include "../core/foreach_isa.h"
 
 typedef struct lstm_functions {
@@ -73,8 +73,7 @@ static void run_part(void *context, size_t index, int thread) {
         j->f.units(&r, begin, ptn_min(begin + UNITS_PER_TASK, j->units));
         return;
     }
-    r.cell = (lstm_gate){
-        .x = r.next_c, .scale = j->norm->cell_scale, .shift = j->norm->cell_shift};
+    r.cell = (lstm_gate){.x = r.next_c, .scale = j->norm->cell_scale, .shift = j->norm->cell_shift};
     j->f.units(&r, 0, j->units);
     j->f.statistics(r.next_c, j->units, j->norm->epsilon, &r.cell.mean, &r.cell.factor);
     j->f.outputs(&r, j->units);

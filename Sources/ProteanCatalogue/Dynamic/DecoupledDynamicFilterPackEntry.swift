@@ -17,7 +17,8 @@ extension LayerEntry {
                 aliases: "squeezeRatio"),
             .optional(
                 "nonlinearity", "relu",
-                "what follows: \"relu\", \"linear\", \"sigmoid\", \"tanh\", \"leaky_relu\", \"selu\""),
+                "what follows: \"relu\", \"linear\", \"sigmoid\", \"tanh\", \"leaky_relu\", \"selu\""
+            ),
             .optional("kernel_combine", "mul", "\"mul\" or \"add\"", aliases: "combination"),
         ],
         weights: [

@@ -10,7 +10,9 @@ extension LayerEntry {
             .required("channels", "channels C"),
             .required("kernel_size", "odd k"),
             .required("stride", "s; divides height and width"),
-            .optional("reduction_ratio", 4, "C over channels R between the two convolutions", aliases: "reduction"),
+            .optional(
+                "reduction_ratio", 4, "C over channels R between the two convolutions",
+                aliases: "reduction"),
             .optional("group_channels", 16, "channels that share a kernel; G = C / group_channels"),
         ],
         weights: [

@@ -59,7 +59,8 @@ import Testing
 
     /// With ones for channels, or zeros to add, only the spatial filters are left.
     @Test func neutralChannelFiltersLeaveTheSpatialOnes() throws {
-        let x = try Tensor.random([2, 5, 9, 12]), spatial = try Tensor.random([2, 5, 9, 9], seed: 2)
+        let x = try Tensor.random([2, 5, 9, 12]),
+            spatial = try Tensor.random([2, 5, 9, 9], seed: 2)
         let expected = try DynamicLocalFilter(kernelSize: 3)(x, filters: spatial)
         for (combination, value) in [(PixelFilter.Combination.multiply, Float(1)), (.add, 0)] {
             let layer = try DecoupledDynamicFilter(combination: combination)

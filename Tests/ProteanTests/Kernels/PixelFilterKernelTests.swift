@@ -95,7 +95,8 @@ import Testing
     ]
     static let enlarged: [Case] = [
         Case(map: [2, 3, 3, 64], kernel: 5, groups: 4, factor: 2),
-        Case(map: [1, 5, 4, 7], kernel: 3, factor: 3), Case(map: [1, 4, 5, 33], kernel: 7, factor: 2),
+        Case(map: [1, 5, 4, 7], kernel: 3, factor: 3),
+        Case(map: [1, 4, 5, 33], kernel: 7, factor: 2),
         Case(map: [1, 3, 4, 20], kernel: 5, groups: 2, factor: 2, normalization: .softmax),
         Case(
             map: [1, 4, 3, 24], kernel: 5, groups: 2, factor: 2, normalization: .softmax,
@@ -245,7 +246,8 @@ import Testing
         }
         #expect(throws: ProteanError.self) {
             try PixelFilter(
-                window: SlidingWindow(kernelSize: Size2d(1 << 20)), groups: 1 << 24, factor: 1 << 20)
+                window: SlidingWindow(kernelSize: Size2d(1 << 20)), groups: 1 << 24, factor: 1 << 20
+            )
         }
     }
 

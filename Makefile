@@ -8,8 +8,8 @@ LIBRARIES := libomp-dev libpng-dev libjpeg-dev
 # The test images of the embedded network's check.
 TEST_DATA := dataset-fashion-mnist
 
-.PHONY: all demo test fuzz bench peers peers-networks peers-environment catalogue format lint snippets docs \
-	api-check test-address test-thread test-undefined results dependencies test-dependencies \
+.PHONY: all demo test fuzz bench peers peers-networks peers-environment tune catalogue format lint snippets \
+	docs api-check test-address test-thread test-undefined results dependencies test-dependencies \
 	script-dependencies weights clean
 
 all: dependencies
@@ -35,6 +35,11 @@ fuzz: dependencies
 # Kernels on the shapes of published networks; see Docs/Performance.md.
 bench: all
 	$(SWIFT) run -c release --skip-build kernelbench --threads 1,2
+
+# What the choice of a convolution's algorithm costs on this machine; see Docs/Performance.md.
+tune: all
+	$(SWIFT) run -c release --skip-build kernelbench --regret --threads 1 \
+	  --shapes $(or $(SHAPES),dense3x3 resnet50 vgg16 super_resolution)
 
 # Other libraries on the same convolutions, side by side; the virtual environment is large.
 peers: all peers-environment

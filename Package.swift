@@ -152,12 +152,17 @@ let package = Package(
             dependencies: ["Protean"],
             path: "Examples/OwnLayers/Sources/OwnLayers",
             swiftSettings: strict),
+        .target(
+            name: "QueriedOrientation",
+            dependencies: ["Protean"],
+            path: "Examples/QueriedOrientation/Sources/QueriedOrientation",
+            swiftSettings: strict),
         // Whole networks with published and embedded weights.
         .testTarget(
             name: "ProteanModelsTests",
             dependencies: [
                 "Protean", "ProteanModels", "ProteanImage", "CReference", "TinyConvNeXt",
-                "StyleRecalibration", "OwnLayers",
+                "StyleRecalibration", "OwnLayers", "QueriedOrientation",
             ],
             swiftSettings: strict),
         .testTarget(

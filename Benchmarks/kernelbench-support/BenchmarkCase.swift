@@ -28,6 +28,8 @@ package enum CaseKey: String, CaseIterable, Sendable {
     case groups
     /// Kernels to mix.
     case experts
+    /// Regions of a map.
+    case regions
     /// Groups of channels that share their offsets.
     case offsetGroups = "offset_groups"
     /// Side of a kernel's scope.

@@ -146,20 +146,41 @@ package struct JSONReport: Encodable {
         }
     }
 
+    /// The choice of one convolution's algorithm.
+    struct Choice: Encodable {
+        var name: String
+        var isa: String
+        var threads: Int
+        var chosen: String
+        var fastest: String
+        var regret: Double
+
+        init(_ choice: Regret.Choice) {
+            name = choice.name
+            isa = choice.configuration.isa.rawValue
+            threads = choice.configuration.threads
+            chosen = choice.chosen
+            fastest = choice.fastest
+            regret = choice.regret
+        }
+    }
+
     var context: Context
     var benchmarks: [Entry]
     /// With `--break-even` only.
     var breakEven: [Curve]?
+    /// With `--regret` only.
+    var regret: [Choice]?
 
     enum CodingKeys: String, CodingKey {
-        case context, benchmarks
+        case context, benchmarks, regret
         case breakEven = "break_even"
     }
 
     /// A report; `single` are the limits of one thread under the first instruction set.
     package init(
         executable: String, single: Roofline, rooflines: [Roofline], results: [BenchmarkResult],
-        breakEven: BreakEven? = nil
+        breakEven: BreakEven? = nil, regret: Regret? = nil
     ) {
         context = Context(
             date: ISO8601DateFormatter().string(from: Date()), executable: executable,
@@ -173,6 +194,7 @@ package struct JSONReport: Encodable {
             found.againstFastest.map { Curve($0, against: "fastest") }
                 + found.againstDirect.map { Curve($0, against: "direct") }
         }
+        self.regret = regret?.choices.map(Choice.init)
     }
 
     /// The build configuration of the Swift part; the kernels are always optimised.

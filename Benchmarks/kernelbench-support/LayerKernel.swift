@@ -141,9 +141,27 @@ extension BenchmarkCase {
             return try Tensor(
                 uniform.map { min(largest, (($0 + 1) / 2 * Float(count)).rounded(.down)) },
                 shape: input.shape)
+        case .regions(let count, let cell):
+            return try regions(input.shape, below: count, cell: cell, stream: stream)
         case .boxes(let map):
             return try boxes(input.shape[0], on: map)
         }
+    }
+
+    /// A random number below `count` for every cell of `cell` × `cell` pixels of `[B, H, W, 1]`.
+    private func regions(
+        _ shape: [Int], below count: Int, cell: Int, stream: UInt64
+    ) throws -> Tensor {
+        let across = (shape[2] + cell - 1) / cell, down = (shape[1] + cell - 1) / cell
+        let chosen = try values([shape[0], down, across, 1], stream: stream).elements
+        let elements = (0..<shape.reduce(1, *)).map { index -> Float in
+            let (x, y, sample) = (
+                index % shape[2], index / shape[2] % shape[1], index / shape[2] / shape[1]
+            )
+            let value = chosen[(sample * down + y / cell) * across + x / cell]
+            return min(Float(count - 1), ((value + 1) / 2 * Float(count)).rounded(.down))
+        }
+        return try Tensor(elements, shape: shape)
     }
 
     /// Cells of `cell` × `cell` pixels, chosen at random in every sample; `shape` is

@@ -32,6 +32,7 @@ struct Kernelbench: ParsableCommand {
               kernelbench --shapes masked3x3 --report curves.html
               kernelbench --against-direct --shapes bottleneck --threads 1,2
               kernelbench --break-even --shapes dense3x3 --filter 56x64
+              kernelbench --regret --shapes dense3x3 --threads 1
 
             TABLE:
               time      median wall time of a call, result's allocation included
@@ -81,8 +82,8 @@ struct Kernelbench: ParsableCommand {
     @Option(
         parsing: .unconditional,
         help: """
-            Seconds of timed calls per case and configuration; with --break-even and --against-direct \
-            the longest that a case is measured.
+            Seconds of timed calls per case and configuration; with --break-even, --against-direct and \
+            --regret the longest that a pair of calls is measured.
             """)
     var minTime = 0.5
 
@@ -129,6 +130,14 @@ struct Kernelbench: ParsableCommand {
 
     @Flag(
         help: """
+            Measure what the choice of a convolution's algorithm costs here: every algorithm that \
+            applies in turns with the chosen one, until the ratio's median is known to 2 %, or to \
+            10 % where it is clearly on one side of 1. Other cases are left out.
+            """)
+    var regret = false
+
+    @Flag(
+        help: """
             Print by how many bytes each case's first call raises the process's memory at its highest \
             (result, packed weights and scratch; inputs are there before); measure no time. Linux.
             """)
@@ -139,8 +148,12 @@ struct Kernelbench: ParsableCommand {
             throw ValidationError(
                 "--min-time: expected seconds above 0, at most 3600, found \(minTime)")
         }
-        guard !(breakEven && againstDirect) else {
-            throw ValidationError("--against-direct: expected without --break-even, found both")
+        let comparisons = [
+            ("--break-even", breakEven), ("--against-direct", againstDirect), ("--regret", regret),
+        ].filter(\.1).map(\.0)
+        guard comparisons.count < 2 else {
+            throw ValidationError(
+                "\(comparisons[1]): expected without \(comparisons[0]), found both")
         }
         guard json == nil || json != report else {
             throw ValidationError("--json and --report: expected two places, found '\(json ?? "")'")
@@ -170,15 +183,36 @@ struct Kernelbench: ParsableCommand {
         let single = try singleThreadRoofline(rooflines)
         progress.clear()
         if !isOnlyReport { try Standard.print(TableReport.machine(rooflines)) }
-        let found = breakEven ? try session.breakEven(for: selected, rooflines: rooflines) : nil
-        let results =
-            try found?.results
-            ?? (againstDirect
-                ? session.againstDirect(cases, rooflines: rooflines)
-                : session.run(cases, rooflines: rooflines))
+        let measured = try measure(session, selected, rooflines)
         progress.clear()
-        try write(results, found, rooflines: rooflines, single: single)
-        if let found, !isOnlyReport { try Standard.print("\n" + found.text) }
+        try write(measured, rooflines: rooflines, single: single)
+        let text = measured.breakEven?.text ?? measured.regret?.text
+        if let text, !isOnlyReport { try Standard.print("\n" + text) }
+    }
+
+    /// What a run found.
+    private struct Measured {
+        var results: [BenchmarkResult]
+        var breakEven: BreakEven?
+        var regret: Regret?
+    }
+
+    private func measure(
+        _ session: BenchmarkSession, _ cases: [BenchmarkCase], _ rooflines: [Roofline]
+    ) throws -> Measured {
+        if breakEven {
+            let found = try session.breakEven(for: cases, rooflines: rooflines)
+            return Measured(results: found.results, breakEven: found)
+        }
+        if regret {
+            let found = try session.regret(of: cases, rooflines: rooflines)
+            return Measured(results: found.results, regret: found)
+        }
+        let results =
+            try againstDirect
+            ? session.againstDirect(cases, rooflines: rooflines)
+            : session.run(cases, rooflines: rooflines)
+        return Measured(results: results)
     }
 
     /// Whether standard output is reserved for a report.
@@ -259,20 +293,21 @@ struct Kernelbench: ParsableCommand {
     }
 
     private func write(
-        _ results: [BenchmarkResult], _ breakEven: BreakEven?, rooflines: [Roofline],
-        single: Roofline
+        _ measured: Measured, rooflines: [Roofline], single: Roofline
     ) throws {
+        let results = measured.results
         // Files are written first: if standard output's reader exits, printing ends the process.
         if let json = Self.place(json) {
             let data = try JSONReport(
                 executable: Self.executableName, single: single,
-                rooflines: rooflines, results: results, breakEven: breakEven
+                rooflines: rooflines, results: results, breakEven: measured.breakEven,
+                regret: measured.regret
             ).encoded()
             try OutputFile.write(Array(data), to: json)
         }
         if let report = Self.place(report) {
             let text = HTMLReport.text(
-                results: results, rooflines: rooflines, curves: breakEven?.againstDirect)
+                results: results, rooflines: rooflines, curves: measured.breakEven?.againstDirect)
             try OutputFile.write(Array(text.utf8), to: report)
         }
         if !isOnlyReport { try Standard.print(TableReport.text(results)) }

@@ -88,25 +88,16 @@ static void fill_sample(const masked_job *j, size_t sample, size_t first, size_t
             table[m] = j->x + (sample * j->pixels + (size_t)pixels[m]) * s->c;
 }
 
-// Appends segments for outputs of one sample, by the rows of taps that are inside the image.
+// Appends segments for outputs of one sample; the taps of a pointwise convolution are maps.
 static void append_segments(const masked_job *j, const int32_t *pixels, size_t count,
                             ptn_chunk *ch) {
-    const ptn_taps *t = &j->taps;
-    const size_t kw = j->shape->kw, segments = ch->segment_count;
-    const size_t before = segments > 0 ? ch->segments[segments - 1].end : 0;
-    if (j->pointwise) {
-        ptn_chunk_append(ch, before + count, 0, j->chunk.taps);
+    if (!j->pointwise) {
+        ptn_taps_append_segments(&j->taps, pixels, count, ch);
         return;
     }
-    for (size_t at = 0; at < count;) {
-        const size_t oy = ptn_divide(t->by_width, (size_t)pixels[at]);
-        const bool whole = oy >= t->top && oy < t->bottom;
-        const int32_t limit = (int32_t)((whole ? t->bottom : oy + 1) * t->out_w);
-        while (at < count && pixels[at] < limit) at++;
-        size_t begin, end;
-        ptn_tap_rows(j->shape, oy, &begin, &end);
-        ptn_chunk_append(ch, before + at, begin * kw, end * kw);
-    }
+    const size_t segments = ch->segment_count;
+    const size_t before = segments > 0 ? ch->segments[segments - 1].end : 0;
+    ptn_chunk_append(ch, before + count, 0, j->chunk.taps);
 }
 
 static void fill_chunk(const masked_job *j, size_t first, ptn_chunk *ch) {

@@ -117,3 +117,18 @@ void ptn_taps_fill(const ptn_taps *t, size_t sample, const int32_t *pixels, size
         fill(t, image, index, pixels, count, step, t->taps, PTN_MASKED_ACTIVE_MAP, table);
     }
 }
+
+void ptn_taps_append_segments(const ptn_taps *t, const int32_t *pixels, size_t count,
+                              ptn_chunk *ch) {
+    const size_t kw = t->shape->kw, segments = ch->segment_count;
+    const size_t before = segments > 0 ? ch->segments[segments - 1].end : 0;
+    for (size_t at = 0; at < count;) {
+        const size_t oy = ptn_divide(t->by_width, (size_t)pixels[at]);
+        const bool whole = oy >= t->top && oy < t->bottom;
+        const int32_t limit = (int32_t)((whole ? t->bottom : oy + 1) * t->out_w);
+        while (at < count && pixels[at] < limit) at++;
+        size_t begin, end;
+        ptn_tap_rows(t->shape, oy, &begin, &end);
+        ptn_chunk_append(ch, before + at, begin * kw, end * kw);
+    }
+}

@@ -2,7 +2,7 @@
 #ifndef PTN_SPARSE_TAPS_H
 #define PTN_SPARSE_TAPS_H
 
-#include "../convolution/shape.h"
+#include "../convolution/chunk.h"
 #include "../core/divider.h"
 #include "mask_plan.h"
 #include "ptn_masked_conv2d.h"
@@ -28,5 +28,9 @@ ptn_taps ptn_taps_for(const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan
 // reads at the tap: the row of zeros outside the image and at inactive pixels.
 void ptn_taps_fill(const ptn_taps *taps, size_t sample, const int32_t *pixels, size_t count,
                    size_t step, const float **table);
+// Appends segments for `count` outputs of one sample, by the rows of taps that are inside the
+// image.
+void ptn_taps_append_segments(const ptn_taps *taps, const int32_t *pixels, size_t count,
+                              ptn_chunk *chunk);
 
 #endif

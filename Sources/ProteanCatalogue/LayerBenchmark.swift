@@ -135,6 +135,9 @@ package struct LayerSample: Sendable {
             case mask(density: Double, cell: Int)
             /// Whole numbers from 0 to one less than this.
             case indices(below: Int)
+            /// Whole numbers from 0 to one less than `below`, the same within a cell of
+            /// `cell` × `cell` pixels.
+            case regions(below: Int, cell: Int)
             /// Boxes `(sample, x1, y1, x2, y2)` within a map of this shape.
             case boxes(on: [Int])
         }
@@ -161,6 +164,11 @@ package struct LayerSample: Sendable {
             _ shape: [Int], density: Double = 0.5, cell: Int = 1
         ) -> Input {
             Input(shape: shape, isMap: true, content: .mask(density: density, cell: cell))
+        }
+
+        /// A map `[B, H, W, 1]` of region numbers.
+        package static func regions(_ shape: [Int], below count: Int, cell: Int = 1) -> Input {
+            Input(shape: shape, isMap: true, content: .regions(below: count, cell: cell))
         }
 
         /// `[count, 5]`: boxes within a map.

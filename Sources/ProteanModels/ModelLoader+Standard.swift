@@ -6,6 +6,7 @@ extension ModelRegistry {
         ModelRegistry(
             [ProteanTinyPlugin(), ProteanDeformablePlugin()] + CIFARResNetPlugin.all
                 + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()]
+                + EfficientNetCondConvPlugin.all + DynamicResNetPlugin.all + [RedNetPlugin()]
                 + SMSRPlugin.all)
     }
 }

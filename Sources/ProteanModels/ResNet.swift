@@ -10,7 +10,8 @@ import Protean
 ///
 /// The 3 × 3 convolutions of some stages' bottlenecks may be deformable ones of the second version
 /// (Zhu, Hu, Lin, Dai, arXiv 1811.11168) that predict their displacements: `conv2.weight` is then
-/// accompanied by `conv2.conv_offset.weight` and `.bias`, as in mmcv.
+/// accompanied by `conv2.conv_offset.weight` and `.bias`, as in mmcv. Or the blocks' convolutions mix
+/// their kernels per image, see ``Convolutions``.
 ///
 /// ```swift
 /// let resnet50 = try ResNet(block: .bottleneck, stages: [3, 4, 6, 3])
@@ -27,6 +28,18 @@ public final class ResNet: Layer {
 
         /// Output channels per unit of width.
         var expansion: Int { self == .basic ? 1 : 4 }
+    }
+
+    /// What the convolutions of the blocks are.
+    public enum Convolutions: Sendable, Equatable {
+        /// Ordinary ones.
+        case plain
+        /// ``DynamicConv2d`` with this number of kernels, projections of shortcuts among them, as
+        /// in kaijieshi7's networks.
+        case dynamic(experts: Int)
+        /// ``ODConv2d`` with this number of kernels and this ratio of the attention's width to the
+        /// input channels; projections of shortcuts are ordinary ones, as in OSVAI's networks.
+        case omniDimensional(experts: Int, reduction: Double)
     }
 
     private let conv1: Conv2d
@@ -47,10 +60,11 @@ public final class ResNet: Layer {
     ///   - classes: size of the output.
     ///   - deformableStages: stages, counted from 0, whose 3 × 3 convolutions are
     ///     ``ModulatedDeformableConv2d``; bottlenecks only.
+    ///   - convolutions: what the other convolutions of the blocks are.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
         block: Block, stages counts: [Int], width: Int = 64, classes: Int = 1000,
-        deformableStages: Range<Int> = 0..<0
+        deformableStages: Range<Int> = 0..<0, convolutions: Convolutions = .plain
     ) throws(ProteanError) {
         // More stages would reduce the image to nothing and overflow the width.
         guard (1...8).contains(counts.count), counts.allSatisfy({ $0 >= 1 }) else {
@@ -88,7 +102,7 @@ public final class ResNet: Layer {
                 let made = try ResNetBlock(
                     block, from: channels, width: width << stage,
                     stride: stage > 0 && index == 0 ? 2 : 1,
-                    isDeformable: deformableStages.contains(stage))
+                    isDeformable: deformableStages.contains(stage), convolutions)
                 channels = made.outputChannels
                 blocks.append(made)
             }
@@ -131,11 +145,13 @@ private final class ResNetBlock: Layer {
         let norm: BatchNorm2d
         let run: @Sendable (Tensor, _ residual: Tensor?) throws(ProteanError) -> Tensor
 
-        init(_ convolution: Conv2d) throws(ProteanError) {
-            norm = try BatchNorm2d(channels: convolution.geometry.outputChannels)
+        init(_ convolution: any FoldsNorm, outputs: Int) throws(ProteanError) {
+            norm = try BatchNorm2d(channels: outputs)
             self.convolution = convolution
-            let fused = try FusedConv2d(convolution, norm, .relu)
-            run = { x, residual throws(ProteanError) in try fused(x, residual: residual) }
+            let fused = try convolution.folding(norm)
+            run = { x, residual throws(ProteanError) in
+                try fused(x, epilogue: Conv2dEpilogue(activation: .relu, residual: residual))
+            }
         }
 
         init(_ convolution: ModulatedDeformableConv2d) throws(ProteanError) {
@@ -147,25 +163,31 @@ private final class ResNetBlock: Layer {
     }
 
     init(
-        _ block: ResNet.Block, from inputs: Int, width: Int, stride: Int, isDeformable: Bool
+        _ block: ResNet.Block, from inputs: Int, width: Int, stride: Int, isDeformable: Bool,
+        _ kind: ResNet.Convolutions
     ) throws(ProteanError) {
         let outputs = width * block.expansion
+        func step(
+            from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1
+        ) throws(ProteanError) -> Step {
+            try Step(
+                Self.convolution(kind, from: inputs, to: outputs, kernel: kernel, stride: stride),
+                outputs: outputs)
+        }
         let stack: [Step] =
             switch block {
             case .basic:
                 [
-                    try Step(
-                        Self.convolution(from: inputs, to: width, kernel: 3, stride: stride)),
-                    try Step(Self.convolution(from: width, to: outputs, kernel: 3)),
+                    try step(from: inputs, to: width, kernel: 3, stride: stride),
+                    try step(from: width, to: outputs, kernel: 3),
                 ]
             case .bottleneck:
                 [
-                    try Step(Self.convolution(from: inputs, to: width, kernel: 1)),
+                    try step(from: inputs, to: width, kernel: 1),
                     isDeformable
                         ? try Step(Self.deformable(width, stride: stride))
-                        : try Step(
-                            Self.convolution(from: width, to: width, kernel: 3, stride: stride)),
-                    try Step(Self.convolution(from: width, to: outputs, kernel: 1)),
+                        : try step(from: width, to: width, kernel: 3, stride: stride),
+                    try step(from: width, to: outputs, kernel: 1),
                 ]
             }
         outputChannels = outputs
@@ -173,7 +195,7 @@ private final class ResNetBlock: Layer {
         last = stack[stack.count - 1]
         downsample =
             stride == 1 && inputs == outputs
-            ? nil : try Self.projection(from: inputs, to: outputs, stride: stride)
+            ? nil : try Self.projection(kind, from: inputs, to: outputs, stride: stride)
         parts =
             stack.enumerated().flatMap { index, step in
                 [
@@ -184,11 +206,24 @@ private final class ResNetBlock: Layer {
     }
 
     private static func convolution(
-        from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1
-    ) throws(ProteanError) -> Conv2d {
-        try Conv2d(
-            inputChannels: inputs, outputChannels: outputs, kernelSize: Size2d(kernel),
-            stride: Size2d(stride), padding: .symmetric(kernel / 2), bias: false)
+        _ kind: ResNet.Convolutions, from inputs: Int, to outputs: Int, kernel: Int, stride: Int
+    ) throws(ProteanError) -> any FoldsNorm {
+        let (side, step) = (Size2d(kernel), Size2d(stride))
+        let padding = Padding2d.symmetric(kernel / 2)
+        switch kind {
+        case .plain:
+            return try Conv2d(
+                inputChannels: inputs, outputChannels: outputs, kernelSize: side, stride: step,
+                padding: padding, bias: false)
+        case .dynamic(let experts):
+            return try DynamicConv2d(
+                inputChannels: inputs, outputChannels: outputs, kernelSize: side, stride: step,
+                padding: padding, bias: false, experts: experts)
+        case .omniDimensional(let experts, let reduction):
+            return try ODConv2d(
+                inputChannels: inputs, outputChannels: outputs, kernelSize: kernel, stride: step,
+                padding: padding, reduction: reduction, experts: experts)
+        }
     }
 
     private static func deformable(
@@ -200,9 +235,11 @@ private final class ResNetBlock: Layer {
     }
 
     private static func projection(
-        from inputs: Int, to outputs: Int, stride: Int
+        _ kind: ResNet.Convolutions, from inputs: Int, to outputs: Int, stride: Int
     ) throws(ProteanError) -> Sequential {
-        let conv = try convolution(from: inputs, to: outputs, kernel: 1, stride: stride)
+        var own = kind
+        if case .omniDimensional = kind { own = .plain }
+        let conv = try convolution(own, from: inputs, to: outputs, kernel: 1, stride: stride)
         return try Sequential([conv, try BatchNorm2d(channels: outputs)])
     }
 

@@ -27,7 +27,7 @@ struct ResNetPlugin: ModelPlugin {
     }
 
     /// Keys of every block's convolutions, and keys that all ResNets have.
-    private static func landmarks(_ block: ResNet.Block, _ stages: [Int]) -> [String] {
+    static func landmarks(_ block: ResNet.Block, _ stages: [Int]) -> [String] {
         let convolutions = 1...(block == .basic ? 2 : 3)
         var keys = ["fc.weight", "layer4.0.downsample.0.weight"]
         for (stage, count) in stages.enumerated() {

@@ -4,7 +4,6 @@ import ProteanCatalogue
 /// The files made for a new layer, and the lines added to existing files.
 struct LayerFiles {
     static let catalogue = "Sources/ProteanCatalogue/LayerCatalogue.swift"
-    static let kernelHeaders = "Kernels/include/protean_kernels.h"
 
     /// A file with its text.
     struct File {
@@ -35,15 +34,7 @@ struct LayerFiles {
         } else {
             new.append(File(path: generator, text: templates.newGenerator))
         }
-        if kernel {
-            let templates = KernelTemplates(names: names)
-            new += templates.files
-            changed.append(
-                File(
-                    path: Self.kernelHeaders,
-                    text: try Self.included(
-                        "ptn_\(names.stem).h", in: repository.text(Self.kernelHeaders))))
-        }
+        if kernel { new += KernelTemplates(names: names).files }
         if let existing = new.first(where: { repository.exists($0.path) }) {
             throw ScaffoldError("\(existing.path) exists; nothing was written")
         }
@@ -52,28 +43,16 @@ struct LayerFiles {
         steps = templates.steps
     }
 
-    /// The catalogue's list with one more line, in order of name.
+    /// The catalogue's list with one more line, sorted without regard to capitals.
     static func listed(_ member: String, in text: String) throws -> String {
-        let line = "        .\(member),"
-        return try inserted(line, in: text, among: "        .", what: catalogue)
-    }
-
-    /// The header of headers with one more line, in order of name.
-    static func included(_ header: String, in text: String) throws -> String {
-        try inserted(
-            "#include \"\(header)\"", in: text, among: "#include \"ptn_", what: kernelHeaders)
-    }
-
-    /// `line` among the lines that begin with `prefix`, sorted without regard to capitals.
-    private static func inserted(
-        _ line: String, in text: String, among prefix: String, what: String
-    ) throws -> String {
+        let prefix = "        ."
+        let line = "\(prefix)\(member),"
         var lines = text.components(separatedBy: "\n")
         guard !lines.contains(line) else {
-            throw ScaffoldError("\(what) has the line '\(line)' already; nothing was written")
+            throw ScaffoldError("\(catalogue) has the line '\(line)' already; nothing was written")
         }
         guard let last = lines.lastIndex(where: { $0.hasPrefix(prefix) }) else {
-            throw ScaffoldError("\(what) has no line that begins with '\(prefix)'")
+            throw ScaffoldError("\(catalogue) has no line that begins with '\(prefix)'")
         }
         let next = lines.firstIndex {
             $0.hasPrefix(prefix) && $0.lowercased() > line.lowercased()

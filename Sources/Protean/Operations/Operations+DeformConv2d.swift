@@ -31,10 +31,11 @@ struct Displacements {
                 expected: "\(map) and groups · \(per) channels, where groups divides \(channels)",
                 found: found)
         }
-        if let mask, mask.shape != map + [groups * taps] {
+        // The factors are those of every output pixel, even where offsets are shared.
+        let factors = Array(output.dropLast()) + [groups * taps]
+        if let mask, mask.shape != factors {
             throw .shapeMismatch(
-                layer: layer, tensor: "mask", expected: "\(map + [groups * taps])",
-                found: mask.shape)
+                layer: layer, tensor: "mask", expected: "\(factors)", found: mask.shape)
         }
         return groups
     }

@@ -4,7 +4,7 @@ import CProteanKernels
 ///
 /// Per axis there are ⌊(size + 2 · padding − dilation · (kernel − 1) − 1) / stride⌋ + 1 windows, row by
 /// row over the map.
-public struct SlidingWindow: Sendable, Equatable {
+public struct SlidingWindow: Sendable, Hashable {
     /// Pixels of a window per axis.
     public var kernelSize: Size2d
     /// Distance between a window's pixels.

@@ -18,6 +18,16 @@ struct LayerRun {
     /// Nothing is written unless everything succeeded.
     func callAsFunction() throws {
         try OutputFile.check(output)
+        let outputs = try applied()
+        try Checkpoint.writeSafetensors(
+            to: output,
+            tensors: outputs.map { output in
+                (output.name, output.isMap ? try layout.fromLibrary(output.tensor) : output.tensor)
+            })
+    }
+
+    /// The layer's outputs; nothing is written.
+    func applied() throws -> [LayerOutput] {
         let configuration = try LayerConfiguration(entry, json: config)
         let built: BuiltLayer
         do {
@@ -27,21 +37,16 @@ struct LayerRun {
         }
         try load(built)
         let inputs = try LayerInputs(entry, path: input, layout: layout)
-        let outputs: [LayerOutput]
         let progress = ProgressLine()
         progress.show("\(entry.name) runs")
+        defer { progress.clear() }
         do {
-            outputs = try built.run(inputs)
+            let outputs = try built.run(inputs)
             try inputs.requireAllUsed()
+            return outputs
         } catch let error as ProteanError {
             throw inputs.explained(error)
         }
-        progress.clear()
-        try Checkpoint.writeSafetensors(
-            to: output,
-            tensors: outputs.map { output in
-                (output.name, output.isMap ? try layout.fromLibrary(output.tensor) : output.tensor)
-            })
     }
 
     private func load(_ built: BuiltLayer) throws {

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `protean draw`: pictures of masks and sampling positions of dynamic layers.
+/// `protean draw`: pictures of masks, sampling positions and filters of dynamic layers.
 struct DrawCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "draw",
@@ -10,6 +10,7 @@ struct DrawCommand: ParsableCommand {
               protean draw offsets protean_deformable --image shoe.png --output shoe-offsets.png
               protean draw offsets resnet50_dcn --weights w.pth --image cat.jpg --output cat.png
               protean draw mask smsr_x2 --weights SMSR_X2.pt --image a.png --list
+              protean draw filters rednet26 --weights w.pth --image cat.jpg --output cat.png
             """,
-        subcommands: [DrawMaskCommand.self, DrawOffsetsCommand.self])
+        subcommands: [DrawMaskCommand.self, DrawOffsetsCommand.self, DrawFiltersCommand.self])
 }

@@ -89,7 +89,7 @@ struct LayerCase {
         switch content {
         case .values: break
         case .mask: elements = elements.map { $0 < 0 ? 0 : $0 }
-        case .indices(let count):
+        case .indices(let count), .regions(let count, _):
             for index in elements.indices where elements[index].magnitude <= 1 {
                 elements[index] = Float(random.int(0...max(0, count - 1)))
             }

@@ -205,26 +205,33 @@ import Testing
         #expect(try one(x).maximumDifference(from: three(x)) < 1e-6)
     }
 
-    @Test func theNormAfterItIsFolded() throws {
-        for test in [Self.cases[0], Self.cases[4]] {
-            let layer = try test.layer()
-            let channels = test.outputs
-            let norm = try BatchNorm2d(channels: channels)
-            try norm.runningMean.set(.random([channels], seed: 21))
-            try norm.runningVar.set(Initializer.uniform([channels], in: 0.5...2, seed: 22))
-            try norm.bias!.set(.random([channels], seed: 23))
-            let x = try Tensor.random(test.input)
-            let residual = try Tensor.random(layer.outputShape(for: x.shape), seed: 5)
-            let epilogue = Conv2dEpilogue(activation: .relu, residual: residual)
-            let separate = try Operations.activate(Operations.add(norm(layer(x)), residual), .relu)
-            let kernel = try layer.folding(norm)
-            let fused = try kernel(x, epilogue: epilogue)
-            #expect(try fused.maximumDifference(from: separate) < 1e-5)
-            let trace = Trace()
-            let block = try Sequential([layer, norm, ReLU()])
-            _ = try trace.recording { try block(x) }
-            #expect(trace.events.map(\.layer) == ["ODConvAttention", "ODConv2d"])
-        }
+    @Test(arguments: [0, 4])
+    func theNormAfterItIsFolded(_ index: Int) throws {
+        let test = Self.cases[index]
+        let layer = try test.layer()
+        let norm = try Self.norm(test.outputs)
+        let x = try Tensor.random(test.input)
+        let shape = try layer.outputShape(for: x.shape)
+        let residual = try Tensor.random(shape, seed: 5)
+        let epilogue = Conv2dEpilogue(activation: .relu, residual: residual)
+        let normed = try norm(layer(x))
+        let separate = try Operations.activate(Operations.add(normed, residual), .relu)
+        let kernel = try layer.folding(norm)
+        let fused = try kernel(x, epilogue: epilogue)
+        #expect(try fused.maximumDifference(from: separate) < 1e-5)
+        let trace = Trace()
+        let block = try Sequential([layer, norm, ReLU()])
+        _ = try trace.recording { try block(x) }
+        #expect(trace.events.map(\.layer) == ["ODConvAttention", "ODConv2d"])
+    }
+
+    private static func norm(_ channels: Int) throws -> BatchNorm2d {
+        let norm = try BatchNorm2d(channels: channels)
+        try norm.runningMean.set(.random([channels], seed: 21))
+        try norm.runningVar.set(Initializer.uniform([channels], in: 0.5...2, seed: 22))
+        let bias = try #require(norm.bias)
+        try bias.set(.random([channels], seed: 23))
+        return norm
     }
 
     @Test func aGateAfterTheLayerIsApplied() throws {

@@ -36,8 +36,8 @@ ptn_status ptn_conv2d_plan_for(const ptn_runtime *runtime, const ptn_conv2d_shap
     return status;
 }
 
-// Cycles that mixing one sample's weights takes with Winograd's algorithm `a`, or directly: the sets
-// are read in direct form, the mixture is written in the algorithm's.
+// Cycles that mixing one sample's weights takes with Winograd's algorithm `a`, or directly: the
+// sets are read in direct form, the mixture is written in the algorithm's.
 static double mixing_cycles(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm a,
                             size_t sets) {
     size_t own, direct;
@@ -67,9 +67,9 @@ ptn_status ptn_conv2d_mixed_plan_for(const ptn_runtime *runtime, const ptn_conv2
     if (outline != PTN_OK) return outline;
     const ptn_isa isa = runtime->isa;
     // Less exact forms must be at least 3 % faster, as in the choice for shared weights.
-    double best = (plan->estimated_cycles[sums.algorithm] +
-                   mixing_cycles(isa, shape, sums.algorithm, sets)) /
-                  1.03;
+    double best =
+        (plan->estimated_cycles[sums.algorithm] + mixing_cycles(isa, shape, sums.algorithm, sets)) /
+        1.03;
     for (size_t i = 0; i < 2; i++) {
         const double cycles = plan->estimated_cycles[forms[i].algorithm] +
                               mixing_cycles(isa, shape, forms[i].algorithm, sets);

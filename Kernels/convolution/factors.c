@@ -39,8 +39,8 @@ static ptn_status panel_rows(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_w
 }
 
 // Packs a set of weights that are the factors themselves, for every sample: packing moves weights
-// and does not combine them. `filters` output channels are packed in `parts` parts of `count` floats
-// together.
+// and does not combine them. `filters` output channels are packed in `parts` parts of `count`
+// floats together.
 static ptn_status packed_factors(ptn_isa isa, const ptn_conv2d_shape *s,
                                  const ptn_conv2d_plan *plan, const ptn_weight_source *w,
                                  size_t filters, size_t parts, size_t count, void **scratch) {

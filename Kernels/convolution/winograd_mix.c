@@ -33,8 +33,8 @@ typedef struct mix_job {
     const ptn_expert_factors *factors;
     ptn_panels panels;
     winograd_mix_fn mix;
-    size_t set, packed_floats;   // of an expert, of a mixture
-    size_t strip, strips;        // input channels of a task, tasks per panel
+    size_t set, packed_floats; // of an expert, of a mixture
+    size_t strip, strips;      // input channels of a task, tasks per panel
     float *packed;
 } mix_job;
 
@@ -75,8 +75,7 @@ ptn_status ptn_winograd_mix(const ptn_runtime *runtime, const ptn_winograd_form 
     const size_t row = 9 * j.panels.width * ptn_max(1, w->sets);
     j.strip = ptn_max(1, TASK_FLOATS / row);
     j.strips = ptn_div_up(s->c, j.strip);
-    const double floats =
-        (double)j.set * (double)w->sets + (double)j.packed_floats * (double)s->n;
+    const double floats = (double)j.set * (double)w->sets + (double)j.packed_floats * (double)s->n;
     const int threads = ptn_threads_worth(runtime->threads, 4 * floats / 10);
     ptn_parallel(threads, j.panels.count * j.strips, run_task, &j);
     return PTN_OK;

@@ -92,9 +92,9 @@ static bool fits(const ptn_expert_factors *f, size_t samples, size_t length) {
     if (f->groups == 0 || f->panels == 0 || f->rows == 0 || f->width == 0 || f->last_width == 0 ||
         f->last_width > f->width || !f->values)
         return false;
-    if (!ptn_mul(f->panels - 1, f->width, &columns) ||
-        !ptn_add(columns, f->last_width, &columns) || !ptn_mul(columns, f->rows, &floats) ||
-        !ptn_mul(floats, f->groups, &floats) || floats != length)
+    if (!ptn_mul(f->panels - 1, f->width, &columns) || !ptn_add(columns, f->last_width, &columns) ||
+        !ptn_mul(columns, f->rows, &floats) || !ptn_mul(floats, f->groups, &floats) ||
+        floats != length)
         return false;
     if (!ptn_mul(f->groups - 1, f->group_step, &own) ||
         !ptn_add(own, f->per_float ? f->rows * f->width : f->rows, &own) || own > f->count)

@@ -87,8 +87,8 @@ PTN_MUST_CHECK ptn_status ptn_conv2d_outline_for(const ptn_runtime *runtime,
 
 // As ptn_conv2d_plan_for for weights that are mixed from `sets` sets in the call
 // (PTN_WEIGHTS_MIXED). The choice PTN_CONV2D_AUTO then counts one sample's mixing, too: Winograd's
-// forms write larger mixtures, and so they pay on larger maps only. The algorithm depends on neither
-// the batch nor the number of threads; ask ptn_conv2d for it by its own choice.
+// forms write larger mixtures, and so they pay on larger maps only. The algorithm depends on
+// neither the batch nor the number of threads; ask ptn_conv2d for it by its own choice.
 PTN_MUST_CHECK ptn_status ptn_conv2d_mixed_plan_for(const ptn_runtime *runtime,
                                                     const ptn_conv2d_shape *shape, size_t sets,
                                                     ptn_conv2d_plan *plan);
@@ -123,12 +123,12 @@ typedef struct ptn_conv2d_guard {
 
 // `weights`: packed for the plan's algorithm, except sets per sample, which are not packed. Mixed
 // sets are mixed, and sets per sample packed, on the runtime's threads before the convolution, in
-// scratch memory of n * (packed_floats + k) floats, with factors of taps or inputs up to twice that;
-// each sample's result is bit for bit that of a call with its set alone (with Winograd's forms, of a
-// call with a batch of 1). PTN_BAD_ARGUMENT if a pointer that the kind of source requires is missing,
-// or if both source and epilogue have biases. `guard` may be NULL: nothing is left out.
-// Only Winograd's forms leave tiles out; other algorithms set the guard's counts to 0. x, weights
-// and y must not overlap. A batch of 0 does nothing.
+// scratch memory of n * (packed_floats + k) floats, with factors of taps or inputs up to twice
+// that; each sample's result is bit for bit that of a call with its set alone (with Winograd's
+// forms, of a call with a batch of 1). PTN_BAD_ARGUMENT if a pointer that the kind of source
+// requires is missing, or if both source and epilogue have biases. `guard` may be NULL: nothing is
+// left out. Only Winograd's forms leave tiles out; other algorithms set the guard's counts to 0. x,
+// weights and y must not overlap. A batch of 0 does nothing.
 PTN_MUST_CHECK ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                                      const float *x, const ptn_weight_source *weights,
                                      const ptn_conv2d_epilogue *epilogue, float *y,

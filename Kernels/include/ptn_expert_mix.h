@@ -26,12 +26,12 @@ typedef struct ptn_expert_factors {
     size_t group_step; // factors from one group's to the next group's; 0: shared
 } ptn_expert_factors;
 
-// The mixtures of ptn_expert_mix, each multiplied by its factors before it is stored. All panels of a
-// group have the same factors. PTN_BAD_ARGUMENT unless `length` is that of the factors' structure
+// The mixtures of ptn_expert_mix, each multiplied by its factors before it is stored. All panels of
+// a group have the same factors. PTN_BAD_ARGUMENT unless `length` is that of the factors' structure
 // and all factors that it refers to are among the `count`.
 PTN_MUST_CHECK ptn_status ptn_expert_mix_scaled(const ptn_runtime *runtime, size_t samples,
-                                                size_t experts, size_t length,
-                                                const float *routing, const float *sets,
+                                                size_t experts, size_t length, const float *routing,
+                                                const float *sets,
                                                 const ptn_expert_factors *factors, float *mixed);
 
 #endif

@@ -5,9 +5,9 @@
 //     h = max(0, hidden_weight * x + hidden_bias)      with one
 //     y = activation((weight * h + bias) / temperature)   for every head
 //
-// for every sample. All heads read the same h, which is computed once. Used by CondConv (one sigmoid
-// head, no hidden layer), dynamic convolution (one softmax head) and omni-dimensional convolution
-// (up to four heads).
+// for every sample. All heads read the same h, which is computed once. Used by CondConv (one
+// sigmoid head, no hidden layer), dynamic convolution (one softmax head) and omni-dimensional
+// convolution (up to four heads).
 #ifndef PTN_ROUTING_H
 #define PTN_ROUTING_H
 
@@ -20,8 +20,9 @@ typedef enum ptn_routing_kind {
 } ptn_routing_kind;
 
 typedef struct ptn_routing_head {
-    const float *weight; // [outputs][width], width: hidden units, or channels without a hidden layer
-    const float *bias;   // [outputs], NULL: 0
+    const float
+        *weight;       // [outputs][width], width: hidden units, or channels without a hidden layer
+    const float *bias; // [outputs], NULL: 0
     size_t outputs;
     ptn_routing_kind kind;
     float *y; // [samples][outputs]
@@ -34,11 +35,12 @@ typedef struct ptn_routing_shape {
 } ptn_routing_shape;
 
 // `x` is [samples][channels], `hidden_weight` [hidden][channels], `hidden_bias` [hidden] or NULL
-// for 0. Results must not overlap anything else. Each product sums in vector lanes, lane i the terms
-// i, i + v, i + 2 v ... for vectors of v floats, and then the lanes in a fixed tree: a sample's bits
-// depend on neither the other samples nor the number of threads. NaN in a logit gives NaN: of that
-// output, with softmax of all outputs of the head and sample. Scratch: 32 * hidden bytes per thread.
-// PTN_BAD_ARGUMENT for a missing pointer, an unknown kind or a temperature that is not greater than 0.
+// for 0. Results must not overlap anything else. Each product sums in vector lanes, lane i the
+// terms i, i + v, i + 2 v ... for vectors of v floats, and then the lanes in a fixed tree: a
+// sample's bits depend on neither the other samples nor the number of threads. NaN in a logit gives
+// NaN: of that output, with softmax of all outputs of the head and sample. Scratch: 32 * hidden
+// bytes per thread. PTN_BAD_ARGUMENT for a missing pointer, an unknown kind or a temperature that
+// is not greater than 0.
 PTN_MUST_CHECK ptn_status ptn_routing(const ptn_runtime *runtime, const ptn_routing_shape *shape,
                                       const float *x, const float *hidden_weight,
                                       const float *hidden_bias, const ptn_routing_head *heads,

@@ -9,10 +9,11 @@ typedef enum ptn_weight_kind {
     PTN_WEIGHTS_SHARED = 0, // one packed set for all samples
     // Sample s has the weights sum over e of routing[s][e] * packed[e] (CondConv, dynamic
     // convolution). Sets are added in order of e. Packed forms are linear in the weights, so mixing
-    // packed sets equals packing mixed sets up to rounding. For Winograd's forms the sets are packed
-    // for PTN_CONV2D_DIRECT, mixed, and transformed while they are in registers. With `taps` or `inputs`, the weight of
-    // tap t and input channel c is then multiplied by taps[s][t] * inputs[s][c] (the attentions of
-    // omni-dimensional convolution; a factor of the output channel is the epilogue's gate).
+    // packed sets equals packing mixed sets up to rounding. For Winograd's forms the sets are
+    // packed for PTN_CONV2D_DIRECT, mixed, and transformed while they are in registers. With `taps`
+    // or `inputs`, the weight of tap t and input channel c is then multiplied by taps[s][t] *
+    // inputs[s][c] (the attentions of omni-dimensional convolution; a factor of the output channel
+    // is the epilogue's gate).
     PTN_WEIGHTS_MIXED,
     // One set per sample, [n][k][c/groups][kh][kw] as in PyTorch, packed at every call
     // (hypernetworks).

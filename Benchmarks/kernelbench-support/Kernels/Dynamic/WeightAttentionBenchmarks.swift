@@ -20,7 +20,7 @@ enum DynamicConv2dBenchmark: BenchmarkKernel {
     }
 }
 
-/// Omni-dimensional dynamic convolution: four attentions, mixing and convolution. Kernels are square.
+/// Omni-dimensional dynamic convolution: four attentions, mixing and convolution with square kernels.
 enum ODConv2dBenchmark: BenchmarkKernel {
     static let name = "odconv2d"
     static let requiredKeys = ConvolutionCase.requiredKeys.union([.experts])

@@ -17,7 +17,7 @@
 /// are mixed in packed form, one set per sample (see ``CondConv2d``); the norm, the activation and the residual after the layer run in its
 /// kernel. Cost: the convolution, experts · weights multiply-adds per sample for mixing and hidden ·
 /// (in + experts) for the attention.
-public final class DynamicConv2d: MixesExperts, HasInitialWeights {
+public final class DynamicConv2d: FoldsNorm, MixesExperts, HasInitialWeights {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
     /// Number of kernels that are mixed.

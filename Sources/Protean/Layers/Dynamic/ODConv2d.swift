@@ -17,7 +17,7 @@
 /// direct ``Conv2d``'s result, bit for bit.
 /// Cost: the convolution, (experts + 1) · weights multiply-adds per sample for mixing, and the
 /// attention's.
-public final class ODConv2d: MixesExperts, HasInitialWeights {
+public final class ODConv2d: FoldsNorm, MixesExperts, HasInitialWeights {
     /// Channels, kernel size, stride, padding, dilation and groups.
     public let geometry: Conv2dGeometry
     /// Number of kernels that are mixed.

@@ -6,7 +6,7 @@
 /// The norm, the activation and the residual after it run in its kernel. In EfficientNet's blocks one
 /// routing serves three convolutions instead: a ``MultiInputSequential`` in a ``SelfConditioned``.
 /// Cost: that of ``CondConv2d`` and of ``CondConvRouting``.
-public final class RoutedCondConv2d: MixesExperts {
+public final class RoutedCondConv2d: FoldsNorm, MixesExperts {
     /// The convolution.
     public let convolution: CondConv2d
     /// The routing.

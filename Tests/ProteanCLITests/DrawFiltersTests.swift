@@ -52,7 +52,8 @@ import Testing
 
     @Test func layersAreListed() throws {
         let result = try protean(
-            "draw", "filters", "CARAFE", "--config", Self.carafe, "--input", writeCARAFE(), "--list")
+            "draw", "filters", "CARAFE", "--config", Self.carafe, "--input", writeCARAFE(), "--list"
+        )
         #expect(result.status == 0)
         #expect(result.output.contains("CARAFE  3x3 filters, 1 group  [1, 5, 7, 3]"))
     }

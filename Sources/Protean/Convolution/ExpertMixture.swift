@@ -30,7 +30,8 @@ struct ExpertMixture: Sendable {
     private static func check(
         _ factors: Tensor?, _ name: String, _ batch: Int, _ count: Int, _ layer: String
     ) throws(ProteanError) {
-        guard let factors, factors.rank != 2 || factors.shape[0] != batch || factors.shape[1] != count
+        guard let factors,
+            factors.rank != 2 || factors.shape[0] != batch || factors.shape[1] != count
         else { return }
         throw .shapeMismatch(
             layer: layer, tensor: name, expected: "\([batch, count])", found: factors.shape)

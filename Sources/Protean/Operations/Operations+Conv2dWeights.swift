@@ -70,7 +70,8 @@ extension Operations {
     /// - Throws: ``ProteanError`` when a tensor does not fit or memory is short.
     public static func condConv2d(
         _ x: Tensor, experts: Tensor, bias: Tensor? = nil, routing: Tensor, taps: Tensor? = nil,
-        inputs factors: Tensor? = nil, geometry: Conv2dGeometry, epilogue: Conv2dEpilogue = Conv2dEpilogue(),
+        inputs factors: Tensor? = nil, geometry: Conv2dGeometry,
+        epilogue: Conv2dEpilogue = Conv2dEpilogue(),
         layer: String = "condConv2d"
     ) throws(ProteanError) -> Tensor {
         let count = experts.shape.first ?? 0, one = geometry.weightShape.reduce(1, *)

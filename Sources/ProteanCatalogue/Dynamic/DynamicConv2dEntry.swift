@@ -10,7 +10,8 @@ extension LayerEntry {
             .required("in_planes", "input channels C", aliases: "inputChannels", "channels"),
             .required("out_planes", "output channels O", aliases: "outputChannels"),
             .required("kernel_size", "k or [kh, kw]", aliases: "kernelSize"),
-            .optional("ratio", .number(0.25), "hidden units per input channel: floor(C * ratio) + 1"),
+            .optional(
+                "ratio", .number(0.25), "hidden units per input channel: floor(C * ratio) + 1"),
             .optional("stride", 1, "s or [sh, sw]"),
             .optional("padding", 0, "p, [ph, pw], \"same\" or \"valid\""),
             .optional("dilation", 1, "d or [dh, dw]"),

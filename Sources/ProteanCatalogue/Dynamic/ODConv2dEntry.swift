@@ -16,7 +16,8 @@ extension LayerEntry {
             .optional("dilation", 1, "d or [dh, dw]"),
             .optional("groups", 1, "groups g of channels"),
             .optional(
-                "reduction", .number(0.0625), "hidden units A per input channel: max(floor(C * r), 16)"),
+                "reduction", .number(0.0625),
+                "hidden units A per input channel: max(floor(C * r), 16)"),
             .optional("kernel_num", 4, "experts E", aliases: "experts"),
             .optional("temperature", 1, "divides the logits of all attentions"),
             .optional("algorithm", "auto", "auto, direct, winograd, winograd4x4 or winograd6x6"),

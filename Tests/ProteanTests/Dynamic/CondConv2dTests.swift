@@ -231,7 +231,8 @@ import Testing
         }
         let layer = try CondConv2d(inputChannels: 4, outputChannels: 4, groups: 4, experts: 2)
         for (kernel, bias, name) in [
-            ([2, 35], nil, "depthwise_condconv_kernel"), ([3, 36], nil, "depthwise_condconv_kernel"),
+            ([2, 35], nil, "depthwise_condconv_kernel"),
+            ([3, 36], nil, "depthwise_condconv_kernel"),
             ([2, 36], [2, 4], "condconv_bias"),
         ] as [([Int], [Int]?, String)] {
             let before = layer.weight.version

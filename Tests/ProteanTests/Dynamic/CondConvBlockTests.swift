@@ -28,7 +28,8 @@ import Testing
     static let cases = [
         Case(input: [3, 7, 5, 17], outputs: 17),
         Case(input: [1, 6, 9, 7], outputs: 33, kernel: 5, stride: 2, padding: .same),
-        Case(input: [3, 8, 9, 3], outputs: 1, stride: 2, squeezed: nil, experts: 1, padding: .same),
+        Case(
+            input: [3, 8, 9, 3], outputs: 1, stride: 2, squeezed: nil, experts: 1, padding: .same),
         Case(input: [2, 5, 4, 1], outputs: 1, expansion: 8, experts: 8),
         Case(input: [0, 5, 4, 3], outputs: 7),
     ]

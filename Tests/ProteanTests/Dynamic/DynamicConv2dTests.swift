@@ -30,8 +30,9 @@ import Testing
     static let cases = [
         Case(input: [3, 7, 5, 6], outputs: 20),
         Case(input: [1, 6, 9, 3], outputs: 70, kernel: Size2d(height: 1, width: 2), experts: 1),
-        Case(input: [2, 8, 9, 8], outputs: 12, stride: 2, dilation: 2, groups: 4, experts: 3,
-             bias: false, temperature: 34),
+        Case(
+            input: [2, 8, 9, 8], outputs: 12, stride: 2, dilation: 2, groups: 4, experts: 3,
+            bias: false, temperature: 34),
         Case(input: [2, 9, 8, 33], outputs: 33, groups: 33, experts: 5, temperature: 0.25),
         Case(input: [3, 5, 6, 17], outputs: 1, experts: 2),
     ]

@@ -68,7 +68,8 @@ import Testing
             let products = RoutingReference.product(first, nil, means)
             let hidden = products.indices.map {
                 max(
-                    0, (products[$0] - mean[$0]) / (variance[$0] + 1e-5).squareRoot() * scale[$0]
+                    0,
+                    (products[$0] - mean[$0]) / (variance[$0] + 1e-5).squareRoot() * scale[$0]
                         + shift[$0])
             }
             func head(_ name: String) -> [Double]? {

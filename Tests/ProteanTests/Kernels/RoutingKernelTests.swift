@@ -19,7 +19,8 @@ import Testing
     static let cases = [
         Case(channels: 1, outputs: [1]),
         Case(channels: 33, outputs: [4], activation: .softmax),
-        Case(batch: 1, channels: 17, hidden: 5, outputs: [7], activation: .softmax, temperature: 34),
+        Case(
+            batch: 1, channels: 17, hidden: 5, outputs: [7], activation: .softmax, temperature: 34),
         Case(batch: 9, channels: 24, hidden: 16, outputs: [24, 31, 9, 4], temperature: 2.5),
         Case(batch: 20, channels: 8, hidden: 1, outputs: [3], activation: .identity),
         // Logits are sums of terms of some hundreds in all, each rounded to 2⁻²⁴ of its size.

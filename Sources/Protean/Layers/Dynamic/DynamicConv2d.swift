@@ -68,7 +68,8 @@ public final class DynamicConv2d: FoldsNorm, MixesExperts, HasInitialWeights {
             uniform: [experts] + geometry.weightShape, fanIn: geometry.fanIn, seed: seed,
             layer: layer)
         self.bias =
-            bias ? try Parameter(repeating: 0, shape: [experts, outputChannels], layer: layer) : nil
+            bias
+            ? try Parameter(repeating: 0, shape: [experts, outputChannels], layer: layer) : nil
         let hidden = try Self.hiddenUnits(
             channels: inputChannels, ratio: ratio, experts: experts, layer: layer)
         attention = try DynamicConvAttention(
@@ -139,7 +140,8 @@ public final class DynamicConv2d: FoldsNorm, MixesExperts, HasInitialWeights {
             cost: { cost(input: x, output: $0).folding(plans.norm) }
         ) { () throws(ProteanError) in
             try Operations.conv2d(
-                x, plans, mixture: ExpertMixture(routing: routing), epilogue: epilogue, layer: place)
+                x, plans, mixture: ExpertMixture(routing: routing), epilogue: epilogue, layer: place
+            )
         }
     }
 

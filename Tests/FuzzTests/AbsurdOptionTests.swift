@@ -11,7 +11,7 @@ struct AbsurdOptionTests {
     private static let unbounded: Set<String> = [
         "divisor_override", "divisor", "bias", "eps", "momentum", "delta_threshold", "offset_scale",
         "spatial_scale", "tol", "gamma", "rate", "rd_ratio", "expand_ratio", "rd_divisor",
-        "pool_size", "pool_stride", "pool_padding", "negative_slope", "scale_factor",
+        "temperature", "pool_size", "pool_stride", "pool_padding", "negative_slope", "scale_factor",
     ]
 
     @Test(arguments: LayerCatalogue.entries.map(\.name))

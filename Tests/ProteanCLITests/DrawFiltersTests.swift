@@ -82,7 +82,7 @@ import Testing
             "--weights", folder.path("w"), "--input", folder.path("in"), "--output",
             folder.path("out.png"))
         try #require(result.status == 0, "\(result.errors)")
-        for line in ["0            25.0%", "1             0.0%", "2            75.0%"] {
+        for line in ["0           25.0 %", "1            0.0 %", "2           75.0 %"] {
             #expect(result.output.contains(line), "\(result.output)")
         }
         let picture = try Image.decode(folder.path("out.png"))

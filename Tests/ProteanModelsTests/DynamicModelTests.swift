@@ -77,7 +77,8 @@ import Testing
             shape.count == 5
             ? Float(shape[2...].reduce(1, *))
             : key.contains(".conv_") && shape.count == 2
-                ? Float(shape[1]).squareRoot() : Float(shape.dropFirst().reduce(1, *))
+                ? Float(shape[1]).squareRoot() * Float(shape[0]) / 4
+                : Float(shape.dropFirst().reduce(1, *))
         var edge = (6 / inputs).squareRoot()
         if key.contains(".conv2.conv.") { edge /= 8 }
         return -edge...edge

@@ -30,13 +30,14 @@ extension LayerEntry {
         ],
         outputs: [.init("y", "[I, 1, H', W'], logits")],
         golden: ["mask_head", "mask_head_features", "mask_head_wide"],
-        benchmark: .generic("mask_head", "h=100 w=152 boxes=10") { sizes in
+        benchmark: .generic("mask_head", "h=100 w=152 c=8 boxes=10") { sizes in
             let (map, count) = (try sizes.map, try sizes.int("boxes"))
+            // Three layers, from C features and 2 coordinates to 8, 8 and 1 channels.
+            let parameters = 8 &* (try sizes.int("c")) &+ 105
             return LayerSample(
-                [:],
+                ["in_channels": sizes["c"]],
                 inputs: [
-                    "x": .map(Array(map.dropLast()) + [8]),
-                    "mask_head_params": .plain([count, 169]),
+                    "x": .map(map), "mask_head_params": .plain([count, parameters]),
                     "im_inds": .indices([count], below: map[0]),
                     "locations": .plain([count, 2]), "fpn_levels": .indices([count], below: 5),
                 ])

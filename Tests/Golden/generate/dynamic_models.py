@@ -172,7 +172,8 @@ def bound(key, shape):
     if len(shape) == 5:  # experts, out, in, height, width
         inputs = numpy.float32(numpy.prod(shape[2:]))
     elif ".conv_" in key and len(shape) == 2:  # experts, flattened kernel
-        inputs = numpy.sqrt(numpy.float32(shape[1]))
+        # Eight experts add up to twice as much as four.
+        inputs = numpy.sqrt(numpy.float32(shape[1])) * numpy.float32(shape[0]) / numpy.float32(4)
     else:
         inputs = numpy.float32(numpy.prod(shape[1:]))
     edge = numpy.sqrt(numpy.float32(6) / inputs)

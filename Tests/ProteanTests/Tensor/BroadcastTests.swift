@@ -109,7 +109,7 @@ import Testing
     @Test func powersOfSpecialValuesAreCs() throws {
         let values: [Float] = [
             0, -0.0, 1, -1, 2, -2, 3, 0.5, -0.5, 1.5, .infinity, -.infinity, .nan,
-            .leastNonzeroMagnitude, -1e-45,
+            .leastNonzeroMagnitude, -Float.leastNonzeroMagnitude,
             3.4e38, 8_388_609, -8_388_609, 16_777_216,
         ]
         let x = try Tensor(values, shape: [values.count])

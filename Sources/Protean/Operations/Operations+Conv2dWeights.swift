@@ -63,7 +63,7 @@ extension Operations {
     ///   - bias: `[experts, out]`, or nil.
     ///   - routing: `[batch, experts]`.
     ///   - taps: `[batch, kernel height · kernel width]`; nil for ones.
-    ///   - inputs: `[batch, channels]`; nil for ones.
+    ///   - factors: `[batch, channels]`; nil for ones.
     ///   - geometry: the convolution's options; computed by the defining sums.
     ///   - epilogue: operations applied to the sums before they are stored.
     ///   - layer: the caller's name, for errors.

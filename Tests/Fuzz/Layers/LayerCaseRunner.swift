@@ -184,7 +184,9 @@ struct LayerCaseRunner {
         "PerforatedConv2d", "RoIAlign", "DeformRoIPool", "SpatialTransformer",
     ]
     /// Layers whose first axis is not a batch, or whose list names samples.
-    private static let across: Set<String> = ["Linear", "AffineGrid", "SparseBlocksConv"]
+    private static let across: Set<String> = [
+        "Linear", "AffineGrid", "SparseBlocksConv", "DynamicMaskHead",
+    ]
 
     private func compare(
         _ a: [LayerOutput], _ b: [LayerOutput], _ what: String, within tolerance: Float

@@ -3,7 +3,7 @@ extension CondConv2d {
     /// `depthwise_condconv_kernel` and `condconv_bias`.
     ///
     /// - Parameters:
-    ///   - kernel: `[experts, height · width · in · out]`, see ``weight(tensorFlow:geometry:)``.
+    ///   - kernel: `[experts, height · width · in · out]`, see ``weight(tensorFlow:geometry:layer:)``.
     ///   - bias: `[experts, out]`; nil if this layer has none.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` naming the variable; then
     ///   nothing is changed.

@@ -9,6 +9,8 @@ by multiplication and sum or by einsum. Both are timed with contiguous tensors a
 Column `ratio` is PyTorch's time over Protean's.
 """
 import argparse
+import json
+import pathlib
 import statistics
 
 from peers import HERE, protean_seconds, timed
@@ -101,27 +103,37 @@ def measure(options, case, threads):
     return statistics.median(ours), min(statistics.median(samples) for samples in theirs)
 
 
-def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def parse_options(description, shapes):
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--kernelbench", default=HERE / "../../.build/release/kernelbench")
-    parser.add_argument("--shapes", default="pixel_filters.txt")
+    parser.add_argument("--shapes", default=shapes)
     parser.add_argument("--filter", default="", help="only cases whose name contains this")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="per turn")
+    parser.add_argument("--json", type=pathlib.Path, help="writes the rows to this file")
     return parser.parse_args()
 
 
-def main():
-    options = parse_options()
+def compare(options, parse, measure):
+    """Prints a row per case and number of threads; writes them to --json if it is given."""
     lines = (HERE / "../shapes" / options.shapes).read_text().splitlines()
-    cases = [case for case in map(parse_case, lines) if case and options.filter in case["name"]]
+    cases = [case for case in map(parse, lines) if case and options.filter in case["name"]]
     print(f"{'case':24} {'threads':>7} {'protean ms':>11} {'pytorch ms':>11} {'ratio':>6}")
+    rows = []
     for case in cases:
         for threads in options.threads:
             ours, theirs = measure(options, case, threads)
+            rows.append({"case": case["name"], "threads": threads, "ratio": theirs / ours,
+                         "seconds": {"protean": ours, "pytorch": theirs}})
             print(f"{case['name']:24} {threads:7} {ours * 1e3:11.3f} {theirs * 1e3:11.3f} "
                   f"{theirs / ours:6.1f}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1))
+
+
+def main():
+    compare(parse_options(__doc__, "pixel_filters.txt"), parse_case, measure)
 
 
 if __name__ == "__main__":

@@ -70,23 +70,6 @@ extension LayerRecipe {
             values["reduction"] = random.pick([.number(0.0625), .number(3)])
             return values
         },
-        "Involution2d": LayerRecipe { random, scene in
-            [
-                "channels": Value(scene.channels), "kernel_size": random.pick([1, 3, 5, 7]),
-                "stride": random.percent(70) ? 1 : 2,
-                "reduction_ratio": random.whole(1...scene.channels),
-                "group_channels": Value(random.divisor(of: scene.channels)),
-            ]
-        },
-        "DecoupledDynamicFilterPack": LayerRecipe { random, scene in
-            [
-                "in_channels": Value(scene.channels), "kernel_size": random.pick([3, 5]),
-                "stride": random.percent(70) ? 1 : 2, "dilation": random.whole(1...2),
-                "head": Value(random.divisor(of: scene.channels)), "se_ratio": 1,
-                "nonlinearity": random.pick(["relu", "linear", "tanh"]),
-                "kernel_combine": random.pick(["mul", "add"]),
-            ]
-        },
         "SqueezeExcitation": LayerRecipe { random, scene in squeeze(&random, scene) },
         "DynamicReLU": LayerRecipe { random, scene in
             random.percent(50)

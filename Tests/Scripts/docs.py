@@ -16,7 +16,7 @@ import sys
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 PAGES = os.path.join(ROOT, "Docs")
 # What users read first; pages that are not named follow in alphabetical order.
-USERS = ["YourOwnLayer", "TensorOperations", "WeightFiles", "Images", "Commands", "Threading",
+USERS = ["YourOwnLayer", "TensorOperations", "DynamicWeights", "WeightFiles", "Images", "Commands", "Threading",
          "Numerics", "Sparse", "Deploying", "Performance", "Glossary"]
 
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")

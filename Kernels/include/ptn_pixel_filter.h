@@ -15,8 +15,8 @@
 // (those outside included) as ptn_filter_kind says; with channel filters Ch it is F * Ch[n, i, j,
 // c] or F + Ch[n, i, j, c].
 //
-// Each output adds its taps row by row from 0, so its bits do not depend on its place in the map,
-// on the batch or on the number of threads.
+// Each output adds its taps row by row from 0, on a map of one channel in as many sums as a vector
+// has lanes, so its bits do not depend on the batch or on the number of threads.
 #ifndef PTN_PIXEL_FILTER_H
 #define PTN_PIXEL_FILTER_H
 

@@ -29,13 +29,15 @@ extension Gate {
         activation: Activation = .identity
     ) throws(ProteanError) -> Tensor {
         let gates = try gates(of: x)
-        return try traced(
+        let scaled = try traced(
             typeName, path: label, input: y,
             cost: { Cost(multiplyAdds: $0.count, bytes: 8 * $0.count) }
         ) { () throws(ProteanError) in
             try Operations.gate(
                 y, by: gates, residual: residual, activation: activation, layer: place)
         }
+        try AttentionRecord.note(path: place, input: y) { () throws(ProteanError) in gates }
+        return scaled
     }
 }
 

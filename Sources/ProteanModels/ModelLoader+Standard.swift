@@ -6,7 +6,8 @@ extension ModelRegistry {
         ModelRegistry(
             [ProteanTinyPlugin(), ProteanDeformablePlugin()] + CIFARResNetPlugin.all
                 + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()]
-                + EfficientNetCondConvPlugin.all + DynamicResNetPlugin.all + [RedNetPlugin()]
+                + EfficientNetCondConvPlugin.all + DynamicResNetPlugin.all + AttentionResNetPlugin.all
+                + [RedNetPlugin()]
                 + SMSRPlugin.all)
     }
 }

@@ -56,7 +56,7 @@ public final class SplitAttention: Layer {
         try checkOption(radix, "radix", in: 1...8, layer: layer)
         try checkOption(kernelSize, "kernelSize", in: 1...OptionLimits.length, layer: layer)
         try checkOption(groups, "groups", in: 1...outputChannels, layer: layer)
-        let hidden = squeezeChannels ?? Self.width(inputChannels, radix)
+        let hidden = squeezeChannels ?? Self.squeezeChannels(0.25 * Double(inputChannels * radix))
         try checkChannels(hidden, "squeezeChannels", layer: layer)
         (self.inputChannels, self.outputChannels) = (inputChannels, outputChannels)
         (self.radix, self.groups) = (radix, groups)
@@ -81,11 +81,13 @@ public final class SplitAttention: Layer {
         squeeze = try FusedConv2d(first, norms.last, .relu)
     }
 
-    /// timm's `make_divisible` with a least width of 32.
-    private static func width(_ channels: Int, _ radix: Int) -> Int {
-        let wanted = Double(channels * radix) * 0.25
-        let rounded = max(32, makeDivisible(wanted, by: 8, roundLimit: 0))
-        return Double(rounded) < 0.9 * wanted ? rounded + 8 : rounded
+    /// The width between `fc1` and `fc2` as timm rounds it: a multiple of `divisor` near `wanted`,
+    /// at least 32, and one step up if it would be less than 0.9 of it.
+    package static func squeezeChannels(_ wanted: Double, divisor: Int = 8) -> Int {
+        let step = Double(divisor)
+        var rounded = max(32, ((wanted + step / 2) / step).rounded(.down) * step)
+        if rounded < 0.9 * wanted { rounded += step }
+        return Int(rounded)
     }
 
     /// `conv`, `bn0`, `fc1`, `bn1` and `fc2`.

@@ -6,6 +6,7 @@ extension ModelRegistry {
         ModelRegistry(
             [ProteanTinyPlugin(), ProteanDeformablePlugin()] + CIFARResNetPlugin.all
                 + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()]
+                + MobileNetV3Plugin.all
                 + EfficientNetCondConvPlugin.all + DynamicResNetPlugin.all + [RedNetPlugin()]
                 + SMSRPlugin.all)
     }

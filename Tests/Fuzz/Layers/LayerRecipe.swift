@@ -44,6 +44,7 @@ struct LayerRecipe: Sendable {
     private static let all: [String: LayerRecipe] =
         [
             convolutions, filters, sampling, sparse, blocks, basic, spatialAttention, activations,
+            branches,
         ].reduce(into: [:]) {
             all, some in
             all.merge(some) { $1 }

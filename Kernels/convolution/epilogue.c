@@ -12,8 +12,7 @@ bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
 }
 
 bool ptn_conv2d_epilogue_valid(const ptn_conv2d_epilogue *e) {
-    if ((unsigned)e->activation.kind >= PTN_ACTIVATION_COUNT) return false;
-    if (e->activation.kind == PTN_ACT_PRELU && !e->activation.slopes) return false;
+    if (ptn_activation_check(&e->activation) != PTN_OK) return false;
     return !e->residual_after_activation || !e->residual ||
            ptn_clamp_of(e->activation.kind, &(float){0}, &(float){0});
 }

@@ -75,7 +75,7 @@ static inline const float *ptn_epilogue_residual(const ptn_epilogue_part *p, con
 static inline void ptn_epilogue_activate(const ptn_epilogue *e, size_t channel, size_t count,
                                          float *y) {
     const ptn_activation_spec *act = &e->activation;
-    e->activate(act->kind, act->slope, act->slopes ? act->slopes + channel : NULL, count, y, y);
+    e->activate(act, act->slopes ? act->slopes + channel : NULL, count, y, y);
 }
 
 // The same for `pixels` pixels that lie `step` floats apart.

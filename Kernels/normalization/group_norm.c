@@ -131,7 +131,7 @@ static void run_rows(void *context, size_t index, int thread) {
         const size_t at = (sample * r->pixels + p) * r->channels;
         j->normalise(n, j->x + at, mean, scale, shift, j->y + at);
         if (j->activate)
-            j->activate(j->activation->kind, j->activation->slope, NULL, n, j->y + at, j->y + at);
+            j->activate(j->activation, NULL, n, j->y + at, j->y + at);
     }
 }
 

@@ -27,7 +27,7 @@ typedef struct elementwise_job {
 
 static void finish(const elementwise_job *j, size_t n, float *y) {
     if (j->activation.kind != PTN_ACT_IDENTITY)
-        j->activate(j->activation.kind, j->activation.slope, NULL, n, y, y);
+        j->activate(&j->activation, NULL, n, y, y);
 }
 
 // A task of operands of equal shapes.

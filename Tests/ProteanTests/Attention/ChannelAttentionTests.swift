@@ -81,6 +81,22 @@ import Testing
         }
     }
 
+    /// In the slot of a block, with the residual and the activation in the pass of the gates.
+    @Test func fitsTheSlotOfBlocks() throws {
+        let x = try MapTest.tensor([2, 5, 6, 3]), side = try MapTest.tensor([2, 5, 6, 6], seed: 3)
+        for form in ChannelAttention.Form.allCases {
+            let block = try ConvBlock(
+                inputChannels: 3, outputChannels: 6, kernelSize: 3,
+                attention: .channel(form, reduction: 2))
+            let attention = try #require(block.attn as? ChannelAttention)
+            try Gate.randomise(attention)
+            #expect(attention.form == form && attention.channels == 6)
+            let y = try block(x, residual: side, activation: .relu)
+            let plain = try Operations.add(block(x), side, activation: .relu)
+            #expect(try y.maximumDifference(from: plain) < 2e-6)
+        }
+    }
+
     @Test func refusals() throws {
         Gate.refuses("ChannelAttention", "channels") { try ChannelAttention(channels: 0) }
         Gate.refuses("ChannelAttention", "reduction") {

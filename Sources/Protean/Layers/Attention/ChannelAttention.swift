@@ -76,3 +76,14 @@ public final class ChannelAttention: SelfGating {
         return try layer.gates(of: x)
     }
 }
+
+extension AttentionSlot {
+    /// A gate per channel in one of three forms; see ``ChannelAttention``.
+    public static func channel(
+        _ form: ChannelAttention.Form = .mean, reduction: Int = 16
+    ) -> AttentionSlot {
+        AttentionSlot { channels throws(ProteanError) in
+            try ChannelAttention(channels: channels, form: form, reduction: reduction)
+        }
+    }
+}

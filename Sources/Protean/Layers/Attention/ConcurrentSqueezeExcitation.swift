@@ -11,7 +11,7 @@
 /// scaled in the same pass. Cost: two reads and one write of the map, two multiply-adds per element
 /// and 2 · channels · squeezeChannels per sample. Zero weights and large biases give gates of 1, and
 /// so twice the map, or in the other form the map itself. A map of one pixel is its own mean.
-public final class ConcurrentSqueezeExcitation: Gate, AcceptsEpilogue {
+public final class ConcurrentSqueezeExcitation: SelfGating {
     /// Channels of the map.
     public let channels: Int
     /// Channels between the two layers of the channel gate.
@@ -57,39 +57,19 @@ public final class ConcurrentSqueezeExcitation: Gate, AcceptsEpilogue {
     /// As many out as in.
     public var channelFlow: ChannelFlow { .fixed(input: channels, output: channels) }
 
-    /// The gated map.
-    ///
-    /// - Throws: ``ProteanError`` when `x` does not fit.
-    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        try callAsFunction(x, activation: .identity)
-    }
-
-    /// activation(x · gates), in one pass over the map.
-    ///
-    /// - Throws: ``ProteanError`` when `x` does not fit.
-    public func callAsFunction(
-        _ x: Tensor, activation: Activation
-    ) throws(ProteanError) -> Tensor {
-        let y = try run(x, activation)
-        try AttentionRecord.note(path: place, input: x) { () throws(ProteanError) in
-            try gates(of: x)
-        }
-        return y
-    }
-
-    /// An activation.
-    public var epilogueParts: EpilogueParts { .activation }
-
-    /// The gated map followed by an epilogue.
+    /// activation(x · gates + residual); a residual takes another pass over the map.
     ///
     /// - Throws: ``ProteanError`` when a tensor does not fit.
     public func callAsFunction(
-        _ x: Tensor, epilogue: Conv2dEpilogue
+        _ x: Tensor, residual: Tensor?, activation: Activation
     ) throws(ProteanError) -> Tensor {
-        guard epilogueParts.isSuperset(of: epilogue.parts) else {
-            return try epilogue.applied(to: self(x), layer: place)
+        let y = try run(x, residual == nil ? activation : .identity)
+        try AttentionRecord.note(path: place, input: x) { () throws(ProteanError) in
+            try Trace.pausing { () throws(ProteanError) in try gates(of: x) }
         }
-        return try callAsFunction(x, activation: epilogue.activation)
+        guard let residual else { return y }
+        let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
+        return try epilogue.applied(to: y, layer: place)
     }
 
     /// The gates of `x`, one per element.

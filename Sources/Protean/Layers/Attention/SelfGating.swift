@@ -3,7 +3,7 @@
 ///
 /// A layer implements ``Gate/gates(of:)`` and gets its calls, in which the activation after the
 /// layer, and a residual if the caller asks for it, take no pass over the map of their own.
-public protocol SelfGating: Gate, AcceptsEpilogue {}
+public protocol SelfGating: Gate, AcceptsEpilogue, AttentionLayer {}
 
 extension SelfGating {
     /// The gated map.
@@ -31,7 +31,8 @@ extension SelfGating {
     public func callAsFunction(
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
-        guard epilogueParts.isSuperset(of: epilogue.parts) else {
+        let isPlain = epilogue.residual == nil || !epilogue.residualAfterActivation
+        guard isPlain, epilogueParts.isSuperset(of: epilogue.parts) else {
             return try epilogue.applied(to: self(x), layer: place)
         }
         return try callAsFunction(

@@ -117,6 +117,11 @@ extension Dropout {
     public var channelFlow: ChannelFlow { .unchanged }
 }
 
+extension LogSoftmax {
+    /// As many out as in.
+    public var channelFlow: ChannelFlow { .unchanged }
+}
+
 extension Softmax {
     /// As many out as in.
     public var channelFlow: ChannelFlow { .unchanged }

@@ -25,7 +25,7 @@ static const gate_normed_fn gate_normed[PTN_ISA_COUNT] = PTN_TABLE(gate_normed);
 static void activate(const ptn_runtime *runtime, const ptn_activation_spec *activation, size_t n,
                      float *y) {
     if (activation->kind == PTN_ACT_IDENTITY) return;
-    ptn_activate_row[runtime->isa](activation->kind, activation->slope, NULL, n, y, y);
+    ptn_activate_row[runtime->isa](activation, NULL, n, y, y);
 }
 
 typedef struct network_job {

@@ -36,9 +36,7 @@ static void run_chunk(void *context, size_t index, int thread) {
         const size_t at = (sample * j->pixels + p) * j->channels;
         j->run(j->largest, j->gates_only, n, j->channels, j->weight, j->bias,
                j->channel + sample * j->channels, j->x + at, j->y + at);
-        if (j->activate)
-            j->activate(j->activation->kind, j->activation->slope, NULL, n * j->channels, j->y + at,
-                        j->y + at);
+        if (j->activate) j->activate(j->activation, NULL, n * j->channels, j->y + at, j->y + at);
     }
 }
 

@@ -30,7 +30,7 @@ typedef struct gate_job {
 
 static void finish(const gate_job *j, size_t n, float *y) {
     if (j->activation.kind != PTN_ACT_IDENTITY)
-        j->activate(j->activation.kind, j->activation.slope, NULL, n, y, y);
+        j->activate(&j->activation, NULL, n, y, y);
 }
 
 // A chunk of pixels, row by row of the map, in steps that stay in the first-level cache.

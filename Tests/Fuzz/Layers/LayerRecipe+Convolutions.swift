@@ -71,19 +71,6 @@ extension LayerRecipe {
             return values
         },
         "SqueezeExcitation": LayerRecipe { random, scene in squeeze(&random, scene) },
-        "DynamicReLU": LayerRecipe { random, scene in
-            random.percent(50)
-                ? [
-                    "variant": "islanna", "channels": Value(scene.channels),
-                    "type": random.pick([.null, "A", "B"]),
-                    "reduction": random.whole(1...min(4, scene.channels)),
-                ]
-                : [
-                    "variant": "dyhead", "inp": Value(scene.channels),
-                    "use_spatial": random.pick([.null, true, false]),
-                    "reduction": random.whole(1...min(4, scene.channels)),
-                ]
-        },
         "AdaptivelyConnectedConv2d": LayerRecipe { random, scene in
             let stride = random.int(1...2)
             var values: LayerValues = [

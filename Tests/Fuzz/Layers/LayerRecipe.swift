@@ -44,7 +44,7 @@ struct LayerRecipe: Sendable {
     private static let all: [String: LayerRecipe] =
         [
             convolutions, filters, sampling, sparse, blocks, basic, activations,
-            branches, spatialAttention, channelAttention,
+            branches, spatialAttention, channelAttention, conditioned,
         ].reduce(into: [:]) {
             all, some in
             all.merge(some) { $1 }

@@ -16,6 +16,7 @@ package enum LayerCatalogue {
         .carafeUpsample,
         .condConv2d,
         .condConvBlock,
+        .contrastAwareChannelAttention,
         .conv1d,
         .conv2d,
         .convTranspose2d,

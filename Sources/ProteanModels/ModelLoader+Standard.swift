@@ -7,7 +7,7 @@ extension ModelRegistry {
             [ProteanTinyPlugin(), ProteanDeformablePlugin()] + CIFARResNetPlugin.all
                 + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()]
                 + EfficientNetCondConvPlugin.all + DynamicResNetPlugin.all + [RedNetPlugin()]
-                + SMSRPlugin.all)
+                + SMSRPlugin.all + SuperResolutionPlugin.all)
     }
 }
 

@@ -42,7 +42,9 @@ struct LayerRecipe: Sendable {
     }
 
     private static let all: [String: LayerRecipe] =
-        [convolutions, filters, sampling, sparse, blocks, basic, activations].reduce(into: [:]) {
+        [
+            convolutions, filters, sampling, sparse, blocks, basic, spatialAttention, activations,
+        ].reduce(into: [:]) {
             all, some in
             all.merge(some) { $1 }
         }

@@ -12,6 +12,14 @@ public protocol Gate: Module {
     /// Given a tensor that carries a shape only, returns the gates' shape without computing.
     /// - Throws: ``ProteanError`` when `x` does not fit.
     func gates(of x: Tensor) throws(ProteanError) -> Tensor
+
+    /// activation(y · gates(of: x) + residual). A gate that can apply its factors without making a
+    /// tensor of them has a form of its own; others leave it to the default.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    func scaling(
+        _ y: Tensor, byGatesOf x: Tensor, residual: Tensor?, activation: Activation
+    ) throws(ProteanError) -> Tensor
 }
 
 extension Gate {

@@ -24,6 +24,7 @@ package enum LayerCatalogue {
         .condConv2d,
         .condConvBlock,
         .conditionalBatchNorm2d,
+        .contrastAwareChannelAttention,
         .conv1d,
         .conv2d,
         .convBlock,

@@ -70,6 +70,9 @@ extension LayerRecipe {
             values["reduction"] = random.pick([.number(0.0625), .number(3)])
             return values
         },
+        "ContrastAwareChannelAttention": LayerRecipe { random, scene in
+            ["channel": Value(scene.channels), "reduction": random.whole(1...scene.channels)]
+        },
         "SqueezeExcitation": LayerRecipe { random, scene in squeeze(&random, scene) },
         "AdaptivelyConnectedConv2d": LayerRecipe { random, scene in
             let stride = random.int(1...2)

@@ -12,7 +12,7 @@ struct AbsurdOptionTests {
         "divisor_override", "divisor", "bias", "eps", "momentum", "delta_threshold", "offset_scale",
         "spatial_scale", "tol", "gamma", "rate", "rd_ratio", "expand_ratio", "rd_divisor",
         "temperature", "pool_size", "pool_stride", "pool_padding", "negative_slope", "scale_factor",
-        "alpha", "beta", "threshold", "min_val", "max_val",
+        "alpha", "beta", "threshold", "min_val", "max_val", "act_max", "lambda_a", "offset",
     ]
 
     @Test(arguments: LayerCatalogue.entries.map(\.name))

@@ -8,5 +8,3 @@ public protocol AttentionLayer: Layer {
         _ x: Tensor, residual: Tensor?, activation: Activation
     ) throws(ProteanError) -> Tensor
 }
-
-extension SqueezeExcitation: AttentionLayer {}

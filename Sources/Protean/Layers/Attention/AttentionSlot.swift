@@ -29,6 +29,15 @@ public struct AttentionSlot: Sendable {
         }
     }
 
+    /// A gate per channel, then one per pixel (Woo et al., arXiv 1807.06521); see ``CBAM``.
+    public static func cbam(
+        variant: CBAM.Variant = .original, options: CBAM.Options = CBAM.Options()
+    ) -> AttentionSlot {
+        AttentionSlot { channels throws(ProteanError) in
+            try CBAM(channels: channels, variant: variant, options: options)
+        }
+    }
+
     /// SimAM (Yang et al., ICML 2021); see ``SimAM``.
     public static func simAM(lambda: Float = 1e-4) -> AttentionSlot {
         AttentionSlot { _ throws(ProteanError) in try SimAM(lambda: lambda) }

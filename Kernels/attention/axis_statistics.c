@@ -15,7 +15,7 @@ typedef void (*axis_rows_fn)(bool maxima, size_t rows, size_t channels, size_t p
                              size_t line, const float *x, float *row, size_t row_plane,
                              float *columns, size_t column_step, size_t column_plane);
 static const axis_pixels_fn axis_pixels[PTN_ISA_COUNT] = PTN_TABLE(axis_pixels);
-typedef void (*axis_combine_fn)(bool maxima, size_t parts, size_t stride, size_t n, float count,
+typedef void (*axis_combine_fn)(bool maxima, size_t parts, size_t stride, size_t n, float scale,
                                 const float *x, float *y);
 static const axis_combine_fn axis_combine[PTN_ISA_COUNT] = PTN_TABLE(axis_combine);
 static const axis_rows_fn axis_rows[PTN_ISA_COUNT] = PTN_TABLE(axis_rows);
@@ -131,7 +131,7 @@ static void combine_lines(void *context, size_t index, int thread) {
             (is_row ? j->row_parts : j->column_parts) + sample * parts * stride + at * j->c;
         const size_t to =
             sample * (is_row ? j->out.rows_stride : j->out.columns_stride) + at * j->c;
-        j->combine(false, parts, stride, j->c, (float)(is_row ? j->w : j->h), x,
+        j->combine(false, parts, stride, j->c, 1.0f / (float)(is_row ? j->w : j->h), x,
                    (is_row ? j->out.rows : j->out.columns) + to);
         if (j->planes == 2)
             j->combine(true, parts, stride, j->c, 1, x + size * j->c,

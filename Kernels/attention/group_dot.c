@@ -29,9 +29,8 @@ static void run_chunk(void *context, size_t index, int thread) {
            j->y + at * j->groups);
 }
 
-ptn_status ptn_group_dot(const ptn_runtime *runtime, size_t samples, size_t pixels,
-                         size_t channels, size_t groups, const float *x, const float *factors,
-                         float *y) {
+ptn_status ptn_group_dot(const ptn_runtime *runtime, size_t samples, size_t pixels, size_t channels,
+                         size_t groups, const float *x, const float *factors, float *y) {
     ptn_status status = ptn_runtime_check(runtime);
     if (status != PTN_OK) return status;
     size_t count;

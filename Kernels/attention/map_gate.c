@@ -34,8 +34,7 @@ typedef struct gate_job {
 } gate_job;
 
 static void finish(const gate_job *j, size_t n, float *y) {
-    if (j->activation.kind != PTN_ACT_IDENTITY)
-        j->activate(&j->activation, NULL, n, y, y);
+    if (j->activation.kind != PTN_ACT_IDENTITY) j->activate(&j->activation, NULL, n, y, y);
 }
 
 // A chunk of pixels, row by row of the map, in steps that stay in the first-level cache.
@@ -130,9 +129,8 @@ ptn_status ptn_gate_map(const ptn_runtime *runtime, size_t n, size_t h, size_t w
 }
 
 ptn_status ptn_gate_groups(const ptn_runtime *runtime, size_t pixels, size_t channels,
-                           size_t groups, const float *x, const float *gates,
-                           const float *residual, const ptn_activation_spec *activation,
-                           float *y) {
+                           size_t groups, const float *x, const float *gates, const float *residual,
+                           const ptn_activation_spec *activation, float *y) {
     if (groups == 0 || channels % groups != 0) return PTN_BAD_ARGUMENT;
     // A group of a pixel is a pixel of fewer channels with one gate.
     size_t all;

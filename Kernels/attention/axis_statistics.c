@@ -2,12 +2,15 @@
 #include "ptn_axis_statistics.h"
 #include "../tensor/map.h"
 
+// Channels whose sums stay in the first-level cache while a row is read.
+enum { AXIS_CHANNELS = 128 };
+
 #define PTN_SOURCE "../attention/axis_statistics.inc"
 #include "../core/foreach_isa.h"
 
 // A tile of the map that one task reads; its channels are cut further where no other task needs
 // all of them.
-enum { TILE_ROWS = 16, TILE_COLUMNS = 64, CHANNEL_STEP = 64, ROWS_AT_ONCE = 4 };
+enum { TILE_ROWS = 16, TILE_COLUMNS = 64, CHANNEL_STEP = AXIS_CHANNELS, ROWS_AT_ONCE = 4 };
 
 typedef void (*axis_pixels_fn)(size_t pixels, size_t channels, const float *x, const float *gates,
                                float *means, float *largest);

@@ -20,7 +20,7 @@ static void activate_flat(void *context, size_t index, int thread) {
     (void)thread;
     const activation_job *j = context;
     size_t begin = index * PTN_CHUNK, n = ptn_min(PTN_CHUNK, j->rows.channels - begin);
-    j->row(j->spec.kind, j->spec.slope, NULL, n, j->x + begin, j->y + begin);
+    j->row(&j->spec, NULL, n, j->x + begin, j->y + begin);
 }
 
 static void activate_rows(void *context, size_t index, int thread) {
@@ -30,7 +30,7 @@ static void activate_rows(void *context, size_t index, int thread) {
     size_t first = index * r->chunk, end = ptn_min(r->pixels, first + r->chunk);
     for (size_t p = first; p < end; p += r->repeat) {
         size_t n = ptn_min(r->repeat, end - p) * r->channels, at = p * r->channels;
-        j->row(j->spec.kind, 0, j->slopes, n, j->x + at, j->y + at);
+        j->row(&j->spec, j->slopes, n, j->x + at, j->y + at);
     }
 }
 

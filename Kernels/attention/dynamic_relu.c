@@ -5,14 +5,16 @@
 #define PTN_SOURCE "../attention/dynamic_relu.inc"
 #include "../core/foreach_isa.h"
 
-typedef void (*dynamic_relu_row_fn)(size_t pieces, size_t n, const float *x, const float *planes,
-                                    size_t step, float *y);
+typedef void (*dynamic_relu_rows_fn)(size_t pieces, size_t rows, size_t n, const float *x,
+                                     const float *planes, size_t step, float *y);
 typedef void (*scale_pixel_fn)(size_t n, float f, float *y);
-static const dynamic_relu_row_fn dynamic_relu_row[PTN_ISA_COUNT] = PTN_TABLE(dynamic_relu_row);
+static const dynamic_relu_rows_fn dynamic_relu_rows[PTN_ISA_COUNT] = PTN_TABLE(dynamic_relu_rows);
 static const scale_pixel_fn scale_pixel_of[PTN_ISA_COUNT] = PTN_TABLE(scale_pixel);
 
+enum { ROWS = 4 }; // rows for which coefficients are loaded once
+
 typedef struct dynamic_relu_job {
-    dynamic_relu_row_fn row;
+    dynamic_relu_rows_fn rows_of;
     scale_pixel_fn scale;
     ptn_rows rows;
     size_t pieces, width;
@@ -47,8 +49,10 @@ static void dynamic_relu_chunk(void *context, size_t index, int thread) {
     const float *planes = planes_of(j, sample, buffer, &span, &step);
     const float *x = j->x + (sample * r->pixels + first) * r->channels;
     float *y = j->y + (sample * r->pixels + first) * r->channels;
-    for (size_t i = 0; i < n; i += span)
-        j->row(j->pieces, ptn_min(span, n - i), x + i, planes, step, y + i);
+    for (size_t i = 0, rows; i < n; i += rows * span) {
+        rows = i + ROWS * span <= n ? ROWS : 1;
+        j->rows_of(j->pieces, rows, ptn_min(span, n - i), x + i, planes, step, y + i);
+    }
     if (!j->factors) return;
     const float *factors = j->factors + sample * r->pixels + first;
     for (size_t p = 0; p < pixels; p++) j->scale(r->channels, factors[p], y + p * r->channels);
@@ -68,7 +72,7 @@ ptn_status ptn_dynamic_relu(const ptn_runtime *runtime, size_t samples, size_t p
     if (count == 0) return PTN_OK;
     if (!x || !coefficients || !y) return PTN_BAD_ARGUMENT;
 
-    dynamic_relu_job j = {.row = dynamic_relu_row[runtime->isa],
+    dynamic_relu_job j = {.rows_of = dynamic_relu_rows[runtime->isa],
                           .scale = scale_pixel_of[runtime->isa],
                           .pieces = pieces,
                           .width = width,
@@ -83,17 +87,19 @@ ptn_status ptn_dynamic_relu(const ptn_runtime *runtime, size_t samples, size_t p
 }
 
 ptn_status ptn_dynamic_relu_coefficients(size_t samples, size_t planes, size_t width,
-                                         size_t channel_step, const size_t *plane_offsets,
-                                         const float *lambdas, const float *initial, const float *u,
+                                         size_t outputs, size_t channel_step,
+                                         const size_t *plane_offsets, const float *lambdas, const float *initial, const float *u,
                                          float *coefficients) {
     size_t count;
-    if (!ptn_float_bytes(samples, planes, width, 1, &count)) return PTN_SIZE_OVERFLOW;
+    if (!ptn_float_bytes(samples, planes, width, 1, &count) ||
+        !ptn_float_bytes(samples, outputs, 1, 1, NULL))
+        return PTN_SIZE_OVERFLOW;
     for (size_t k = 0; k < planes; k++)
-        if (width > 0 && plane_offsets[k] + (width - 1) * channel_step >= planes * width)
+        if (width > 0 && plane_offsets[k] + (width - 1) * channel_step >= outputs)
             return PTN_BAD_ARGUMENT;
     for (size_t s = 0; s < samples; s++)
         for (size_t k = 0; k < planes; k++) {
-            const float *from = u + s * planes * width + plane_offsets[k];
+            const float *from = u + s * outputs + plane_offsets[k];
             float *to = coefficients + (s * planes + k) * width;
             for (size_t c = 0; c < width; c++)
                 to[c] = initial[k] + lambdas[k] * (2 * from[c * channel_step] - 1);

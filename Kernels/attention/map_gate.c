@@ -30,7 +30,7 @@ typedef struct gate_job {
 
 static void finish(const gate_job *j, size_t n, float *y) {
     if (j->activation.kind != PTN_ACT_IDENTITY)
-        j->activate(j->activation.kind, j->activation.slope, NULL, n, y, y);
+        j->activate(&j->activation, NULL, n, y, y);
 }
 
 // A chunk of pixels, row by row of the map, in steps that stay in the first-level cache.
@@ -63,6 +63,14 @@ static void group_chunk(void *context, size_t index, int thread) {
     const gate_job *j = context;
     float repeated[PTN_BLOCK];
     const size_t size = j->c / j->groups, end = ptn_min(j->pixels, (index + 1) * j->chunk);
+    if (size == 1) {
+        for (size_t i = index * j->chunk * j->c, n; i < end * j->c; i += n) {
+            n = ptn_min(PTN_BLOCK, end * j->c - i);
+            j->run(n, j->x + i, j->group_gates + i, j->residual ? j->residual + i : NULL, j->y + i);
+            finish(j, n, j->y + i);
+        }
+        return;
+    }
     for (size_t p = index * j->chunk; p < end; p++) {
         const float *gates = j->group_gates + p * j->groups;
         // Whole groups as far as the buffer allows, or parts of a large group.

@@ -49,7 +49,7 @@ static void gate_strip(void *context, size_t index, int thread) {
         j->row(j->planes, j->plane, j->stride, j->kh, j->kw, j->w, padded + i * j->stride,
                j->weight, j->shift, y);
         if (j->activation.kind != PTN_ACT_IDENTITY)
-            j->activate(j->activation.kind, j->activation.slope, NULL, j->w, y, y);
+            j->activate(&j->activation, NULL, j->w, y, y);
     }
 }
 

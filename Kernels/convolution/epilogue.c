@@ -18,8 +18,7 @@ static bool adds_late(const ptn_conv2d_epilogue *e) {
 }
 
 bool ptn_conv2d_epilogue_valid(const ptn_conv2d_epilogue *e, const float *y) {
-    if ((unsigned)e->activation.kind >= PTN_ACTIVATION_COUNT) return false;
-    if (e->activation.kind == PTN_ACT_PRELU && !e->activation.slopes) return false;
+    if (ptn_activation_check(&e->activation) != PTN_OK) return false;
     return !adds_late(e) || e->residual != y;
 }
 

@@ -89,7 +89,7 @@ static inline void ptn_epilogue_combine(const ptn_epilogue *e, size_t count, flo
 static inline void ptn_epilogue_activate(const ptn_epilogue *e, size_t channel, size_t count,
                                          float *y) {
     const ptn_activation_spec *act = &e->activation;
-    e->activate(act->kind, act->slope, act->slopes ? act->slopes + channel : NULL, count, y, y);
+    e->activate(act, act->slopes ? act->slopes + channel : NULL, count, y, y);
     if (e->has_factor || e->has_late_residual) ptn_epilogue_combine(e, count, y);
 }
 

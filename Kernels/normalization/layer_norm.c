@@ -28,8 +28,7 @@ static void run_rows(void *context, size_t index, int thread) {
         float *y = j->y + r * j->channels;
         j->normalise(j->channels, j->epsilon, j->weight, j->bias, j->x + r * j->channels, y);
         if (j->activate)
-            j->activate(j->activation->kind, j->activation->slope, j->activation->slopes,
-                        j->channels, y, y);
+            j->activate(j->activation, j->activation->slopes, j->channels, y, y);
     }
 }
 

@@ -30,6 +30,16 @@ public enum Activation: Sendable, Equatable {
     case mish
     /// tanh(x)
     case tanh
+    /// x for beta · x > threshold, else log(1 + e^(beta · x)) / beta; beta > 0
+    case softplus(beta: Float = 1, threshold: Float = 20)
+    /// x for x > 0, else alpha · (eˣ − 1)
+    case elu(alpha: Float = 1)
+    /// x for x > 0, else alpha · (e^(x / alpha) − 1); alpha > 0
+    case celu(alpha: Float = 1)
+    /// 1.0507 · (x for x > 0, else 1.67326 · (eˣ − 1))
+    case selu
+    /// min(max(x, min), max); min ≤ max
+    case hardtanh(min: Float = -1, max: Float = 1)
 
     /// The kernels' name for it.
     var kind: ptn_activation {
@@ -46,16 +56,29 @@ public enum Activation: Sendable, Equatable {
         case .geluTanh: PTN_ACT_GELU_TANH
         case .mish: PTN_ACT_MISH
         case .tanh: PTN_ACT_TANH
+        case .softplus: PTN_ACT_SOFTPLUS
+        case .elu: PTN_ACT_ELU
+        case .celu: PTN_ACT_CELU
+        case .selu: PTN_ACT_SELU
+        case .hardtanh: PTN_ACT_HARDTANH
         }
     }
 
-    /// The factor for x < 0; 0 for a function that has none.
-    var slope: Float { if case .leakyReLU(let slope) = self { slope } else { 0 } }
+    /// The function's numbers in the order of its case; 0 where it has none.
+    var numbers: (first: Float, second: Float) {
+        switch self {
+        case .leakyReLU(let slope): (slope, 0)
+        case .softplus(let beta, let threshold): (beta, threshold)
+        case .elu(let alpha), .celu(let alpha): (alpha, 0)
+        case .hardtanh(let least, let most): (least, most)
+        default: (0, 0)
+        }
+    }
 
     package var kernelSpec: ptn_activation_spec {
         var spec = ptn_activation_spec()
         spec.kind = kind
-        spec.slope = slope
+        (spec.first, spec.second) = numbers
         return spec
     }
 }

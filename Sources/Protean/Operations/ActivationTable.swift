@@ -2,15 +2,18 @@ import Foundation
 
 /// A row of the table of activations.
 struct ActivationRow: Sendable {
-    /// The function, with PyTorch's default slope where there is one.
+    /// The numbers of a function that has any, in double precision.
+    typealias Numbers = (first: Double, second: Double)
+
+    /// The function, with PyTorch's default numbers where it has any.
     let activation: Activation
     /// The first name is the one used in messages; lookups ignore case, `_` and `-`.
     let names: [String]
     let formula: String
-    /// The function of x and the slope, in double precision.
-    let value: @Sendable (_ x: Double, _ slope: Double) -> Double
+    /// The function of x and its numbers, in double precision.
+    let value: @Sendable (_ x: Double, _ numbers: Numbers) -> Double
     /// Its derivative by x. Where that jumps, the value is PyTorch's.
-    let derivative: @Sendable (_ x: Double, _ slope: Double) -> Double
+    let derivative: @Sendable (_ x: Double, _ numbers: Numbers) -> Double
 }
 
 /// The table of activations, one row each.
@@ -34,8 +37,8 @@ enum ActivationTable {
         ActivationRow(
             activation: .leakyReLU(slope: 0.01), names: ["leaky_relu"],
             formula: "x for x > 0, else slope · x",
-            value: { x, slope in x > 0 ? x : slope * x },
-            derivative: { x, slope in x > 0 ? 1 : slope }),
+            value: { x, its in x > 0 ? x : its.first * x },
+            derivative: { x, its in x > 0 ? 1 : its.first }),
         ActivationRow(
             activation: .sigmoid, names: ["sigmoid"],
             formula: "1 / (1 + e⁻ˣ)",
@@ -85,9 +88,42 @@ enum ActivationTable {
             formula: "tanh(x)",
             value: { x, _ in Foundation.tanh(x) },
             derivative: { x, _ in 1 - Foundation.tanh(x) * Foundation.tanh(x) }),
+        ActivationRow(
+            activation: .softplus(), names: ["softplus"],
+            formula: "x for beta · x > threshold, else log(1 + e^(beta · x)) / beta",
+            value: { x, its in
+                let z = its.first * x
+                return z > its.second ? x : softplus(z) / its.first
+            },
+            derivative: { x, its in
+                its.first * x > its.second ? 1 : logistic(its.first * x)
+            }),
+        ActivationRow(
+            activation: .elu(), names: ["elu"],
+            formula: "x for x > 0, else alpha · (eˣ − 1)",
+            value: { x, its in x > 0 ? x : its.first * expm1(x) },
+            derivative: { x, its in x > 0 ? 1 : its.first * exp(x) }),
+        ActivationRow(
+            activation: .celu(), names: ["celu"],
+            formula: "x for x > 0, else alpha · (e^(x / alpha) − 1)",
+            value: { x, its in x > 0 ? x : its.first * expm1(x / its.first) },
+            derivative: { x, its in x > 0 ? 1 : exp(x / its.first) }),
+        ActivationRow(
+            activation: .selu, names: ["selu"],
+            formula: "1.0507 · (x for x > 0, else 1.67326 · (eˣ − 1))",
+            value: { x, _ in seluScale * (x > 0 ? x : seluAlpha * expm1(x)) },
+            derivative: { x, _ in seluScale * (x > 0 ? 1 : seluAlpha * exp(x)) }),
+        ActivationRow(
+            activation: .hardtanh(), names: ["hardtanh"],
+            formula: "min(max(x, min), max)",
+            value: { x, its in clamped(x, its.first, its.second) },
+            derivative: { x, its in x > its.first && x < its.second ? 1 : 0 }),
     ]
 
-    /// The row of a function, whatever its slope.
+    /// The constants with which SELU keeps mean 0 and variance 1.
+    private static let seluScale = 1.0507009873554805, seluAlpha = 1.6732632423543772
+
+    /// The row of a function, whatever its numbers.
     static func row(of activation: Activation) -> ActivationRow {
         // A test checks that every kind has a row.
         rows.first { $0.activation.kind == activation.kind } ?? rows[0]
@@ -112,7 +148,7 @@ private func geluArgument(_ x: Double) -> Double {
 private func softplus(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
 
 extension Activation {
-    /// One of each kind, with PyTorch's default slope of 0.01 where there is one.
+    /// One of each kind, with PyTorch's default numbers, such as a slope of 0.01.
     public static let all: [Activation] = ActivationTable.rows.map(\.activation)
 
     /// All names that ``init(named:)`` knows, as they are usually written.
@@ -126,13 +162,17 @@ extension Activation {
 
     /// The function of one value in double precision: the reference for tests of the kernels. Slow.
     public func value(at x: Double) -> Double {
-        ActivationTable.row(of: self).value(x, Double(slope))
+        ActivationTable.row(of: self).value(x, exactNumbers)
     }
 
     /// The derivative at one value in double precision. Where it jumps, the value is PyTorch's.
     /// Slow.
     public func derivative(at x: Double) -> Double {
-        ActivationTable.row(of: self).derivative(x, Double(slope))
+        ActivationTable.row(of: self).derivative(x, exactNumbers)
+    }
+
+    private var exactNumbers: ActivationRow.Numbers {
+        (Double(numbers.first), Double(numbers.second))
     }
 
     private static let byName: [String: Activation] = {
@@ -148,7 +188,7 @@ extension Activation {
     }
 
     /// The activation that PyTorch or timm call by this name: `relu`, `ReLU6`, `hard_swish`,
-    /// `Hardswish`, `silu`, `swish`, `gelu`, `gelu_tanh`, `leaky_relu` (slope 0.01) and so on.
+    /// `Hardswish`, `silu`, `swish`, `gelu`, `gelu_tanh`, `leaky_relu` (slope 0.01), `elu` (alpha 1) and so on.
     ///
     /// Case, `_` and `-` are ignored.
     /// - Throws: ``ProteanError/unknownName(kind:name:known:)`` for any other name.

@@ -39,7 +39,7 @@ extension Operations {
             var spec = ptn_activation_spec()
             if slopes.count == 1 {
                 spec.kind = PTN_ACT_LEAKY_RELU
-                spec.slope = inputs[1][0]
+                spec.first = inputs[1][0]
                 return ptn_activate(runtime, &spec, 1, x.count, inputs[0], y)
             }
             spec.kind = PTN_ACT_PRELU

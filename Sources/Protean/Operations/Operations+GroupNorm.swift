@@ -12,8 +12,8 @@ extension Operations {
     /// - Parameters:
     ///   - x: `[batch, …, channels]`, at least two axes.
     ///   - groups: a divisor of the channels.
-    ///   - weight: `[channels]`, or nil for ones.
-    ///   - bias: `[channels]`, or nil for zeros.
+    ///   - weight: `[channels]`, or `[batch, channels]` for weights per sample; nil for ones.
+    ///   - bias: shaped like the weight; nil for zeros.
     ///   - eps: added to the variance; at least 0.
     ///   - activation: applied last.
     ///   - layer: the caller's name, for errors.
@@ -33,15 +33,17 @@ extension Operations {
                 found: "\(groups)")
         }
         try checkEpsilon(eps, layer: layer)
-        try check(weight, "weight", channels: channels, layer: layer)
-        try check(bias, "bias", channels: channels, layer: layer)
+        let isPerSample = (weight ?? bias)?.rank == 2
+        let rows = isPerSample ? [x.shape[0], channels] : [channels]
+        try check(weight, "weight", shape: rows, layer: layer)
+        try check(bias, "bias", shape: rows, layer: layer)
         let pixels = x.shape[1..<x.rank - 1].reduce(1, *)
         let inputs = [x] + [weight, bias].compactMap { $0 }
         var spec = activation.kernelSpec
         return try filling(x.shape, for: layer, from: inputs) { runtime, bases, y in
             ptn_group_norm(
                 runtime, x.shape[0], pixels, channels, groups, eps, weight == nil ? nil : bases[1],
-                bias == nil ? nil : bases[bases.count - 1], &spec, bases[0], y)
+                bias == nil ? nil : bases[bases.count - 1], isPerSample, &spec, bases[0], y)
         }
     }
 
@@ -49,9 +51,16 @@ extension Operations {
     static func check(
         _ row: Tensor?, _ name: String, channels: Int, layer: String
     ) throws(ProteanError) {
-        guard let row, row.shape != [channels] else { return }
+        try check(row, name, shape: [channels], layer: layer)
+    }
+
+    /// Throws if a tensor has another shape.
+    private static func check(
+        _ row: Tensor?, _ name: String, shape: [Int], layer: String
+    ) throws(ProteanError) {
+        guard let row, row.shape != shape else { return }
         throw .shapeMismatch(
-            layer: layer, tensor: name, expected: "[\(channels)]", found: row.shape)
+            layer: layer, tensor: name, expected: "\(shape)", found: row.shape)
     }
 }
 

@@ -50,6 +50,47 @@ extension LayerEntry {
         "Tanh", word: "tanh", "torch.nn.Tanh", isInPlace: false, golden: ["tanh"]
     ) { _ in Tanh() }
 
+    static let softplus = activation(
+        "Softplus", word: "softplus", "torch.nn.Softplus", isInPlace: false,
+        keys: [
+            .optional("beta", .number(1), "factor of x, above 0"),
+            .optional("threshold", .number(20), "x itself is returned for beta · x above this"),
+        ],
+        golden: ["softplus", "softplus_options", "softplus_threshold"]
+    ) {
+        try Softplus(beta: Float($0.number("beta")), threshold: Float($0.number("threshold")))
+    }
+
+    static let elu = activation(
+        "ELU", word: "elu", "torch.nn.ELU", papers: ["1511.07289"],
+        keys: [.optional("alpha", .number(1), "the negative of the limit at minus infinity")],
+        golden: ["elu", "elu_alpha"]
+    ) { ELU(alpha: Float(try $0.number("alpha"))) }
+
+    static let celu = activation(
+        "CELU", word: "celu", "torch.nn.CELU", papers: ["1704.07483"],
+        keys: [
+            .optional("alpha", .number(1), "the negative of the limit at minus infinity, above 0")
+        ],
+        golden: ["celu", "celu_alpha"]
+    ) { try CELU(alpha: Float($0.number("alpha"))) }
+
+    static let selu = activation(
+        "SELU", word: "selu", "torch.nn.SELU", papers: ["1706.02515"], golden: ["selu"]
+    ) { _ in SELU() }
+
+    static let hardtanh = activation(
+        "Hardtanh", word: "hardtanh", "torch.nn.Hardtanh",
+        keys: [
+            .optional("min_val", .number(-1), "the smallest result", aliases: "minimum"),
+            .optional("max_val", .number(1), "the largest result", aliases: "maximum"),
+        ],
+        golden: ["hardtanh", "hardtanh_options"]
+    ) {
+        try Hardtanh(
+            minimum: Float($0.number("min_val")), maximum: Float($0.number("max_val")))
+    }
+
     static let identity = activation(
         "Identity", word: "none", "torch.nn.Identity", isInPlace: false,
         golden: ["identity", "identity_empty"]

@@ -30,6 +30,12 @@ extension LayerRecipe {
             if values["dim"] == 1 { return rowsOrMap(&random, scene) }
             return ["x": leadingAxes(&random, scene) + [scene.channels]]
         },
+        "LogSoftmax": LayerRecipe { random, _ in
+            ["dim": random.percent(50) ? 1 : -1]
+        } inputs: { random, scene, values in
+            if values["dim"] == 1 { return rowsOrMap(&random, scene) }
+            return ["x": leadingAxes(&random, scene) + [scene.channels]]
+        },
         "Dropout": LayerRecipe { random, _ in
             ["p": .number(Double(random.int(0...4)) / 4), "inplace": random.flag()]
         } inputs: { random, scene, _ in
@@ -71,6 +77,18 @@ extension LayerRecipe {
             if keys.contains("inplace") { values["inplace"] = random.flag() }
             if keys.contains("negative_slope") {
                 values["negative_slope"] = .number(Double(random.int(-2...6)) / 4)
+            }
+            if keys.contains("alpha") || keys.contains("beta") {
+                values[keys.contains("alpha") ? "alpha" : "beta"] = .number(
+                    Double(random.int(1...9)) / 4)
+            }
+            if keys.contains("threshold") {
+                values["threshold"] = .number(Double(random.int(-4...80)) / 4)
+            }
+            if keys.contains("min_val") {
+                let least = random.int(-9...9)
+                values["min_val"] = .number(Double(least) / 4)
+                values["max_val"] = .number(Double(least + random.int(1...9)) / 4)
             }
             if keys.contains("approximate") {
                 values["approximate"] = random.pick(["none", "tanh"])

@@ -9,12 +9,14 @@ import Testing
         ("gelu", .gelu), ("gelu_tanh", .geluTanh), ("hard_sigmoid", .hardSigmoid),
         ("hardsigmoid", .hardSigmoid), ("leaky_relu", .leakyReLU(slope: 0.01)), ("mish", .mish),
         ("Tanh", .tanh), ("sigmoid", .sigmoid), ("Identity", .identity),
+        ("Softplus", .softplus()), ("ELU", .elu()), ("celu", .celu(alpha: 1)), ("SELU", .selu),
+        ("Hardtanh", .hardtanh(min: -1, max: 1)), ("hard_tanh", .hardtanh()),
     ])
     func namesOfTheReferences(_ name: String, _ activation: Activation) throws {
         #expect(try Activation(named: name) == activation)
     }
 
-    @Test(arguments: ["", "quick_gelu", "celu", "relu 6"]) func otherNamesAreRefused(_ name: String)
+    @Test(arguments: ["", "quick_gelu", "crelu", "relu 6"]) func otherNamesAreRefused(_ name: String)
     {
         #expect {
             try Activation(named: name)
@@ -48,7 +50,10 @@ import Testing
             (LeakyReLU(), .leakyReLU(slope: 0.01)), (Sigmoid(), .sigmoid),
             (HardSigmoid(), .hardSigmoid), (HardSwish(), .hardSwish), (SiLU(), .silu),
             (GELU(), .gelu), (GELU(approximate: .tanh), .geluTanh), (Mish(), .mish),
-            (Tanh(), .tanh),
+            (Tanh(), .tanh), (ELU(alpha: 0.7), .elu(alpha: 0.7)), (SELU(), .selu),
+            (try CELU(alpha: 1.5), .celu(alpha: 1.5)),
+            (try Softplus(beta: 2, threshold: 5), .softplus(beta: 2, threshold: 5)),
+            (try Hardtanh(minimum: -0.5, maximum: 2), .hardtanh(min: -0.5, max: 2)),
         ]
         let x = try MapTest.tensor([3, 5, 7, 17], seed: 9, range: 8)
         for (layer, activation) in layers {
@@ -63,6 +68,49 @@ import Testing
                     y, shape: x.shape, expected, tolerance: 4e-7, "\(activation) \(isa)")
             }
             #expect(try layer.outputShape(for: [0, 3, 2]) == [0, 3, 2])
+        }
+    }
+
+    @Test func numbersOutsideADomainAreRefused() throws {
+        for value in [0, -1, .infinity, .nan] as [Float] {
+            expectRefusal(of: "alpha") { _ = try CELU(alpha: value) }
+            expectRefusal(of: "beta") { _ = try Softplus(beta: value) }
+        }
+        expectRefusal(of: "threshold") { _ = try Softplus(threshold: .infinity) }
+        expectRefusal(of: "maximum") { _ = try Hardtanh(minimum: 1, maximum: 1) }
+        // Values of `Activation` are checked by the kernels.
+        let x = try Tensor.random([2, 3, 4, 5])
+        let conv = try Conv2d(inputChannels: 5, outputChannels: 2, kernelSize: 1)
+        for activation in [
+            Activation.celu(alpha: 0), .softplus(beta: -1), .hardtanh(min: 2, max: 1),
+        ] {
+            #expect(throws: ProteanError.self) { try Operations.activate(x, activation) }
+            #expect(throws: ProteanError.self) {
+                try conv(x, epilogue: Conv2dEpilogue(activation: activation))
+            }
+        }
+    }
+
+    /// As the last step of a convolution and of a norm they give the bits of the separate layer.
+    @Test func functionsWithTwoNumbersFuse() throws {
+        let x = try MapTest.tensor([2, 7, 5, 6], seed: 4)
+        let conv = try Conv2d(inputChannels: 6, outputChannels: 9, kernelSize: 3, seed: 3)
+        let norm = try GroupNorm(groups: 3, channels: 9)
+        for activation in [
+            Activation.elu(alpha: 0.4), .celu(alpha: 2), .selu,
+            .softplus(beta: 3, threshold: 1), .hardtanh(min: -0.2, max: 0.3),
+        ] {
+            for isa in KernelISA.supported {
+                try Runtime.with(isa: isa, threads: 2) {
+                    let y = try conv(x), fused = Conv2dEpilogue(activation: activation)
+                    #expect(
+                        try conv(x, epilogue: fused).isBitEqual(
+                            to: Operations.activate(y, activation)), "\(activation) \(isa)")
+                    #expect(
+                        try norm(y, activation: activation).isBitEqual(
+                            to: Operations.activate(norm(y), activation)), "\(activation) \(isa)")
+                }
+            }
         }
     }
 

@@ -6,7 +6,11 @@ import Testing
 
 /// The table of activations: every kind has one row, and the row is true.
 @Suite struct ActivationTableTests {
-    static let slopes: [Activation] = [.leakyReLU(slope: 0.2), .leakyReLU(slope: -1.5)]
+    static let numbers: [Activation] = [
+        .leakyReLU(slope: 0.2), .leakyReLU(slope: -1.5), .elu(alpha: -0.5), .celu(alpha: 0.3),
+        .celu(alpha: 7), .softplus(beta: 0.4, threshold: 50), .softplus(beta: 3, threshold: 25),
+        .hardtanh(min: 0.3, max: 4.2),
+    ]
     static let places = stride(from: -9.9, through: 9.9, by: 0.37).map { $0 }
 
     @Test func everyKindHasOneRow() {
@@ -49,7 +53,7 @@ import Testing
         inputs += [-6, -3, -0.0, 0, 3, 6, 1e-30, -1e-30, 40, -40, 100, -100]
         for count in [inputs.count, 1, 7, 17] {
             let x = try Tensor(Array(inputs.prefix(count)), shape: [count])
-            for activation in Activation.all + Self.slopes {
+            for activation in Activation.all + Self.numbers {
                 var bits: [UInt32]?
                 for (isa, threads) in allRuntimes {
                     try Runtime.with(isa: isa, threads: threads) {
@@ -86,7 +90,7 @@ import Testing
 
     @Test func derivativesAreCentralDifferences() {
         let h = 1e-5
-        for activation in Activation.all + Self.slopes {
+        for activation in Activation.all + Self.numbers {
             // No place lies on a kink or within the difference's reach of one.
             for x in Self.places {
                 let up = activation.value(at: x + h), down = activation.value(at: x - h)
@@ -103,6 +107,8 @@ import Testing
         let cases: [(Activation, Double, Double)] = [
             (.relu, 0, 0), (.relu6, 0, 0), (.relu6, 6, 0), (.leakyReLU(slope: 0.25), 0, 0.25),
             (.hardSigmoid, -3, 0), (.hardSigmoid, 3, 0), (.hardSwish, -3, 0), (.hardSwish, 3, 1.5),
+            (.elu(alpha: 0.5), 0, 0.5), (.celu(alpha: 0.5), 0, 1), (.hardtanh(), -1, 0),
+            (.hardtanh(), 1, 0), (.softplus(beta: 2, threshold: 1), 0.75, 1),
         ]
         for (activation, x, expected) in cases {
             #expect(activation.derivative(at: x) == expected, "\(activation.name)'(\(x))")

@@ -6,7 +6,9 @@ import Testing
 @Suite struct ActivationKernelTests {
     static let all: [Activation] = [
         .identity, .relu, .relu6, .leakyReLU(slope: 0.01), .sigmoid, .hardSigmoid, .hardSwish,
-        .silu, .gelu, .geluTanh, .mish, .tanh,
+        .silu, .gelu, .geluTanh, .mish, .tanh, .softplus(), .softplus(beta: 0.3, threshold: 1),
+        .softplus(beta: 5, threshold: -2), .elu(), .elu(alpha: -0.3), .celu(), .celu(alpha: 0.2),
+        .selu, .hardtanh(), .hardtanh(min: 0.5, max: 3),
     ]
 
     static func reference(_ activation: Activation, _ x: Double) -> Double {
@@ -26,6 +28,15 @@ import Testing
             return x / 2 * (1 + Foundation.tanh(inner))
         case .mish: return x * Foundation.tanh(log1p(exp(x)))
         case .tanh: return Foundation.tanh(x)
+        case .softplus(let beta, let threshold):
+            let z = x * Double(beta)
+            return z > Double(threshold) ? x : log1p(exp(z)) / Double(beta)
+        case .elu(let alpha): return x > 0 ? x : Double(alpha) * expm1(x)
+        case .celu(let alpha): return x > 0 ? x : Double(alpha) * expm1(x / Double(alpha))
+        case .selu:
+            return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * expm1(x))
+        case .hardtanh(let least, let most):
+            return x.isNaN ? x : min(max(x, Double(least)), Double(most))
         }
     }
 

@@ -3,14 +3,7 @@
 ///
 /// A layer implements ``Gate/gates(of:)`` and gets its calls, in which the activation after the
 /// layer, and a residual if the caller asks for it, take no pass over the map of their own.
-public protocol SelfGating: Gate, AcceptsEpilogue {
-    /// activation(x · gates + residual).
-    ///
-    /// - Throws: ``ProteanError`` when a tensor does not fit.
-    func callAsFunction(
-        _ x: Tensor, residual: Tensor?, activation: Activation
-    ) throws(ProteanError) -> Tensor
-}
+public protocol SelfGating: Gate, AcceptsEpilogue, AttentionLayer {}
 
 extension SelfGating {
     /// The gated map.

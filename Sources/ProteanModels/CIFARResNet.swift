@@ -4,7 +4,7 @@ import Protean
 /// mean over the map and a linear classifier.
 ///
 /// He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", arXiv 1512.03385, section
-/// 4.2; with gates, Hu et al., arXiv 1709.01507. Depth is 6 n + 2. Input `[batch, 32, 32, 3]`
+/// 4.2, on request with attention in every block (``Gates``). Depth is 6 n + 2. Input `[batch, 32, 32, 3]`
 /// (other sizes work), output `[batch, classes]`.
 public final class CIFARResNet: Layer {
     /// The shortcut where size and channels change.
@@ -13,6 +13,23 @@ public final class CIFARResNet: Layer {
         case padding
         /// A 1 × 1 convolution with stride 2 and batch norm, named `downsample` (option B).
         case projection
+    }
+
+    /// The attention at the end of every block.
+    public enum Gates: Sendable {
+        /// ``SqueezeExcitation`` with a sixteenth of the channels (arXiv 1709.01507).
+        case squeezeExcitation
+        /// ``StyleRecalibration`` (arXiv 1903.10829), in the form of SRMnet's files.
+        case styleRecalibration
+
+        fileprivate func layer(channels: Int) throws(ProteanError) -> any SelfGating {
+            switch self {
+            case .squeezeExcitation:
+                try SqueezeExcitation(channels: channels, reduction: 16, variant: .linear)
+            case .styleRecalibration:
+                try StyleRecalibration(channels: channels, variant: .grouped)
+            }
+        }
     }
 
     private let conv1: Conv2d
@@ -28,11 +45,11 @@ public final class CIFARResNet: Layer {
     ///   - depth: 6 n + 2: 20, 32, 44, 56, 110.
     ///   - classes: size of the output.
     ///   - shortcut: the shortcut where size and channels change.
-    ///   - gates: squeeze-and-excitation in every block, with a sixteenth of the channels.
+    ///   - gates: the attention at the end of every block, or nil for none.
     ///   - classifierName: the classifier's name in weight files.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
-        depth: Int, classes: Int = 10, shortcut: Shortcut, gates: Bool = false,
+        depth: Int, classes: Int = 10, shortcut: Shortcut, gates: Gates? = nil,
         classifierName: String
     ) throws(ProteanError) {
         guard depth >= 8, depth % 6 == 2 else {
@@ -53,7 +70,7 @@ public final class CIFARResNet: Layer {
                     try CIFARResNetBlock(
                         inputChannels: channels, outputChannels: width,
                         stride: index > 0 && block == 0 ? 2 : 1, shortcut: shortcut,
-                        gate: gates))
+                        gates: gates))
                 channels = width
             }
             stages.append(try Sequential(blocks))
@@ -85,14 +102,14 @@ private final class CIFARResNetBlock: Layer {
     private let conv1, conv2: Conv2d
     private let bn1, bn2: BatchNorm2d
     private let first, second: FusedConv2d
-    private let gate: SqueezeExcitation?
+    private let gate: (any SelfGating)?
     private let downsample: Sequential?
     private let stride: Int
     private let newChannels: Int
 
     init(
         inputChannels: Int, outputChannels: Int, stride: Int, shortcut: CIFARResNet.Shortcut,
-        gate: Bool
+        gates: CIFARResNet.Gates?
     ) throws(ProteanError) {
         conv1 = try Conv2d(
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: 3,
@@ -104,11 +121,8 @@ private final class CIFARResNetBlock: Layer {
         bn2 = try BatchNorm2d(channels: outputChannels)
         first = try FusedConv2d(conv1, bn1, .relu)
         // With a gate, the activation and the sum come after the gate.
-        second = try FusedConv2d(conv2, bn2, gate ? .identity : .relu)
-        self.gate =
-            gate
-            ? try SqueezeExcitation(channels: outputChannels, reduction: 16, variant: .linear)
-            : nil
+        second = try FusedConv2d(conv2, bn2, gates == nil ? .relu : .identity)
+        gate = try gates?.layer(channels: outputChannels)
         self.stride = stride
         newChannels = outputChannels - inputChannels
         let projects = shortcut == .projection && (stride != 1 || newChannels != 0)

@@ -6,7 +6,7 @@ struct CIFARResNetPlugin: ModelPlugin {
     let summary: String
     let depth: Int
     let shortcut: CIFARResNet.Shortcut
-    let gates: Bool
+    var gates: CIFARResNet.Gates?
     let classifierName: String
     let mean, deviation: [Float]
 
@@ -26,7 +26,14 @@ struct CIFARResNetPlugin: ModelPlugin {
         return [
             "layer3.\(last).conv2.weight", "\(classifierName).weight",
         ] + (shortcut == .projection ? ["layer3.0.downsample.0.weight"] : [])
-            + (gates ? ["layer3.\(last).se.fc.0.weight"] : [])
+            + (gates.map { ["layer3.\(last).se.\(Self.landmark($0))"] } ?? [])
+    }
+
+    private static func landmark(_ gates: CIFARResNet.Gates) -> String {
+        switch gates {
+        case .squeezeExcitation: "fc.0.weight"
+        case .styleRecalibration: "cfc.weight"
+        }
     }
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
@@ -43,18 +50,23 @@ struct CIFARResNetPlugin: ModelPlugin {
         CIFARResNetPlugin(
             name: "resnet20_cifar",
             summary: "ResNet-20 for CIFAR-10 with parameter-free shortcuts (arXiv 1512.03385)",
-            depth: 20, shortcut: .padding, gates: false, classifierName: "linear",
+            depth: 20, shortcut: .padding, classifierName: "linear",
             mean: ImagePreprocessing.imageNetMean,
             deviation: ImagePreprocessing.imageNetDeviation),
         CIFARResNetPlugin(
             name: "resnet32_cifar",
             summary: "ResNet-32 for CIFAR-10 with projection shortcuts (arXiv 1512.03385)",
-            depth: 32, shortcut: .projection, gates: false, classifierName: "fc",
+            depth: 32, shortcut: .projection, classifierName: "fc",
             mean: cifarMean, deviation: cifarDeviation),
         CIFARResNetPlugin(
             name: "se_resnet32_cifar",
             summary: "ResNet-32 with squeeze-and-excitation for CIFAR-10 (arXiv 1709.01507)",
-            depth: 32, shortcut: .projection, gates: true, classifierName: "fc",
+            depth: 32, shortcut: .projection, gates: .squeezeExcitation, classifierName: "fc",
+            mean: cifarMean, deviation: cifarDeviation),
+        CIFARResNetPlugin(
+            name: "srm_resnet32_cifar",
+            summary: "ResNet-32 with style-based recalibration for CIFAR-10 (arXiv 1903.10829)",
+            depth: 32, shortcut: .projection, gates: .styleRecalibration, classifierName: "fc",
             mean: cifarMean, deviation: cifarDeviation),
     ]
 }

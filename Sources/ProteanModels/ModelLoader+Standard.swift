@@ -3,12 +3,20 @@ import Protean
 extension ModelRegistry {
     /// A new registry with every architecture of this package.
     public static func standard() -> ModelRegistry {
-        ModelRegistry(
-            [ProteanTinyPlugin(), ProteanDeformablePlugin()] + CIFARResNetPlugin.all
-                + ResNetPlugin.all + [MobileNetV2Plugin(), EfficientNetLite0Plugin()]
-                + MobileNetV3Plugin.all
-                + EfficientNetCondConvPlugin.all + DynamicResNetPlugin.all + [RedNetPlugin()]
-                + SMSRPlugin.all)
+        let families: [[any ModelPlugin]] = [
+            [ProteanTinyPlugin(), ProteanDeformablePlugin()],
+            CIFARResNetPlugin.all,
+            ResNetPlugin.all,
+            [MobileNetV2Plugin(), EfficientNetLite0Plugin()],
+            MobileNetV3Plugin.all,
+            EfficientNetCondConvPlugin.all,
+            DynamicResNetPlugin.all,
+            AttentionResNetPlugin.all,
+            [RedNetPlugin()],
+            SMSRPlugin.all,
+            SuperResolutionPlugin.all,
+        ]
+        return ModelRegistry(families.flatMap(\.self))
     }
 }
 

@@ -11,12 +11,15 @@ import Protean
 /// The 3 × 3 convolutions of some stages' bottlenecks may be deformable ones of the second version
 /// (Zhu, Hu, Lin, Dai, arXiv 1811.11168) that predict their displacements: `conv2.weight` is then
 /// accompanied by `conv2.conv_offset.weight` and `.bias`, as in mmcv. Or the blocks' convolutions
-/// mix their kernels per image, see ``Convolutions``.
+/// mix their kernels per image, see ``Convolutions``. Every block may have an attention, such as
+/// squeeze and excitation, and another activation than ReLU.
 ///
 /// ```swift
 /// let resnet50 = try ResNet(block: .bottleneck, stages: [3, 4, 6, 3])
 /// let deformable = try ResNet(
 ///     block: .bottleneck, stages: [3, 4, 6, 3], deformableStages: 1..<4)
+/// let excited = try ResNet(
+///     block: .bottleneck, stages: [3, 4, 6, 3], attention: .squeezeExcitation(reduction: 16))
 /// ```
 public final class ResNet: Layer {
     /// The form of the residual blocks.
@@ -40,11 +43,16 @@ public final class ResNet: Layer {
         /// ``ODConv2d`` with this number of kernels and this ratio of the attention's width to the
         /// input channels; projections of shortcuts are ordinary ones, as in OSVAI's networks.
         case omniDimensional(experts: Int, reduction: Double)
+        /// A bottleneck's 3 × 3 convolution is a ``SelectiveKernel`` with timm's options; names as in
+        /// timm's `skresnet50`.
+        case selectiveKernel
+        /// A bottleneck's 3 × 3 convolution is a ``SplitAttention`` of this radix, strides are means
+        /// over the map, and the stem has three 3 × 3 convolutions: ResNeSt (Zhang et al., arXiv
+        /// 2004.08955), named as the authors' and timm's.
+        case splitAttention(radix: Int)
     }
 
-    private let conv1: Conv2d
-    private let bn1: BatchNorm2d
-    private let stem: FusedConv2d
+    private let stem: ResNetStem
     private let maxpool: MaxPool2d
     private let stages: [Sequential]
     private let avgpool = GlobalAveragePool2d()
@@ -61,10 +69,15 @@ public final class ResNet: Layer {
     ///   - deformableStages: stages, counted from 0, whose 3 × 3 convolutions are
     ///     ``ModulatedDeformableConv2d``; bottlenecks only.
     ///   - convolutions: what the other convolutions of the blocks are.
+    ///   - attention: applied to every block's result before the shortcut is added.
+    ///   - attentionName: its name in the block.
+    ///   - activation: of the blocks; layers are named `act1`, `act2`, …. The stem's is ReLU.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
         block: Block, stages counts: [Int], width: Int = 64, classes: Int = 1000,
-        deformableStages: Range<Int> = 0..<0, convolutions: Convolutions = .plain
+        deformableStages: Range<Int> = 0..<0, convolutions: Convolutions = .plain,
+        attention: AttentionSlot = .none, attentionName: String = "se",
+        activation: ActivationSlot = .relu
     ) throws(ProteanError) {
         // More stages would reduce the image to nothing and overflow the width.
         guard (1...8).contains(counts.count), counts.allSatisfy({ $0 >= 1 }) else {
@@ -88,11 +101,15 @@ public final class ResNet: Layer {
                 expected: "within \(stageIndices), with bottlenecks",
                 found: "\(deformableStages), \(block)")
         }
-        conv1 = try Conv2d(
-            inputChannels: 3, outputChannels: width, kernelSize: 7, stride: 2, padding: 3,
-            bias: false)
-        bn1 = try BatchNorm2d(channels: width)
-        stem = try FusedConv2d(conv1, bn1, .relu)
+        try Self.check(convolutions, block)
+        if case .splitAttention = convolutions {
+            stem = try ResNetStem(deep: width)
+        } else {
+            stem = try ResNetStem(width)
+        }
+        let options = ResNetBlock.Options(
+            block: block, convolutions: convolutions, attention: attention,
+            attentionName: attentionName, activation: activation)
         maxpool = try MaxPool2d(kernelSize: 3, stride: 2, padding: 1)
         var channels = width
         var stages: [Sequential] = []
@@ -100,9 +117,9 @@ public final class ResNet: Layer {
             var blocks: [any Layer] = []
             for index in 0..<count {
                 let made = try ResNetBlock(
-                    block, from: channels, width: width << stage,
+                    options, from: channels, width: width << stage,
                     stride: stage > 0 && index == 0 ? 2 : 1,
-                    isDeformable: deformableStages.contains(stage), convolutions)
+                    isDeformable: deformableStages.contains(stage))
                 channels = made.outputChannels
                 blocks.append(made)
             }
@@ -112,9 +129,23 @@ public final class ResNet: Layer {
         fc = try Linear(inputFeatures: channels, outputFeatures: classes)
     }
 
+    private static func check(
+        _ convolutions: Convolutions, _ block: Block
+    ) throws(ProteanError) {
+        switch convolutions {
+        case .selectiveKernel, .splitAttention:
+            guard block == .bottleneck else {
+                throw .invalidOption(
+                    layer: "ResNet", option: "convolutions", expected: "bottlenecks",
+                    found: "\(block) blocks with \(convolutions)")
+            }
+        default: break
+        }
+    }
+
     /// `conv1`, `bn1`, `layer1`, `layer2`, … and `fc`.
     public var submodules: [NamedModule] {
-        [NamedModule("conv1", conv1), NamedModule("bn1", bn1)]
+        stem.parts
             + stages.enumerated().map { NamedModule("layer\($0.offset + 1)", $0.element) }
             + [NamedModule("fc", fc)]
     }
@@ -123,132 +154,8 @@ public final class ResNet: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        var y = try maxpool(try stem(x))
+        var y = try maxpool(try stem.run(x))
         for stage in stages { y = try stage(y) }
         return try fc(try avgpool(y))
-    }
-}
-
-/// relu(bn(conv(… relu(bn1(conv1(x)))))) + shortcut(x)), the shortcut being `x` or a 1 × 1
-/// convolution with batch norm where size or channels change.
-private final class ResNetBlock: Layer {
-    let outputChannels: Int
-
-    private let parts: [NamedModule]
-    private let steps: [Step]
-    private let last: Step
-    private let downsample: Sequential?
-
-    /// A convolution, its batch norm and a ReLU.
-    private struct Step {
-        let convolution: any Module
-        let norm: BatchNorm2d
-        let run: @Sendable (Tensor, _ residual: Tensor?) throws(ProteanError) -> Tensor
-
-        init(_ convolution: any FoldsNorm, outputs: Int) throws(ProteanError) {
-            norm = try BatchNorm2d(channels: outputs)
-            self.convolution = convolution
-            let fused = try convolution.folding(norm)
-            run = { x, residual throws(ProteanError) in
-                try fused(x, epilogue: Conv2dEpilogue(activation: .relu, residual: residual))
-            }
-        }
-
-        init(_ convolution: ModulatedDeformableConv2d) throws(ProteanError) {
-            norm = try BatchNorm2d(channels: convolution.geometry.outputChannels)
-            self.convolution = convolution
-            let fused = try FusedModulatedDeformableConv2d(convolution, norm, .relu)
-            run = { x, residual throws(ProteanError) in try fused(x, residual: residual) }
-        }
-    }
-
-    init(
-        _ block: ResNet.Block, from inputs: Int, width: Int, stride: Int, isDeformable: Bool,
-        _ kind: ResNet.Convolutions
-    ) throws(ProteanError) {
-        let outputs = width * block.expansion
-        func step(
-            from inputs: Int, to outputs: Int, kernel: Int, stride: Int = 1
-        ) throws(ProteanError) -> Step {
-            try Step(
-                Self.convolution(kind, from: inputs, to: outputs, kernel: kernel, stride: stride),
-                outputs: outputs)
-        }
-        let stack: [Step] =
-            switch block {
-            case .basic:
-                [
-                    try step(from: inputs, to: width, kernel: 3, stride: stride),
-                    try step(from: width, to: outputs, kernel: 3),
-                ]
-            case .bottleneck:
-                [
-                    try step(from: inputs, to: width, kernel: 1),
-                    isDeformable
-                        ? try Step(Self.deformable(width, stride: stride))
-                        : try step(from: width, to: width, kernel: 3, stride: stride),
-                    try step(from: width, to: outputs, kernel: 1),
-                ]
-            }
-        outputChannels = outputs
-        steps = stack.dropLast()
-        last = stack[stack.count - 1]
-        downsample =
-            stride == 1 && inputs == outputs
-            ? nil : try Self.projection(kind, from: inputs, to: outputs, stride: stride)
-        parts =
-            stack.enumerated().flatMap { index, step in
-                [
-                    NamedModule("conv\(index + 1)", step.convolution),
-                    NamedModule("bn\(index + 1)", step.norm),
-                ]
-            } + (downsample.map { [NamedModule("downsample", $0)] } ?? [])
-    }
-
-    private static func convolution(
-        _ kind: ResNet.Convolutions, from inputs: Int, to outputs: Int, kernel: Int, stride: Int
-    ) throws(ProteanError) -> any FoldsNorm {
-        let (side, step) = (Size2d(kernel), Size2d(stride))
-        let padding = Padding2d.symmetric(kernel / 2)
-        switch kind {
-        case .plain:
-            return try Conv2d(
-                inputChannels: inputs, outputChannels: outputs, kernelSize: side, stride: step,
-                padding: padding, bias: false)
-        case .dynamic(let experts):
-            return try DynamicConv2d(
-                inputChannels: inputs, outputChannels: outputs, kernelSize: side, stride: step,
-                padding: padding, bias: false, experts: experts)
-        case .omniDimensional(let experts, let reduction):
-            return try ODConv2d(
-                inputChannels: inputs, outputChannels: outputs, kernelSize: kernel, stride: step,
-                padding: padding, reduction: reduction, experts: experts)
-        }
-    }
-
-    private static func deformable(
-        _ width: Int, stride: Int
-    ) throws(ProteanError) -> ModulatedDeformableConv2d {
-        try ModulatedDeformableConv2d(
-            inputChannels: width, outputChannels: width, kernelSize: 3, stride: Size2d(stride),
-            padding: 1, bias: false)
-    }
-
-    private static func projection(
-        _ kind: ResNet.Convolutions, from inputs: Int, to outputs: Int, stride: Int
-    ) throws(ProteanError) -> Sequential {
-        var own = kind
-        if case .omniDimensional = kind { own = .plain }
-        let conv = try convolution(own, from: inputs, to: outputs, kernel: 1, stride: stride)
-        return try Sequential([conv, try BatchNorm2d(channels: outputs)])
-    }
-
-    var submodules: [NamedModule] { parts }
-
-    func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        let side = try downsample?(x) ?? x
-        var y = x
-        for step in steps { y = try step.run(y, nil) }
-        return try last.run(y, side)
     }
 }

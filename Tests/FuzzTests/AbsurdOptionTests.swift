@@ -45,6 +45,7 @@ struct AbsurdOptionTests {
         "GridSample", "SpatialTransformer", "AffineGrid", "DeltaSequential", "GlobalAveragePool2d",
         "GELU", "HardSigmoid", "HardSwish", "Identity", "LeakyReLU", "Mish", "ReLU", "ReLU6",
         "Sigmoid", "SiLU", "Tanh", "ELU", "CELU", "SELU", "Softplus", "Hardtanh", "SimAM", "Upsample", "Sequential", "Residual", "Branches",
+        "TripletAttention",
     ]
 
     private func isWhole(_ value: Value) -> Bool {

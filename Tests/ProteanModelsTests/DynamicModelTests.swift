@@ -59,6 +59,16 @@ import Testing
             published: 1.916e9, options: #"{"kernel_num": 4}"#),
         Network(
             name: "rednet26", input: [2, 96, 64, 3], parameters: 9_233_166, published: 1.73e9),
+        Network(name: "se_resnet50", parameters: 28_088_024, published: 4.11e9),
+        Network(
+            name: "se_resnet50", golden: "se_resnet50_linear", parameters: 28_071_976,
+            published: 4.11e9, options: #"{"variant": "linear"}"#),
+        Network(name: "cbam_resnet50", parameters: 28_089_624, published: 4.11e9),
+        Network(
+            name: "cbam_resnet50", golden: "cbam_resnet50_timm", parameters: 28_073_576,
+            published: 4.11e9, options: #"{"variant": "timm"}"#),
+        Network(name: "skresnet50", parameters: 25_803_160, published: 4.11e9),
+        Network(name: "resnest50", parameters: 27_483_240, published: 5.40e9),
     ]
 
     /// A tensor's values, as `bound` and `uniform` of the generators.

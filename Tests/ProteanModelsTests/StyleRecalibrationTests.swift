@@ -1,10 +1,12 @@
 import Foundation
 import Protean
+import ProteanModels
 import StyleRecalibration
 import Testing
 
-/// The package Examples/StyleRecalibration: a ResNet-32 with a layer of its own against PyTorch, on
-/// weights that follow from a formula (Tests/Golden/generate/style_recalibration.py).
+/// The network `srm_resnet32_cifar`, and the package Examples/StyleRecalibration, which is the same
+/// network with a layer of its own, against PyTorch, on weights that follow from a formula
+/// (Tests/Golden/generate/style_recalibration.py).
 @Suite struct StyleRecalibrationTests {
     /// The network's tensors under the names of published files, which begin with `module.`.
     private static func writeCheckpoint(to path: String) throws {
@@ -30,13 +32,17 @@ import Testing
         return isScale ? (0.5, 1.5) : (-0.25, 0.25)
     }
 
-    @Test func loadsACheckpointAndAgreesWithPyTorch() throws {
+    @Test(arguments: [false, true])
+    func loadsACheckpointAndAgreesWithPyTorch(isExample: Bool) throws {
         let path = FileManager.default.temporaryDirectory
             .appendingPathComponent("protean-tests-\(UUID().uuidString).safetensors").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try Self.writeCheckpoint(to: path)
-        let loader = ModelLoader(registry: try ModelRegistry([RecalibratedResNetPlugin()]))
-        let model = try loader.load(path, as: "srm_resnet32_cifar")
+        let model =
+            try isExample
+            ? ModelLoader(registry: ModelRegistry([RecalibratedResNetPlugin()]))
+                .load(path, as: "recalibrated_resnet32")
+            : ModelLoader.standard.load(path, as: "srm_resnet32_cifar")
         #expect(model.parameterCount == 469_146)
 
         let shape = [2, 32, 28, 3]
@@ -56,11 +62,25 @@ import Testing
         }
     }
 
+    @Test func theNetworkFollowsFromItsOptions() throws {
+        let model = try ModelLoader.standard.makeModel("srm_resnet32_cifar")
+        #expect(try model.outputShape(for: [3, 32, 32, 3]) == [3, 10])
+        #expect(try model.cost(for: [1, 32, 32, 3]).parameters == model.parameterCount)
+        // The same keys as the example's network; landmarks are among them.
+        let names = model.allParameters().map(\.name)
+        #expect(try Set(names) == Set(RecalibratedResNet().allParameters().map(\.name)))
+        #expect(model.plugin.landmarkKeys.contains("layer3.4.se.cfc.weight"))
+        #expect(model.plugin.landmarkKeys.allSatisfy { names.contains($0) })
+        let few = try ModelConfiguration(json: #"{"num_classes": 3}"#, source: "test")
+        let small = try ModelLoader.standard.makeModel("srm_resnet32_cifar", configuration: few)
+        #expect(try small.outputShape(for: [1, 32, 32, 3]) == [1, 3])
+    }
+
     @Test func isTracedAndCostedLikeOurs() throws {
         let network = try RecalibratedResNet()
         network.assignLabels()
         let trace = try network.trace(for: [1, 32, 32, 3])
-        let events = trace.events.filter { $0.layer == "StyleRecalibration" }
+        let events = trace.events.filter { $0.layer == "StyleGate" }
         #expect(events.count == 15 && events[0].path == "layer1.0.se")
         #expect(events.allSatisfy { $0.cost.multiplyAdds > 0 })
         #expect(try network.outputShape(for: [3, 33, 31, 3]) == [3, 10])
@@ -68,7 +88,7 @@ import Testing
     }
 
     @Test func refusesWhatDoesNotFit() throws {
-        let layer = try StyleRecalibration(channels: 4)
+        let layer = try StyleGate(channels: 4)
         #expect(throws: ProteanError.self) { try layer(Tensor(zeros: [1, 2, 2, 3])) }
         #expect(throws: ProteanError.self) { try RecalibratedResNet(blocks: 0) }
         #expect(throws: ProteanError.self) {

@@ -3,7 +3,7 @@ import Protean
 extension LayerEntry {
     static let squeezeExcitation = LayerEntry(
         "SqueezeExcitation", family: .attention,
-        reference: "timm SEModule and SqueezeExcite, torchvision, moskomule",
+        reference: "timm (three modules), torchvision, moskomule, the authors' Caffe",
         summary: .dynamic("a gate per channel"),
         papers: ["1709.01507"],
         keys: [],
@@ -18,7 +18,7 @@ extension LayerEntry {
                     .optional("add_maxpool", false, "pool (mean + maximum) / 2"),
                     .optional("bias", true, "whether fc1 and fc2 have a bias"),
                     .optional("act_layer", "relu", "activation after fc1"),
-                    .optional("norm_layer", .null, "null"),
+                    .optional("norm_layer", .null, "null, or \"batchnorm2d\" after fc1"),
                     .optional("gate_layer", "sigmoid", "activation after fc2"),
                 ]),
             .init(
@@ -44,27 +44,50 @@ extension LayerEntry {
                     .required("channel", "channels C", aliases: "inputChannels", "channels"),
                     .optional("reduction", 16, "C over squeezed width S"),
                 ]),
+            .init(
+                name: "caffe",
+                keys: [
+                    .required("channels", "channels C", aliases: "inputChannels"),
+                    .optional("reduction", 16, "C over squeezed width S"),
+                ]),
+            .init(
+                name: "effective",
+                keys: [
+                    .required("channels", "channels C", aliases: "inputChannels"),
+                    .optional("add_maxpool", false, "pool (mean + maximum) / 2"),
+                    .optional("gate_layer", "hard_sigmoid", "activation of the gates"),
+                ]),
         ],
         weights: [
             .init("fc1.weight, fc1.bias", "[S, C, 1, 1], [S]  (timm, torchvision)"),
             .init("fc2.weight, fc2.bias", "[C, S, 1, 1], [C]  (timm, torchvision)"),
             .init("conv_reduce.*, conv_expand.*", "the same  (timm_efficientnet)"),
             .init("fc.0.weight, fc.2.weight", "[S, C], [C, S]  (linear)"),
+            .init("bn.*", "batch norm of S  (timm with norm_layer)", optional: true),
+            .init("1x1_down.*, 1x1_up.*", "[S, C, 1, 1], [S]; [C, S, 1, 1], [C]  (caffe)"),
+            .init("fc.weight, fc.bias", "[C, C, 1, 1], [C]  (effective)"),
         ],
         outputs: [.sameMap],
-        golden: ["se_efficientnet", "se_linear", "se_timm", "se_timm_options", "se_torchvision"],
+        golden: [
+            "se_caffe", "se_effective", "se_effective_options", "se_efficientnet", "se_linear",
+            "se_timm", "se_timm_norm", "se_timm_options", "se_torchvision",
+        ],
         benchmark: .kernel("squeeze_excitation", "h=56 w=56 c=64")
     ) { configuration in
         switch configuration.text("variant") {
         case "timm": BuiltLayer(try timm(configuration))
         case "torchvision": BuiltLayer(try torchvision(configuration))
         case "timm_efficientnet": BuiltLayer(try efficientNet(configuration))
-        default: BuiltLayer(try linear(configuration))
+        case "effective": BuiltLayer(try effective(configuration))
+        case "caffe":
+            BuiltLayer(try reduced(configuration, channels: "channels", variant: .caffe))
+        default: BuiltLayer(try reduced(configuration, channels: "channel", variant: .linear))
         }
     }
 
     private static func timm(_ configuration: LayerConfiguration) throws -> SqueezeExcitation {
-        try configuration.require("norm_layer", .null)
+        let hasNorm = !configuration.isNull("norm_layer")
+        if hasNorm { _ = try configuration.choice("norm_layer", ["batchnorm2d"]) }
         let channels = try configuration.int("channels")
         let divisor = try configuration.positive("rd_divisor")
         let ratio = try configuration.number("rd_ratio")
@@ -75,7 +98,7 @@ extension LayerEntry {
                 ?? makeDivisible(width, by: divisor, roundLimit: 0),
             variant: .timm, activation: configuration.activation("act_layer"),
             gate: configuration.activation("gate_layer"), bias: configuration.bool("bias"),
-            addMaximum: configuration.bool("add_maxpool"))
+            addMaximum: configuration.bool("add_maxpool"), hasNorm: hasNorm)
     }
 
     private static func torchvision(
@@ -102,10 +125,23 @@ extension LayerEntry {
             gate: configuration.activation("gate_layer"))
     }
 
-    private static func linear(_ configuration: LayerConfiguration) throws -> SqueezeExcitation {
-        let channels = try configuration.int("channel")
+    private static func reduced(
+        _ configuration: LayerConfiguration, channels key: String,
+        variant: SqueezeExcitation.Variant
+    ) throws -> SqueezeExcitation {
+        let channels = try configuration.int(key)
         return try SqueezeExcitation(
             channels: channels,
-            squeezeChannels: channels / configuration.positive("reduction"), variant: .linear)
+            squeezeChannels: channels / configuration.positive("reduction"), variant: variant)
+    }
+
+    private static func effective(
+        _ configuration: LayerConfiguration
+    ) throws -> SqueezeExcitation {
+        let channels = try configuration.int("channels")
+        return try SqueezeExcitation(
+            channels: channels, squeezeChannels: channels, variant: .effective,
+            gate: configuration.activation("gate_layer"),
+            addMaximum: configuration.bool("add_maxpool"))
     }
 }

@@ -70,6 +70,9 @@ extension LayerRecipe {
             values["reduction"] = random.pick([.number(0.0625), .number(3)])
             return values
         },
+        "ContrastAwareChannelAttention": LayerRecipe { random, scene in
+            ["channel": Value(scene.channels), "reduction": random.whole(1...scene.channels)]
+        },
         "SqueezeExcitation": LayerRecipe { random, scene in squeeze(&random, scene) },
         "AdaptivelyConnectedConv2d": LayerRecipe { random, scene in
             let stride = random.int(1...2)
@@ -91,12 +94,13 @@ extension LayerRecipe {
     private static func squeeze(_ random: inout LayerCaseRandom, _ scene: LayerScene) -> LayerValues
     {
         let channels = Value(scene.channels)
-        switch random.int(0...3) {
+        switch random.int(0...5) {
         case 0:
             return [
                 "variant": "timm", "channels": channels, "rd_divisor": random.pick([1, 4, 8]),
                 "rd_ratio": .number(0.25), "add_maxpool": random.flag(), "bias": random.flag(),
                 "act_layer": random.activation(), "gate_layer": random.activation(),
+                "norm_layer": random.pick([.null, "batchnorm2d"]),
             ]
         case 1:
             return [
@@ -108,6 +112,16 @@ extension LayerRecipe {
             return [
                 "variant": "timm_efficientnet", "in_chs": channels,
                 "rd_channels": random.whole(1...9), "act_layer": random.activation(),
+            ]
+        case 3:
+            return [
+                "variant": "effective", "channels": channels, "add_maxpool": random.flag(),
+                "gate_layer": random.activation(),
+            ]
+        case 4:
+            return [
+                "variant": "caffe", "channels": channels,
+                "reduction": random.whole(1...scene.channels),
             ]
         default:
             return [

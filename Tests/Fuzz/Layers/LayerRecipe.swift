@@ -42,7 +42,10 @@ struct LayerRecipe: Sendable {
     }
 
     private static let all: [String: LayerRecipe] =
-        [convolutions, filters, sampling, sparse, blocks, basic, activations, conditioned].reduce(into: [:]) {
+        [
+            convolutions, filters, sampling, sparse, blocks, basic, activations,
+            branches, spatialAttention, channelAttention, conditioned,
+        ].reduce(into: [:]) {
             all, some in
             all.merge(some) { $1 }
         }

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
-from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 from resnets import uniform
 
@@ -161,6 +161,68 @@ class RedNet26(nn.Module):
         return self.head.fc(x.mean((2, 3)))
 
 
+class LinearExcitation(nn.Module):
+    """Squeeze and excitation of linear layers without biases."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.fc = nn.Sequential(
+            nn.Linear(channels, channels // 16, bias=False), nn.ReLU(),
+            nn.Linear(channels // 16, channels, bias=False), nn.Sigmoid())
+
+    def forward(self, x):
+        return x * self.fc(x.mean((2, 3)))[:, :, None, None]
+
+
+class ChannelConvolution(nn.Module):
+    """Efficient channel attention: a gate from a few neighbouring channels."""
+
+    def __init__(self, channels, kernel=3):
+        super().__init__()
+        self.conv = nn.Conv1d(1, 1, kernel, padding=kernel // 2, bias=False)
+
+    def forward(self, x):
+        return x * self.conv(x.mean((2, 3))[:, None]).sigmoid()[:, 0, :, None, None]
+
+
+class BlockAttention(nn.Module):
+    """CBAM: a gate per channel from mean and maximum, then one per pixel."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.ChannelGate, self.SpatialGate = nn.Module(), nn.Module()
+        self.ChannelGate.mlp = nn.Sequential(
+            nn.Flatten(), nn.Linear(channels, channels // 16), nn.ReLU(),
+            nn.Linear(channels // 16, channels))
+        self.SpatialGate.spatial = nn.Module()
+        self.SpatialGate.spatial.conv = nn.Conv2d(2, 1, 7, padding=3, bias=False)
+        self.SpatialGate.spatial.bn = nn.BatchNorm2d(1)
+
+    def forward(self, x):
+        mlp, spatial = self.ChannelGate.mlp, self.SpatialGate.spatial
+        gate = mlp(x.mean((2, 3))) + mlp(x.amax((2, 3)))
+        x = x * gate.sigmoid()[:, :, None, None]
+        planes = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], 1)
+        return x * spatial.bn(spatial.conv(planes)).sigmoid()
+
+
+def attentive_resnet50(name, make):
+    """torchvision's ResNet-50 whose blocks end in an attention before the shortcut is added."""
+
+    class Block(Bottleneck):
+        def __init__(self, inplanes, planes, *rest, **options):
+            super().__init__(inplanes, planes, *rest, **options)
+            self.add_module(name, make(planes * 4))
+
+        def forward(self, x):
+            y = self.relu(self.bn1(self.conv1(x)))
+            y = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(y)))))
+            side = x if self.downsample is None else self.downsample(x)
+            return self.relu(getattr(self, name)(y) + side)
+
+    return ResNet(Block, [3, 4, 6, 3])
+
+
 def bound(key, shape):
     """Products summed per output decide the range of weights, the kind that of vectors."""
     if key.endswith("running_var"):  # small, so that signals do not fade
@@ -191,6 +253,16 @@ def networks():
     yield "odconv_resnet18", dynamic_resnet18(OmniConv, False), INPUT
     yield "odconv_resnet18_4x", dynamic_resnet18(partial(OmniConv, experts=4), False), INPUT
     yield "rednet26", RedNet26(), (2, 96, 64, 3)
+    yield "se_resnet50", timm.create_model("seresnet50"), INPUT
+    yield "se_resnet50_linear", attentive_resnet50("se", LinearExcitation), INPUT
+    yield "skresnet50", timm.create_model("skresnet50"), INPUT
+    yield "resnest50", timm.create_model("resnest50d"), INPUT
+    yield "eca_resnet50", attentive_resnet50("eca", ChannelConvolution), INPUT
+    yield "eca_resnet50_sizes", timm.create_model(
+        "resnet50", block_args={"attn_layer": "eca"}), INPUT
+    yield "cbam_resnet50", attentive_resnet50("cbam", BlockAttention), INPUT
+    yield "cbam_resnet50_timm", timm.create_model(
+        "resnet50", block_args={"attn_layer": "cbam"}), INPUT
 
 
 def main():

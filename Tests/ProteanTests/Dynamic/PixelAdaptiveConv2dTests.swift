@@ -168,6 +168,25 @@ enum PixelAdaptiveReference {
         #expect([0, 1, 2, 3, 6].allSatisfy { kernels[$0] == 0 })
     }
 
+    @Test(arguments: [false, true])
+    func aRecordHoldsTheFactors(sharesFilters: Bool) throws {
+        let layer = try PixelAdaptiveConv2d(
+            inputChannels: 3, outputChannels: sharesFilters ? 3 : 5,
+            kernelSize: Size2d(height: 3, width: 5),
+            padding: Size2d(height: 1, width: 2), sharesFilters: sharesFilters)
+        let x = try MapTest.tensor([2, 4, 6, 3]), guide = try MapTest.tensor([2, 4, 6, 2], seed: 1)
+        let record = FilterRecord()
+        _ = try record.recording { try layer(x, guide: guide) }
+        let entry = try #require(record.entries.first)
+        #expect(record.entries.count == 1 && entry.outputShape[3] == (sharesFilters ? 3 : 5))
+        guard case .filters(let factors, let kernelSize, _, let groups) = entry.content else {
+            Issue.record("expected filters, found \(entry.content)")
+            return
+        }
+        #expect(kernelSize == Size2d(height: 3, width: 5) && groups == 1)
+        #expect(factors.elements == (try layer.kernels(of: guide)).elements)
+    }
+
     @Test func sharedFiltersFilterEveryChannelAlike() throws {
         let layer = try PixelAdaptiveConv2d(
             inputChannels: 5, outputChannels: 5, kernelSize: 3, padding: 1, sharesFilters: true,

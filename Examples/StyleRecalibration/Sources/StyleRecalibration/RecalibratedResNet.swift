@@ -59,7 +59,7 @@ final class RecalibratedBlock: Layer {
     private let conv1, conv2: Conv2d
     private let bn1, bn2: BatchNorm2d
     private let first, second: FusedConv2d
-    private let recalibration: StyleRecalibration
+    private let recalibration: StyleGate
     private let downsample: Sequential?
 
     init(inputChannels: Int, outputChannels: Int, stride: Int) throws(ProteanError) {
@@ -74,7 +74,7 @@ final class RecalibratedBlock: Layer {
         // Each runs as one kernel, with the norm folded into the weights.
         first = try FusedConv2d(conv1, bn1, .relu)
         second = try FusedConv2d(conv2, bn2)
-        recalibration = try StyleRecalibration(channels: outputChannels)
+        recalibration = try StyleGate(channels: outputChannels)
         guard stride != 1 || inputChannels != outputChannels else {
             downsample = nil
             return

@@ -1,9 +1,9 @@
 import Protean
 
-/// Makes the network known as `srm_resnet32_cifar`, for files of EvgenyKashin/SRMnet.
+/// Makes the network known as `recalibrated_resnet32`, for files of EvgenyKashin/SRMnet.
 public struct RecalibratedResNetPlugin: ModelPlugin {
     /// What users call it.
-    public let name = "srm_resnet32_cifar"
+    public let name = "recalibrated_resnet32"
     /// One line for lists.
     public let summary = "ResNet-32 for CIFAR-10 with style-based recalibration (arXiv 1903.10829)"
     /// For one image, NHWC.

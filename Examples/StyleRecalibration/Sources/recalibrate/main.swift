@@ -11,7 +11,7 @@ guard arguments.count == 3 else {
 }
 do {
     let loader = ModelLoader(registry: try ModelRegistry([RecalibratedResNetPlugin()]))
-    let model = try loader.load(arguments[1], as: "srm_resnet32_cifar")
+    let model = try loader.load(arguments[1], as: "recalibrated_resnet32")
     guard let preprocessing = model.plugin.preprocessing else { exit(1) }
     let input = try preprocessing.tensor(from: Image.decode(arguments[2]))
     let probabilities = try Operations.softmax(model(input)).elements

@@ -40,3 +40,21 @@ enum Projection: Sendable {
         }
     }
 }
+
+extension Projection {
+    /// `[outputs, inputs]`, or with two further axes of size 1.
+    var weight: Parameter {
+        switch self {
+        case .linear(let layer): layer.weight
+        case .convolution(let layer): layer.weight
+        }
+    }
+
+    /// `[outputs]`, or nil.
+    var bias: Parameter? {
+        switch self {
+        case .linear(let layer): layer.bias
+        case .convolution(let layer): layer.bias
+        }
+    }
+}

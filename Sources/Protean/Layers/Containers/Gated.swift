@@ -12,6 +12,14 @@ public protocol Gate: Module {
     /// Given a tensor that carries a shape only, returns the gates' shape without computing.
     /// - Throws: ``ProteanError`` when `x` does not fit.
     func gates(of x: Tensor) throws(ProteanError) -> Tensor
+
+    /// activation(y · gates(of: x) + residual). A gate that can apply its factors without making a
+    /// tensor of them has a form of its own; others leave it to the default.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    func scaling(
+        _ y: Tensor, byGatesOf x: Tensor, residual: Tensor?, activation: Activation
+    ) throws(ProteanError) -> Tensor
 }
 
 extension Gate {
@@ -98,7 +106,8 @@ public final class Gated: AcceptsEpilogue {
     public func callAsFunction(
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
-        guard epilogue.gate == nil, !epilogue.residualAfterActivation else {
+        guard epilogue.gate == nil, epilogue.factor == nil, !epilogue.residualAfterActivation
+        else {
             return try epilogue.applied(to: self(x), layer: place)
         }
         if let kernel { return try fused(kernel, x, epilogue) }

@@ -109,15 +109,26 @@ public final class PixelAdaptiveConv2d: MultiInputLayer {
             cost: { cost(call, input: x, guide: guide, output: $0) }
         ) { () throws(ProteanError) in
             let factors = try kernels(of: guide)
-            if sharesFilters {
-                return try packed.shared(
-                    x, kernels: factors, weight, bias, geometry, epilogue, layer: place)
+            let y = try apply(factors, to: x, call, epilogue)
+            try FilterRecord.note(path: place, input: x, output: y) { () throws(ProteanError) in
+                .filters(
+                    factors, kernelSize: geometry.kernelSize, dilation: geometry.dilation, groups: 1)
             }
-            let weights = try packed.packed(weight, call, layer: place)
-            return try Operations.adaptiveConv2d(
-                x, kernels: factors, weights, bias: bias?.value, call, epilogue: epilogue,
-                layer: place)
+            return y
         }
+    }
+
+    private func apply(
+        _ factors: Tensor, to x: Tensor, _ call: AdaptiveCall, _ epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        if sharesFilters {
+            return try packed.shared(
+                x, kernels: factors, weight, bias, geometry, epilogue, layer: place)
+        }
+        let weights = try packed.packed(weight, call, layer: place)
+        return try Operations.adaptiveConv2d(
+            x, kernels: factors, weights, bias: bias?.value, call, epilogue: epilogue,
+            layer: place)
     }
 
     /// The convolution with the guide `inputs[0]`.

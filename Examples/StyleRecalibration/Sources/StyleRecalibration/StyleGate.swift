@@ -6,9 +6,11 @@ import Protean
 /// unbiased standard deviation over the map and a batch norm over the channels. Lee, Kim, Nam, "SRM: A
 /// Style-based Recalibration Module for Convolutional Neural Networks", arXiv 1903.10829.
 ///
+/// A gate of your own; the library has the same layer as `StyleRecalibration`.
+///
 /// Input and output `[batch, height, width, channels]`. Parameters: `cfc.weight` `[channels, 1, 2]`,
 /// which PyTorch keeps as a `Conv1d` with a group per channel, and the batch norm `bn`.
-public final class StyleRecalibration: Layer, Gate {
+public final class StyleGate: Layer, Gate {
     /// Channels of the map.
     public let channels: Int
     /// Where the layer stands in a model.

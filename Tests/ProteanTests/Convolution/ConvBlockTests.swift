@@ -5,7 +5,9 @@ import Testing
 @Suite struct ConvBlockTests {
     static let activations: [(String, ActivationSlot)] = [
         ("identity", .identity), ("silu", .silu), ("prelu", .prelu()),
-        ("dynamicReLU", .dynamicReLU(reduction: 4)),
+        ("dynamicReLU", .dynamicReLU(reduction: 4)), ("acon", .acon()),
+        ("metaACON", .metaACON(reduction: 2)), ("frelu", .frelu(form: .light)),
+        ("dynamicShiftMax", .dynamicShiftMax(groups: 3)),
     ]
     static let attentions: [(String, AttentionSlot)] = [
         ("none", .none), ("squeezeExcitation", .squeezeExcitation(reduction: 4)),

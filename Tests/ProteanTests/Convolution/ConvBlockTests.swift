@@ -6,7 +6,8 @@ import Testing
     static let activations: [(String, ActivationSlot)] = [
         ("identity", .identity), ("silu", .silu), ("prelu", .prelu()),
         ("dynamicReLU", .dynamicReLU(reduction: 4)), ("acon", .acon()),
-        ("metaACON", .metaACON()), ("frelu", .frelu()),
+        ("metaACON", .metaACON(reduction: 2)), ("frelu", .frelu(form: .light)),
+        ("dynamicShiftMax", .dynamicShiftMax(groups: 4)),
     ]
     static let attentions: [(String, AttentionSlot)] = [
         ("none", .none), ("squeezeExcitation", .squeezeExcitation(reduction: 4)),

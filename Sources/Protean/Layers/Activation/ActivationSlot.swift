@@ -54,26 +54,6 @@ public struct ActivationSlot: Sendable {
         }
     }
 
-    /// ACON-C, a smooth maximum with learned slopes (Ma et al., arXiv 2009.04759); see ``ACON``.
-    public static func acon() -> ActivationSlot {
-        ActivationSlot { channels throws(ProteanError) in try ACON(channels: channels) }
-    }
-
-    /// Meta-ACON, whose switch depends on the input (Ma et al., arXiv 2009.04759); see ``MetaACON``.
-    public static func metaACON(reduction: Int = 16) -> ActivationSlot {
-        ActivationSlot { channels throws(ProteanError) in
-            try MetaACON(channels: channels, reduction: reduction)
-        }
-    }
-
-    /// The maximum of x and a depthwise convolution of it (Ma et al., arXiv 2007.11824); see
-    /// ``FReLU``.
-    public static func frelu(kernelSize: Int = 3) -> ActivationSlot {
-        ActivationSlot { channels throws(ProteanError) in
-            try FReLU(channels: channels, kernelSize: kernelSize)
-        }
-    }
-
     /// The function that follows the layer before in its kernel; identity if there is a layer.
     public var function: Activation {
         if case .function(let function) = content { function } else { .identity }

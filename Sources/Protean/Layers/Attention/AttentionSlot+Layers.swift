@@ -8,16 +8,6 @@ extension AttentionSlot {
         }
     }
 
-    /// A gate per channel from means, from means and deviations, or from a convolution along the
-    /// channels; see ``ChannelAttention``.
-    public static func channel(
-        _ form: ChannelAttention.Form, reduction: Int = 16
-    ) -> AttentionSlot {
-        AttentionSlot { channels throws(ProteanError) in
-            try ChannelAttention(channels: channels, form: form, reduction: reduction)
-        }
-    }
-
     /// A convolution along the channels (Wang et al., arXiv 1910.03151), of adaptive size unless
     /// `kernelSize` is given; see ``EfficientChannelAttention``.
     public static func efficientChannel(kernelSize: Int? = nil) -> AttentionSlot {

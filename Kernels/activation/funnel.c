@@ -37,8 +37,7 @@ static void taps_at(const funnel_job *j, ptrdiff_t row, ptrdiff_t first, ptrdiff
     for (size_t t = 0; t < j->count; t++) {
         const ptrdiff_t up = row + j->taps[t].row, side = j->taps[t].column;
         if (up < 0 || up >= height || first + side < 0 || last + side >= width) continue;
-        taps->offsets[taps->count] =
-            (j->taps[t].row * width + side) * (ptrdiff_t)j->channels;
+        taps->offsets[taps->count] = (j->taps[t].row * width + side) * (ptrdiff_t)j->channels;
         taps->weights[taps->count++] = j->weights + t * j->channels;
     }
 }

@@ -88,7 +88,8 @@ ptn_status ptn_dynamic_relu(const ptn_runtime *runtime, size_t samples, size_t p
 
 ptn_status ptn_dynamic_relu_coefficients(size_t samples, size_t planes, size_t width,
                                          size_t outputs, size_t channel_step,
-                                         const size_t *plane_offsets, const float *lambdas, const float *initial, const float *u,
+                                         const size_t *plane_offsets, const float *lambdas,
+                                         const float *initial, const float *u,
                                          float *coefficients) {
     size_t count;
     if (!ptn_float_bytes(samples, planes, width, 1, &count) ||

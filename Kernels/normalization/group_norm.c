@@ -113,7 +113,8 @@ static void run_group(void *context, size_t index, int thread) {
         const double scale = j->weight ? factor * (double)j->weight[own + i] : factor;
         table[i] = near;
         table[c + i] = (float)scale;
-        table[2 * c + i] = (float)((j->bias ? (double)j->bias[own + i] : 0) - (mean - near) * scale);
+        table[2 * c + i] =
+            (float)((j->bias ? (double)j->bias[own + i] : 0) - (mean - near) * scale);
     }
 }
 
@@ -132,8 +133,7 @@ static void run_rows(void *context, size_t index, int thread) {
         const size_t n = ptn_min(r->repeat, end - p) * r->channels;
         const size_t at = (sample * r->pixels + p) * r->channels;
         j->normalise(n, j->x + at, mean, scale, shift, j->y + at);
-        if (j->activate)
-            j->activate(j->activation, NULL, n, j->y + at, j->y + at);
+        if (j->activate) j->activate(j->activation, NULL, n, j->y + at, j->y + at);
     }
 }
 

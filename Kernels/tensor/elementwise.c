@@ -27,8 +27,7 @@ typedef struct elementwise_job {
 } elementwise_job;
 
 static void finish(const elementwise_job *j, size_t n, float *y) {
-    if (j->activation.kind != PTN_ACT_IDENTITY)
-        j->activate(&j->activation, NULL, n, y, y);
+    if (j->activation.kind != PTN_ACT_IDENTITY) j->activate(&j->activation, NULL, n, y, y);
 }
 
 // A task of operands of equal shapes.
@@ -148,8 +147,7 @@ ptn_status ptn_scale_shift_samples(const ptn_runtime *runtime, size_t samples, s
                                    size_t channels, const float *x, const float *scale,
                                    const float *shift, const ptn_activation_spec *activation,
                                    float *y) {
-    elementwise_job j = {
-        .x = x, .b = scale, .shift = shift, .shift_per_sample = true, .y = y};
+    elementwise_job j = {.x = x, .b = scale, .shift = shift, .shift_per_sample = true, .y = y};
     ptn_status status = prepare(&j, runtime, samples, pixels, channels, activation);
     if (status != PTN_OK) return status;
     if (j.count > 0 && !shift) return PTN_BAD_ARGUMENT;

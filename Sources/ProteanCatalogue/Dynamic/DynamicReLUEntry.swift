@@ -50,8 +50,9 @@ extension LayerEntry {
         ],
         outputs: [.init("y", "[B, O, H, W]")],
         golden: [
-            "dyrelu_a", "dyrelu_b", "dyrelu_c", "dyrelu_dyhead", "dyrelu_guide", "dyrelu_guide_spatial",
-            "dyrelu_one", "dyrelu_pieces", "dyrelu_pieces_a", "dyrelu_slope", "dyrelu_slopes",
+            "dyrelu_a", "dyrelu_b", "dyrelu_c", "dyrelu_dyhead", "dyrelu_guide",
+            "dyrelu_guide_spatial", "dyrelu_one", "dyrelu_pieces", "dyrelu_pieces_a",
+            "dyrelu_slope", "dyrelu_slopes",
         ],
         benchmark: .kernel("dynamic_relu", "h=56 w=56 c=64")
     ) { configuration in

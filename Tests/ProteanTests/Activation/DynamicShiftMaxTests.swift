@@ -94,7 +94,8 @@ import Testing
         x[3] = .nan
         let k = try Tensor(repeating: 1, shape: [1, 4, 8])
         let y = try Operations.shiftMax(
-            Tensor(x, shape: [1, 1, 1, 8]), coefficients: k, groups: 2).elements
+            Tensor(x, shape: [1, 1, 1, 8]), coefficients: k, groups: 2
+        ).elements
         // Channel 3 itself, and the one that it is mixed into.
         #expect(y.indices.filter { y[$0].isNaN } == [3, 6])
     }

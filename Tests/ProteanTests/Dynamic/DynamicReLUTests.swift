@@ -108,15 +108,16 @@ import Testing
                 try DynamicReLU(
                     channels: 9, reduction: 2, kind: $0, pieces: .init(count: count), seed: 4)
             }
-        } + [(1, true), (1, false), (2, false)].flatMap { count, hasOffsets in
-            try [DynamicReLU.Kind.b, .c].map {
-                try DynamicReLU(
-                    channels: 9, reduction: 2, kind: $0, variant: .dyhead,
-                    pieces: .init(
-                        count: count, hasOffsets: hasOffsets, reach: 1.5, slopes: [0.5, -0.25],
-                        offsets: [0.25, -1]), seed: 4)
-            }
         }
+            + [(1, true), (1, false), (2, false)].flatMap { count, hasOffsets in
+                try [DynamicReLU.Kind.b, .c].map {
+                    try DynamicReLU(
+                        channels: 9, reduction: 2, kind: $0, variant: .dyhead,
+                        pieces: .init(
+                            count: count, hasOffsets: hasOffsets, reach: 1.5, slopes: [0.5, -0.25],
+                            offsets: [0.25, -1]), seed: 4)
+                }
+            }
     }
 
     @Test func anyNumberOfPiecesIsTheFormula() throws {

@@ -53,7 +53,8 @@ public final class FReLU: Layer {
         self.channels = channels
         self.kernelSize = kernelSize
         self.form = form
-        let row = Size2d(height: 1, width: kernelSize), column = Size2d(height: kernelSize, width: 1)
+        let row = Size2d(height: 1, width: kernelSize),
+            column = Size2d(height: kernelSize, width: 1)
         let sizes = form == .full ? [Size2d(kernelSize)] : [row, column]
         var convs: [Conv2d] = [], norms: [BatchNorm2d] = []
         for (index, size) in sizes.enumerated() {

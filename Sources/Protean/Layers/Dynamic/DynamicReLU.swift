@@ -120,9 +120,15 @@ public final class DynamicReLU: Layer {
             seed: seed &+ 1)
         let offsetReach: Float = pieces.hasOffsets ? 0.5 : 0
         lambdas = Parameter(
-            buffer: try Self.planes(pieces) { _ in Float(pieces.reach) } b: { _ in offsetReach })
+            buffer: try Self.planes(pieces) { _ in
+                Float(pieces.reach)
+            } b: { _ in
+                offsetReach
+            })
         initial = Parameter(
-            buffer: try Self.planes(pieces) { Float(pieces.slopes[$0]) } b: {
+            buffer: try Self.planes(pieces) {
+                Float(pieces.slopes[$0])
+            } b: {
                 pieces.hasOffsets ? Float(pieces.offsets[$0]) : 0
             })
         spatial = kind == .c ? try SpatialFactor(channels: channels, seed: seed &+ 2) : nil

@@ -91,8 +91,8 @@ public final class AdaptiveInstanceNorm2d: Module {
                 layer: place, option: "variant", expected: "statistics or linear for a style",
                 found: variant.rawValue)
         case .statistics:
-            try checkPixels(x, "x")
-            try checkPixels(style, "style")
+            try checkPixels(x, "x", batch: nil)
+            try checkPixels(style, "style", batch: x.shape[0])
             let (scale, shift) = try statistics(of: style)
             return try normalised(x, scale, shift, activation)
         case .linear:
@@ -123,11 +123,16 @@ public final class AdaptiveInstanceNorm2d: Module {
 
     /// Throws unless `map` has the layer's channels and at least two pixels, which an unbiased
     /// variance needs.
-    private func checkPixels(_ map: Tensor, _ name: String) throws(ProteanError) {
-        guard map.rank == 4, map.shape[3] == channels, map.shape[1] * map.shape[2] > 1 else {
+    private func checkPixels(
+        _ map: Tensor, _ name: String, batch: Int?
+    ) throws(ProteanError) {
+        guard map.rank == 4, map.shape[3] == channels, map.shape[1] * map.shape[2] > 1,
+            batch == nil || map.shape[0] == batch
+        else {
+            let samples = batch.map { "\($0)" } ?? "batch"
             throw .shapeMismatch(
                 layer: place, tensor: name,
-                expected: "[batch, height, width, \(channels)] of at least two pixels",
+                expected: "[\(samples), height, width, \(channels)] of at least two pixels",
                 found: map.shape)
         }
     }
@@ -168,9 +173,8 @@ public final class AdaptiveInstanceNorm2d: Module {
                 let factor = try Tensor(repeating: Float(share.squareRoot()), shape: [1])
                 scale = try Operations.multiply(scale, factor)
             }
-            return try Operations.groupNorm(
-                x, groups: channels, weight: scale, bias: shift, eps: eps, activation: activation,
-                layer: place)
+            return try Operations.adaptiveInstanceNorm(
+                x, weight: scale, bias: shift, eps: eps, activation: activation, layer: place)
         }
     }
 }

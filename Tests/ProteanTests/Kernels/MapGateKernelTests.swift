@@ -78,7 +78,8 @@ import Testing
         try MapTest.everywhere {
             try Operations.gate(x, by: gates, residual: side, activation: .silu)
         } check: { isa, y in
-            #expect(try y.maximumDifference(from: expected) < 2e-6, "\(isa)")
+            let difference = try y.maximumDifference(from: expected)
+            #expect(difference < 2e-6, "\(isa)")
         }
     }
 

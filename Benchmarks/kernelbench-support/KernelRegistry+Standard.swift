@@ -25,7 +25,7 @@ extension KernelRegistry {
             GlobalDeformableKernelBenchmark.self,
             DeformRoIPoolBenchmark.self,
             GridSampleBenchmark.self, GridVolumeBenchmark.self,
-            DynamicReLUBenchmark.self,
+            DynamicReLUApplyBenchmark.self, DynamicReLUBenchmark.self,
             SqueezeExcitationBenchmark.self,
             MaxPool2dBenchmark.self,
             AvgPool2dBenchmark.self,

@@ -87,17 +87,20 @@ ptn_status ptn_dynamic_relu(const ptn_runtime *runtime, size_t samples, size_t p
 }
 
 ptn_status ptn_dynamic_relu_coefficients(size_t samples, size_t planes, size_t width,
-                                         size_t channel_step, const size_t *plane_offsets,
-                                         const float *lambdas, const float *initial, const float *u,
+                                         size_t outputs, size_t channel_step,
+                                         const size_t *plane_offsets, const float *lambdas,
+                                         const float *initial, const float *u,
                                          float *coefficients) {
     size_t count;
-    if (!ptn_float_bytes(samples, planes, width, 1, &count)) return PTN_SIZE_OVERFLOW;
+    if (!ptn_float_bytes(samples, planes, width, 1, &count) ||
+        !ptn_float_bytes(samples, outputs, 1, 1, NULL))
+        return PTN_SIZE_OVERFLOW;
     for (size_t k = 0; k < planes; k++)
-        if (width > 0 && plane_offsets[k] + (width - 1) * channel_step >= planes * width)
+        if (width > 0 && plane_offsets[k] + (width - 1) * channel_step >= outputs)
             return PTN_BAD_ARGUMENT;
     for (size_t s = 0; s < samples; s++)
         for (size_t k = 0; k < planes; k++) {
-            const float *from = u + s * planes * width + plane_offsets[k];
+            const float *from = u + s * outputs + plane_offsets[k];
             float *to = coefficients + (s * planes + k) * width;
             for (size_t c = 0; c < width; c++)
                 to[c] = initial[k] + lambdas[k] * (2 * from[c * channel_step] - 1);

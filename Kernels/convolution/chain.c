@@ -128,7 +128,8 @@ static bool stage_fits(const ptn_conv2d_stage *g, const ptn_conv2d_stage *before
     size_t reach;
     if (!ptn_mul(s->kh - 1, s->dilation_h, &reach) || s->pad_top > reach || s->pad_bottom > reach)
         return false;
-    if (g->epilogue.gate || g->epilogue.bias_stride > 0 || (g->epilogue.residual && !is_last))
+    if (g->epilogue.gate || g->epilogue.bias_stride > 0 || (g->epilogue.residual && !is_last) ||
+        g->epilogue.factor)
         return false;
     return !before ||
            (s->n == before->shape.n && s->h == height && s->w == width && s->c == before->shape.k);

@@ -141,6 +141,7 @@ static ptn_status run_sample(const ptn_conv2d_call *batch, const ptn_weight_sour
     if (epilogue.bias) epilogue.bias += n * epilogue.bias_stride;
     if (epilogue.gate) epilogue.gate += n * shape->k;
     if (epilogue.residual) epilogue.residual += n * outputs;
+    if (epilogue.factor) epilogue.factor += n * outputs;
     ptn_conv2d_guard guard = {.left_out = NULL};
     if (batch->guard) guard.left_out = batch->guard->left_out + n * pixels;
     ptn_conv2d_call call = {.runtime = batch->runtime,
@@ -179,7 +180,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                       const ptn_conv2d_epilogue *epilogue, float *y, ptn_conv2d_guard *guard) {
     ptn_conv2d_shape s = *shape;
     if (guard) guard->tiles = guard->tiles_left_out = 0;
-    if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
+    if (!ptn_conv2d_epilogue_valid(epilogue, y)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_plan plan;
     ptn_status status = plan_call(runtime, &s, &plan);
     if (status != PTN_OK) return status;

@@ -85,7 +85,7 @@ ptn_status ptn_conv_transpose2d(const ptn_runtime *runtime, const ptn_conv_trans
                                 const float *x, const float *packed,
                                 const ptn_conv2d_epilogue *epilogue, float *y) {
     const ptn_conv_transpose2d_shape *s = shape;
-    if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
+    if (!ptn_conv2d_epilogue_valid(epilogue, y)) return PTN_BAD_ARGUMENT;
     ptn_conv_transpose2d_plan plan;
     const ptn_status status = ptn_conv_transpose2d_plan_for(runtime, s, &plan);
     if (status != PTN_OK) return status;

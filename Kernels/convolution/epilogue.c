@@ -11,26 +11,37 @@ bool ptn_clamp_of(ptn_activation kind, float *low, float *high) {
     return true;
 }
 
-bool ptn_conv2d_epilogue_valid(const ptn_conv2d_epilogue *e) {
+// Whether the residual is added to stored outputs, because it follows what runs on these.
+static bool adds_late(const ptn_conv2d_epilogue *e) {
+    if (!e->residual || !e->residual_after_activation) return false;
+    return e->factor || !ptn_clamp_of(e->activation.kind, &(float){0}, &(float){0});
+}
+
+bool ptn_conv2d_epilogue_valid(const ptn_conv2d_epilogue *e, const float *y) {
     if (ptn_activation_check(&e->activation) != PTN_OK) return false;
-    return !e->residual_after_activation || !e->residual ||
-           ptn_clamp_of(e->activation.kind, &(float){0}, &(float){0});
+    return !adds_late(e) || e->residual != y;
 }
 
 ptn_epilogue ptn_epilogue_for(const ptn_conv2d_epilogue *e, ptn_isa isa, size_t channels,
                               const float *y) {
+    const bool late = adds_late(e);
+    const ptrdiff_t residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)y);
     ptn_epilogue view = {
         .first = {.bias = e->bias,
                   .gate = e->gate,
-                  .residual = (ptrdiff_t)((uintptr_t)e->residual - (uintptr_t)y),
-                  .has_residual = e->residual != NULL,
-                  .residual_last = e->residual_after_activation},
+                  .residual = residual,
+                  .has_residual = e->residual != NULL && !late,
+                  .residual_last = e->residual_after_activation && !late},
         .bias_stride = e->bias_stride,
         .channels = channels,
         .activation = e->activation,
+        .factor = (ptrdiff_t)((uintptr_t)e->factor - (uintptr_t)y),
+        .late_residual = residual,
+        .has_factor = e->factor != NULL,
+        .has_late_residual = late,
     };
-    if (!ptn_clamp_of(e->activation.kind, &view.first.low, &view.first.high))
-        view.activate = ptn_activate_row[isa];
+    const bool clamps = ptn_clamp_of(e->activation.kind, &view.first.low, &view.first.high);
+    if (!clamps || view.has_factor) view.activate = ptn_activate_row[isa];
     if (view.activation.kind != PTN_ACT_PRELU) view.activation.slopes = NULL;
     return view;
 }

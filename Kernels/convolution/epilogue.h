@@ -1,9 +1,10 @@
-// What follows the sums of a convolution: y = act(gate * sum + bias + residual).
+// What follows the sums of a convolution: y = act(gate * sum + bias + residual), or
+// y = act(gate * sum + bias) * factor + residual.
 //
 // A driver makes one ptn_epilogue per call and resolves it once per sample and block of output
 // channels to a ptn_epilogue_part, which micro-kernels read (epilogue.inc). Micro-kernels apply
-// clamps (identity, ReLU, ReLU6); other activations run on the stored outputs while these are in a
-// cache.
+// clamps (identity, ReLU, ReLU6); other activations, factors, and residuals after these run on the
+// stored outputs while these are in a cache.
 #ifndef PTN_CONVOLUTION_EPILOGUE_H
 #define PTN_CONVOLUTION_EPILOGUE_H
 
@@ -31,14 +32,17 @@ typedef struct ptn_epilogue {
     ptn_epilogue_part first;      // of sample 0 and channel 0
     size_t bias_stride, channels; // floats from one sample's biases, and gates, to the next
     ptn_activation_spec activation;
-    ptn_activate_row_fn activate; // NULL when the activation is a clamp
+    ptn_activate_row_fn activate; // NULL when nothing is left to do for the stored outputs
+    // After the activation of stored outputs: bytes from an output to its factor and its residual.
+    ptrdiff_t factor, late_residual;
+    bool has_factor, has_late_residual;
 } ptn_epilogue;
 
 // Whether an activation is a clamp (identity, ReLU, ReLU6), and its bounds.
 bool ptn_clamp_of(ptn_activation kind, float *low, float *high);
 
-// Whether the caller's epilogue keeps its contract.
-bool ptn_conv2d_epilogue_valid(const ptn_conv2d_epilogue *epilogue);
+// Whether the caller's epilogue of outputs at `y` keeps its contract.
+bool ptn_conv2d_epilogue_valid(const ptn_conv2d_epilogue *epilogue, const float *y);
 
 // Whether all samples share biases and have no gates.
 static inline bool ptn_conv2d_epilogue_is_shared(const ptn_conv2d_epilogue *e) {
@@ -70,12 +74,23 @@ static inline const float *ptn_epilogue_residual(const ptn_epilogue_part *p, con
     return (const float *)((uintptr_t)out + (uintptr_t)p->residual);
 }
 
-// Applies the activation to `count` outputs of one pixel at `y`, beginning with channel `channel`;
-// call only if `activate` is not NULL.
+// y = y * factor + residual for `count` stored outputs, with what there is of the two.
+static inline void ptn_epilogue_combine(const ptn_epilogue *e, size_t count, float *y) {
+    const float *factor = (const float *)((uintptr_t)y + (uintptr_t)e->factor);
+    const float *residual = (const float *)((uintptr_t)y + (uintptr_t)e->late_residual);
+    if (e->has_factor)
+        for (size_t i = 0; i < count; i++) y[i] *= factor[i];
+    if (e->has_late_residual)
+        for (size_t i = 0; i < count; i++) y[i] += residual[i];
+}
+
+// Applies the activation, and what follows it, to `count` outputs of one pixel at `y`, beginning
+// with channel `channel`; call only if `activate` is not NULL.
 static inline void ptn_epilogue_activate(const ptn_epilogue *e, size_t channel, size_t count,
                                          float *y) {
     const ptn_activation_spec *act = &e->activation;
     e->activate(act, act->slopes ? act->slopes + channel : NULL, count, y, y);
+    if (e->has_factor || e->has_late_residual) ptn_epilogue_combine(e, count, y);
 }
 
 // The same for `pixels` pixels that lie `step` floats apart.

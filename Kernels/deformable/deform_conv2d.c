@@ -222,7 +222,7 @@ ptn_status ptn_deform_conv2d(const ptn_runtime *runtime, const ptn_deform_conv2d
     };
     const size_t n = shape->conv.n;
     ptn_deform_conv2d_plan plan;
-    if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
+    if (!ptn_conv2d_epilogue_valid(epilogue, y)) return PTN_BAD_ARGUMENT;
     const ptn_status status = ptn_deform_conv2d_plan_for(runtime, shape, &plan);
     if (status != PTN_OK || n == 0) return status;
     char *scratch = ptn_scratch_acquire(plan.scratch_bytes);

@@ -316,7 +316,7 @@ ptn_status ptn_adaptive_conv2d(const ptn_runtime *runtime, const ptn_adaptive_co
                                const float *x, const float *kernels, const float *packed,
                                const ptn_conv2d_epilogue *epilogue, float *y) {
     ptn_adaptive_conv2d_plan plan;
-    if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
+    if (!ptn_conv2d_epilogue_valid(epilogue, y)) return PTN_BAD_ARGUMENT;
     const ptn_status status = ptn_adaptive_conv2d_plan_for(runtime, shape, &plan);
     const ptn_conv2d_shape *s = &shape->conv;
     if (status != PTN_OK || s->n == 0) return status;

@@ -336,7 +336,7 @@ ptn_status ptn_region_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape 
                              const ptn_conv2d_epilogue *epilogue, float *y) {
     ptn_status status = ptn_runtime_check(runtime);
     if (status != PTN_OK) return status;
-    if (!shape_valid(s) || !ptn_conv2d_epilogue_valid(epilogue) || weights->regions == 0)
+    if (!shape_valid(s) || !ptn_conv2d_epilogue_valid(epilogue, y) || weights->regions == 0)
         return PTN_BAD_ARGUMENT;
     ptn_conv2d_plan plan = {.algorithm = PTN_CONV2D_DIRECT};
     status = ptn_conv2d_output_size(s, &plan.out_h, &plan.out_w);

@@ -104,9 +104,13 @@ typedef struct ptn_conv2d_epilogue {
     const float *bias;     // [k], NULL: 0
     size_t bias_stride;    // floats from one sample's bias to the next; 0: shared
     const float *gate;     // [n][k], NULL: 1
-    const float *residual; // same layout as y, may be y itself; NULL: 0
-    // Add the residual after the activation instead of before; with identity, ReLU and ReLU6 only.
-    bool residual_after_activation;
+    // Same layout as y; NULL: 0. It may be y itself, unless it is added after an activation other
+    // than identity, ReLU and ReLU6 or after a factor.
+    const float *residual;
+    bool residual_after_activation; // add the residual after the activation instead of before
+    // Multiplies the activation's result, before a residual that is added after it: same layout as
+    // y; NULL: 1.
+    const float *factor;
     ptn_activation_spec activation;
 } ptn_conv2d_epilogue;
 

@@ -22,9 +22,10 @@ PTN_MUST_CHECK ptn_status ptn_dynamic_relu(const ptn_runtime *runtime, size_t sa
 //     coefficients[s, k, c] = initial[k] + lambdas[k] * (2 * u[s, from(k, c)] - 1)
 //
 // for `planes` planes of `width` values. The references order their outputs differently: from(k, c)
-// = c * channel_step + plane_offsets[k], within the planes * width outputs of a sample.
+// = c * channel_step + plane_offsets[k], within the `outputs` numbers of a sample. A plane with a
+// lambda of 0 is constant, and its offset may be that of another.
 PTN_MUST_CHECK ptn_status ptn_dynamic_relu_coefficients(size_t samples, size_t planes, size_t width,
-                                                        size_t channel_step,
+                                                        size_t outputs, size_t channel_step,
                                                         const size_t *plane_offsets,
                                                         const float *lambdas, const float *initial,
                                                         const float *u, float *coefficients);

@@ -31,6 +31,12 @@ PTN_MUST_CHECK ptn_status ptn_scale_shift(const ptn_runtime *runtime, size_t pix
                                           const float *shift, const ptn_activation_spec *activation,
                                           float *y);
 
+// y[s, p, c] = act(x[s, p, c] * scale[s, c] + shift[s, c]): the same with rows per sample.
+PTN_MUST_CHECK ptn_status ptn_scale_shift_samples(const ptn_runtime *runtime, size_t samples,
+                                                  size_t pixels, size_t channels, const float *x,
+                                                  const float *scale, const float *shift,
+                                                  const ptn_activation_spec *activation, float *y);
+
 // y[s, p, c] = act(x[s, p, c] * gate[s, c] + residual[s, p, c]); `residual` may be NULL.
 PTN_MUST_CHECK ptn_status ptn_scale_channels(const ptn_runtime *runtime, size_t samples,
                                              size_t pixels, size_t channels, const float *x,

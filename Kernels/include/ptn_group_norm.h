@@ -10,8 +10,9 @@
 //                       + bias[c] ),     g = c / (channels / groups)
 //
 // with mean and biased variance over the pixels and the group's channels. `weight` and `bias` may
-// be NULL (1 and 0). x == y is allowed. PTN_BAD_ARGUMENT unless `channels` is a positive multiple
-// of `groups`; an activation with slopes per channel (PReLU) is refused.
+// be NULL (1 and 0); with `affine_per_sample` they are [samples][channels]. x == y is allowed.
+// PTN_BAD_ARGUMENT unless `channels` is a positive multiple of `groups`; an activation with slopes
+// per channel (PReLU) is refused.
 //
 // The map is cut into blocks of rows by its shape alone. A block's deviations are taken from its
 // own mean, and the blocks' moments are combined in double precision in a fixed order. So a small
@@ -23,6 +24,7 @@
 PTN_MUST_CHECK ptn_status ptn_group_norm(const ptn_runtime *runtime, size_t samples, size_t pixels,
                                          size_t channels, size_t groups, double epsilon,
                                          const float *weight, const float *bias,
+                                         bool affine_per_sample,
                                          const ptn_activation_spec *activation, const float *x,
                                          float *y);
 

@@ -32,6 +32,7 @@ typedef struct group_norm_job {
     ptn_activate_row_fn activate; // NULL for none
     const ptn_activation_spec *activation;
     const float *weight, *bias, *x;
+    bool affine_per_sample;
     float *parts;  // [sample][block][plane][lane]: see group_norm_lanes
     float *tables; // [sample][plane][channel]: mean, scale, shift
     float *y;
@@ -107,11 +108,13 @@ static void run_group(void *context, size_t index, int thread) {
     const double factor = 1 / sqrt(variance + j->epsilon);
     const float near = (float)mean;
     float *table = j->tables + sample * PLANES * c;
+    const size_t own = j->affine_per_sample ? sample * c : 0;
     for (size_t i = group * width; i < (group + 1) * width; i++) {
-        const double scale = j->weight ? factor * (double)j->weight[i] : factor;
+        const double scale = j->weight ? factor * (double)j->weight[own + i] : factor;
         table[i] = near;
         table[c + i] = (float)scale;
-        table[2 * c + i] = (float)((j->bias ? (double)j->bias[i] : 0) - (mean - near) * scale);
+        table[2 * c + i] =
+            (float)((j->bias ? (double)j->bias[own + i] : 0) - (mean - near) * scale);
     }
 }
 
@@ -130,8 +133,7 @@ static void run_rows(void *context, size_t index, int thread) {
         const size_t n = ptn_min(r->repeat, end - p) * r->channels;
         const size_t at = (sample * r->pixels + p) * r->channels;
         j->normalise(n, j->x + at, mean, scale, shift, j->y + at);
-        if (j->activate)
-            j->activate(j->activation, NULL, n, j->y + at, j->y + at);
+        if (j->activate) j->activate(j->activation, NULL, n, j->y + at, j->y + at);
     }
 }
 
@@ -145,8 +147,8 @@ static void run(const ptn_runtime *runtime, group_norm_job *j, size_t count) {
 
 ptn_status ptn_group_norm(const ptn_runtime *runtime, size_t samples, size_t pixels,
                           size_t channels, size_t groups, double epsilon, const float *weight,
-                          const float *bias, const ptn_activation_spec *activation, const float *x,
-                          float *y) {
+                          const float *bias, bool affine_per_sample,
+                          const ptn_activation_spec *activation, const float *x, float *y) {
     ptn_status status = ptn_runtime_check(runtime);
     if (status == PTN_OK) status = ptn_fused_activation_check(activation);
     if (status != PTN_OK) return status;
@@ -163,6 +165,7 @@ ptn_status ptn_group_norm(const ptn_runtime *runtime, size_t samples, size_t pix
                         .activation = activation,
                         .weight = weight,
                         .bias = bias,
+                        .affine_per_sample = affine_per_sample,
                         .x = x,
                         .y = y};
     if (activation->kind != PTN_ACT_IDENTITY) j.activate = ptn_activate_row[runtime->isa];

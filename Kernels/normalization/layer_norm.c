@@ -27,8 +27,7 @@ static void run_rows(void *context, size_t index, int thread) {
     for (size_t r = index * j->rows_per_task; r < end; r++) {
         float *y = j->y + r * j->channels;
         j->normalise(j->channels, j->epsilon, j->weight, j->bias, j->x + r * j->channels, y);
-        if (j->activate)
-            j->activate(j->activation, j->activation->slopes, j->channels, y, y);
+        if (j->activate) j->activate(j->activation, j->activation->slopes, j->channels, y, y);
     }
 }
 

@@ -32,8 +32,7 @@ static void run_rows(void *context, size_t index, int thread) {
         float *y = j->y + r * j->channels;
         const double square = (double)j->sum(j->channels, x) / (double)j->channels;
         j->scale(j->channels, (float)(1 / sqrt(square + j->epsilon)), j->weight, x, y);
-        if (j->activate)
-            j->activate(j->activation, j->activation->slopes, j->channels, y, y);
+        if (j->activate) j->activate(j->activation, j->activation->slopes, j->channels, y, y);
     }
 }
 

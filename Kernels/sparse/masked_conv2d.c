@@ -328,7 +328,7 @@ ptn_status ptn_masked_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape 
                              const ptn_masked_conv2d_mask *mask, const float *x,
                              const float *packed, size_t packed_stride,
                              const ptn_conv2d_epilogue *epilogue, float *y) {
-    if (!ptn_conv2d_epilogue_valid(epilogue)) return PTN_BAD_ARGUMENT;
+    if (!ptn_conv2d_epilogue_valid(epilogue, y)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_shape s = *shape;
     const bool tiles =
         s.choice == PTN_CONV2D_WINOGRAD_FORCE_4X4 || s.choice == PTN_CONV2D_WINOGRAD_FORCE_6X6;

@@ -22,12 +22,12 @@ typedef struct elementwise_job {
     size_t count;
     const float *x, *b;            // the full operand; the one with a value per sample and channel
     const float *shift, *residual; // affine only: per channel; same shape as x; either may be NULL
+    bool shift_per_sample;
     float *y;
 } elementwise_job;
 
 static void finish(const elementwise_job *j, size_t n, float *y) {
-    if (j->activation.kind != PTN_ACT_IDENTITY)
-        j->activate(&j->activation, NULL, n, y, y);
+    if (j->activation.kind != PTN_ACT_IDENTITY) j->activate(&j->activation, NULL, n, y, y);
 }
 
 // A task of operands of equal shapes.
@@ -77,7 +77,8 @@ static void channel_rows(void *context, size_t index, int thread) {
     size_t sample = index / r->chunks, first = index % r->chunks * r->chunk;
     size_t end = ptn_min(r->pixels, first + r->chunk);
     const float *b = ptn_repeated(r, j->b + sample * r->channels, repeated[0]);
-    const float *shift = j->shift ? ptn_repeated(r, j->shift, repeated[1]) : NULL;
+    const size_t own = j->shift_per_sample ? sample * r->channels : 0;
+    const float *shift = j->shift ? ptn_repeated(r, j->shift + own, repeated[1]) : NULL;
     for (size_t p = first; p < end; p += r->repeat) {
         size_t n = ptn_min(r->repeat, end - p) * r->channels;
         size_t at = (sample * r->pixels + p) * r->channels;
@@ -137,6 +138,17 @@ ptn_status ptn_scale_shift(const ptn_runtime *runtime, size_t pixels, size_t cha
                            const ptn_activation_spec *activation, float *y) {
     elementwise_job j = {.x = x, .b = scale, .shift = shift, .y = y};
     ptn_status status = prepare(&j, runtime, 1, pixels, channels, activation);
+    if (status != PTN_OK) return status;
+    if (j.count > 0 && !shift) return PTN_BAD_ARGUMENT;
+    return affine(&j, runtime);
+}
+
+ptn_status ptn_scale_shift_samples(const ptn_runtime *runtime, size_t samples, size_t pixels,
+                                   size_t channels, const float *x, const float *scale,
+                                   const float *shift, const ptn_activation_spec *activation,
+                                   float *y) {
+    elementwise_job j = {.x = x, .b = scale, .shift = shift, .shift_per_sample = true, .y = y};
+    ptn_status status = prepare(&j, runtime, samples, pixels, channels, activation);
     if (status != PTN_OK) return status;
     if (j.count > 0 && !shift) return PTN_BAD_ARGUMENT;
     return affine(&j, runtime);

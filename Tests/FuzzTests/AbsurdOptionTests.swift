@@ -12,7 +12,7 @@ struct AbsurdOptionTests {
         "divisor_override", "divisor", "bias", "eps", "momentum", "delta_threshold", "offset_scale",
         "spatial_scale", "tol", "gamma", "rate", "rd_ratio", "expand_ratio", "rd_divisor",
         "temperature", "pool_size", "pool_stride", "pool_padding", "negative_slope", "scale_factor",
-        "alpha", "beta", "threshold", "min_val", "max_val",
+        "alpha", "beta", "threshold", "min_val", "max_val", "act_max", "lambda_a", "offset",
     ]
 
     @Test(arguments: LayerCatalogue.entries.map(\.name))
@@ -45,6 +45,7 @@ struct AbsurdOptionTests {
         "GridSample", "SpatialTransformer", "AffineGrid", "DeltaSequential", "GlobalAveragePool2d",
         "GELU", "HardSigmoid", "HardSwish", "Identity", "LeakyReLU", "Mish", "ReLU", "ReLU6",
         "Sigmoid", "SiLU", "Tanh", "ELU", "CELU", "SELU", "Softplus", "Hardtanh", "SimAM", "Upsample", "Sequential", "Residual", "Branches",
+        "TripletAttention",
     ]
 
     private func isWhole(_ value: Value) -> Bool {

@@ -43,6 +43,7 @@ struct KernelTests {
         "a grid_sample_volume d=4 h=5 w=9 c=3 algorithm=nearest",
         "a dynamic_relu n=3 h=5 w=9 c=17",
         "a dynamic_relu h=5 w=9 c=1",
+        "a dynamic_relu_apply n=3 h=5 w=9 c=17",
         "a squeeze_excitation n=3 h=5 w=9 c=17 k=3",
         "a max_pool2d n=3 h=5 w=9 c=17 r=3 stride=2",
         "a avg_pool2d h=5 w=9 c=17 rh=2 rw=3 pad=0",

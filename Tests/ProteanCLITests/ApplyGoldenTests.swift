@@ -174,7 +174,7 @@ extension Tensor {
     }
 
     @Test func unknownLayersAreRefused() throws {
-        expectFailure(try apply("Conv3d"), "unknown layer 'Conv3d', known: ActiveConv2d, ")
+        expectFailure(try apply("Conv3d"), "unknown layer 'Conv3d', known: ACON, ActiveConv2d, ")
     }
 
     @Test func helpAndListNameEverything() throws {

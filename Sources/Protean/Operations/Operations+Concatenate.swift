@@ -36,6 +36,50 @@ extension Operations {
         }
     }
 
+    /// Joins ranges of channels of several maps, one after the other, in one pass: what distillation
+    /// keeps of each step.
+    ///
+    /// Cost: one read and one write per element of the result.
+    /// - Parameter parts: at least one map `[batch, height, width, channels]` with the range of its
+    ///   channels to take; batches and sizes agree.
+    /// - Returns: `[batch, height, width, all ranges' channels]`.
+    /// - Throws: ``ProteanError`` when sizes differ, there is no map, or a map has not all channels.
+    public static func concatenate(
+        channels parts: [(map: Tensor, range: Range<Int>)]
+    ) throws(ProteanError) -> Tensor {
+        guard let first = parts.first else {
+            throw .invalidOption(
+                layer: "concatenate", option: "channels", expected: "at least 1 map", found: "0")
+        }
+        try checkMap(first.map, layer: "concatenate")
+        let size = Array(first.map.shape.dropLast())
+        for (i, part) in parts.enumerated() {
+            let shape = part.map.shape
+            guard shape.count == 4, Array(shape.dropLast()) == size,
+                part.range.lowerBound >= 0, part.range.upperBound <= shape[3]
+            else {
+                throw .shapeMismatch(
+                    layer: "concatenate", tensor: "channels[\(i)]",
+                    expected: "[\(size[0]), \(size[1]), \(size[2]), at least "
+                        + "\(part.range.upperBound)]", found: shape)
+            }
+        }
+        let rows = try Shape.elementCount(size, layer: "concatenate")
+        let all = parts.reduce(0) { $0 + $1.range.count }
+        return try filling(size + [all], for: "concatenate", from: parts.map(\.map)) {
+            runtime, inputs, y in
+            var begin = 0
+            for (part, x) in zip(parts, inputs) {
+                let (count, step) = (part.range.count, part.map.shape[3])
+                let status = ptn_copy_rows(
+                    runtime, rows, count, x + part.range.lowerBound, step, y + begin, all)
+                if status != PTN_OK { return status }
+                begin += count
+            }
+            return PTN_OK
+        }
+    }
+
     /// ``concatenate(_:axis:)`` of at least one tensor, with a non-negative `axis`.
     static func concatenatedShape(
         _ tensors: [Tensor], _ axis: Int
@@ -62,7 +106,7 @@ extension Operations {
     /// A range of channels of a tensor whose innermost axis is the channels.
     ///
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
-    static func channels(_ range: Range<Int>, of x: Tensor) throws(ProteanError) -> Tensor {
+    package static func channels(_ range: Range<Int>, of x: Tensor) throws(ProteanError) -> Tensor {
         let all = x.shape.last ?? 0
         guard range.lowerBound >= 0, range.upperBound <= all else {
             throw .shapeMismatch(

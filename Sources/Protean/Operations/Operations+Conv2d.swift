@@ -124,6 +124,7 @@ extension Conv2dEpilogue {
         value.gate = UnsafePointer(gate?.storage?.base)
         value.residual = UnsafePointer(residual?.storage?.base)
         value.residual_after_activation = residualAfterActivation
+        value.factor = UnsafePointer(factor?.storage?.base)
         value.activation = activation.kernelSpec
         return value
     }

@@ -40,32 +40,36 @@ extension Operations {
 
     /// The order of the outputs of a dynamic ReLU's network.
     enum CoefficientOrder {
-        /// Per channel a₁, a₂, b₁, b₂.
+        /// Per channel a₁ … a_K, b₁ … b_K.
         case channelMajor
-        /// Blocks a₁ | b₁ | a₂ | b₂, each as long as there are channels.
+        /// Blocks a₁ | b₁ | a₂ | b₂ …, each as long as there are channels.
         case blocks
+        /// Blocks a₁ | a₂ … without offsets, which are constant.
+        case slopes
     }
 
-    /// The coefficients `initial[k] + lambdas[k] · (2 u − 1)` as planes a₁, a₂, b₁, b₂,
-    /// `[batch, 4, width]`, from the network's squashed outputs u, `[batch, 4 · width]`.
+    /// The coefficients `initial[k] + lambdas[k] · (2 u − 1)` as planes a₁ … a_K, b₁ … b_K,
+    /// `[batch, 2 · K, width]`, from the network's squashed outputs u, `[batch, 2 · K · width]`, or
+    /// `[batch, K · width]` for slopes only. There are as many planes as lambdas.
     static func dynamicReLUCoefficients(
         _ u: Tensor, order: CoefficientOrder, lambdas: Tensor, initial: Tensor
     ) throws(ProteanError) -> Tensor {
-        let samples = u.shape[0], width = u.shape[1] / 4
-        let offsets =
-            switch order {
-            case .channelMajor: (0, 1, 2, 3)
-            case .blocks: (0, 2 * width, width, 3 * width)
+        let samples = u.shape[0], outputs = u.shape[1], planes = lambdas.count, pieces = planes / 2
+        let width = outputs / (order == .slopes ? pieces : planes)
+        let offsets = (0..<planes).map { plane in
+            let piece = plane % pieces, isOffset = plane >= pieces
+            return switch order {
+            case .channelMajor: plane
+            case .blocks: (2 * piece + (isOffset ? 1 : 0)) * width
+            case .slopes: isOffset ? 0 : piece * width
             }
-        let step = order == .channelMajor ? 4 : 1
+        }
+        let step = order == .channelMajor ? planes : 1
         return try filling(
-            [samples, 4, width], for: "dynamicReLU", from: [u, lambdas, initial]
+            [samples, planes, width], for: "dynamicReLU", from: [u, lambdas, initial]
         ) { _, inputs, y in
-            withUnsafeBytes(of: offsets) { planes in
-                ptn_dynamic_relu_coefficients(
-                    samples, 4, width, step, planes.assumingMemoryBound(to: Int.self).baseAddress,
-                    inputs[1], inputs[2], inputs[0], y)
-            }
+            ptn_dynamic_relu_coefficients(
+                samples, planes, width, outputs, step, offsets, inputs[1], inputs[2], inputs[0], y)
         }
     }
 }

@@ -83,25 +83,34 @@ extension Operations {
         ]
     }
 
-    /// activation(x · scale + shift) per channel: batch normalisation in inference.
+    /// activation(x · scale + shift) per channel: batch normalisation in inference, or per sample
+    /// and channel: feature-wise linear modulation.
     ///
     /// Cost: one read and one write of the map.
     /// - Parameters:
-    ///   - x: `[…, channels]`.
-    ///   - scale: `[channels]`.
-    ///   - shift: `[channels]`.
+    ///   - x: `[…, channels]`; `[batch, …, channels]` for scales and shifts per sample.
+    ///   - scale: `[channels]` or `[batch, channels]`.
+    ///   - shift: shaped like `scale`.
     ///   - activation: applied last.
     /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)``.
     public static func scaleShift(
         _ x: Tensor, scale: Tensor, shift: Tensor, activation: Activation = .identity
     ) throws(ProteanError) -> Tensor {
         let channels = x.shape.last ?? 1
-        for (name, tensor) in [("scale", scale), ("shift", shift)]
-        where tensor.shape != [channels] {
+        let rows = x.rank >= 2 && scale.rank == 2 ? [x.shape[0], channels] : [channels]
+        for (name, tensor) in [("scale", scale), ("shift", shift)] where tensor.shape != rows {
             throw .shapeMismatch(
-                layer: "scaleShift", tensor: name, expected: "[\(channels)]", found: tensor.shape)
+                layer: "scaleShift", tensor: name, expected: "\(rows)", found: tensor.shape)
         }
         var spec = activation.kernelSpec
+        if rows.count == 2 {
+            let pixels = x.shape[1..<x.rank - 1].reduce(1, *)
+            return try filling(x.shape, for: "scaleShift", from: [x, scale, shift]) {
+                runtime, inputs, y in
+                ptn_scale_shift_samples(
+                    runtime, rows[0], pixels, channels, inputs[0], inputs[1], inputs[2], &spec, y)
+            }
+        }
         return try filling(x.shape, for: "scaleShift", from: [x, scale, shift]) {
             runtime, inputs, y in
             ptn_scale_shift(

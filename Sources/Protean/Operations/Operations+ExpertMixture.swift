@@ -39,6 +39,7 @@ extension Operations {
         var end = epilogue.kernelValue(bias: nil)
         end.gate = end.gate.map { $0 + sample * Int(shape.k) }
         end.residual = end.residual.map { $0 + sample * each }
+        end.factor = end.factor.map { $0 + sample * each }
         let status = withExtendedLifetime((x, call, mixture, epilogue, y)) {
             ptn_conv2d(
                 &runtime, &shape, x.storage!.base + sample * (x.count / call.output[0]), &weights,

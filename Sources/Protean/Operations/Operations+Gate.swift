@@ -1,8 +1,8 @@
 extension Operations {
     /// activation(x · gates + residual): the last step of attention.
     ///
-    /// One number per sample and channel, per pixel, or per element; one pass over the map, except
-    /// that a residual takes another pass for the latter two.
+    /// One number per sample and channel, per pixel, or per element; one pass over a map, also with a
+    /// residual.
     /// - Parameters:
     ///   - x: `[batch, height, width, channels]`, or any shape if `gates` has the same shape.
     ///   - gates: `[batch, channels]` or `[batch, 1, 1, channels]` (per channel),
@@ -36,6 +36,15 @@ extension Operations {
                 found: gates.shape)
         }
         guard let residual else { return try multiply(x, gates, activation: activation) }
+        if x.rank == 4, x.shape[3] > 0 {
+            if gates.shape == x.shape {
+                return try gateGroups(
+                    x, by: gates, residual: residual, activation: activation, layer: layer)
+            }
+            return try gate(
+                x, by: AxisGates(pixels: gates), residual: residual, activation: activation,
+                layer: layer)
+        }
         return try add(try multiply(x, gates), residual, activation: activation)
     }
 }

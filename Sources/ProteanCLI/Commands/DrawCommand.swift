@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// `protean draw`: pictures of masks, sampling positions and filters of dynamic layers.
+/// `protean draw`: pictures of masks, sampling positions, filters and gates of dynamic layers.
 struct DrawCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "draw",
@@ -11,6 +11,10 @@ struct DrawCommand: ParsableCommand {
               protean draw offsets resnet50_dcn --weights w.pth --image cat.jpg --output cat.png
               protean draw mask smsr_x2 --weights SMSR_X2.pt --image a.png --list
               protean draw filters rednet26 --weights w.pth --image cat.jpg --output cat.png
+              protean draw attention imdn_x4 --weights w.pth --image cat.jpg --output cat.png
             """,
-        subcommands: [DrawMaskCommand.self, DrawOffsetsCommand.self, DrawFiltersCommand.self])
+        subcommands: [
+            DrawMaskCommand.self, DrawOffsetsCommand.self, DrawFiltersCommand.self,
+            DrawAttentionCommand.self,
+        ])
 }

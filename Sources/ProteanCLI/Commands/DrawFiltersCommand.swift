@@ -1,7 +1,6 @@
 import ArgumentParser
 import CommandSupport
 import Protean
-import ProteanCatalogue
 import ProteanImage
 
 /// `protean draw filters`: the filters that a layer predicted for every pixel.
@@ -27,18 +26,7 @@ struct DrawFiltersCommand: ParsableCommand {
                 --output regions.png
             """#)
 
-    @OptionGroup var model: ModelOptions
-
-    @Option(help: "The image, PNG or JPEG.", transform: OptionValue.path)
-    var image: String?
-
-    @Option(
-        help: "Instead of the image: the tensors of a layer, x and what else it takes.",
-        transform: OptionValue.path)
-    var input: String?
-
-    @Option(help: "Axis order of maps in --input: nchw or nhwc.")
-    var layout = MapLayout.nchw
+    @OptionGroup var recorded: RecordedRun
 
     @Option(
         help: "The PNG file to write; - for standard output, without the table.",
@@ -61,49 +49,25 @@ struct DrawFiltersCommand: ParsableCommand {
     @Flag(help: "List the layers that predicted filters, and draw nothing.")
     var list = false
 
-    @OptionGroup var images: ImageOptions
-
     @OptionGroup var runtime: RuntimeOptions
 
     func validate() throws {
         guard list || output != nil else { throw ValidationError("Give --output or --list.") }
-        guard (image == nil) != (input == nil) else {
-            throw ValidationError("Give either --image or --input.")
-        }
     }
 
     func run() throws {
         try runtime.with {
             if let output, !list { try OutputFile.check(output) }
             let record = FilterRecord()
-            let picture = try record.recording { try seen() }
+            let picture = try record.recording { try recorded() }
             guard !record.entries.isEmpty else {
-                throw Failure("'\(model.model)' has no layer that predicts filters and ran")
+                throw Failure(
+                    "'\(recorded.model.model)' has no layer that predicts filters and ran")
             }
             if list { return try Self.print(record.entries) }
             guard let output else { return }
             try draw(try chosen(record.entries), beside: picture, to: output)
         }
-    }
-
-    /// Runs the network; returns the picture that it saw, nil if its input is not one.
-    private func seen() throws -> Image? {
-        if let image {
-            let source = try OffsetSource.named(by: model)
-            let (window, input) = try source.prepare(images.read(image))
-            let progress = ProgressLine()
-            progress.show("\(model.model) runs")
-            defer { progress.clear() }
-            _ = try source.network(input)
-            return window
-        }
-        guard let input else { return nil }
-        let run = LayerRun(
-            entry: try LayerCatalogue.entry(named: model.model), config: model.config ?? "{}",
-            weights: model.weights, prefix: model.keys.prefix, container: model.keys.container,
-            namesAllKeys: model.keys.all, input: input, output: "", layout: layout)
-        _ = try run.applied()
-        return nil
     }
 
     private func chosen(_ entries: [FilterRecord.Entry]) throws -> FilterRecord.Entry {

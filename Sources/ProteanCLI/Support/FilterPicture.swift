@@ -14,10 +14,6 @@ struct FilterPicture {
     /// The panels' figures.
     private(set) var table: Table
 
-    /// Pixels between two panels.
-    private static let gap = 8
-    private static let background = Canvas.Color(255, 255, 255)
-
     /// The panels of one sample and group.
     init(_ entry: FilterRecord.Entry, sample: Int, group: Int) throws {
         switch entry.content {
@@ -81,45 +77,11 @@ struct FilterPicture {
     /// The panels side by side, to the right of `image` if there is one, all at its size enlarged to
     /// about 300 pixels.
     func image(beside image: Image?) throws -> Image {
-        let wanted = (image?.height ?? height, image?.width ?? width)
-        let scale = max(1, 300 / max(wanted.0, wanted.1, 1))
-        let (rows, columns) = (wanted.0 * scale, wanted.1 * scale)
-        var sources: [(_ x: Int, _ y: Int) -> Canvas.Color] = []
-        if let image {
-            let pixels = image.rgb.pixels
-            sources.append { x, y in
-                let at = (y * image.height / rows * image.width + x * image.width / columns) * 3
-                return .init(pixels[at], pixels[at + 1], pixels[at + 2])
-            }
+        var row = PanelRow(height: height, width: width, beside: image)
+        let width = width
+        for panel in panels {
+            row.add(width: width, height: height) { x, y in panel.colors[y * width + x] }
         }
-        sources += panels.map { panel in
-            { x, y in panel.colors[y * height / rows * width + x * width / columns] }
-        }
-        let whole = sources.count * columns + (sources.count - 1) * Self.gap
-        var pixels: [UInt8] = []
-        pixels.reserveCapacity(whole * rows * 3)
-        for y in 0..<rows {
-            for (index, source) in sources.enumerated() {
-                if index > 0 {
-                    for _ in 0..<Self.gap { pixels += Self.background.parts }
-                }
-                for x in 0..<columns { pixels += source(x, y).parts }
-            }
-        }
-        return try Image(width: whole, height: rows, channels: 3, pixels: pixels)
-    }
-}
-
-extension Canvas.Color {
-    fileprivate var parts: [UInt8] { [red, green, blue] }
-
-    /// The brightest colour of a hue; hue and saturation from 0 to 1.
-    fileprivate init(hue: Double, saturation: Double) {
-        func part(_ offset: Double) -> UInt8 {
-            let position = (hue * 6 + offset).truncatingRemainder(dividingBy: 6)
-            let share = min(max(min(position, 4 - position), 0), 1)
-            return UInt8(clamping: Int((255 * (1 - saturation * share)).rounded()))
-        }
-        self.init(part(5), part(3), part(1))
+        return try row.image()
     }
 }

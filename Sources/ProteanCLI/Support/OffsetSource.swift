@@ -3,7 +3,7 @@ import Protean
 import ProteanCatalogue
 import ProteanImage
 
-/// The network that `protean draw offsets` runs: a model by name, or one layer of `protean apply`.
+/// The network that `protean draw` runs: a model by name, or one layer of `protean apply`.
 struct OffsetSource {
     /// The network.
     let network: any Layer
@@ -17,7 +17,9 @@ struct OffsetSource {
         }
         let model = try options.load(untrained: true)
         guard let preprocessing = model.preprocessing else {
-            throw Failure("model '\(model.plugin.name)' does not take images")
+            return OffsetSource(network: model) { image in
+                (image.rgb, try model.input(from: image))
+            }
         }
         return OffsetSource(network: model) { image in
             (try preprocessing.window(of: image), try preprocessing.tensor(from: image))

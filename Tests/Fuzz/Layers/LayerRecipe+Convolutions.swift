@@ -70,20 +70,10 @@ extension LayerRecipe {
             values["reduction"] = random.pick([.number(0.0625), .number(3)])
             return values
         },
-        "SqueezeExcitation": LayerRecipe { random, scene in squeeze(&random, scene) },
-        "DynamicReLU": LayerRecipe { random, scene in
-            random.percent(50)
-                ? [
-                    "variant": "islanna", "channels": Value(scene.channels),
-                    "type": random.pick([.null, "A", "B"]),
-                    "reduction": random.whole(1...min(4, scene.channels)),
-                ]
-                : [
-                    "variant": "dyhead", "inp": Value(scene.channels),
-                    "use_spatial": random.pick([.null, true, false]),
-                    "reduction": random.whole(1...min(4, scene.channels)),
-                ]
+        "ContrastAwareChannelAttention": LayerRecipe { random, scene in
+            ["channel": Value(scene.channels), "reduction": random.whole(1...scene.channels)]
         },
+        "SqueezeExcitation": LayerRecipe { random, scene in squeeze(&random, scene) },
         "AdaptivelyConnectedConv2d": LayerRecipe { random, scene in
             let stride = random.int(1...2)
             var values: LayerValues = [

@@ -43,8 +43,8 @@ struct LayerRecipe: Sendable {
 
     private static let all: [String: LayerRecipe] =
         [
-            convolutions, filters, sampling, sparse, blocks, basic, spatialAttention,
-            channelAttention, activations,
+            convolutions, filters, sampling, sparse, blocks, basic, activations,
+            branches, spatialAttention, channelAttention, conditioned,
         ].reduce(into: [:]) {
             all, some in
             all.merge(some) { $1 }

@@ -56,7 +56,7 @@ def randomise(module):
         if name.endswith("num_batches_tracked") or name in ("lambdas", "init_v"):
             continue
         with torch.no_grad():
-            if name.endswith("running_var"):
+            if name.endswith(("running_var", "stored_var")):
                 value.uniform_(0.5, 2)
             elif value.is_floating_point():
                 value.normal_(0, 0.3)

@@ -16,8 +16,9 @@ import Testing
         #expect(try Activation(named: name) == activation)
     }
 
-    @Test(arguments: ["", "quick_gelu", "crelu", "relu 6"]) func otherNamesAreRefused(_ name: String)
-    {
+    @Test(arguments: ["", "quick_gelu", "crelu", "relu 6"]) func otherNamesAreRefused(
+        _ name: String
+    ) {
         #expect {
             try Activation(named: name)
         } throws: { error in

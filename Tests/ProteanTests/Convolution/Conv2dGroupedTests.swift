@@ -93,6 +93,11 @@ import Testing
         try Conv2dAgreement(test.layer(), input: test.input).expectEpilogues()
     }
 
+    @Test(arguments: [cases[1], cases[6], cases[7], cases[12], cases[25]])
+    func factorsAgreeWithTheirFormula(_ test: Case) throws {
+        try Conv2dAgreement(test.layer(), input: test.input).expectFactors()
+    }
+
     /// A value that is not finite reaches its own group's outputs only, and padding none.
     @Test func infinityStaysInItsGroup() throws {
         let perGroup = 4, groups = 9, channels = perGroup * groups

@@ -172,6 +172,8 @@ enum UnevenMap: CaseIterable, CustomStringConvertible {
             Conv2dEpilogue(activation: .relu, residual: residual),
             Conv2dEpilogue(activation: .relu, residual: residual, residualAfterActivation: true),
             Conv2dEpilogue(activation: .silu, gate: gate),
+            Conv2dEpilogue(activation: .tanh, residual: residual, residualAfterActivation: true),
+            Conv2dEpilogue(activation: .sigmoid, factor: residual),
         ]
         for form in [Conv2dAlgorithm.winograd4x4, .winograd6x6] {
             for epilogue in epilogues {

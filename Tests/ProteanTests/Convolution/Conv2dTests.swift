@@ -73,6 +73,11 @@ import Testing
         try Conv2dAgreement(test.layer(), input: test.input).expectEpilogues()
     }
 
+    @Test(arguments: [cases[3], cases[6], cases[4], cases[15], cases[18], cases[20], cases[22]])
+    func factorsAgreeWithTheirFormula(_ test: Case) throws {
+        try Conv2dAgreement(test.layer(), input: test.input).expectFactors()
+    }
+
     @Test func emptyBatchGivesEmptyResult() throws {
         let layer = try Conv2d(inputChannels: 3, outputChannels: 5, kernelSize: 3, padding: 1)
         #expect(try layer(Tensor(zeros: [0, 4, 6, 3])).shape == [0, 4, 6, 5])

@@ -117,6 +117,8 @@ import Testing
             Conv2dEpilogue(activation: .relu, residual: residual, residualAfterActivation: true),
             Conv2dEpilogue(activation: .silu, residual: residual, gate: gate),
             Conv2dEpilogue(gate: gate),
+            Conv2dEpilogue(activation: .silu, residual: residual, residualAfterActivation: true),
+            Conv2dEpilogue(activation: .sigmoid, residual: residual, factor: residual),
         ]
         for epilogue in epilogues {
             for isa in KernelISA.supported {

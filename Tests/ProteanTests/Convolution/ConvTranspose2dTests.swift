@@ -156,6 +156,12 @@ struct TransposedReference {
                 #expect(error < 60, "\(isa) \(activation)")
             }
         }
+        let late = Conv2dEpilogue(
+            activation: .silu, residual: residual, residualAfterActivation: true, factor: residual)
+        let plain = try layer(x)
+        let separate = try late.applied(to: plain, layer: "test")
+        let together = try layer(x, outputSize: nil, epilogue: late)
+        #expect(together.elements == separate.elements)
     }
 
     @Test func theOutputsSizeCanBeChosen() throws {

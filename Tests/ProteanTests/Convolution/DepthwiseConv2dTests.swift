@@ -116,6 +116,11 @@ import Testing
         try Conv2dAgreement(test.layer(), input: test.input).expectEpilogues()
     }
 
+    @Test(arguments: [cases[0], cases[5], cases[9], cases[13], cases[19], cases[26], cases[30]])
+    func factorsAgreeWithTheirFormula(_ test: Case) throws {
+        try Conv2dAgreement(test.layer(), input: test.input).expectFactors()
+    }
+
     /// Taps in the padding are skipped: an infinite weight makes no NaN of the zero that is not there.
     @Test(arguments: [
         (kernel: 3, stride: 1), (kernel: 5, stride: 1), (kernel: 7, stride: 1),

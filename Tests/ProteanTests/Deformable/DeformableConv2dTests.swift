@@ -222,6 +222,13 @@ import Testing
                     epilogue: Conv2dEpilogue(activation: activation, residual: residual))
                 let expected = zip(plain.elements, residual.elements).map { f($0 + $1) }
                 #expect(y.elements == expected)
+                let last = try layer(
+                    x, offset: offset, mask: mask,
+                    epilogue: Conv2dEpilogue(
+                        activation: activation, residual: residual, residualAfterActivation: true,
+                        factor: residual))
+                let products = zip(plain.elements, residual.elements).map { f($0) * $1 + $1 }
+                #expect(last.elements == products)
             }
         }
     }

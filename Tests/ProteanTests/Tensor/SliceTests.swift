@@ -150,4 +150,41 @@ import Testing
         #expect(throws: ProteanError.self) { try x.item() }
         #expect(throws: ProteanError.self) { try Tensor(shapeOnly: [1]).item() }
     }
+
+    /// Ranges of channels, joined without storing the parts.
+    @Test(arguments: [[2, 3, 5], [0, 4, 1], [1, 1, 1], [1, 40, 37]])
+    func rangesOfChannelsAreJoined(size: [Int]) throws {
+        let a = try Tensor.random(size + [7]), b = try Tensor.random(size + [4], seed: 2)
+        let parts: [(map: Tensor, range: Range<Int>)] = [
+            (a, 2..<7), (b, 0..<4), (a, 3..<3), (b, 1..<2),
+        ]
+        var slices: [Tensor] = []
+        for (map, range) in parts {
+            slices.append(try map.slice(axis: -1, from: range.lowerBound, to: range.upperBound))
+        }
+        let expected = try Operations.concatenate(slices, axis: -1)
+        for threads in 1...3 {
+            let joined = try Runtime.with(threads: threads) {
+                try Operations.concatenate(channels: parts)
+            }
+            #expect(joined.isBitEqual(to: expected))
+        }
+        let planned = try Operations.concatenate(channels: [(Tensor(shapeOnly: a.shape), 1..<3)])
+        #expect(planned.isShapeOnly && planned.shape == size + [2])
+    }
+
+    @Test func rangesThatDoNotFitAreRefused() throws {
+        let a = try Tensor(zeros: [1, 2, 3, 4]), other = try Tensor(zeros: [1, 3, 2, 4])
+        #expect(throws: ProteanError.self) { try Operations.concatenate(channels: []) }
+        #expect(throws: ProteanError.self) { try Operations.concatenate(channels: [(a, 0..<5)]) }
+        #expect(throws: ProteanError.self) { try Operations.concatenate(channels: [(a, -1..<2)]) }
+        let error = #expect(throws: ProteanError.self) {
+            try Operations.concatenate(channels: [(a, 0..<2), (other, 0..<2)])
+        }
+        #expect(error?.description.contains("channels[1]") == true)
+        let vector = try Tensor(zeros: [4])
+        #expect(throws: ProteanError.self) {
+            try Operations.concatenate(channels: [(vector, 0..<1)])
+        }
+    }
 }

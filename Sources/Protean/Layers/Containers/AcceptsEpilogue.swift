@@ -14,7 +14,10 @@ public struct EpilogueParts: OptionSet, Sendable, Hashable {
     /// before the residual is added. A kernel that adds a bias after the gate does not offer this
     /// part.
     public static let gate = EpilogueParts(rawValue: 4)
-    /// All of them.
+    /// A map of the result's shape that multiplies the activation's result. Containers do not ask for
+    /// it.
+    public static let factor = EpilogueParts(rawValue: 8)
+    /// What containers ask for: all but the factor.
     public static let all: EpilogueParts = [.activation, .residual, .gate]
 }
 
@@ -25,6 +28,7 @@ extension Conv2dEpilogue {
         if activation != .identity { parts.insert(.activation) }
         if residual != nil { parts.insert(.residual) }
         if gate != nil { parts.insert(.gate) }
+        if factor != nil { parts.insert(.factor) }
         return parts
     }
 }
@@ -34,22 +38,22 @@ extension Conv2dEpilogue {
 /// Not a module: conforming types such as ``FusedConv2d`` refer to layers that are part of a model
 /// elsewhere.
 public protocol EpilogueKernel: Sendable {
-    /// The parts that the kernel can apply in the same pass; by default all.
+    /// The parts that the kernel can apply in the same pass; by default ``EpilogueParts/all``.
     var epilogueParts: EpilogueParts { get }
 
-    /// `activation(gate · y + residual)`, where y is computed from `x`.
+    /// `activation(gate · y + residual) · factor`, where y is computed from `x`.
     ///
     /// Containers request only parts in ``epilogueParts``. For other callers a kernel can compute
     /// further parts with ``Conv2dEpilogue/applied(to:layer:)``.
     /// - Throws: ``ProteanError`` when a tensor does not fit; what does not fit of the epilogue is named
-    ///   `gate` or `residual`.
+    ///   `gate`, `residual` or `factor`.
     func callAsFunction(
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor
 }
 
 extension EpilogueKernel {
-    /// All parts.
+    /// ``EpilogueParts/all``.
     public var epilogueParts: EpilogueParts { .all }
 }
 

@@ -49,8 +49,10 @@ extension DCNv4 {
 }
 
 extension DynamicReLU {
-    /// As many out as in.
-    public var channelFlow: ChannelFlow { .fixed(input: channels, output: channels) }
+    /// As many out as in; unknown for a layer that takes two maps of different numbers.
+    public var channelFlow: ChannelFlow {
+        channels == outputChannels ? .fixed(input: channels, output: channels) : .unknown
+    }
 }
 
 extension SqueezeExcitation {

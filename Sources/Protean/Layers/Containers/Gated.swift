@@ -106,7 +106,8 @@ public final class Gated: AcceptsEpilogue {
     public func callAsFunction(
         _ x: Tensor, epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
-        guard epilogue.gate == nil, !epilogue.residualAfterActivation else {
+        guard epilogue.gate == nil, epilogue.factor == nil, !epilogue.residualAfterActivation
+        else {
             return try epilogue.applied(to: self(x), layer: place)
         }
         if let kernel { return try fused(kernel, x, epilogue) }

@@ -108,7 +108,9 @@ public final class Conv2d: FoldsNorm, HasInitialWeights {
     }
 
     /// All parts; a gate only if there is no bias, which would be added after it.
-    public var epilogueParts: EpilogueParts { bias == nil ? .all : [.activation, .residual] }
+    public var epilogueParts: EpilogueParts {
+        bias == nil ? [.all, .factor] : [.activation, .residual, .factor]
+    }
 
     /// The convolution and `norm` as one kernel; a ``FusedConv2d``.
     ///
@@ -125,13 +127,19 @@ public final class Conv2d: FoldsNorm, HasInitialWeights {
     }
 
     func run(
-        _ x: Tensor, plans: Conv2dPlanCache, epilogue: Conv2dEpilogue
+        _ x: Tensor, plans: Conv2dPlanCache, mixture: ExpertMixture? = nil,
+        epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
         try traced(
             "Conv2d", path: label, input: x,
-            cost: { cost(input: x, output: $0).folding(plans.norm) }
+            cost: {
+                var cost = cost(input: x, output: $0).folding(plans.norm)
+                if epilogue.factor != nil { cost += Cost(multiplyAdds: $0.count) }
+                return cost
+            }
         ) { () throws(ProteanError) in
-            try Operations.conv2d(x, plans, epilogue: epilogue, layer: place)
+            try Operations.conv2d(
+                x, plans, mixture: mixture, epilogue: epilogue, layer: place)
         }
     }
 

@@ -12,6 +12,8 @@ public final class FusedConv2d: EpilogueKernel {
     let conv: Conv2d
     let activation: Activation
     let plans: Conv2dPlanCache
+    /// The same weights as a set that is multiplied by a sample's gates.
+    let gatedPlans: Conv2dPlanCache
 
     /// Fuses `conv`, then `norm`, then `activation`.
     ///
@@ -25,6 +27,8 @@ public final class FusedConv2d: EpilogueKernel {
         self.activation = activation
         plans = Conv2dPlanCache(
             weight: conv.weight, bias: conv.bias, norm: norm, geometry: conv.geometry)
+        gatedPlans = Conv2dPlanCache(
+            weight: conv.weight, bias: conv.bias, norm: norm, experts: 1, geometry: conv.geometry)
     }
 
     /// activation(norm(conv(x)) + residual).
@@ -37,11 +41,12 @@ public final class FusedConv2d: EpilogueKernel {
         return try conv.run(x, plans: plans, epilogue: epilogue)
     }
 
-    /// If it has no activation: an activation and a residual; also a gate if neither a bias nor a
-    /// norm's shift is added after it.
+    /// A factor; if it has no activation also an activation and a residual, and a gate if neither a
+    /// bias nor a norm's shift is added after it.
     public var epilogueParts: EpilogueParts {
-        if activation != .identity { return [] }
-        return conv.bias == nil && plans.norm == nil ? .all : [.activation, .residual]
+        if activation != .identity { return .factor }
+        let hasShift = conv.bias != nil || plans.norm != nil
+        return hasShift ? [.activation, .residual, .factor] : [.all, .factor]
     }
 
     /// norm(conv(x)) followed by this kernel's activation and by `epilogue`.
@@ -53,11 +58,10 @@ public final class FusedConv2d: EpilogueKernel {
         guard epilogueParts.isSuperset(of: epilogue.parts) else {
             return try epilogue.applied(to: self(x), layer: conv.place)
         }
-        return try conv.run(
-            x, plans: plans, epilogue: epilogue.isEmpty ? own : epilogue)
+        var epilogue = epilogue
+        if activation != .identity { epilogue.activation = activation }
+        return try conv.run(x, plans: plans, epilogue: epilogue)
     }
-
-    private var own: Conv2dEpilogue { Conv2dEpilogue(activation: activation) }
 
     /// activation(norm(conv(x)) + residual) where x is the concatenation of several maps along the
     /// channels, as in DenseNet (Huang et al., arXiv 1608.06993).

@@ -100,7 +100,7 @@ public final class MaskedConv2d: MultiInputLayer {
         layer: String
     ) throws(ProteanError) -> Tensor {
         let plan = try MaskPlan(mask)
-        guard epilogue.residual == nil, epilogue.gate == nil else {
+        guard epilogue.parts.isSubset(of: .activation) else {
             let y = try fused(x, mask: plan)
             return try epilogue.applied(to: y, layer: layer)
         }

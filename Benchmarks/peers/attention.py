@@ -110,8 +110,9 @@ def gct(case):
 
 @layer
 def gather_excite(case):
-    from timm.layers.gather_excite import GatherExcite
-    return GatherExcite(case["c"], extent=0)
+    from torch import nn
+    c, k = case["c"], max(1, case["c"] // 16)
+    return gates(nn.Conv2d(c, k, 1), nn.ReLU(), nn.Conv2d(k, c, 1))
 
 
 @layer
@@ -125,8 +126,7 @@ def scse(case):
     import torch
     from torch import nn
     c = case["c"]
-    channel = nn.Sequential(nn.Conv2d(c, max(1, c // 16), 1), nn.ReLU(),
-                            nn.Conv2d(max(1, c // 16), c, 1))
+    channel = nn.Sequential(nn.Conv2d(c, c, 1), nn.ReLU(), nn.Conv2d(c, c, 1))
     return module(lambda m, x: x * torch.sigmoid(m.channel(x.mean((2, 3), keepdim=True)))
                   + x * torch.sigmoid(m.spatial(x)), channel=channel, spatial=nn.Conv2d(c, 1, 1))
 
@@ -215,6 +215,32 @@ def pixel_attention(case):
     import torch
     from torch import nn
     return module(lambda m, x: x * torch.sigmoid(m.conv(x)), conv=nn.Conv2d(case["c"], case["c"], 1))
+
+
+@layer
+def selective_kernel(case):
+    from timm.layers.selective_kernel import SelectiveKernel
+    return SelectiveKernel(case["c"])
+
+
+@layer
+def split_attention(case):
+    from timm.layers.split_attn import SplitAttn
+    return SplitAttn(case["c"])
+
+
+@layer
+def dynamic_relu(case):
+    import torch
+    from torch import nn
+    c = case["c"]
+    net = nn.Sequential(nn.Linear(c, c // 4), nn.ReLU(), nn.Linear(c // 4, 4 * c))
+
+    def forward(m, x):
+        coefficients = 2 * torch.sigmoid(m.net(x.mean((2, 3)))) - 1
+        a1, b1, a2, b2 = coefficients.view(x.shape[0], 4, -1, 1, 1).unbind(1)
+        return torch.maximum(x * (a1 + 1) + 0.5 * b1, x * a2 + 0.5 * b2)
+    return module(forward, net=net)
 
 
 @layer

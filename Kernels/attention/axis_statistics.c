@@ -2,20 +2,26 @@
 #include "ptn_axis_statistics.h"
 #include "../tensor/map.h"
 
+// Channels whose sums stay in the first-level cache while a row is read.
+enum { AXIS_CHANNELS = 128 };
+
 #define PTN_SOURCE "../attention/axis_statistics.inc"
 #include "../core/foreach_isa.h"
 
 // A tile of the map that one task reads; its channels are cut further where no other task needs
 // all of them.
-enum { TILE_ROWS = 16, TILE_COLUMNS = 64, CHANNEL_STEP = 128, COMBINED = 64 };
+enum { TILE_ROWS = 16, TILE_COLUMNS = 64, CHANNEL_STEP = AXIS_CHANNELS, ROWS_AT_ONCE = 4 };
 
 typedef void (*axis_pixels_fn)(size_t pixels, size_t channels, const float *x, const float *gates,
                                float *means, float *largest);
-typedef void (*axis_row_fn)(bool maxima, size_t channels, size_t pixels, size_t step,
-                            const float *x, float *row, float *columns, size_t width,
-                            size_t row_plane, size_t column_plane);
+typedef void (*axis_rows_fn)(bool maxima, size_t rows, size_t channels, size_t pixels, size_t step,
+                             size_t line, const float *x, float *row, size_t row_plane,
+                             float *columns, size_t column_step, size_t column_plane);
 static const axis_pixels_fn axis_pixels[PTN_ISA_COUNT] = PTN_TABLE(axis_pixels);
-static const axis_row_fn axis_row[PTN_ISA_COUNT] = PTN_TABLE(axis_row);
+typedef void (*axis_combine_fn)(bool maxima, size_t parts, size_t stride, size_t n, float scale,
+                                const float *x, float *y);
+static const axis_combine_fn axis_combine[PTN_ISA_COUNT] = PTN_TABLE(axis_combine);
+static const axis_rows_fn axis_rows[PTN_ISA_COUNT] = PTN_TABLE(axis_rows);
 
 typedef struct pixel_job {
     axis_pixels_fn measure;
@@ -60,7 +66,8 @@ ptn_status ptn_pixel_statistics(const ptn_runtime *runtime, size_t samples, size
 
 typedef struct strip_job {
     axis_pixels_fn pixels;
-    axis_row_fn row;
+    axis_rows_fn rows;
+    axis_combine_fn combine;
     size_t n, h, w, c;
     size_t down, across;  // tiles per sample
     size_t chunk, chunks; // channels per task, tasks per tile
@@ -72,55 +79,45 @@ typedef struct strip_job {
     ptn_strips out;
 } strip_job;
 
+// Some channels of a tile. Sums of columns are collected in a buffer that stays in the first-level
+// cache, or, where a task has all channels, in place.
 static void measure_tile(void *context, size_t index, int thread) {
     (void)thread;
     const strip_job *j = context;
+    float buffer[2 * TILE_COLUMNS * CHANNEL_STEP];
     const size_t c0 = index % j->chunks * j->chunk, tile = index / j->chunks;
     const size_t column = tile % j->across, down = tile / j->across;
     const size_t sample = down / j->down, y0 = down % j->down * TILE_ROWS;
     const size_t x0 = column * TILE_COLUMNS, width = ptn_min(TILE_COLUMNS, j->w - x0);
     const size_t channels = ptn_min(j->chunk, j->c - c0), pixels = j->h * j->w;
     float *rows = j->row_parts + (sample * j->across + column) * j->planes * j->h * j->c + c0;
-    float *columns = j->column_parts + (down * j->planes * j->w + x0) * j->c + c0;
+    float *parts = j->column_parts + (down * j->planes * j->w + x0) * j->c + c0;
+    const bool is_buffered = channels <= CHANNEL_STEP;
+    float *columns = is_buffered ? buffer : parts;
+    const size_t step = is_buffered ? CHANNEL_STEP : j->c;
+    const size_t plane = is_buffered ? TILE_COLUMNS * CHANNEL_STEP : j->w * j->c;
     for (size_t p = 0; p < width; p++)
         for (size_t c = 0; c < channels; c++) {
-            columns[p * j->c + c] = 0;
-            if (j->planes == 2) columns[(j->w + p) * j->c + c] = -__builtin_inff();
+            columns[p * step + c] = 0;
+            if (j->planes == 2) columns[plane + p * step + c] = -__builtin_inff();
         }
-    for (size_t y = y0; y < ptn_min(j->h, y0 + TILE_ROWS); y++) {
-        const size_t pixel = y * j->w + x0;
+    // A few rows at a time, so that both statistics find them in a cache.
+    const size_t end = ptn_min(j->h, y0 + TILE_ROWS);
+    for (size_t y = y0; y < end; y += ROWS_AT_ONCE) {
+        const size_t pixel = y * j->w + x0, count = ptn_min(ROWS_AT_ONCE, end - y);
         const float *x = j->x + (sample * pixels + pixel) * j->c + c0;
-        if (j->out.pixels) {
-            float *means = j->out.pixels + sample * 2 * pixels + pixel;
-            j->pixels(width, j->c, x, NULL, means, means + pixels);
+        for (size_t i = 0; i < count && j->out.pixels; i++) {
+            float *means = j->out.pixels + sample * 2 * pixels + pixel + i * j->w;
+            j->pixels(width, j->c, x + i * j->w * j->c, NULL, means, means + pixels);
         }
-        j->row(j->planes == 2, channels, width, j->c, x, rows + y * j->c, columns, j->c,
-               j->h * j->c, j->w * j->c);
+        j->rows(j->planes == 2, count, channels, width, j->c, j->w * j->c, x, rows + y * j->c,
+                j->h * j->c, columns, step, plane);
     }
-}
-
-// A line of c results from `parts` parts that lie `stride` floats apart.
-static void combine_means(size_t parts, size_t stride, size_t c, double count, const float *x,
-                          float *y) {
-    for (size_t c0 = 0; c0 < c; c0 += COMBINED) {
-        const size_t n = ptn_min(COMBINED, c - c0);
-        double sums[COMBINED];
-        for (size_t i = 0; i < n; i++) sums[i] = (double)x[c0 + i];
-        for (size_t p = 1; p < parts; p++) {
-            const float *part = x + p * stride + c0;
-            for (size_t i = 0; i < n; i++) sums[i] += (double)part[i];
-        }
-        for (size_t i = 0; i < n; i++) y[c0 + i] = (float)(sums[i] / count);
+    for (size_t p = 0; p < width && is_buffered; p++) {
+        memcpy(parts + p * j->c, buffer + p * step, channels * sizeof(float));
+        if (j->planes == 2)
+            memcpy(parts + (j->w + p) * j->c, buffer + plane + p * step, channels * sizeof(float));
     }
-}
-
-static void combine_maxima(size_t parts, size_t stride, size_t c, const float *x, float *y) {
-    memcpy(y, x, c * sizeof *x);
-    for (size_t p = 1; p < parts; p++)
-        for (size_t i = 0; i < c; i++) {
-            const float part = x[p * stride + i];
-            if (part > y[i] || part != part) y[i] = part;
-        }
 }
 
 // Some of the h + w lines of a sample, or of several samples.
@@ -137,11 +134,11 @@ static void combine_lines(void *context, size_t index, int thread) {
             (is_row ? j->row_parts : j->column_parts) + sample * parts * stride + at * j->c;
         const size_t to =
             sample * (is_row ? j->out.rows_stride : j->out.columns_stride) + at * j->c;
-        combine_means(parts, stride, j->c, (double)(is_row ? j->w : j->h), x,
-                      (is_row ? j->out.rows : j->out.columns) + to);
+        j->combine(false, parts, stride, j->c, 1.0f / (float)(is_row ? j->w : j->h), x,
+                   (is_row ? j->out.rows : j->out.columns) + to);
         if (j->planes == 2)
-            combine_maxima(parts, stride, j->c, x + size * j->c,
-                           (is_row ? j->out.largest_rows : j->out.largest_columns) + to);
+            j->combine(true, parts, stride, j->c, 1, x + size * j->c,
+                       (is_row ? j->out.largest_rows : j->out.largest_columns) + to);
     }
 }
 
@@ -171,7 +168,8 @@ ptn_status ptn_strip_statistics(const ptn_runtime *runtime, size_t n, size_t h, 
 
     j.out = *strips;
     j.pixels = axis_pixels[runtime->isa];
-    j.row = axis_row[runtime->isa];
+    j.rows = axis_rows[runtime->isa];
+    j.combine = axis_combine[runtime->isa];
     j.chunk = strips->pixels ? c : CHANNEL_STEP;
     j.chunks = ptn_div_up(c, j.chunk);
     j.lines = ptn_max(1, PTN_CHUNK / c);

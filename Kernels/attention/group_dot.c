@@ -5,6 +5,8 @@
 #define PTN_SOURCE "../attention/group_dot.inc"
 #include "../core/foreach_isa.h"
 
+enum { MOST_LANES = 16 };
+
 typedef void (*group_pixels_fn)(size_t pixels, size_t groups, size_t size, const float *x,
                                 const float *factors, size_t most, float *products, float *y);
 static const group_pixels_fn group_pixels[PTN_ISA_COUNT] = PTN_TABLE(group_pixels);
@@ -19,7 +21,7 @@ typedef struct group_job {
 static void run_chunk(void *context, size_t index, int thread) {
     (void)thread;
     const group_job *j = context;
-    float products[PTN_BLOCK];
+    float products[PTN_BLOCK + 2 * MOST_LANES] = {0};
     const size_t sample = index / j->chunks, first = index % j->chunks * j->chunk;
     const size_t at = sample * j->pixels + first;
     j->run(ptn_min(j->chunk, j->pixels - first), j->groups, j->channels / j->groups,
@@ -27,9 +29,8 @@ static void run_chunk(void *context, size_t index, int thread) {
            j->y + at * j->groups);
 }
 
-ptn_status ptn_group_dot(const ptn_runtime *runtime, size_t samples, size_t pixels,
-                         size_t channels, size_t groups, const float *x, const float *factors,
-                         float *y) {
+ptn_status ptn_group_dot(const ptn_runtime *runtime, size_t samples, size_t pixels, size_t channels,
+                         size_t groups, const float *x, const float *factors, float *y) {
     ptn_status status = ptn_runtime_check(runtime);
     if (status != PTN_OK) return status;
     size_t count;

@@ -7,13 +7,13 @@
 
 enum { STRIP_OUTPUTS = 2048, MOST_LANES = 16 };
 
-typedef void (*plane_row_fn)(size_t planes, size_t plane, size_t stride, size_t kh, size_t kw,
-                             size_t width, const float *x, const float *weight, float shift,
-                             float *y);
-static const plane_row_fn plane_row[PTN_ISA_COUNT] = PTN_TABLE(plane_row);
+typedef void (*plane_rows_fn)(size_t rows, size_t planes, size_t plane, size_t stride, size_t kh,
+                              size_t kw, size_t width, const float *x, const float *weight,
+                              float shift, float *y);
+static const plane_rows_fn plane_rows[PTN_ISA_COUNT] = PTN_TABLE(plane_rows);
 
 typedef struct plane_job {
-    plane_row_fn row;
+    plane_rows_fn run;
     ptn_activate_row_fn activate;
     ptn_activation_spec activation;
     size_t planes, h, w, kh, kw;
@@ -44,12 +44,13 @@ static void gate_strip(void *context, size_t index, int thread) {
     const float *x = j->x + sample * j->planes * j->h * j->w;
     for (size_t p = 0; p < j->planes; p++)
         pad_rows(j, x + p * j->h * j->w, first, rows + j->kh - 1, padded + p * j->plane);
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; i < rows; i += 2) {
+        const size_t count = ptn_min(2, rows - i);
         float *y = j->y + (sample * j->h + first + i) * j->w;
-        j->row(j->planes, j->plane, j->stride, j->kh, j->kw, j->w, padded + i * j->stride,
+        j->run(count, j->planes, j->plane, j->stride, j->kh, j->kw, j->w, padded + i * j->stride,
                j->weight, j->shift, y);
         if (j->activation.kind != PTN_ACT_IDENTITY)
-            j->activate(&j->activation, NULL, j->w, y, y);
+            j->activate(&j->activation, NULL, count * j->w, y, y);
     }
 }
 
@@ -74,7 +75,7 @@ ptn_status ptn_plane_gate(const ptn_runtime *runtime, size_t n, size_t planes, s
     if (planes == 0 || kh % 2 == 0 || kw % 2 == 0) return PTN_BAD_ARGUMENT;
     if (count == 0) return PTN_OK;
     if (!x || !weight || !y) return PTN_BAD_ARGUMENT;
-    plane_job j = {.row = plane_row[runtime->isa],
+    plane_job j = {.run = plane_rows[runtime->isa],
                    .activate = ptn_activate_row[runtime->isa],
                    .activation = *activation,
                    .planes = planes,

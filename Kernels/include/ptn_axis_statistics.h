@@ -3,8 +3,9 @@
 // coordinate attention are computed from.
 //
 // Results are the same for any number of threads. A mean is summed in single precision in parts of
-// 16 numbers, which are combined in a second and, where there are more, a third sum; results along
-// height and width are combined in double precision. A maximum is NaN if one of the numbers is.
+// 16 numbers, which are combined in a second and, where there are more, a third sum; the sums of
+// tiles along height and width are combined with compensation, as good as in double precision. A
+// maximum is NaN if one of the numbers is.
 #ifndef PTN_AXIS_STATISTICS_H
 #define PTN_AXIS_STATISTICS_H
 

@@ -67,6 +67,10 @@ import Testing
         Network(
             name: "cbam_resnet50", golden: "cbam_resnet50_timm", parameters: 28_073_576,
             published: 4.11e9, options: #"{"variant": "timm"}"#),
+        Network(name: "eca_resnet50", parameters: 25_557_080, published: 4.11e9),
+        Network(
+            name: "eca_resnet50", golden: "eca_resnet50_sizes", parameters: 25_557_118,
+            published: 4.11e9, options: #"{"variant": "timm", "k_size": [5, 5, 5, 7]}"#),
         Network(name: "skresnet50", parameters: 25_803_160, published: 4.11e9),
         Network(name: "resnest50", parameters: 27_483_240, published: 5.40e9),
     ]

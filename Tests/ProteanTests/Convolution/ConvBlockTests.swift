@@ -7,18 +7,23 @@ import Testing
         ("identity", .identity), ("silu", .silu), ("prelu", .prelu()),
         ("dynamicReLU", .dynamicReLU(reduction: 4)), ("acon", .acon()),
         ("metaACON", .metaACON(reduction: 2)), ("frelu", .frelu(form: .light)),
-        ("dynamicShiftMax", .dynamicShiftMax(groups: 3)),
+        ("dynamicShiftMax", .dynamicShiftMax(groups: 4)),
     ]
     static let attentions: [(String, AttentionSlot)] = [
         ("none", .none), ("squeezeExcitation", .squeezeExcitation(reduction: 4)),
-        ("simAM", .simAM()),
+        ("simAM", .simAM()), ("mean", .channel(.mean)),
+        ("meanAndDeviation", .channel(.meanAndDeviation)), ("convolution", .channel(.convolution)),
+        ("efficientChannel", .efficientChannel(kernelSize: 5)),
+        ("styleRecalibration", .styleRecalibration()), ("globalContext", .globalContext()),
+        ("gatedChannelTransformation", .gatedChannelTransformation()), ("bam", .bam()),
+        ("cbam", .cbam()), ("coordinate", .coordinate()),
     ]
 
     private static func block(
         _ activation: ActivationSlot, _ attention: AttentionSlot
     ) throws -> ConvBlock {
         let block = try ConvBlock(
-            inputChannels: 6, outputChannels: 12,
+            inputChannels: 6, outputChannels: 16,
             kernelSize: Size2d(height: 3, width: 5), stride: 2, groups: 2,
             activation: activation, attention: attention)
         try block.randomise()
@@ -42,7 +47,7 @@ import Testing
     func isItsPartsOneAfterAnother(_ a: Int, _ b: Int) throws {
         let slot = Self.activations[a].1
         let block = try Self.block(slot, Self.attentions[b].1)
-        let x = try Tensor.random([3, 7, 9, 6]), residual = try Tensor.random([3, 4, 5, 12])
+        let x = try Tensor.random([3, 7, 9, 6]), residual = try Tensor.random([3, 4, 5, 16])
         let expected = try Self.separate(block, slot, x)
         let added = try Self.separate(block, slot, x, residual: residual, .relu)
         for isa in KernelISA.supported {

@@ -20,29 +20,6 @@ public struct AttentionSlot: Sendable {
     /// No attention.
     public static let none = AttentionSlot()
 
-    /// Squeeze and excitation (Hu et al., arXiv 1709.01507); see ``SqueezeExcitation``.
-    public static func squeezeExcitation(
-        reduction: Int = 16, variant: SqueezeExcitation.Variant = .timm
-    ) -> AttentionSlot {
-        AttentionSlot { channels throws(ProteanError) in
-            try SqueezeExcitation(channels: channels, reduction: reduction, variant: variant)
-        }
-    }
-
-    /// A gate per channel, then one per pixel (Woo et al., arXiv 1807.06521); see ``CBAM``.
-    public static func cbam(
-        variant: CBAM.Variant = .original, options: CBAM.Options = CBAM.Options()
-    ) -> AttentionSlot {
-        AttentionSlot { channels throws(ProteanError) in
-            try CBAM(channels: channels, variant: variant, options: options)
-        }
-    }
-
-    /// SimAM (Yang et al., ICML 2021); see ``SimAM``.
-    public static func simAM(lambda: Float = 1e-4) -> AttentionSlot {
-        AttentionSlot { _ throws(ProteanError) in try SimAM(lambda: lambda) }
-    }
-
     /// Whether there is none.
     public var isNone: Bool { maker == nil }
 

@@ -66,6 +66,7 @@ public final class CBAM: AxisGate {
     public let label: Label? = Label()
 
     private let reduce, expand: Projection
+    private let network: GateNetwork
     private let spatial: PlaneConvolution?
 
     /// A layer with seeded initial values.
@@ -111,6 +112,9 @@ public final class CBAM: AxisGate {
             from: channels, to: width, linear: isOriginal, bias: bias, seed: seed)
         expand = try Projection(
             from: width, to: channels, linear: isOriginal, bias: bias, seed: seed &+ 1)
+        network = GateNetwork([
+            GateNetwork.Stage(reduce, options.activation), GateNetwork.Stage(expand),
+        ])
         let order: PlaneConvolution.Order =
             switch variant {
             case .original: .maximumFirst
@@ -137,8 +141,8 @@ public final class CBAM: AxisGate {
     /// As many out as in.
     public var channelFlow: ChannelFlow { .fixed(input: channels, output: channels) }
 
-    /// Two with a gate per pixel, else one.
-    public var mapReads: Int { spatial == nil ? 1 : 2 }
+    /// For the gate per pixel; the pooling counts its own.
+    public var mapReads: Int { spatial == nil ? 0 : 1 }
 
     /// Gates per channel and per pixel, which multiply.
     ///
@@ -153,20 +157,27 @@ public final class CBAM: AxisGate {
     }
 
     private func channelGates(of x: Tensor) throws(ProteanError) -> Tensor {
-        var pooled: [Tensor] = []
-        if options.usesMean { pooled.append(try Operations.globalAveragePool(x)) }
-        if options.usesMaximum { pooled.append(try Operations.globalMaxPool(x)) }
-        if variant == .timmLight {
-            let half = try Tensor(repeating: 0.5, shape: [1])
-            let mean = try Operations.multiply(Operations.add(pooled[0], pooled[1]), half)
-            return try expand(try reduce(mean, options.activation), options.gate)
+        var statistics: ChannelStatistics = []
+        if options.usesMean { statistics.insert(.mean) }
+        if options.usesMaximum { statistics.insert(.maximum) }
+        let (n, count) = (x.shape[0], statistics.count)
+        let isLight = variant == .timmLight
+        let sums = try traced(
+            typeName, path: label, input: x,
+            cost: { network.cost(batch: $0.shape[0]) + .moving(x, $0) }
+        ) { () throws(ProteanError) in
+            let pooled = try Operations.channelStatistics(x, statistics)
+            return try network(
+                isLight
+                    ? Operations.mean(pooled, axes: [1])
+                    : pooled.reshaped(to: [n * count, channels]))
         }
-        guard pooled.count == 2 else {
-            return try expand(try reduce(pooled[0], options.activation), options.gate)
+        guard count == 2, !isLight else {
+            return try Operations.activate(sums, options.gate)
         }
-        let both = try Operations.concatenate(pooled, axis: 0)
-        let sums = try expand(try reduce(both, options.activation), .identity)
-        let parts = try Operations.split(sums, sizes: [x.shape[0], x.shape[0]], axis: 0)
+        let parts = try Operations.split(
+            sums.reshaped(to: [n, 2, channels]), sizes: [1, 1], axis: 1)
         return try Operations.add(parts[0], parts[1], activation: options.gate)
+            .reshaped(to: [n, channels])
     }
 }

@@ -93,6 +93,24 @@ public final class ESA: SelfGating {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func gates(of x: Tensor) throws(ProteanError) -> Tensor {
+        try conv4(try narrowSum(x), epilogue: Conv2dEpilogue(activation: .sigmoid))
+    }
+
+    /// activation(x · gates + residual). Alone, the product is made in the kernel of `conv4`.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    public func callAsFunction(
+        _ x: Tensor, residual: Tensor?, activation: Activation
+    ) throws(ProteanError) -> Tensor {
+        guard residual == nil, activation == .identity, AttentionRecord.current == nil else {
+            return try scaling(x, byGatesOf: x, residual: residual, activation: activation)
+        }
+        return try conv4(
+            try narrowSum(x), epilogue: Conv2dEpilogue(activation: .sigmoid, factor: x))
+    }
+
+    /// What `conv4` makes the gates from, `[batch, height, width, squeezeChannels]`.
+    private func narrowSum(_ x: Tensor) throws(ProteanError) -> Tensor {
         try Shape.checkMap(x.shape, channels: channels, layer: place)
         let least = Self.smallestSize
         guard x.shape[1] >= least, x.shape[2] >= least else {
@@ -104,8 +122,7 @@ public final class ESA: SelfGating {
         let wide = try Operations.resize(
             try wideView(of: narrow), to: Size2d(height: x.shape[1], width: x.shape[2]),
             mode: .bilinear(alignCorners: false))
-        let sum = try convF(narrow, epilogue: Conv2dEpilogue(residual: wide))
-        return try conv4(sum, epilogue: Conv2dEpilogue(activation: .sigmoid))
+        return try convF(narrow, epilogue: Conv2dEpilogue(residual: wide))
     }
 
     /// The part at low resolution.

@@ -37,4 +37,17 @@ public final class PixelAttention: SelfGating {
         try Shape.checkMap(x.shape, channels: channels, layer: place)
         return try conv(x, epilogue: Conv2dEpilogue(activation: .sigmoid))
     }
+
+    /// activation(x · gates + residual). Alone, the product is made in the convolution's kernel.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    public func callAsFunction(
+        _ x: Tensor, residual: Tensor?, activation: Activation
+    ) throws(ProteanError) -> Tensor {
+        guard residual == nil, activation == .identity, AttentionRecord.current == nil else {
+            return try scaling(x, byGatesOf: x, residual: residual, activation: activation)
+        }
+        try Shape.checkMap(x.shape, channels: channels, layer: place)
+        return try conv(x, epilogue: Conv2dEpilogue(activation: .sigmoid, factor: x))
+    }
 }

@@ -132,7 +132,11 @@ public final class Conv2d: FoldsNorm, HasInitialWeights {
     ) throws(ProteanError) -> Tensor {
         try traced(
             "Conv2d", path: label, input: x,
-            cost: { cost(input: x, output: $0).folding(plans.norm) }
+            cost: {
+                var cost = cost(input: x, output: $0).folding(plans.norm)
+                if epilogue.factor != nil { cost += Cost(multiplyAdds: $0.count) }
+                return cost
+            }
         ) { () throws(ProteanError) in
             try Operations.conv2d(
                 x, plans, mixture: mixture, epilogue: epilogue, layer: place)

@@ -24,8 +24,9 @@ import Testing
     private static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
     private static func dense(_ w: [Double], _ b: [Double]?, _ v: [Double]) -> [Double] {
-        (0..<w.count / v.count).map { o in
-            v.indices.reduce(b?[o] ?? 0) { $0 + w[o * v.count + $1] * v[$1] }
+        (0..<w.count / v.count).map { (o: Int) -> Double in
+            let row = w[o * v.count..<(o + 1) * v.count]
+            return zip(row, v).reduce(b?[o] ?? 0.0) { $0 + $1.0 * $1.1 }
         }
     }
 

@@ -20,9 +20,11 @@ import Testing
             return max(0, z * values(name + ".weight")[k] + values(name + ".bias")[k])
         }
         func dense(_ name: String, _ v: [Double]) -> [Double] {
-            let (weight, bias) = (values(name + ".weight"), values(name + ".bias"))
-            return bias.indices.map { o in
-                v.indices.reduce(bias[o]) { $0 + weight[o * v.count + $1] * v[$1] }
+            let weight = values(name + ".weight"), bias = values(name + ".bias")
+            return bias.indices.map { (o: Int) -> Double in
+                var sum = bias[o]
+                for i in v.indices { sum += weight[o * v.count + i] * v[i] }
+                return sum
             }
         }
         let mean = (0..<c).map { k in
@@ -74,7 +76,9 @@ import Testing
         return layer
     }
 
-    @Test(arguments: [[2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 14, 11, 3]])
+    @Test(arguments: [
+        [2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 14, 11, 3],
+    ])
     func agreesWithItsFormula(shape: [Int]) throws {
         let layer = try Self.layer(shape[3], 3), x = try MapTest.tensor(shape, seed: 81)
         let (h, w, c) = (shape[1], shape[2], shape[3])

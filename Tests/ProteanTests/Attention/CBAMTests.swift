@@ -24,9 +24,11 @@ import Testing
     private static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
 
     private static func dense(_ w: [Double], _ b: [Double]?, _ v: [Double]) -> [Double] {
-        (0..<w.count / v.count).map { (o: Int) -> Double in
-            let row = w[o * v.count..<(o + 1) * v.count]
-            return zip(row, v).reduce(b?[o] ?? 0.0) { $0 + $1.0 * $1.1 }
+        let count = w.count / v.count
+        return (0..<count).map { (o: Int) -> Double in
+            var sum: Double = b.map { $0[o] } ?? 0
+            for i in v.indices { sum += w[o * v.count + i] * v[i] }
+            return sum
         }
     }
 
@@ -111,7 +113,10 @@ import Testing
 
     @Test(
         arguments: CBAM.Variant.allCases,
-        [[2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 1, 40, 1], [1, 33, 47, 70]])
+        [
+            [2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 1, 40, 1],
+            [1, 33, 47, 70],
+        ])
     func agreesWithItsFormula(variant: CBAM.Variant, shape: [Int]) throws {
         let layer = try Self.layer(shape[3], variant)
         let x = try MapTest.tensor(shape, seed: 81)

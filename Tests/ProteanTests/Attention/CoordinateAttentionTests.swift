@@ -11,9 +11,12 @@ import Testing
             layer.parameter(at: name)?.value.elements.map(Double.init)
         }
         func dense(_ name: String, _ v: [Double]) -> [Double] {
-            let (w, b) = (values(name + ".weight")!, values(name + ".bias"))
-            return (0..<w.count / v.count).map { o in
-                v.indices.reduce(b?[o] ?? 0) { $0 + w[o * v.count + $1] * v[$1] }
+            let w = values(name + ".weight")!, b = values(name + ".bias")
+            let count = w.count / v.count
+            return (0..<count).map { (o: Int) -> Double in
+                var sum: Double = b.map { $0[o] } ?? 0
+                for i in v.indices { sum += w[o * v.count + i] * v[i] }
+                return sum
             }
         }
         let isSimple = layer.variant == .timmSimple
@@ -33,15 +36,16 @@ import Testing
         var result = map
         for n in 0..<x.shape[0] {
             func at(_ i: Int, _ j: Int, _ k: Int) -> Int { ((n * h + i) * w + j) * c + k }
-            let rows = (0..<h).map { i in
-                dense(
-                    names[1],
-                    hidden((0..<c).map { k in (0..<w).reduce(0) { $0 + map[at(i, $1, k)] } / Double(w) }))
+            var rows: [[Double]] = [], columns: [[Double]] = []
+            for i in 0..<h {
+                var mean = [Double](repeating: 0, count: c)
+                for j in 0..<w { for k in 0..<c { mean[k] += map[at(i, j, k)] / Double(w) } }
+                rows.append(dense(names[1], hidden(mean)))
             }
-            let columns = (0..<w).map { j in
-                dense(
-                    names[2],
-                    hidden((0..<c).map { k in (0..<h).reduce(0) { $0 + map[at($1, j, k)] } / Double(h) }))
+            for j in 0..<w {
+                var mean = [Double](repeating: 0, count: c)
+                for i in 0..<h { for k in 0..<c { mean[k] += map[at(i, j, k)] / Double(h) } }
+                columns.append(dense(names[2], hidden(mean)))
             }
             for i in 0..<h {
                 for j in 0..<w {
@@ -74,7 +78,10 @@ import Testing
 
     @Test(
         arguments: CoordinateAttention.Variant.allCases,
-        [[2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 70, 3, 1], [1, 33, 66, 40]])
+        [
+            [2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 70, 3, 1],
+            [1, 33, 66, 40],
+        ])
     func agreesWithItsFormula(variant: CoordinateAttention.Variant, shape: [Int]) throws {
         let layer = try Self.layer(shape[3], variant)
         let x = try MapTest.tensor(shape, seed: 81)

@@ -90,9 +90,13 @@ def torchvision_model(name):
     return getattr(models, name)()
 
 
-def efficientnet_lite0():
+def timm_model(name):
     import timm
-    return timm.create_model("tf_efficientnet_lite0")
+    return timm.create_model(name)
+
+
+def efficientnet_lite0():
+    return timm_model("tf_efficientnet_lite0")
 
 
 def lite0_keys(names):
@@ -122,6 +126,8 @@ NETWORKS = {
     "efficientnet_lite0": (efficientnet_lite0, 224),
     "se_resnet32_cifar": (se_resnet32, 32),
     "resnet50": (lambda: torchvision_model("resnet50"), 224),
+    "mobilenetv3_large": (lambda: torchvision_model("mobilenet_v3_large"), 224),
+    "se_resnet50": (lambda: timm_model("seresnet50"), 224),
 }
 
 

@@ -1,9 +1,9 @@
 // Scores of pixels for the kernels of attention, once per variant: include it in a file that
 // foreach_isa.h compiles.
 //
-//     pixel_scores(pixels, channels, x, weight, bias, scores)
+//     ptn_pixel_scores(pixels, channels, x, weight, bias, scores)
 //         scores[p] = bias + sum over c of weight[c] * x[p, c]
-#define pixel_scores PTN_NAME(ptn_pixel_scores)
+#define ptn_pixel_scores PTN_NAME(ptn_pixel_scores_of)
 #define ptn_few_scores PTN_NAME(ptn_few_pixel_scores)
 
 // The scores of 4 pixels or of 1: weights are loaded once for all of them.
@@ -24,8 +24,8 @@ PTN_INLINE void ptn_few_scores(const size_t pixels, size_t channels, const float
     for (size_t p = 0; p < pixels; p++) scores[p] = vsum(sum[p]) + bias;
 }
 
-PTN_INLINE void pixel_scores(size_t pixels, size_t channels, const float *x, const float *weight,
-                             float bias, float *scores) {
+PTN_INLINE void ptn_pixel_scores(size_t pixels, size_t channels, const float *x,
+                                 const float *weight, float bias, float *scores) {
     size_t p = 0;
     for (; p + 4 <= pixels; p += 4)
         ptn_few_scores(4, channels, x + p * channels, weight, bias, scores + p);

@@ -14,7 +14,7 @@ enum { PTN_SHIFT_MAX_MOST_PIECES = 2 };
 // channels]: the rows a_1 ... a_K, then b_1 ... b_K; K is 1 or 2. PTN_BAD_ARGUMENT unless
 // `channels` is a multiple of `groups`. NaN in a mixture gives NaN. x and y must not overlap.
 //
-// Scratch memory: 4 bytes per channel.
+// Scratch memory: 8 bytes per channel.
 PTN_MUST_CHECK ptn_status ptn_shift_max(const ptn_runtime *runtime, size_t samples, size_t pixels,
                                         size_t channels, size_t groups, size_t pieces,
                                         const float *x, const float *coefficients, float *y);

@@ -44,7 +44,8 @@ struct AbsurdOptionTests {
     private static let withoutNumbers: Set<String> = [
         "GridSample", "SpatialTransformer", "AffineGrid", "DeltaSequential", "GlobalAveragePool2d",
         "GELU", "HardSigmoid", "HardSwish", "Identity", "LeakyReLU", "Mish", "ReLU", "ReLU6",
-        "Sigmoid", "SiLU", "Tanh", "ELU", "CELU", "SELU", "Softplus", "Hardtanh", "SimAM", "Upsample", "Sequential", "Residual", "Branches",
+        "Sigmoid", "SiLU", "Tanh", "ELU", "CELU", "SELU", "Softplus", "Hardtanh", "SimAM",
+        "Upsample", "Sequential", "Residual", "Branches",
         "TripletAttention",
     ]
 

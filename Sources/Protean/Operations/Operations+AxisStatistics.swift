@@ -38,12 +38,12 @@ extension Operations {
         }
     }
 
-    /// The mean of every channel over the width, for each row, and over the height, for each column,
-    /// in one read of the map: the strips of coordinate attention.
+    /// The mean of every channel over the width, for each row, and over the height, for each
+    /// column, in one read of the map: the strips of coordinate attention.
     ///
     /// - Parameter x: `[batch, height, width, channels]`, at least one pixel.
-    /// - Returns: `[batch, height + width, 1, channels]`: the rows from the top, then the columns from
-    ///   the left.
+    /// - Returns: `[batch, height + width, 1, channels]`: the rows from the top, then the columns
+    ///   from the left.
     /// - Throws: ``ProteanError`` when `x` is not a map or has no pixels.
     public static func stripMeans(_ x: Tensor) throws(ProteanError) -> Tensor {
         try checkMap(x, pixels: true, layer: "stripMeans")
@@ -58,7 +58,8 @@ extension Operations {
         }
     }
 
-    /// Means and maxima over the channels, over the width and over the height, in one read of the map.
+    /// Means and maxima over the channels, over the width and over the height, in one read of the
+    /// map.
     ///
     /// - Parameter x: `[batch, height, width, channels]`, at least one pixel and one channel.
     /// - Returns: two planes for each axis.

@@ -6,7 +6,10 @@ extension LayerEntry {
         reference: "Jongchan/attention-module BAM",
         summary: .dynamic("a gate per element from one number per channel and one per pixel"),
         papers: ["1807.06514"],
-        keys: [.required("gate_channel", "channels C, at least 16", aliases: "channels", "inputChannels")],
+        keys: [
+            .required(
+                "gate_channel", "channels C, at least 16", aliases: "channels", "inputChannels")
+        ],
         weights: [
             .init("channel_att.gate_c.gate_c_fc_0.*", "[S, C], [S], S = C / 16"),
             .init("channel_att.gate_c.gate_c_bn_1.*", "[S]"),

@@ -16,7 +16,8 @@ extension LayerEntry {
                         "reduction_ratio", 16, "C over squeezed width S",
                         aliases: "squeezeChannels"),
                     .optional(
-                        "pool_types", ["avg", "max"], "one or both", aliases: "usesMean, usesMaximum"),
+                        "pool_types", ["avg", "max"], "one or both",
+                        aliases: "usesMean, usesMaximum"),
                     .optional("no_spatial", false, "leaves out the gate per pixel"),
                 ]),
             .init(name: "timm", keys: timmKeys),
@@ -51,7 +52,8 @@ extension LayerEntry {
     private static let timmKeys: [ConfigurationKey] = [
         .required("channels", "channels C", aliases: "inputChannels"),
         .optional("rd_ratio", .number(1.0 / 16), "squeezed width S over C"),
-        .optional("rd_channels", .null, "S; null leaves it to rd_ratio", aliases: "squeezeChannels"),
+        .optional(
+            "rd_channels", .null, "S; null leaves it to rd_ratio", aliases: "squeezeChannels"),
         .optional("rd_divisor", 1, "S is rounded to a multiple of this"),
         .optional("spatial_kernel_size", 7, "odd k of the gate per pixel", aliases: "kernelSize"),
         .optional("act_layer", "relu", "activation after fc1", aliases: "activation"),

@@ -84,8 +84,11 @@ extension LayerEntry {
         guard try configuration.int("oup") == channels else {
             throw configuration.refusal("oup", "as many as inp: the gates multiply the map")
         }
+        let reduction = try configuration.positive("reduction")
+        guard reduction <= OptionLimits.channels else {
+            throw configuration.refusal("reduction", "at most \(OptionLimits.channels)")
+        }
         return try CoordinateAttention(
-            channels: channels,
-            squeezeChannels: max(8, channels / configuration.positive("reduction")))
+            channels: channels, squeezeChannels: max(8, channels / reduction))
     }
 }

@@ -11,7 +11,8 @@ extension LayerEntry {
             .init(
                 name: "rlfn",
                 keys: [
-                    .required("esa_channels", "width F of the narrow part", aliases: "squeezeChannels"),
+                    .required(
+                        "esa_channels", "width F of the narrow part", aliases: "squeezeChannels"),
                     .required("n_feats", "channels C", aliases: "channels", "inputChannels"),
                 ]),
             .init(

@@ -38,7 +38,9 @@ import Testing
                     for i in 0..<k {
                         for j in 0..<k {
                             let (v, u) = (y * stride + i - padding, x * stride + j - padding)
-                            guard (0..<height).contains(v), (0..<width).contains(u) else { continue }
+                            guard (0..<height).contains(v), (0..<width).contains(u) else {
+                                continue
+                            }
                             sum += Double(w[((o * channels + c) * k + i) * k + j]) * self[v, u, c]
                         }
                     }
@@ -50,7 +52,9 @@ import Testing
         func largest() -> Map {
             .made((height - 7) / 3 + 1, (width - 7) / 3 + 1, channels) { y, x, c in
                 var most = -Double.infinity
-                for i in 0..<7 { for j in 0..<7 { most = max(most, self[3 * y + i, 3 * x + j, c]) } }
+                for i in 0..<7 {
+                    for j in 0..<7 { most = max(most, self[3 * y + i, 3 * x + j, c]) }
+                }
                 return most
             }
         }
@@ -62,7 +66,8 @@ import Testing
                 return (low, min(low + 1, size - 1), at - Double(low))
             }
             return .made(newHeight, newWidth, channels) { y, x, c in
-                let (y0, y1, v) = place(y, height, newHeight), (x0, x1, u) = place(x, width, newWidth)
+                let (y0, y1, v) = place(y, height, newHeight),
+                    (x0, x1, u) = place(x, width, newWidth)
                 return (1 - v) * ((1 - u) * self[y0, x0, c] + u * self[y0, x1, c])
                     + v * ((1 - u) * self[y1, x0, c] + u * self[y1, x1, c])
             }
@@ -123,7 +128,9 @@ import Testing
         }
         #expect(try names(.rlfn) == ["conv1", "conv_f", "conv2", "conv3", "conv4"])
         #expect(
-            try names(.rfdn) == ["conv1", "conv_f", "conv_max", "conv2", "conv3", "conv3_", "conv4"])
+            try names(.rfdn) == [
+                "conv1", "conv_f", "conv_max", "conv2", "conv3", "conv3_", "conv4",
+            ])
         let layer = try ESA(channels: 46, squeezeChannels: 16)
         #expect(layer.parameter(at: "conv4.weight")?.shape == [46, 16, 1, 1])
         #expect(layer.parameter(at: "conv2.weight")?.shape == [16, 16, 3, 3])
@@ -152,7 +159,9 @@ import Testing
             #expect("\(shape)") {
                 try ESA(channels: 4)(Tensor(zeros: shape))
             } throws: { error in
-                guard case ProteanError.shapeMismatch(_, "x", _, shape) = error else { return false }
+                guard case ProteanError.shapeMismatch(_, "x", _, shape) = error else {
+                    return false
+                }
                 return true
             }
         }

@@ -78,6 +78,15 @@ import Testing
         try Gate.checkGate(EfficientChannelAttention(hiddenWidth: 4), channels: 7)
     }
 
+    @Test func fitsTheSlotOfBlocks() throws {
+        func attention(_ slot: AttentionSlot) throws -> EfficientChannelAttention {
+            try #require(slot.layer(channels: 256) as? EfficientChannelAttention)
+        }
+        #expect(try attention(.efficientChannel()).kernelSize == 5)
+        let given = try attention(.efficientChannel(kernelSize: 7, isCircular: true))
+        #expect(given.kernelSize == 7 && given.isCircular)
+    }
+
     /// With a weight of zero all gates are one half.
     @Test func zeroWeightHalves() throws {
         let layer = try EfficientChannelAttention()

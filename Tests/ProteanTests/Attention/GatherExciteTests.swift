@@ -167,9 +167,7 @@ import Testing
     @Test func isAGate() throws {
         try Check.checkGate(GatherExcite(channels: 7, hiddenChannels: 3), channels: 7)
         try Check.checkGate(
-            GatherExcite(
-                channels: 3, hasParameters: true, mapSize: Size2d(height: 5, width: 3),
-                hiddenChannels: 2), channels: 3)
+            GatherExcite(channels: 3, hiddenChannels: nil, addMaximum: true), channels: 3)
     }
 
     @Test func gatesPerElementAreRecordedAndFused() throws {

@@ -16,7 +16,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [[2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 61, 40, 3]])
+    @Test(arguments: [
+        [2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 61, 40, 3],
+    ])
     func agreesWithItsFormula(_ shape: [Int]) throws {
         let layer = try PixelAttention(channels: shape[3], seed: 4)
         let x = try MapTest.tensor(shape, seed: 71)

@@ -72,7 +72,10 @@ import Testing
 
     @Test(
         arguments: [true, false],
-        [[2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 20, 3, 1], [1, 18, 67, 9]])
+        [
+            [2, 5, 9, 17], [3, 4, 3, 33], [1, 1, 1, 7], [0, 2, 3, 4], [1, 20, 3, 1],
+            [1, 18, 67, 9],
+        ])
     func agreesWithItsFormula(isSpatial: Bool, shape: [Int]) throws {
         let layer = try Self.layer(isSpatial: isSpatial), x = try MapTest.tensor(shape, seed: 81)
         let expected = Self.reference(layer, x)

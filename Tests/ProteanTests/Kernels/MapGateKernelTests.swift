@@ -116,7 +116,9 @@ import Testing
         #expect(throws: ProteanError.self) {
             try Operations.gate(x, by: gates, residual: Tensor(zeros: [2, 3, 4, 4]))
         }
-        #expect(throws: ProteanError.self) { try Operations.gate(Tensor(zeros: [2, 5]), by: gates) }
+        #expect(throws: ProteanError.self) {
+            try Operations.gate(Tensor(zeros: [2, 5]), by: gates)
+        }
     }
 
     // MARK: Groups

@@ -64,7 +64,8 @@ extension AxisGate {
     private func note(_ gates: AxisGates, for y: Tensor) throws(ProteanError) {
         if gates.combination == .product, gates.rows == nil, gates.columns == nil {
             for tensor in gates.tensors {
-                try AttentionRecord.note(path: place, input: y) { () throws(ProteanError) in tensor }
+                try AttentionRecord.note(path: place, input: y) { () throws(ProteanError) in tensor
+                }
             }
         } else {
             try AttentionRecord.note(path: place, input: y) { () throws(ProteanError) in

@@ -1,13 +1,13 @@
 /// BAM: one gate per element from a number per channel times a number per pixel.
 ///
-/// `y = x · (1 + sigmoid(M_c · M_s))` with `M_c = fc(relu(BN(fc(mean(x)))))` per channel, the mean over
-/// height and width, and `M_s` per pixel from a 1 × 1 convolution to few channels, dilated 3 × 3
-/// convolutions, each with norm and ReLU, and a 1 × 1 convolution to one. Park, Woo, Lee, Kweon, "BAM:
-/// Bottleneck Attention Module", BMVC 2018, arXiv 1807.06514.
+/// `y = x · (1 + sigmoid(M_c · M_s))` with `M_c = fc(relu(BN(fc(mean(x)))))` per channel, the mean
+/// over height and width, and `M_s` per pixel from a 1 × 1 convolution to few channels, dilated 3 ×
+/// 3 convolutions, each with norm and ReLU, and a 1 × 1 convolution to one. Park, Woo, Lee, Kweon,
+/// "BAM: Bottleneck Attention Module", BMVC 2018, arXiv 1807.06514.
 ///
-/// Input and output `[batch, height, width, channels]`, at least one pixel. The authors' code multiplies
-/// M_c and M_s, as here; the paper writes a sum. Norms use their stored statistics. With channels / 16 = h
-/// the cost is channels · h + 18 · h² + h multiply-adds per pixel.
+/// Input and output `[batch, height, width, channels]`, at least one pixel. The authors' code
+/// multiplies M_c and M_s, as here; the paper writes a sum. Norms use their stored statistics. With
+/// channels / 16 = h the cost is channels · h + 18 · h² + h multiply-adds per pixel.
 public final class BAM: AxisGate {
     /// Channels of the map.
     public let channels: Int

@@ -1,13 +1,13 @@
 /// CBAM: a gate per channel, then a gate per pixel.
 ///
 /// `x' = x · sigmoid(MLP(mean(x)) + MLP(max(x)))`, mean and maximum over height and width;
-/// `y = x' · sigmoid(BN(conv([mean(x'), max(x')])))`, mean and maximum over the channels. Woo, Park, Lee,
-/// Kweon, "CBAM: Convolutional Block Attention Module", ECCV 2018, arXiv 1807.06521.
+/// `y = x' · sigmoid(BN(conv([mean(x'), max(x')])))`, mean and maximum over the channels. Woo,
+/// Park, Lee, Kweon, "CBAM: Convolutional Block Attention Module", ECCV 2018, arXiv 1807.06521.
 ///
-/// Input and output `[batch, height, width, channels]`, at least one pixel. The batch norm within the
-/// spatial gate is part of both references. Cost per sample: 4 · channels · squeezeChannels
-/// multiply-adds for the MLP, 2 · kernelSize² per pixel for the convolution; the map is read three times
-/// and written once: both gates are applied in one pass.
+/// Input and output `[batch, height, width, channels]`, at least one pixel. The batch norm within
+/// the spatial gate is part of both references. Cost per sample: 4 · channels · squeezeChannels
+/// multiply-adds for the MLP, 2 · kernelSize² per pixel for the convolution; the map is read three
+/// times and written once: both gates are applied in one pass.
 public final class CBAM: AxisGate {
     /// The reference whose names and details a layer has.
     public enum Variant: String, Sendable, CaseIterable {
@@ -27,7 +27,8 @@ public final class CBAM: AxisGate {
         public var activation: Activation
         /// The last step of both gates.
         public var gate: Activation
-        /// Whether the MLP's layers have a bias; nil for the variant's default: only the original's.
+        /// Whether the MLP's layers have a bias; nil for the variant's default: only the
+        /// original's.
         public var bias: Bool?
         /// Whether the channel gate uses the mean; not in ``Variant/timmLight``, which uses both.
         public var usesMean: Bool
@@ -73,8 +74,9 @@ public final class CBAM: AxisGate {
     ///
     /// - Parameters:
     ///   - channels: channels of the map.
-    ///   - squeezeChannels: channels between the two layers of the MLP; nil for a sixteenth, rounded as
-    ///     the reference does: down by the original, to the nearest, but at least 1, by timm.
+    ///   - squeezeChannels: channels between the two layers of the MLP; nil for a sixteenth,
+    ///     rounded as the reference does: down by the original, to the nearest, but at least 1, by
+    ///     timm.
     ///   - variant: the reference.
     ///   - options: options beyond the sizes.
     ///   - seed: of the initial values; equal seeds give equal values.

@@ -1,13 +1,13 @@
 /// Coordinate attention: a gate per channel and row times a gate per channel and column.
 ///
 /// Means over the width, one per row, and over the height, one per column, pass one after the other
-/// through `u = hswish(BN(conv1(means)))`; then `y = x · sigmoid(conv_h(u_rows)) · sigmoid(conv_w(u_columns))`.
-/// Hou, Zhou, Feng, "Coordinate Attention for Efficient Mobile Network Design", CVPR 2021, arXiv
-/// 2103.02907.
+/// through `u = hswish(BN(conv1(means)))`; then
+/// `y = x · sigmoid(conv_h(u_rows)) · sigmoid(conv_w(u_columns))`. Hou, Zhou, Feng, "Coordinate
+/// Attention for Efficient Mobile Network Design", CVPR 2021, arXiv 2103.02907.
 ///
-/// Input and output `[batch, height, width, channels]`, at least one pixel. Cost per sample: (height +
-/// width) · squeezeChannels · 2 · channels multiply-adds, two per element; the map is read twice, once
-/// for both means and once for both gates, and written once.
+/// Input and output `[batch, height, width, channels]`, at least one pixel. Cost per sample:
+/// (height + width) · squeezeChannels · 2 · channels multiply-adds, two per element; the map is
+/// read twice, once for both means and once for both gates, and written once.
 public final class CoordinateAttention: AxisGate {
     /// The reference whose names and details a layer has.
     public enum Variant: String, Sendable, CaseIterable {
@@ -15,8 +15,8 @@ public final class CoordinateAttention: AxisGate {
         case original
         /// timm's `CoordAttn`: the same names, without bias.
         case timm
-        /// timm's `SimpleCoordAttn`: linear layers `fc1`, `fc_h`, `fc_w` with bias, SiLU, no norm, and
-        /// one gate `sigmoid(fc_h + fc_w)` per element.
+        /// timm's `SimpleCoordAttn`: linear layers `fc1`, `fc_h`, `fc_w` with bias, SiLU, no norm,
+        /// and one gate `sigmoid(fc_h + fc_w)` per element.
         case timmSimple = "timm_simple"
     }
 
@@ -41,8 +41,9 @@ public final class CoordinateAttention: AxisGate {
     ///
     /// - Parameters:
     ///   - channels: channels of the map.
-    ///   - squeezeChannels: channels between the layers; nil for the reference's default: channels / 32,
-    ///     but at least 8, by the original; a multiple of 8 near channels / 24 or channels / 6 by timm.
+    ///   - squeezeChannels: channels between the layers; nil for the reference's default:
+    ///     channels / 32, but at least 8, by the original; a multiple of 8 near channels / 24 or
+    ///     channels / 6 by timm.
     ///   - variant: the reference.
     ///   - activation: after the first layer; nil for the reference's, hard swish or SiLU.
     ///   - gate: the last step of both gates; the sigmoid for ``Variant/timmSimple``.

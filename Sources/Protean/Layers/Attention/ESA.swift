@@ -1,13 +1,14 @@
 /// Enhanced spatial attention: a gate per element from a wide, cheap view of the map.
 ///
-/// `y = x · sigmoid(conv4(resize(v) + conv_f(u)))` with `u = conv1(x)` of few channels and v a chain
-/// that sees a wide region at low resolution: `conv2` (3 × 3, stride 2, no padding), a maximum over
-/// 7 × 7 windows with stride 3, then `conv3`. The bilinear resize brings v back to the map's size.
-/// Liu, Zhang, Tang, Tang, Wu, "Residual Feature Aggregation Network for Image Super-Resolution",
-/// CVPR 2020; in the forms of RFDN (arXiv 2009.11551) and RLFN (arXiv 2205.07514).
+/// `y = x · sigmoid(conv4(resize(v) + conv_f(u)))` with `u = conv1(x)` of few channels and v a
+/// chain that sees a wide region at low resolution: `conv2` (3 × 3, stride 2, no padding), a
+/// maximum over 7 × 7 windows with stride 3, then `conv3`. The bilinear resize brings v back to the
+/// map's size. Liu, Zhang, Tang, Tang, Wu, "Residual Feature Aggregation Network for Image
+/// Super-Resolution", CVPR 2020; in the forms of RFDN (arXiv 2009.11551) and RLFN (arXiv
+/// 2205.07514).
 ///
-/// Input and output `[batch, height, width, channels]`; height and width are at least 15, so that one
-/// window fits. Convolutions have a bias. Cost per pixel: 2 · channels · squeezeChannels +
+/// Input and output `[batch, height, width, channels]`; height and width are at least 15, so that
+/// one window fits. Convolutions have a bias. Cost per pixel: 2 · channels · squeezeChannels +
 /// squeezeChannels² multiply-adds, and about 9 / 4 · squeezeChannels² for the narrow part.
 public final class ESA: SelfGating {
     /// The reference whose parts a layer has.
@@ -38,7 +39,8 @@ public final class ESA: SelfGating {
     ///
     /// - Parameters:
     ///   - channels: channels of the map.
-    ///   - squeezeChannels: channels of the narrow part; nil for a quarter of the channels, as in RFDN.
+    ///   - squeezeChannels: channels of the narrow part; nil for a quarter of the channels, as in
+    ///     RFDN.
     ///   - variant: the convolutions between maximum and resize.
     ///   - seed: of the initial values; equal seeds give equal values.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.

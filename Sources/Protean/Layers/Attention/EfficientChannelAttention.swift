@@ -149,3 +149,21 @@ public final class EfficientChannelAttention: SelfGating {
             bytes: (x.count + gates.count + parameters) * MemoryLayout<Float>.stride)
     }
 }
+
+extension AttentionSlot {
+    /// A gate per channel from the means of its neighbours; see ``EfficientChannelAttention``.
+    ///
+    /// - Parameters:
+    ///   - kernelSize: channels on which a gate depends; nil for the adaptive size.
+    ///   - isCircular: whether the last channel is a neighbour of the first.
+    public static func efficientChannel(
+        kernelSize: Int? = nil, isCircular: Bool = false
+    ) -> AttentionSlot {
+        AttentionSlot { channels throws(ProteanError) in
+            guard let kernelSize else {
+                return try EfficientChannelAttention(channels: channels, isCircular: isCircular)
+            }
+            return try EfficientChannelAttention(kernelSize: kernelSize, isCircular: isCircular)
+        }
+    }
+}

@@ -1,15 +1,15 @@
-/// Spatial group-wise enhancement: a gate per pixel and group of channels from how similar the pixel is to
-/// the group's mean.
+/// Spatial group-wise enhancement: a gate per pixel and group of channels from how similar the
+/// pixel is to the group's mean.
 ///
 /// `t = Σ_{c in g} x[c] · mean(x[c])` per pixel and group, the mean over height and width;
-/// `y = x · sigmoid((t − mean(t)) / (std(t) + 1e-5) · weight[g] + bias[g])`, mean and unbiased standard
-/// deviation of t over height and width. Li, Hu, Yang, "Spatial Group-wise Enhance: Improving Semantic
-/// Feature Learning in Convolutional Networks", arXiv 1905.09646.
+/// `y = x · sigmoid((t − mean(t)) / (std(t) + 1e-5) · weight[g] + bias[g])`, mean and unbiased
+/// standard deviation of t over height and width. Li, Hu, Yang, "Spatial Group-wise Enhance:
+/// Improving Semantic Feature Learning in Convolutional Networks", arXiv 1905.09646.
 ///
-/// Input and output `[batch, height, width, channels]`, channels a multiple of `groups`, at least one
-/// pixel. Parameters `weight`, zeros at first, and `bias`, ones at first, `[1, groups, 1, 1]`. A map of one
-/// pixel has no deviation: its gates are sigmoid(bias), where the reference gives NaN. Cost: two
-/// multiply-adds per element; the map is read three times and written once.
+/// Input and output `[batch, height, width, channels]`, channels a multiple of `groups`, at least
+/// one pixel. Parameters `weight`, zeros at first, and `bias`, ones at first, `[1, groups, 1, 1]`.
+/// A map of one pixel has no deviation: its gates are sigmoid(bias), where the reference gives NaN.
+/// Cost: two multiply-adds per element; the map is read three times and written once.
 public final class SpatialGroupEnhance: SelfGating {
     /// Groups of channels.
     public let groups: Int
@@ -20,7 +20,8 @@ public final class SpatialGroupEnhance: SelfGating {
     /// Where the layer stands in a model.
     public let label: Label? = Label()
 
-    /// A layer that, until it is loaded, multiplies by sigmoid(1); the reference's 64 groups by default.
+    /// A layer that, until it is loaded, multiplies by sigmoid(1); the reference's 64 groups by
+    /// default.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(groups: Int = 64) throws(ProteanError) {
@@ -86,7 +87,9 @@ public final class SpatialGroupEnhance: SelfGating {
         let gates = try groupGates(of: x)
         let scaled = try traced(
             typeName, path: label, input: y,
-            cost: { Cost(multiplyAdds: $0.count + x.count, parameters: 2 * groups, bytes: 16 * $0.count) }
+            cost: {
+                Cost(multiplyAdds: $0.count + x.count, parameters: 2 * groups, bytes: 16 * $0.count)
+            }
         ) { () throws(ProteanError) in
             try Operations.gateGroups(
                 y, by: gates, residual: residual, activation: activation, layer: place)

@@ -1,20 +1,21 @@
 /// Triplet attention: the mean of three gates, each from the map's statistics along one axis.
 ///
-/// `y = x · (g_hw + g_cw + g_hc) / 3`, where each gate is `sigmoid(BN(conv([max, mean])))`, maximum and
-/// mean taken over the channels, over the height or over the width, and a convolution of 7 × 7 along the
-/// two axes that are left. Misra, Nalamada, Arasanipalai, Hou, "Rotate to Attend: Convolutional Triplet
-/// Attention Module", WACV 2021, arXiv 2010.03045.
+/// `y = x · (g_hw + g_cw + g_hc) / 3`, where each gate is `sigmoid(BN(conv([max, mean])))`, maximum
+/// and mean taken over the channels, over the height or over the width, and a convolution of 7 × 7
+/// along the two axes that are left. Misra, Nalamada, Arasanipalai, Hou, "Rotate to Attend:
+/// Convolutional Triplet Attention Module", WACV 2021, arXiv 2010.03045.
 ///
-/// Input and output `[batch, height, width, channels]`, at least one pixel; any number of channels. Cost:
-/// 2 · kernelSize² multiply-adds for each pixel, each row's and each column's channel; the map is read
-/// once for all statistics, and once, with one write, for all gates. The reference permutes the map
-/// four times.
+/// Input and output `[batch, height, width, channels]`, at least one pixel; any number of channels.
+/// Cost: 2 · kernelSize² multiply-adds for each pixel, each row's and each column's channel; the
+/// map is read once for all statistics, and once, with one write, for all gates. The reference
+/// permutes the map four times.
 public final class TripletAttention: AxisGate {
     /// The names of parameters.
     public enum Variant: String, Sendable, CaseIterable {
         /// `cw.conv`, `hc.conv`, `hw.conv`, as in the authors' module today.
         case current
-        /// `ChannelGateH.spatial`, `ChannelGateW.spatial`, `SpatialGate.spatial`, as in their networks.
+        /// `ChannelGateH.spatial`, `ChannelGateW.spatial`, `SpatialGate.spatial`, as in their
+        /// networks.
         case original
     }
 

@@ -101,9 +101,9 @@ PTN_MUST_CHECK ptn_status ptn_conv2d_pack(ptn_isa isa, const ptn_conv2d_shape *s
                                           const float *scale, float *packed);
 
 typedef struct ptn_conv2d_epilogue {
-    const float *bias;     // [k], NULL: 0
-    size_t bias_stride;    // floats from one sample's bias to the next; 0: shared
-    const float *gate;     // [n][k], NULL: 1
+    const float *bias;  // [k], NULL: 0
+    size_t bias_stride; // floats from one sample's bias to the next; 0: shared
+    const float *gate;  // [n][k], NULL: 1
     // Same layout as y; NULL: 0. It may be y itself, unless it is added after an activation other
     // than identity, ReLU and ReLU6 or after a factor.
     const float *residual;

@@ -15,7 +15,8 @@ typedef struct ptn_conv2d_stage {
     // PTN_CONV2D_FORCE_DIRECT.
     ptn_conv2d_shape shape;
     const float *packed;
-    // Without gate and factor, and with one bias for all samples; a residual in the last stage only.
+    // Without gate and factor, and with one bias for all samples; a residual in the last stage
+    // only.
     ptn_conv2d_epilogue epilogue;
 } ptn_conv2d_stage;
 

@@ -76,9 +76,9 @@ import Testing
             "--input", input, "--output", folder.path("out.png"))
         try #require(result.status == 0, "\(result.errors)")
         #expect(
-            result.output.contains("mean of a pixel      0.000  0.500    1.000"), "\(result.output)"
+            result.output.contains("mean of a pixel       0.000  0.500    1.000"), "\(result.output)"
         )
-        #expect(result.output.contains("mean of a channel    0.500  0.500    0.500"))
+        #expect(result.output.contains("mean of a channel     0.500  0.500    0.500"))
         // The heat map and the bars, 4 · 75 × 3 · 75 pixels each.
         let picture = try Image.decode(folder.path("out.png"))
         #expect(picture.width == 608 && picture.height == 225)

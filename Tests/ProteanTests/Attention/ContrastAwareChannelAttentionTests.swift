@@ -153,9 +153,9 @@ import Testing
     @Test func costAndShapeNeedNoValues() throws {
         let layer = try ContrastAwareChannelAttention(channels: 32)
         #expect(try layer.outputShape(for: [2, 5, 7, 32]) == [2, 5, 7, 32])
-        // Statistics, gates and the two convolutions of two samples.
+        // The gates' products and the two convolutions of two samples.
         let cost = try layer.cost(for: [2, 5, 7, 32])
-        #expect(cost.multiplyAdds == 2 * 2 * 5 * 7 * 32 + 2 * 2 * 32 * 2)
+        #expect(cost.multiplyAdds == 2 * 5 * 7 * 32 + 2 * 2 * 32 * 2)
         #expect(cost.parameters == 2 * 32 * 2 + 32 + 2)
     }
 }

@@ -11,7 +11,7 @@
 /// convolutions with bias. A map of one pixel, or a constant one, has deviation 0 and is gated by its
 /// mean alone. Cost: 2 · channels · squeezeChannels multiply-adds per sample, one per element, two
 /// reads and one write of the map.
-public final class ContrastAwareChannelAttention: Gate, AcceptsEpilogue {
+public final class ContrastAwareChannelAttention: SelfGating {
     /// Channels of the map.
     public let channels: Int
     /// Channels between the two convolutions.
@@ -20,6 +20,7 @@ public final class ContrastAwareChannelAttention: Gate, AcceptsEpilogue {
     public let label: Label? = Label()
 
     private let reduce, expand: Projection
+    private let network: GateNetwork
 
     /// A layer with seeded initial values.
     ///
@@ -38,6 +39,7 @@ public final class ContrastAwareChannelAttention: Gate, AcceptsEpilogue {
             from: channels, to: squeezeChannels, linear: false, bias: true, seed: seed)
         expand = try Projection(
             from: squeezeChannels, to: channels, linear: false, bias: true, seed: seed &+ 1)
+        network = GateNetwork([.init(reduce, .relu), .init(expand, .sigmoid)])
     }
 
     /// `conv_du.0` and `conv_du.2`.
@@ -48,42 +50,19 @@ public final class ContrastAwareChannelAttention: Gate, AcceptsEpilogue {
     /// As many out as in.
     public var channelFlow: ChannelFlow { .fixed(input: channels, output: channels) }
 
-    /// The gated map.
-    ///
-    /// - Throws: ``ProteanError`` when `x` does not fit.
-    public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
-        try scaling(x, byGatesOf: x)
-    }
-
-    /// An activation.
-    public var epilogueParts: EpilogueParts { .activation }
-
-    /// The gated map followed by an epilogue.
-    ///
-    /// - Throws: ``ProteanError`` when a tensor does not fit.
-    public func callAsFunction(
-        _ x: Tensor, epilogue: Conv2dEpilogue
-    ) throws(ProteanError) -> Tensor {
-        guard epilogueParts.isSuperset(of: epilogue.parts) else {
-            return try epilogue.applied(to: self(x), layer: place)
-        }
-        return try scaling(x, byGatesOf: x, activation: epilogue.activation)
-    }
-
     /// The gates of `x`, `[batch, channels]`.
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func gates(of x: Tensor) throws(ProteanError) -> Tensor {
         try Shape.checkMap(x.shape, channels: channels, pixels: true, layer: place)
-        let contrast = try traced(
+        return try traced(
             typeName, path: label, input: x,
-            cost: { _ in Cost(multiplyAdds: x.count, bytes: 4 * x.count) }
+            cost: { network.cost(batch: x.shape[0]) + .moving(x, $0) }
         ) { () throws(ProteanError) in
-            try Operations.add(
-                try Operations.standardDeviation(x, axes: [1, 2], unbiased: false),
-                try Operations.mean(x, axes: [1, 2]))
+            let statistics = try Operations.channelStatistics(
+                x, [.mean, .deviation], unbiased: false)
+            return try network(try Operations.sum(statistics, axes: [1]))
         }
-        return try expand(try reduce(contrast, .relu), .sigmoid)
     }
 
     /// activation(convolution(y) + residual) where y is the gated map, which is not stored: each

@@ -81,7 +81,7 @@ ptn_status ptn_map_mix(const ptn_runtime *runtime, size_t samples, size_t pixels
         j.rows.chunk = ptn_max(1, PTN_CHUNK / channels);
         j.rows.chunks = ptn_div_up(pixels, j.rows.chunk);
     }
-    ptn_parallel(ptn_threads_for_floats(runtime, (count + 1) * floats),
-                 samples * j.rows.chunks, map_mix_chunk, &j);
+    ptn_parallel(ptn_threads_for_floats(runtime, (count + 1) * floats), samples * j.rows.chunks,
+                 map_mix_chunk, &j);
     return PTN_OK;
 }

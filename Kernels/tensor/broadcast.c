@@ -27,8 +27,7 @@ typedef struct broadcast_job {
 } broadcast_job;
 
 static void finish(const broadcast_job *j, size_t n, float *y) {
-    if (j->activation.kind != PTN_ACT_IDENTITY)
-        j->activate(&j->activation, NULL, n, y, y);
+    if (j->activation.kind != PTN_ACT_IDENTITY) j->activate(&j->activation, NULL, n, y, y);
 }
 
 static void binary_item(const void *context, const ptn_walk *w, const ptn_walk_item *item) {

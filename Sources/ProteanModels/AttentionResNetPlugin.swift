@@ -4,7 +4,9 @@ import Protean
 /// `resnest50`.
 struct AttentionResNetPlugin: ModelPlugin {
     /// Where a block has attention.
-    private enum Kind { case squeezeExcitation, cbam, efficientChannel, selectiveKernel, splitAttention }
+    private enum Kind {
+        case squeezeExcitation, cbam, efficientChannel, selectiveKernel, splitAttention
+    }
 
     let name: String
     let summary: String
@@ -75,7 +77,8 @@ struct AttentionResNetPlugin: ModelPlugin {
             }
             if sizes.count == 4, sizes != [3, 3, 3, 3] {
                 configuration.values["k_size"] = .array(sizes.map { .number(Double($0)) })
-                notes.append("the file's attentions have kernels of sizes \(sizes): k_size is these")
+                notes.append(
+                    "the file's attentions have kernels of sizes \(sizes): k_size is these")
             }
         }
         return notes

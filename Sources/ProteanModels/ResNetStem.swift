@@ -28,7 +28,9 @@ struct ResNetStem: Sendable {
             try BatchNorm2d(channels: half), try BatchNorm2d(channels: half),
             try BatchNorm2d(channels: width),
         ]
-        let layers: [any Layer] = [convs[0], norms[0], ReLU(), convs[1], norms[1], ReLU(), convs[2]]
+        let layers: [any Layer] = [
+            convs[0], norms[0], ReLU(), convs[1], norms[1], ReLU(), convs[2],
+        ]
         parts = [NamedModule("conv1", try Sequential(layers)), NamedModule("bn1", norms[2])]
         var fused: [FusedConv2d] = []
         for (conv, norm) in zip(convs, norms) { fused.append(try FusedConv2d(conv, norm, .relu)) }

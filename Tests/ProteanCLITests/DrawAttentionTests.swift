@@ -76,7 +76,8 @@ import Testing
             "--input", input, "--output", folder.path("out.png"))
         try #require(result.status == 0, "\(result.errors)")
         #expect(
-            result.output.contains("mean of a pixel       0.000  0.500    1.000"), "\(result.output)"
+            result.output.contains("mean of a pixel       0.000  0.500    1.000"),
+            "\(result.output)"
         )
         #expect(result.output.contains("mean of a channel     0.500  0.500    0.500"))
         // The heat map and the bars, 4 · 75 × 3 · 75 pixels each.

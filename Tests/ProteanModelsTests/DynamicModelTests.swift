@@ -85,7 +85,9 @@ import Testing
 
     private static func range(_ key: String, _ shape: [Int]) -> ClosedRange<Float> {
         if key.hasSuffix("running_var") { return 0.4...1.2 }
-        if key.hasPrefix("backbone"), key.hasSuffix("bn3.weight") { return 0.05...0.15 }
+        if key.hasSuffix("bn3.weight"), key.hasPrefix("backbone") || key.hasPrefix("layer") {
+            return 0.05...0.15
+        }
         if shape.count < 2 { return key.hasSuffix(".weight") ? 0.5...1.5 : -0.25...0.25 }
         let inputs: Float =
             shape.count == 5

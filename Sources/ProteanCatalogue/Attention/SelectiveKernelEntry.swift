@@ -9,7 +9,8 @@ extension LayerEntry {
         keys: [
             .required("in_channels", "C", aliases: "inputChannels"),
             .optional("out_channels", .null, "O; null: C", aliases: "outputChannels"),
-            .optional("kernel_size", .array([3, 5]), "odd k per branch, or one k for two branches"),
+            .optional(
+                "kernel_size", .array([3, 5]), "odd k per branch, or one k for two branches"),
             .optional("stride", 1, "step"),
             .optional("dilation", 1, "distance of taps"),
             .optional("groups", 1, "groups of the branches; at most O are used"),

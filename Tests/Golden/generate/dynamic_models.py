@@ -227,8 +227,8 @@ def bound(key, shape):
     """Products summed per output decide the range of weights, the kind that of vectors."""
     if key.endswith("running_var"):  # small, so that signals do not fade
         return 0.4, 1.2
-    if key.endswith("bn3.weight") and "backbone" in key:
-        return 0.05, 0.15  # what involution adds grows with the square of its input
+    if key.endswith("bn3.weight") and key.startswith(("backbone", "layer")):
+        return 0.05, 0.15  # residual branches add up; what involution adds grows with its square
     if len(shape) < 2:
         return (0.5, 1.5) if key.endswith(".weight") else (-0.25, 0.25)
     if len(shape) == 5:  # experts, out, in, height, width

@@ -102,7 +102,11 @@ import Testing
             _ option: String, _ make: () throws(ProteanError) -> SelectiveKernel
         ) {
             #expect { _ = try make() } throws: { error in
-                if case .invalidOption(_, option, _, _) = error as? ProteanError { true } else { false }
+                if case .invalidOption(_, option, _, _) = error as? ProteanError {
+                    true
+                } else {
+                    false
+                }
             }
         }
         expectError("inputChannels") { () throws(ProteanError) in

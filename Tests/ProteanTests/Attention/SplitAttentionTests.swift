@@ -86,7 +86,9 @@ import Testing
         let gates = try #require(record.entries.first).gates
         #expect(gates.shape == [2, 1, 1, 18])
         let values = gates.elements
-        for i in 0..<2 { for c in 0..<9 { #expect(abs(values[i * 18 + c] + values[i * 18 + 9 + c] - 1) < 1e-6) } }
+        for i in 0..<2 {
+            for c in 0..<9 { #expect(abs(values[i * 18 + c] + values[i * 18 + 9 + c] - 1) < 1e-6) }
+        }
     }
 
     @Test func widthsAreRoundedAsTimmDoes() throws {

@@ -93,7 +93,11 @@ import Testing
                     inputChannels: 3, outputChannels: 4, kernelSize: 3, activation: activation,
                     attention: attention)
             } throws: { error in
-                if case .invalidOption(_, option, _, _) = error as? ProteanError { true } else { false }
+                if case .invalidOption(_, option, _, _) = error as? ProteanError {
+                    true
+                } else {
+                    false
+                }
             }
         }
         for size in [0, Int.max] {

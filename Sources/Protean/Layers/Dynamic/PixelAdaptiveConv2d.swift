@@ -112,7 +112,8 @@ public final class PixelAdaptiveConv2d: MultiInputLayer {
             let y = try apply(factors, to: x, call, epilogue)
             try FilterRecord.note(path: place, input: x, output: y) { () throws(ProteanError) in
                 .filters(
-                    factors, kernelSize: geometry.kernelSize, dilation: geometry.dilation, groups: 1)
+                    factors, kernelSize: geometry.kernelSize, dilation: geometry.dilation, groups: 1
+                )
             }
             return y
         }

@@ -29,7 +29,7 @@ public enum GateCombination: Sendable, Hashable, CaseIterable {
 
 /// Gates of a map that vary along some of its axes only, and how they are combined to one factor
 /// per element. They are applied in one pass over the map, without a map of factors:
-/// ``Operations/gate(_:by:residual:activation:layer:)-(_,AxisGates,_,_,_) ``.
+/// ``Operations/gate(_:by:residual:activation:layer:)-(_,AxisGates,_,_,_)``.
 public struct AxisGates: Sendable {
     /// One per channel, `[batch, channels]`.
     public var channels: Tensor?

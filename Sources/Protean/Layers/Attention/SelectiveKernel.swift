@@ -7,7 +7,7 @@
 /// `SelectiveKernel`: `paths.<i>.conv.weight`, `paths.<i>.bn.*`, `attn.fc_reduce.weight`,
 /// `attn.bn.*`, `attn.fc_select.weight` (all channels of branch 0 first).
 ///
-/// With ``splitsInput`` branch i takes the i-th part of the input's channels, timm's default, else
+/// With ``Paths/splitsInput`` branch i takes the i-th part of the input's channels, timm's default, else
 /// every branch takes all of them, as in the paper. Input `[batch, height, width, channels]`, output
 /// `[batch, height', width', outputChannels]`. With one branch it is that branch. Cost: that of the
 /// branches, 2 · squeezeChannels multiply-adds per channel and branch, one more read of the branches

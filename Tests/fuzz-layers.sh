@@ -8,7 +8,7 @@ shift
 folder=.build cases=3000 flags=() limits=()
 if [ "${1:-}" = --sanitize ]; then
     # Sanitizers keep freed memory and watch every access: more of both is no finding.
-    folder=.build-$2 cases=1000 flags=(--sanitize "$2") limits=(--seconds 20 --mebibytes 2048)
+    folder=.build-$2 cases=2000 flags=(--sanitize "$2") limits=(--seconds 20 --mebibytes 2048)
     shift 2
 fi
 cases=${1:-$cases} seed=${2:-1}

@@ -23,7 +23,8 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 RESULTS = os.path.join(ROOT, "Benchmarks/results")
 PAGE = os.path.join(ROOT, "Docs/Performance.md")
 BEGIN, END = "<!-- results: made by `make results` -->", "<!-- end of results -->"
-NAMES = {"protean": "Protean", "pytorch": "PyTorch", "onnxruntime": "ONNX Runtime",
+NAMES = {"protean": "Protean", "pytorch": "PyTorch", "eager": "PyTorch as written",
+         "compile": "torch.compile", "onnxruntime": "ONNX Runtime",
          "openvino": "OpenVINO", "ncnn": "ncnn"}
 
 

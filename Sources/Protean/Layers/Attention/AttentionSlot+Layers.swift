@@ -8,15 +8,6 @@ extension AttentionSlot {
         }
     }
 
-    /// A convolution along the channels (Wang et al., arXiv 1910.03151), of adaptive size unless
-    /// `kernelSize` is given; see ``EfficientChannelAttention``.
-    public static func efficientChannel(kernelSize: Int? = nil) -> AttentionSlot {
-        AttentionSlot { channels throws(ProteanError) in
-            guard let kernelSize else { return try EfficientChannelAttention(channels: channels) }
-            return try EfficientChannelAttention(kernelSize: kernelSize)
-        }
-    }
-
     /// Means and deviations (Lee et al., arXiv 1903.10829); see ``StyleRecalibration``.
     public static func styleRecalibration(
         variant: StyleRecalibration.Variant = .official

@@ -60,8 +60,13 @@ public final class BlockDrop: SkippingNetwork {
     public func choice(
         forBlock index: Int, _ x: Tensor, state: inout Deciding
     ) throws(ProteanError) -> Choice? {
-        let known = try state.probabilities ?? policy(state.image)
-        state.probabilities = known
+        let known: Tensor
+        if let given = state.probabilities {
+            known = given
+        } else {
+            known = try policy(state.image)
+            state.probabilities = known
+        }
         if x.isShapeOnly { return nil }
         let runs = try Rule.atLeast(0.5).choose(
             try known.slice(axis: 1, from: index, to: index + 1), layer: blocks[index].place)
@@ -120,27 +125,29 @@ private final class FlatResNet: Module {
 
     init(_ plan: SkipBackbone, isLarge: Bool, classes: Int?) throws(ProteanError) {
         entry = try plan.stem()
-        var groups: [[SkipBlock]] = [], shortcuts: [any Layer] = []
+        var parts = entry.parts, owned: [NamedModule] = []
+        var blocks: [SkipBlock] = []
         for unit in plan.units {
             var shortcut: (any Layer)?
-            if unit.index == 0 {
-                if unit.changes { shortcut = try Self.shortcut(unit, isLarge: isLarge) }
-                shortcuts.append(shortcut ?? Identity())
-                groups.append([])
+            if unit.changes {
+                let layer = try Self.shortcut(unit, isLarge: isLarge)
+                owned.append(NamedModule("ds.\(unit.group)", layer))
+                shortcut = layer
             }
-            groups[unit.group].append(try unit.block(shortcut: shortcut))
+            let block = try unit.block(shortcut: shortcut)
+            parts.append(NamedModule("blocks.\(unit.group).\(unit.index)", block))
+            blocks.append(block)
         }
-        classifier = try classes.map { classes throws(ProteanError) in
-            try Linear(inputFeatures: plan.features, outputFeatures: classes)
+        parts += owned
+        if let classes {
+            let layer = try Linear(inputFeatures: plan.features, outputFeatures: classes)
+            parts.append(NamedModule("fc", layer))
+            classifier = layer
+        } else {
+            classifier = nil
         }
-        var lists: [any Module] = []
-        for group in groups { lists.append(try ModuleList(group)) }
-        blocks = groups.flatMap(\.self)
-        submodules =
-            entry.parts + [
-                NamedModule("blocks", try ModuleList(lists)),
-                NamedModule("ds", try ModuleList(shortcuts)),
-            ] + (classifier.map { [NamedModule("fc", $0)] } ?? [])
+        self.blocks = blocks
+        submodules = parts
     }
 
     private static func shortcut(
@@ -162,7 +169,8 @@ private final class FlatResNet: Module {
 
     func head(_ x: Tensor) throws(ProteanError) -> Tensor {
         let means = try GlobalAveragePool2d()(x)
-        return try classifier?(means) ?? means
+        guard let classifier else { return means }
+        return try classifier(means)
     }
 }
 

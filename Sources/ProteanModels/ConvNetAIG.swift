@@ -36,24 +36,20 @@ public final class ConvNetAIG: SkippingNetwork {
         let plan = try SkipBackbone(backbone)
         entry = try plan.stem()
         self.sampling = sampling
-        var groups: [[SkipBlock]] = []
-        var gates: [AdaptiveInferenceGate] = []
+        var parts = entry.parts
+        var blocks: [SkipBlock] = [], gates: [AdaptiveInferenceGate] = []
         for unit in plan.units {
             let gate = try AdaptiveInferenceGate(channels: unit.inputs)
             let block = try unit.block(
                 shortcutName: "shortcut", passActivation: .relu, more: gate.submodules)
-            if unit.index == 0 { groups.append([]) }
-            groups[unit.group].append(block)
+            parts.append(NamedModule("layer\(unit.group + 1).\(unit.index)", block))
+            blocks.append(block)
             gates.append(gate)
         }
         classifier = try Linear(
             inputFeatures: plan.features, outputFeatures: classes ?? plan.classes)
-        var parts = entry.parts
-        for (index, group) in groups.enumerated() {
-            parts.append(NamedModule("layer\(index + 1)", try ModuleList(group)))
-        }
         submodules = parts + [NamedModule("linear", classifier)]
-        blocks = groups.flatMap(\.self)
+        self.blocks = blocks
         self.gates = gates
     }
 

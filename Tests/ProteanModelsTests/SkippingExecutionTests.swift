@@ -38,11 +38,11 @@ import Testing
                 named.parameter.shape.count > 1
             {
                 try named.parameter.set(
-                    Initializer.uniform(named.parameter.shape, in: -1...1, seed: Initializer.seed(name)))
+                    SkippingNetworkTests.uniform(name, named.parameter.shape, in: -1...1))
             } else if name.hasSuffix("running_mean") {
                 try named.parameter.set(
-                    Initializer.uniform(
-                        named.parameter.shape, in: -0.2...0.2, seed: Initializer.seed(name)))
+                    SkippingNetworkTests.uniform(
+                        name, named.parameter.shape, in: -0.2...0.2))
             }
         }
         return network
@@ -171,7 +171,8 @@ import Testing
         for named in twin.allParameters() {
             var name = named.name
             if kind == "aig" {
-                name = name.replacing("downsample", with: "shortcut").replacing("fc.", with: "linear.")
+                name = name.replacing("downsample", with: "shortcut").replacing(
+                    "fc.", with: "linear.")
             } else if name.hasPrefix("layer") {
                 let parts = name.split(separator: ".", maxSplits: 2)
                 name = "group\(parts[0].dropFirst(5))_layer\(parts[1]).\(parts[2])"

@@ -52,9 +52,9 @@ import Testing
 
     /// The shortcut's name in its block for the second name of SkipNet's files.
     static func owner(_ key: String) -> String {
-        guard let at = key.range(of: "_ds") else { return key }
-        return key.replacingCharacters(in: at, with: "_layer")
-            .replacingOccurrences(of: "0.", with: "0.downsample.", range: at.lowerBound..<key.endIndex)
+        guard let at = key.range(of: "_ds"), let dot = key.firstIndex(of: ".") else { return key }
+        let (group, index) = (key[..<at.lowerBound], key[at.upperBound..<dot])
+        return "\(group)_layer\(index).downsample\(key[dot...])"
     }
 
     static let spread: [(end: String, factor: Float)] = [
@@ -121,7 +121,8 @@ import Testing
             let tensors = try network.keys().map { key, shape in
                 let own = SkippingNetworkTests.owner(key)
                 if !biases.isEmpty, ends.contains(where: own.hasSuffix) {
-                    return (prefix + key, try Tensor(#require(next.next()), shape: shape))
+                    let bias = next.next()
+                    return (prefix + key, try Tensor(#require(bias), shape: shape))
                 }
                 let seed = key == changed ? "changed" : own
                 return (
@@ -190,5 +191,40 @@ import Testing
             #expect(error < 1e-4, "image \(row)")
             if row == 0 { print("\(network.name): within \(error) of the largest logit") }
         }
+    }
+
+    // MARK: Files
+
+    @Test func aSecondCopyMustAgree() throws {
+        let network = try Self.named("skipnet_rnn38_cifar")
+        for prefix in ["", "module."] {
+            let good = try WeightFile(network, prefix: prefix)
+            #expect(throws: Never.self) {
+                try ModelLoader.standard.load(good.path, as: network.name)
+            }
+            for key in ["group3_ds0.1.running_mean", "group2_layer0.downsample.0.weight"] {
+                let bad = try WeightFile(network, prefix: prefix, changing: key)
+                #expect {
+                    try ModelLoader.standard.load(bad.path, as: network.name)
+                } throws: { error in
+                    "\(error)".contains(prefix + SkippingNetworkTests.owner(key))
+                        && "\(error)".contains("_ds0.")
+                }
+            }
+        }
+    }
+
+    @Test func filesAreKnownByTheirKeys() throws {
+        let file = try WeightFile(try Self.named("blockdrop_resnet32_cifar"))
+        #expect {
+            try ModelLoader.standard.load(file.path, as: "convnet_aig_resnet110_cifar")
+        } throws: { "\($0)".contains("blockdrop_resnet32_cifar") }
+        #expect(throws: ProteanError.self) {
+            try ModelLoader.standard.makeModel(
+                "skipnet_ff38_cifar", configuration: ModelConfiguration(["depth": .number(3)]))
+        }
+        let model = try ModelLoader.standard.makeModel(
+            "skipnet_ff38_cifar", configuration: ModelConfiguration(["num_classes": .number(100)]))
+        #expect(model.classCount == 100)
     }
 }

@@ -184,8 +184,10 @@ extension AdaptiveComputationTime {
     ) throws(ProteanError) {
         guard rows > 0, let trace = Trace.current else { return }
         var saved = try units[index].skippableMultiplyAdds(for: shape)
-        if index < heads.count { saved += try heads[index].cost(for: [1] + shape.dropFirst())
-            .multiplyAdds }
+        if index < heads.count {
+            saved += try heads[index].cost(for: [1] + shape.dropFirst())
+                .multiplyAdds
+        }
         let shape = [rows] + shape.dropFirst()
         trace.append(
             Trace.Event(

@@ -14,6 +14,9 @@ extension ModelRegistry {
             AttentionResNetPlugin.all,
             [RedNetPlugin()],
             SMSRPlugin.all,
+            SkipNetPlugin.all,
+            BlockDropPlugin.all,
+            ConvNetAIGPlugin.all,
             SuperResolutionPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))

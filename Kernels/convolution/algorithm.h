@@ -30,6 +30,10 @@ typedef struct ptn_conv2d_call {
     size_t packed_stride; // floats from one sample's packed weights to the next; 0: shared
     // Channels of a group of the layer whose weights these are; those of `shape` are the first.
     size_t packed_inputs, packed_outputs;
+    size_t layer_inputs; // input channels of the whole layer, by which a guard judges
+    // [samples][panels]: 0 for a panel whose outputs need not be computed; NULL: all are wanted.
+    // Only with one group; drivers without panels ignore it.
+    const uint8_t *wanted;
     const ptn_conv2d_epilogue *epilogue;
     float *y;
     ptn_conv2d_guard *guard; // NULL: none

@@ -365,6 +365,8 @@ static bool lists_pay(const ptn_chunk_job *j, const ptn_chunk *ch, tap_lists *li
 void ptn_chunk_run(const ptn_chunk_job *job, const ptn_chunk *chunk) {
     tap_lists lists;
     const bool listed = lists_pay(job, chunk, &lists);
+    const uint8_t *wanted =
+        job->wanted ? job->wanted + chunk->sample * job->groups * job->panels.count : NULL;
     for (size_t p = chunk->panel_begin; p < chunk->panel_end; p++)
-        run_panel(job, chunk, listed ? &lists : NULL, p);
+        if (!wanted || wanted[p]) run_panel(job, chunk, listed ? &lists : NULL, p);
 }

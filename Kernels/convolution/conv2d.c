@@ -152,6 +152,7 @@ static ptn_status run_sample(const ptn_conv2d_call *batch, const ptn_weight_sour
                             .input = {.maps = &x, .count = 1},
                             .packed_inputs = batch->packed_inputs,
                             .packed_outputs = batch->packed_outputs,
+                            .layer_inputs = batch->layer_inputs,
                             .epilogue = &epilogue,
                             .y = batch->y + to * outputs,
                             .guard = batch->guard ? &guard : NULL};
@@ -274,6 +275,7 @@ static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
                             .places = places,
                             .packed_inputs = shape->c / shape->groups,
                             .packed_outputs = shape->k / shape->groups,
+                            .layer_inputs = shape->c,
                             .epilogue = epilogue,
                             .y = y,
                             .guard = guard};

@@ -181,4 +181,5 @@ const ptn_conv2d_functions ptn_conv2d_depthwise = {
     .pack = pack,
     .run = run,
     .select = select_channels,
+    .joined_pixels = 1,
 };

@@ -6,6 +6,7 @@
 #include "algorithm.h"
 #include "chunk.h"
 #include "cost.h"
+#include "panel_select.h"
 #include <string.h>
 
 // The outputs [begin, end) of a row for which a given column of taps is inside the image.
@@ -311,6 +312,7 @@ static ptn_chunk_job chunk_job(const ptn_conv2d_call *call) {
         .epilogue = ptn_epilogue_for(call->epilogue, isa, s->k, call->y),
         .packed = call->packed,
         .packed_stride = call->packed_stride,
+        .wanted = call->wanted,
         .fetch = maps > 1 ? PTN_FETCH_EVERY_TAP : PTN_FETCH_NEW_PIXELS,
         .pixel_bytes = s->stride_w * channels * s->groups * sizeof(float),
     };
@@ -389,6 +391,13 @@ static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm al
     ptn_panels_pack(isa, s, weights, scale, part, packed);
 }
 
+static void select_channels(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                            const float *packed, const ptn_conv2d_shape *part,
+                            const ptn_channel_lists *lists, float *selected) {
+    (void)algorithm;
+    ptn_panels_select(isa, s->kh * s->kw, s, packed, part, lists, selected);
+}
+
 const ptn_conv2d_functions ptn_conv2d_direct = {
     .applies = applies,
     .pays = pays,
@@ -399,6 +408,7 @@ const ptn_conv2d_functions ptn_conv2d_direct = {
     .parts = ptn_panels_parts,
     .pack = pack,
     .run = run,
+    .select = select_channels,
     .reads_parts = true,
     .joined_pixels = SIZE_MAX,
     .joins_lists = true,

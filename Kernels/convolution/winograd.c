@@ -9,6 +9,7 @@
 #include "../core/fetch.h"
 #include "algorithm.h"
 #include "cost.h"
+#include "panel_select.h"
 #include "winograd_cost.h"
 #include "winograd_cut.h"
 #include "winograd_guard.h"
@@ -56,7 +57,8 @@ typedef struct winograd_job {
     ptn_winograd_output_fn output;
     ptn_sample_places places;
     const float *x, *packed;
-    size_t packed_stride, packed_inputs;
+    size_t packed_stride, packed_inputs, layer_inputs;
+    const uint8_t *wanted;
     float *y;
     const float *zeros;
     char *inputs, *products, *tables; // transformed pixels; products; addresses
@@ -128,7 +130,7 @@ static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     ptn_winograd_measure(j->form, j->isa, pixels, s->c, sums);
     const uint64_t outputs = ptn_winograd_outputs_inside(j->form, at.rows, at.columns);
     *uneven_at(j, b, tile) =
-        ptn_winograd_is_uneven(j->form, sums, outputs, at.rows, at.columns, s->c);
+        ptn_winograd_is_uneven(j->form, sums, outputs, at.rows, at.columns, j->layer_inputs);
 }
 
 static ptn_winograd_weights weights_of(const winograd_job *j, const block *b) {
@@ -138,6 +140,8 @@ static ptn_winograd_weights weights_of(const winograd_job *j, const block *b) {
                                   .packed = j->packed + b->sample * j->packed_stride,
                                   .packed_channels = j->packed_inputs,
                                   .isa = j->isa,
+                                  .wanted = j->wanted ? j->wanted + b->sample * j->cut.panels.count
+                                                      : NULL,
                                   .side_by_side = j->cut.by_plane};
 }
 
@@ -196,6 +200,10 @@ static void transform_back(const winograd_job *j, const block *b, const ptn_wino
     }
 }
 
+static bool is_wanted(const winograd_job *j, const block *b, size_t panel) {
+    return !j->wanted || j->wanted[b->sample * j->cut.panels.count + panel];
+}
+
 // Computes one block with all panels, on one thread.
 static void run_block(void *context, size_t index, int thread) {
     const winograd_job *j = context;
@@ -204,6 +212,7 @@ static void run_block(void *context, size_t index, int thread) {
     for (size_t t = 0; t < b.of.tiles; t++) transform_tile(j, &b, t);
     ptn_winograd_enter(&weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
+        if (!is_wanted(j, &b, i)) continue;
         const ptn_winograd_panel p = ptn_winograd_panel_at(&weights, i);
         const size_t floats = j->packed_inputs * p.width;
         for (size_t plane = 0; plane < j->form->planes; plane++)
@@ -237,6 +246,7 @@ static void run_block_back(void *context, size_t tile, int thread) {
     const block_job *k = context;
     const ptn_winograd_weights weights = weights_of(k->job, &k->b);
     for (size_t index = 0; index < k->job->cut.panels.count; index++) {
+        if (!is_wanted(k->job, &k->b, index)) continue;
         const ptn_winograd_panel p = ptn_winograd_panel_at(&weights, index);
         transform_back(k->job, &k->b, &p, tile, tile + 1);
     }
@@ -292,6 +302,8 @@ static ptn_status run(const ptn_conv2d_call *call) {
         .packed = call->packed,
         .packed_stride = call->packed_stride,
         .packed_inputs = call->packed_inputs,
+        .layer_inputs = call->layer_inputs,
+        .wanted = call->wanted,
         .places = call->places,
         .y = call->y,
         .zeros = (float *)scratch,
@@ -341,6 +353,13 @@ static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm al
     ptn_winograd_pack(ptn_winograd_form_of(algorithm), isa, s, weights, scale, part, packed);
 }
 
+static void select_channels(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                            const float *packed, const ptn_conv2d_shape *part,
+                            const ptn_channel_lists *lists, float *selected) {
+    const size_t planes = ptn_winograd_form_of(algorithm)->planes;
+    ptn_panels_select(isa, planes, s, packed, part, lists, selected);
+}
+
 const ptn_conv2d_functions ptn_conv2d_winograd = {
     .applies = applies,
     .floats = floats,
@@ -350,5 +369,6 @@ const ptn_conv2d_functions ptn_conv2d_winograd = {
     .parts = ptn_panels_parts,
     .pack = pack,
     .run = run,
+    .select = select_channels,
     .reads_parts = true,
 };

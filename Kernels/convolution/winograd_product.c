@@ -65,8 +65,9 @@ void ptn_winograd_multiply_plane(const ptn_winograd_weights *w, const ptn_winogr
     for (size_t index = 0; index < count; index++) {
         const ptn_winograd_panel next = ptn_winograd_panel_at(w, (index + 1) % count);
         const size_t after = index + 1 < count ? plane : plane + 1;
-        ptn_winograd_multiply(w, b, &p, plane,
-                              next.weights + after * w->packed_channels * next.width, table);
+        if (!w->wanted || w->wanted[index])
+            ptn_winograd_multiply(w, b, &p, plane,
+                                  next.weights + after * w->packed_channels * next.width, table);
         p = next;
     }
 }

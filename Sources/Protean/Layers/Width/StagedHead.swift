@@ -1,5 +1,5 @@
 /// The classifier behind one stage: reads the channels of all stages so far.
-final class StagedHead: Module {
+final class StagedHead: ExitHead {
     /// `weight` and `bias`.
     let linear: Linear
     private let stage: Int
@@ -17,10 +17,10 @@ final class StagedHead: Module {
     var parameters: [NamedParameter] { linear.parameters }
 
     func logits(
-        reading read: (String) throws(ProteanError) -> Tensor
+        _ features: inout Features, previous: Tensor?
     ) throws(ProteanError) -> Tensor {
         var parts: [Tensor] = []
-        for j in 0...stage { parts.append(try read(StagedStage.pooled(j))) }
+        for j in 0...stage { parts.append(try features.tensor(StagedStage.pooled(j))) }
         return try linear(parts.count == 1 ? parts[0] : try Operations.concatenate(parts, axis: 1))
     }
 }

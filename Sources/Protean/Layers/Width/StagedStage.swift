@@ -2,7 +2,7 @@
 ///
 /// Reads the image and the maps of earlier stages that it reuses, keeps its own maps as long as a
 /// later stage needs them, and ends in the means of its channels of the last map.
-final class StagedStage: Module {
+final class StagedStage: Stage {
     /// What the stage computes at a step.
     private enum Work: Sendable {
         /// A convolution of the input's maps of several stages.
@@ -85,6 +85,12 @@ final class StagedStage: Module {
             }
             return .padChannels(stride: stride, before: added / 2, after: added - added / 2)
         }
+    }
+
+    func run(_ features: inout Features) throws(ProteanError) {
+        let made = try outputs { (name) throws(ProteanError) in try features.tensor(name) }
+        for output in made { try features.set(output.name, output.map) }
+        for name in released { features.drop(name) }
     }
 
     /// What later stages and the heads need from this stage, by name; `read` gives the image under

@@ -11,7 +11,9 @@ struct CIFARResNetPlugin: ModelPlugin {
     let mean, deviation: [Float]
 
     let inputShape = [1, 32, 32, 3]
-    let classNames = [
+    let classNames = Self.cifar10
+
+    static let cifar10 = [
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     ]
 

@@ -61,6 +61,20 @@ public enum Staging {
         return Costs(stages: stages, heads: heads)
     }
 
+    /// The network with one exit per stage, on slices of the static network's weights.
+    ///
+    /// Parameters: `stages.{i}.` and the path in the static network, `heads.{i}.weight` and `.bias`.
+    /// - Throws: ``ProteanError`` when the network does not suit the plan; the error names the layer.
+    public static func convert(
+        _ network: some StageableNetwork, plan: StagingPlan, narrowBelow: Double = 1
+    ) throws(ProteanError) -> ExitNetwork {
+        let (stages, heads) = try parts(of: network, plan: plan)
+        return try ExitNetwork(
+            parts: stages.enumerated().map { NamedModule("stages.\($0.offset)", $0.element) }
+                + heads.enumerated().map { NamedModule("heads.\($0.offset)", $0.element.linear) },
+            stages: stages, heads: heads, narrowBelow: narrowBelow)
+    }
+
     /// The stages and heads of a converted network.
     static func parts(
         of network: some StageableNetwork, plan: StagingPlan

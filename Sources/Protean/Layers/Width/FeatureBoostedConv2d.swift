@@ -32,7 +32,7 @@ public final class FeatureBoostedConv2d: Layer, HasInitialWeights {
         case reference
         /// relu(m · g · norm(conv(x))): convolution with bias, norm with scale and shift. k = ⌊density ·
         /// out⌋, and of equal gains those of lower channels win. As in FBS-practice for PyTorch.
-        case boostedNorm
+        case boostedNorm = "boosted_norm"
     }
 
     /// Share of the channels that win.

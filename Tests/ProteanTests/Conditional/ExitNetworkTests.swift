@@ -131,6 +131,8 @@ struct ExitNetworkTests {
             try network.dynamic(x, policy: policy)
         }
         #expect(counted.cost.executedMultiplyAdds == result.executed.reduce(0, +))
+        let traced = try network.dynamic(x, policy: policy, counting: true)
+        #expect(traced.executed == result.executed)
         count.rows = []
         _ = try network.dynamic(x, policy: .threshold(.maximumProbability, [0, 0, 0]))
         #expect(count.rows == [8])

@@ -13,6 +13,7 @@ extension ModelRegistry {
             DynamicResNetPlugin.all,
             AttentionResNetPlugin.all,
             [RedNetPlugin()],
+            DynamicWidthPlugins.all,
             SMSRPlugin.all,
             SkipNetPlugin.all,
             BlockDropPlugin.all,

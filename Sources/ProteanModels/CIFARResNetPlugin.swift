@@ -11,9 +11,10 @@ struct CIFARResNetPlugin: ModelPlugin {
     let mean, deviation: [Float]
 
     let inputShape = [1, 32, 32, 3]
-    let classNames = [
+    static let classNames = [
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     ]
+    var classNames: [String] { Self.classNames }
 
     var preprocessing: ImagePreprocessing? {
         ImagePreprocessing(

@@ -38,7 +38,7 @@ public enum IMTA {
                 inputFeatures: exit.features * (index > 0 ? 2 : 1),
                 outputFeatures: options.classes)
             heads.append(
-                CollaboratingHead(
+                InlineHead(
                     features: exit.layer, carries: carries,
                     classifier: blocks.add("classifier.\(index)", linear),
                     reads: made.coarsest))
@@ -49,7 +49,7 @@ public enum IMTA {
 }
 
 /// A head that also reads the logits of the exit before.
-private final class CollaboratingHead: ExitHead {
+private final class InlineHead: CollaboratingHead {
     private let features: Sequential
     private let carries: Sequential?
     private let classifier: Linear

@@ -15,6 +15,9 @@ extension ModelRegistry {
             [RedNetPlugin()],
             SMSRPlugin.all,
             SuperResolutionPlugin.all,
+            MSDNetPlugin.all,
+            RANetPlugin.all,
+            SmallExitPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))
     }

@@ -42,8 +42,8 @@ extension RANet {
         public var classes = 100
         /// Whether the first layer is made for 224 × 224 images instead of 32 × 32.
         public var largeImages = false
-        /// How much of the sum of the exits before is added to an exit's logits, as BoostNet does: one
-        /// number for every exit, of which the first is not used; nil for independent exits.
+        /// How much of the exit before is added to an exit's logits, as BoostNet does: one factor for
+        /// every exit after the first; nil for independent exits.
         public var boosting: [Float]?
 
         /// The network for CIFAR-100 with eight exits.

@@ -23,7 +23,6 @@ import types
 import numpy
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from resnets import uniform
 
@@ -288,9 +287,10 @@ def main():
             for key, value in state.items():
                 if not key.endswith("num_batches_tracked"):
                     value.copy_(uniform(key, *bound(key, value.shape), value.shape))
-            x = uniform("x", -1, 1, shape).permute(0, 3, 1, 2).contiguous()
+            images = uniform("x", -1, 1, shape).permute(0, 3, 1, 2)
+            x = torch.zeros(images.shape, dtype=torch.double).copy_(images)  # maps are contiguous
             with torch.inference_mode():
-                outputs = model.double()(x.double())
+                outputs = model.double()(x)
             for exit, output in enumerate(outputs):
                 logits[f"{name}.{exit}"] = output.float().contiguous()
                 print(f"  {exit}: largest {output.abs().max():.3f}, deviation {output.std():.3f}, "

@@ -78,11 +78,13 @@ struct RANetPlugin: ModelPlugin {
             options: model([1, 2, 3], [4, 2, 1])),
         RANetPlugin(
             name: "ranet_cifar100_model2",
-            summary: "RANet for CIFAR-100 with scales 1, 2, 2, 3 and eight exits (arXiv 2003.07326)",
+            summary:
+                "RANet for CIFAR-100 with scales 1, 2, 2, 3 and eight exits (arXiv 2003.07326)",
             options: model([1, 2, 2, 3], [4, 2, 2, 1])),
         RANetPlugin(
             name: "ranet_cifar100_model3",
-            summary: "RANet for CIFAR-100 with scales 1, 2, 3, 3 and eight exits (arXiv 2003.07326)",
+            summary:
+                "RANet for CIFAR-100 with scales 1, 2, 3, 3 and eight exits (arXiv 2003.07326)",
             options: model([1, 2, 3, 3], [4, 2, 1, 1])),
         RANetPlugin(
             name: "ranet_imagenet",

@@ -5,7 +5,8 @@ extension ExitNetwork {
     ///
     /// One operation per multiply-add of a convolution or linear layer, per bias of a linear layer, per
     /// element of a ReLU (which follows every convolution of these networks) and per tap of a pooling;
-    /// norms and enlargements are free. An exit's cost includes the exits before it.
+    /// norms and enlargements are free. An exit's cost includes the exits before it. Not for networks
+    /// whose norms come before convolutions (``RANet/Options/normsAfter``).
     /// - Parameter input: `[1, height, width, channels]`.
     /// - Throws: ``ProteanError`` when the shape does not fit.
     public func referenceOperations(for input: [Int]) throws(ProteanError) -> [Int] {

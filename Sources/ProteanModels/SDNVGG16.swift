@@ -13,7 +13,8 @@ import Protean
 /// ``ExitNetwork/costs(for:)``.
 public enum SDNVGG16 {
     /// Channels of the thirteen convolutions.
-    private static let channels = [64, 64, 128, 128, 256, 256, 256] + [Int](repeating: 512, count: 6)
+    private static let channels =
+        [64, 64, 128, 128, 256, 256, 256] + [Int](repeating: 512, count: 6)
     /// The convolutions, counted from 0, after which the size is halved.
     private static let pooled: Set<Int> = [1, 3, 6, 9, 12]
     /// The convolutions, counted from 0, after which there is an exit.

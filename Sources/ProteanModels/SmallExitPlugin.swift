@@ -62,12 +62,14 @@ struct SmallExitPlugin: ModelPlugin {
     static let all: [any ModelPlugin] = [
         SmallExitPlugin(
             name: "triplewins_mnist",
-            summary: "Small network with three exits for MNIST, Triple Wins' keys (arXiv 2002.10025)",
+            summary:
+                "Small network with three exits for MNIST, Triple Wins' keys (arXiv 2002.10025)",
             network: .tripleWinsMNIST, inputShape: [1, 28, 28, 1],
             landmarkKeys: ["branch_layer1.6.weight", "branch_layer2.5.weight", "conv4.weight"]),
         SmallExitPlugin(
             name: "rdi_resnet38_cifar10",
-            summary: "ResNet-38 with seven exits for CIFAR-10, Triple Wins' keys (arXiv 2002.10025)",
+            summary:
+                "ResNet-38 with seven exits for CIFAR-10, Triple Wins' keys (arXiv 2002.10025)",
             network: .rdiResNet, inputShape: [1, 32, 32, 3],
             landmarkKeys: [
                 "branch_layer1.9.weight", "branch_layer6.2.weight", "group2_layer5.conv2.weight",

@@ -15,7 +15,8 @@ public enum TripleWins {
     public static func mnist(classes: Int = 10) throws(ProteanError) -> ExitNetwork {
         var net = SmallCNN(classes: classes)
         let trunk1 = try net.convolutions([("conv1", 1, 32, 1)])
-        let trunk2 = try net.convolutions([("conv2", 32, 32, 1)])
+        let trunk2 =
+            try net.convolutions([("conv2", 32, 32, 1)])
             + [try MaxPool2d(kernelSize: 2)] + net.convolutions([("conv3", 32, 64, 1)])
         let trunk3 = try net.convolutions([("conv4", 64, 64, 1)]) + [try MaxPool2d(kernelSize: 2)]
         let head1 = try net.branch1(), head2 = try net.branch2(), head3 = try net.end()

@@ -17,13 +17,7 @@ struct ExitGolden: CustomTestStringConvertible, Sendable {
 
     var testDescription: String { name }
 
-    /// The package's root folder.
-    private static let root = {
-        let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
-        return parts.dropLast(3).joined(separator: "/")
-    }()
-
-    static func path(_ file: String) -> String { "\(root)/Tests/Golden/models/\(file)" }
+    static func path(_ file: String) -> String { TestFiles.golden("models/\(file)") }
 
     func network() throws -> ExitNetwork {
         let model = try ModelLoader.standard.makeModel(

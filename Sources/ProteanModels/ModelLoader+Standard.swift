@@ -19,6 +19,9 @@ extension ModelRegistry {
             BlockDropPlugin.all,
             ConvNetAIGPlugin.all,
             SuperResolutionPlugin.all,
+            MSDNetPlugin.all,
+            RANetPlugin.all,
+            SmallExitPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))
     }

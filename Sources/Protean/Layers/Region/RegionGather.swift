@@ -51,9 +51,11 @@ public struct RegionGather: Module {
                 let rows = locations.shape[0] * each
                 return try Tensor(shapeOnly: [rows, size.height, size.width, x.shape[3]])
             }
-            return try Operations.crop(
-                x, at: try places(locations, in: x.shape, samples: samples), size: size,
-                layer: "RegionGather")
+            let places = try places(locations, in: x.shape, samples: samples)
+            GlimpseRecord.note(
+                layer: "RegionGather", shape: x.shape, rows: locations.shape[0], places: places,
+                size: size)
+            return try Operations.crop(x, at: places, size: size, layer: "RegionGather")
         }
     }
 

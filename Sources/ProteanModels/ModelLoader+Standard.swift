@@ -15,6 +15,8 @@ extension ModelRegistry {
             [RedNetPlugin()],
             SMSRPlugin.all,
             SuperResolutionPlugin.all,
+            [RecurrentAttentionPlugin()],
+            PlateReaderPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))
     }

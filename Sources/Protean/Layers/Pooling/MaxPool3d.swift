@@ -55,11 +55,14 @@ public struct MaxPool3d: Layer {
         if kernelSize.depth == 1, stride.depth == 1 { return x }
         var largest: Tensor?
         for tap in 0..<kernelSize.depth {
+            let end = tap + (count - 1) * stride.depth + 1
             let taken = try Operations.slice(
-                x, [.all, .all, .all, .range(tap, tap + (count - 1) * stride.depth + 1, by: stride.depth)])
-            largest = try largest.map { (a) throws(ProteanError) in
-                try Operations.maximum(a, taken)
-            } ?? taken
+                x, [.all, .all, .all, AxisSlice(from: tap, to: end, step: stride.depth)])
+            if let sofar = largest {
+                largest = try Operations.maximum(sofar, taken)
+            } else {
+                largest = taken
+            }
         }
         return largest ?? x
     }

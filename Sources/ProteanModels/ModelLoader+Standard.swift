@@ -15,7 +15,7 @@ extension ModelRegistry {
             [RedNetPlugin()],
             SMSRPlugin.all,
             SuperResolutionPlugin.all,
-            [RecurrentAttentionPlugin()],
+            [RecurrentAttentionPlugin(), GFNetPlugin(), RACNNPlugin()],
             PlateReaderPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))

@@ -61,6 +61,13 @@ enum GlimpseGolden {
         }
     }
 
+    /// A threshold between the scores of the rows: `count` of them are above it.
+    static func threshold(_ logits: Tensor, passing count: Int) throws -> Float {
+        let shares = try Operations.softmax(logits)
+        let scores = try Operations.maximum(shares, axes: [1]).elements.sorted(by: >)
+        return (scores[count - 1] + scores[count]) / 2
+    }
+
     static func same(_ a: Tensor, _ b: Tensor) -> Bool {
         a.shape == b.shape
             && zip(a.elements, b.elements).allSatisfy { $0.bitPattern == $1.bitPattern }

@@ -3,7 +3,7 @@
     python glimpse_networks.py --references FOLDER [--weights FOLDER] --output ../models
 
 FOLDER has clones of kevinzakka/recurrent-visual-attention, xuexingyu24/License_Plate_Detection_Pytorch,
-blackfeather-wang/GFNet-Pytorch and jeong-tae/RACNN-pytorch as OWNER+NAME, whose code is run. Every
+blackfeather-wang/GFNet-Pytorch, blackfeather-wang/AdaFocus and jeong-tae/RACNN-pytorch as OWNER+NAME, whose code is run. Every
 tensor is made from its own key by `uniform` of resnets.py in the range of `bound`. With --weights the
 published plate reader's outputs are written too. Needs numpy, torch, torchvision, safetensors.
 """
@@ -146,6 +146,72 @@ def attention_crop(references, out):
             pass
     y = crop(Context(), x, places)
     out["racnn.places"], out["racnn.crop"] = places, y.permute(0, 2, 3, 1)[:, ::7, ::7]
+    # The whole network with images of 64, squares of 32 and 24 channels instead of 448, 224 and 512.
+    vgg = load(folder / "vgg.py", "racnn_vgg")
+
+    class Backbone(torch.nn.Module):
+        def __init__(self, **options):
+            super().__init__()
+            self.features = vgg.make_layers([8, "M", 12, 12, "M", 24, "M"], batch_norm=True)
+
+    for old, new in (("14 * 14", "8 * 8"), ("512", "24"), ("kernel_size = 28, stride = 28", "16"),
+                     ("kernel_size = 14, stride = 14", "8"), ("448", "64"), ("224", "32"),
+                     ("1024", "20"), ("from vgg import vgg19_bn", "")):
+        text = text.replace(old, new)
+    scope = {"__name__": "racnn", "vgg19_bn": Backbone}
+    exec(compile(text, "RACNN.py", "exec"), scope)
+    scope["AttentionCropFunction"].apply = lambda *a: scope["AttentionCropFunction"].forward(
+        Context(), *a)
+    model = fill(scope["RACNN"](5))
+    print("small RA-CNN:", sum(p.numel() for p in model.parameters()))
+    logits, _, places, crops = model(image("x", (3, 64, 64, 3)))
+    for scale in range(3):
+        out[f"racnn.logits.{scale}"] = logits[scale]
+    for scale in range(2):
+        out[f"racnn.place.{scale}"] = places[scale]
+        out[f"racnn.crop.{scale}"] = crops[scale][:1].permute(0, 2, 3, 1)
+    with torch.device("meta"):
+        big = sum(p.numel() for p in vgg.VGG(
+            vgg.make_layers(vgg.cfg["E"], batch_norm=True), init_weights=False).parameters())
+    print("RA-CNN:", 3 * big + 2 * (100353 * 1024 + 3 * 1025) + 3 * 513 * 200)
+
+
+def adaptive_focus(references, out):
+    """Three frames of 64, patches of 32, basic blocks."""
+    folder = (references / "blackfeather-wang+AdaFocus"
+              / "Experiments on ActivityNet, FCVID and Mini-Kinetics" / "models")
+    ppo = load(folder / "ppo.py", "adafocus_ppo")
+    text = (folder / "gfv_net.py").read_text()
+    scope = {"nn": torch.nn, "torch": torch}
+    exec(compile(text[text.index("class RecurrentClassifier"):], "gfv_net.py", "exec"), scope)
+    utils = load(references / "blackfeather-wang+GFNet-Pytorch" / "utils.py", "gfnet_utils")
+    from torchvision.models import mobilenet_v2
+    from torchvision.models.resnet import BasicBlock, ResNet
+    parts = {
+        "glancer.net": mobilenet_v2(num_classes=6),
+        "focuser.net": ResNet(BasicBlock, [1, 1, 1, 1], num_classes=6),
+        "focuser.policy.policy": ppo.ActorCritic(1280, 1280 * 4, 49, 64),
+        "focuser.policy.policy_old": ppo.ActorCritic(1280, 1280 * 4, 49, 64),
+        "classifier": scope["RecurrentClassifier"](3, 1280 + 512, 2, 40, 6, 0),
+    }
+    for name, part in parts.items():
+        fill(part, name + ".")
+    print("small AdaFocus:", sum(p.numel() for part in parts.values() for p in part.parameters()))
+    net = parts["focuser.net"]
+    local = torch.nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool, net.layer1, net.layer2,
+                                net.layer3, net.layer4, net.avgpool)
+    video = uniform("x", -1, 1, (2, 3, 64, 64, 3)).permute(0, 1, 4, 2, 3)
+    memory, features = ppo.Memory(), []
+    for frame in range(3):
+        seen = parts["glancer.net"].features(video[:, frame])
+        action = parts["focuser.policy.policy_old"].act(
+            seen, memory, restart_batch=frame == 0, training=False)
+        place = torch.stack([action // 7, action % 7], 1) / 6
+        patch = utils.get_patch(video[:, frame], place, 32)
+        features.append(torch.cat([seen.mean([2, 3]), local(patch).flatten(1)], 1))
+        out[f"adafocus.action.{frame}"] = action
+    logits, _ = parts["classifier"](torch.stack(features, 1))
+    out["adafocus.logits"] = logits.view(2, 3, 6)
 
 
 if __name__ == "__main__":
@@ -161,6 +227,7 @@ if __name__ == "__main__":
         plates(options.references, options.weights, values)
         glance_and_focus(options.references, values)
         attention_crop(options.references, values)
+        adaptive_focus(options.references, values)
     save_file({k: v.float().contiguous() for k, v in values.items()},
               str(options.output / "glimpse_networks.safetensors"),
               {"torch": torch.__version__})

@@ -22,6 +22,8 @@ extension ModelRegistry {
             MSDNetPlugin.all,
             RANetPlugin.all,
             SmallExitPlugin.all,
+            [RecurrentAttentionPlugin(), GFNetPlugin(), RACNNPlugin()],
+            PlateReaderPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))
     }

@@ -13,6 +13,7 @@ extension ModelRegistry {
             DynamicResNetPlugin.all,
             AttentionResNetPlugin.all,
             [RedNetPlugin()],
+            DynamicRoutingPlugin.all,
             SMSRPlugin.all,
             SuperResolutionPlugin.all,
         ]

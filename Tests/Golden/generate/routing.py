@@ -199,13 +199,14 @@ def routed_network(folder, channels, cells, classes, size):
 def bound(key, shape):
     """Ranges of the weights by formula; gates get a bias that closes some of them."""
     if key.endswith("gate_conv_beta.2.bias"):
-        return -0.6, 0.5
+        return -0.9, 0.5
     if key.endswith("gate_conv_beta.2.weight"):
-        return -3, 3
+        return -1.5, 1.5
     if key.endswith("running_var"):
         return 0.5, 1.5
     if len(shape) < 2:
-        return (0.5, 1.5) if key.endswith("norm.weight") else (-0.25, 0.25)
+        low = 0.1 if ".op.3." in key else 0.5  # residual branches add up
+        return (low, 3 * low) if key.endswith("norm.weight") else (-0.25, 0.25)
     edge = numpy.sqrt(numpy.float32(6) / numpy.float32(numpy.prod(shape[1:])))
     return -edge, edge
 
@@ -230,7 +231,9 @@ def routed(folder):
     values, closed = {}, 0
     for image in range(4):
         gates.clear()
-        x = uniform(f"image.{image}", -1, 1, (1, *size, 3))
+        # Images differ in colour and contrast, or gates would see the same means.
+        x = uniform(f"image.{image}", -1, 1, (1, *size, 3)) * (image + 1) / 2
+        x = x + uniform(f"colour.{image}", -3, 3, (1, 1, 1, 3))
         with torch.no_grad():
             features, _, cost = model.backbone(x.permute(0, 3, 1, 2))
             y, _ = model.sem_seg_head(features)

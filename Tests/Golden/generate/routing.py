@@ -59,8 +59,14 @@ def experts(folder):
         model.eval()
         y, loss = model(x)
         plain, torch.randn_like = torch.randn_like, lambda _: noise
-        noisy_gates, noisy_load = model.noisy_top_k_gating(x, train=True)
+        noisy_gates, _ = model.noisy_top_k_gating(x, train=True)
         torch.randn_like = plain
+        # Its load compares raw logits with thresholds that went through the softmax; here both are
+        # raw, as in the TensorFlow original.
+        clean = x @ model.w_gate
+        deviation = model.softplus(x @ model.w_noise) + 1e-2
+        noisy = clean + noise * deviation
+        noisy_load = model._prob_in_top_k(clean, noisy, deviation, noisy.topk(3, 1).values).sum(0)
         # The paper's order: softmax over the chosen logits only.
         logits = x @ model.w_gate
         best = logits.topk(2, 1)

@@ -17,7 +17,9 @@ extension MixtureOfExperts {
             for (index, expert) in experts.enumerated() {
                 _ = try expert.applied(to: tokens, as: "experts.\(index)")
             }
-            return (try Tensor(shapeOnly: shape), Choice(trusted: [], actions: 0, scores: []), logits)
+            return (
+                try Tensor(shapeOnly: shape), Choice(trusted: [], actions: 0, scores: []), logits
+            )
         }
         let origin = Self.tokenRows(of: x, count: tokens.shape[0])
         let choice = try RowScope.asOrigin(origin) { () throws(ProteanError) in

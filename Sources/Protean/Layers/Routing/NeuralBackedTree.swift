@@ -119,8 +119,9 @@ public final class NeuralBackedTree: Layer, ConditionalLayer {
                     layer: place, option: "logits of row \(index)", expected: "numbers",
                     found: "NaN below node \(node)")
             }
-            node = hierarchy.children[node - hierarchy.classes][
-                Criterion.predictedClass(scores[...])]
+            node =
+                hierarchy.children[node - hierarchy.classes][
+                    Criterion.predictedClass(scores[...])]
         }
         return (0..<hierarchy.classes).map { $0 == node ? 1 : 0 }
     }

@@ -15,6 +15,9 @@ extension ModelRegistry {
             [RedNetPlugin()],
             DynamicRoutingPlugin.all,
             SMSRPlugin.all,
+            SkipNetPlugin.all,
+            BlockDropPlugin.all,
+            ConvNetAIGPlugin.all,
             SuperResolutionPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))

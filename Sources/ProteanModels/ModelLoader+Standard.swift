@@ -14,6 +14,7 @@ extension ModelRegistry {
             AttentionResNetPlugin.all,
             [RedNetPlugin()],
             DynamicWidthPlugins.all,
+            DynamicRoutingPlugin.all,
             SMSRPlugin.all,
             SkipNetPlugin.all,
             BlockDropPlugin.all,

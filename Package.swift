@@ -66,7 +66,7 @@ let package = Package(
             name: "CProteanImage",
             // Resampling must match Pillow bit for bit: no contraction here either.
             cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])],
-            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
         .target(
             name: "ProteanImage",
             dependencies: ["CProteanImage", "Protean"],
@@ -179,8 +179,8 @@ let package = Package(
         .testTarget(
             name: "ProteanCLITests",
             dependencies: [
-                "Protean", "ProteanCatalogue", "ProteanCharts", "ProteanImage", "ProteanModels", "ProteanCLI",
-                "CommandSupport", "kernelbench", "protean-scaffold",
+                "Protean", "ProteanCatalogue", "ProteanCharts", "ProteanImage", "ProteanModels",
+                "ProteanCLI", "CommandSupport", "kernelbench", "protean-scaffold",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

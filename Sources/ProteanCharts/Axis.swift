@@ -89,7 +89,8 @@ public struct Axis: Sendable, Equatable {
                 .filter { $0 >= low * 0.999 && $0 <= high * 1.001 }
         }
         let step = Self.step(low, high)
-        let first = Int((low / step - 1e-6).rounded(.up)), last = Int((high / step + 1e-6).rounded(.down))
+        let first = Int((low / step - 1e-6).rounded(.up)),
+            last = Int((high / step + 1e-6).rounded(.down))
         return first <= last ? (first...last).map { Double($0) * step } : []
     }
 

@@ -3,6 +3,10 @@ import Testing
 
 @testable import ProteanCharts
 
+#if canImport(FoundationXML)
+    import FoundationXML
+#endif
+
 /// The pictures as XML: what is in them, and that nothing breaks them.
 @Suite struct ChartTests {
     /// The elements of a picture by name, with their attributes; throws for malformed XML.
@@ -114,9 +118,10 @@ import Testing
     @Test func ticksAreRoundNumbers() {
         #expect(Axis("").fitted(to: [0.03, 0.97]).ticks.count == 6)
         #expect(Axis("").fitted(to: [0.03, 0.97]).range == 0...1)
-        #expect(Axis("", range: 0...1).fitted(to: []).ticks.map { Axis.digits($0) } == [
-            "0", "0.2", "0.4", "0.6", "0.8", "1",
-        ])
+        #expect(
+            Axis("", range: 0...1).fitted(to: []).ticks.map { Axis.digits($0) } == [
+                "0", "0.2", "0.4", "0.6", "0.8", "1",
+            ])
         let powers = Axis("", scale: .logarithmic).fitted(to: [0.5, 30, -1, 0])
         #expect(powers.ticks.map { Axis.digits($0) } == ["0.5", "1", "2", "5", "10", "20"])
         #expect(powers.position(-1).isNaN)

@@ -4,23 +4,14 @@
 /// and how many of them are right) follows from it, so that a network runs once per sample however
 /// many thresholds are tried.
 public struct ExitScores: Sendable, Equatable {
-    /// Which scores mean that an exit is sure.
-    public enum Direction: String, Sendable {
-        /// A sample leaves at an exit whose score is at least the threshold, as with the largest
-        /// probability.
-        case largerIsSurer
-        /// A sample leaves at an exit whose score is below the threshold, as with the entropy.
-        case smallerIsSurer
-    }
-
     /// A score per exit and sample: `scores[exit][sample]`.
-    public let scores: [[Float]]
+    public private(set) var scores: [[Float]]
     /// The class per exit and sample: `classes[exit][sample]`.
-    public let classes: [[Int]]
+    public private(set) var classes: [[Int]]
     /// The true class per sample.
-    public let labels: [Int]
-    /// Which scores mean that an exit is sure.
-    public let direction: Direction
+    public private(set) var labels: [Int]
+    /// What the scores are, and which of them mean that an exit is sure.
+    public let criterion: Criterion
 
     /// Scores, classes and labels.
     ///
@@ -28,7 +19,7 @@ public struct ExitScores: Sendable, Equatable {
     ///   lists of different lengths.
     public init(
         scores: [[Float]], classes: [[Int]], labels: [Int],
-        direction: Direction = .largerIsSurer
+        criterion: Criterion = .maximumProbability
     ) throws(ProteanError) {
         func refuse(_ option: String, _ expected: String, _ found: Int) -> ProteanError {
             .invalidOption(
@@ -47,7 +38,50 @@ public struct ExitScores: Sendable, Equatable {
         self.scores = scores
         self.classes = classes
         self.labels = labels
-        self.direction = direction
+        self.criterion = criterion
+    }
+
+    /// No samples yet, for ``append(logits:labels:)``.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` without exits.
+    public init(
+        exits: Int, criterion: Criterion = .maximumProbability
+    ) throws(ProteanError) {
+        try self.init(
+            scores: Array(repeating: [], count: max(0, exits)),
+            classes: Array(repeating: [], count: max(0, exits)), labels: [], criterion: criterion)
+    }
+
+    /// Adds samples.
+    ///
+    /// - Parameters:
+    ///   - logits: of every exit, `[batch, classes]`; see ``ExitNetwork/all(_:)``.
+    ///   - labels: the true class of each row.
+    /// - Throws: ``ProteanError/shapeMismatch(layer:tensor:expected:found:)`` for logits of other
+    ///   shapes, and ``ProteanError/invalidOption(layer:option:expected:found:)`` for another number
+    ///   of exits.
+    public mutating func append(logits: [Tensor], labels: [Int]) throws(ProteanError) {
+        guard logits.count == exits else {
+            throw .invalidOption(
+                layer: "ExitScores", option: "logits", expected: "\(exits), one per exit",
+                found: "\(logits.count)")
+        }
+        for tensor in logits where tensor.rank != 2 || tensor.shape[0] != labels.count {
+            throw .shapeMismatch(
+                layer: "ExitScores", tensor: "logits", expected: "[\(labels.count), classes]",
+                found: tensor.shape)
+        }
+        let values = logits.map(\.elements)
+        for row in labels.indices {
+            var state = Criterion.RowState()
+            for exit in logits.indices {
+                let width = logits[exit].shape[1]
+                let own = values[exit][row * width..<(row + 1) * width]
+                scores[exit].append(criterion.score(own, state: &state))
+                classes[exit].append(Criterion.predictedClass(own))
+            }
+        }
+        self.labels += labels
     }
 
     /// The number of exits.
@@ -55,19 +89,12 @@ public struct ExitScores: Sendable, Equatable {
     /// The number of samples.
     public var samples: Int { labels.count }
 
-    /// Whether a sample with this score leaves at an exit with this threshold. NaN never leaves.
-    public func leaves(_ score: Float, at threshold: Float) -> Bool {
-        switch direction {
-        case .largerIsSurer: score >= threshold
-        case .smallerIsSurer: score < threshold
-        }
-    }
+    /// The threshold that no finite score passes: 1e8 as in MSDNet's script, -1e8 where smaller
+    /// scores are surer.
+    public var nobody: Float { criterion.isSurerBelow ? -1e8 : 1e8 }
 
-    /// The threshold that no finite score passes: ±1e8, as in MSDNet's script.
-    public var nobody: Float { direction == .largerIsSurer ? 1e8 : -1e8 }
-
-    /// The threshold that every finite score passes: ∓1e8, as in MSDNet's script.
-    public var everybody: Float { direction == .largerIsSurer ? -1e8 : 1e8 }
+    /// The threshold that every finite score passes: -``nobody``.
+    public var everybody: Float { -nobody }
 
     /// The share of samples that each exit classifies correctly, if all samples left there; NaN
     /// without samples.
@@ -99,7 +126,8 @@ public struct ExitScores: Sendable, Equatable {
                 found: "\(thresholds.count)")
         }
         return (0..<samples).map { sample in
-            (0..<exits - 1).first { leaves(scores[$0][sample], at: thresholds[$0]) } ?? exits - 1
+            (0..<exits - 1).first { criterion.passes(scores[$0][sample], thresholds[$0]) } ?? exits
+                - 1
         }
     }
 

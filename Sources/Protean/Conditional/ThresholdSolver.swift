@@ -45,7 +45,7 @@ public struct ThresholdSolver: Sendable {
         }
         self.heldOut = heldOut
         self.costs = costs
-        let larger = heldOut.direction == .largerIsSurer
+        let larger = !heldOut.criterion.isSurerBelow
         orders = heldOut.scores.map { row in
             row.indices.filter { !row[$0].isNaN }.sorted {
                 row[$0] == row[$1] ? $0 < $1 : (row[$0] > row[$1]) == larger
@@ -104,8 +104,9 @@ public struct ThresholdSolver: Sendable {
             guard wanted > 0, let last = staying.dropFirst(wanted - 1).first else { continue }
             let row = heldOut.scores[exit]
             // Below the threshold means that it is the next number above the last one's score.
-            thresholds[exit] = heldOut.direction == .largerIsSurer ? row[last] : row[last].nextUp
-            for sample in orders[exit] where heldOut.leaves(row[sample], at: thresholds[exit]) {
+            thresholds[exit] = heldOut.criterion.isSurerBelow ? row[last].nextUp : row[last]
+            for sample in orders[exit] where heldOut.criterion.passes(row[sample], thresholds[exit])
+            {
                 left[sample] = true
             }
         }

@@ -14,12 +14,12 @@ import Testing
 
     private func scores(
         _ values: [[Float]] = confidences, classes: [[Int]]? = nil, labels: [Int]? = nil,
-        _ direction: ExitScores.Direction = .largerIsSurer
+        _ criterion: Criterion = .maximumProbability
     ) throws -> ExitScores {
         let zeros = [Int](repeating: 0, count: values[0].count)
         return try ExitScores(
             scores: values, classes: classes ?? values.map { _ in zeros }, labels: labels ?? zeros,
-            direction: direction)
+            criterion: criterion)
     }
 
     @Test(
@@ -44,7 +44,7 @@ import Testing
 
     @Test func anEntropySolvesAsItsNegative() throws {
         let entropies = Self.confidences.map { $0.map { 1 - $0 } }
-        let heldOut = try scores(entropies, .smallerIsSurer)
+        let heldOut = try scores(entropies, .entropy)
         let larger = try scores(entropies.map { $0.map { -$0 } })
         for p in 1...39 {
             let smaller = try ThresholdSolver(heldOut, costs: Self.costs).geometric(Double(p) / 20)
@@ -83,8 +83,8 @@ import Testing
     }
 
     @Test func notANumberNeverLeaves() throws {
-        for direction in [ExitScores.Direction.largerIsSurer, .smallerIsSurer] {
-            let heldOut = try scores([[.nan, 0.5, .nan, 0.25], [0, .nan, 0, 0]], direction)
+        for criterion in [Criterion.margin, .normalizedEntropy] {
+            let heldOut = try scores([[.nan, 0.5, .nan, 0.25], [0, .nan, 0, 0]], criterion)
             let solver = try ThresholdSolver(heldOut, costs: [1, 3])
             let thresholds = try solver.thresholds(shares: [0.5, 0.5])
             #expect(try heldOut.exitTaken(with: thresholds) == [1, 0, 1, 0])

@@ -120,7 +120,7 @@ struct CGResNetPlugin: ModelPlugin {
     let name = "cg_resnet20_cifar"
     let summary = "ResNet-20 with channel gating for CIFAR-10 (arXiv 1805.12549)"
     let inputShape = [1, 32, 32, 3]
-    var classNames: [String] { CIFARResNetPlugin.names }
+    var classNames: [String] { CIFARResNetPlugin.classNames }
     let landmarkKeys = ["layer3.2.conv1.threshold", "layer3.2.conv1.mask", "linear.weight"]
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {

@@ -36,7 +36,7 @@ struct StaticCIFARPlugin: ModelPlugin {
     let make: @Sendable (Int) throws(ProteanError) -> any Layer
 
     let inputShape = [1, 32, 32, 3]
-    var classNames: [String] { CIFARResNetPlugin.names }
+    var classNames: [String] { CIFARResNetPlugin.classNames }
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
         try configuration.requireOnly(known: ["num_classes"])

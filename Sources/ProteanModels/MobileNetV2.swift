@@ -56,9 +56,16 @@ public final class MobileNetV2: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try classifier(try avgpool(try features(x)))
+    }
+
+    /// The last convolution's map of 1280 channels: what the mean and the classifier are applied to.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit.
+    public func features(_ x: Tensor) throws(ProteanError) -> Tensor {
         var y = try entry(x)
         for block in blocks.dropFirst() { y = try block(y) }
-        return try classifier(try avgpool(try last.fused(y)))
+        return try last.fused(y)
     }
 }
 

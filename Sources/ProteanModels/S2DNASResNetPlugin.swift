@@ -11,7 +11,7 @@ struct S2DNASResNetPlugin: ModelPlugin {
     let name = "s2dnas_resnet56"
     let summary = "ResNet-56 in stages over its channels, with exits (S2DNAS, arXiv 1911.07033)"
     let inputShape = [1, 32, 32, 3]
-    var classNames: [String] { CIFARResNetPlugin.names }
+    var classNames: [String] { CIFARResNetPlugin.classNames }
     let landmarkKeys = [
         "stages.0.layer3.8.conv2.weight", "stages.1.layer3.8.conv2.weight", "heads.1.weight",
     ]

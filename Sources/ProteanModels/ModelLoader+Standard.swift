@@ -14,6 +14,7 @@ extension ModelRegistry {
             AttentionResNetPlugin.all,
             [RedNetPlugin()],
             SMSRPlugin.all,
+            SequenceClassifierPlugin.all,
             SuperResolutionPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))

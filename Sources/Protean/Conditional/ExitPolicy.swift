@@ -48,6 +48,16 @@ public indirect enum ExitPolicy: Sendable, Hashable {
         }
     }
 
+    /// Whether a score of the first criterion is surer than another; a number is surer than NaN.
+    func isSurer(_ score: Float, than other: Float) -> Bool {
+        switch self {
+        case .threshold(let criterion, _), .perClass(let criterion, _):
+            if score.isNaN || other.isNaN { return !score.isNaN }
+            return criterion.isSurerBelow ? score < other : score > other
+        case .both(let a, _), .either(let a, _): return a.isSurer(score, than: other)
+        }
+    }
+
     /// Whether a row leaves at exit `exit`, and the score of the policy's first criterion.
     func decide(
         _ logits: ArraySlice<Float>, exit: Int, state: inout RowState, layer: String

@@ -48,7 +48,7 @@ extension LayerEntry {
                 ])
         },
         parts: [
-            "ACTCell", "ARNet", "AdaFocus", "AdaFrame", "FollowingText", "GivenActions",
+            "ACTCell", "ARNet", "AdaFrame", "FollowingText", "GivenActions",
             "HMLSTMCells", "HMLSTMNetwork", "JumpPolicy", "KeyFrameSampler", "LeapPolicy",
             "LiteEval", "ReadEverything", "SequenceRunner", "SkimLSTM", "SkipGRU", "SkipLSTM",
             "SkipUpdatePolicy", "StopReading", "StructuralJumpPolicy",

@@ -8,7 +8,9 @@ import Synchronization
 /// epsilon 0 it is that of the dense layers, computed directly. The streams begin when the value is
 /// made: make a new one for each run, whose rows read their frames in order.
 public final class DeltaFrameSequence: SequenceInput {
+    /// Rows of the batch.
     public let batch: Int
+    /// Steps of each row.
     public let time: Int
     /// Unknown beforehand: what changes decides. A trace has what was executed.
     public let multiplyAddsPerRead = 0

@@ -18,7 +18,7 @@ extension ModelRegistry {
             BlockDropPlugin.all,
             ConvNetAIGPlugin.all,
             SuperResolutionPlugin.all,
-            [RecurrentAttentionPlugin(), GFNetPlugin(), RACNNPlugin()],
+            [RecurrentAttentionPlugin(), GFNetPlugin()],
             PlateReaderPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))

@@ -22,8 +22,7 @@ extension LayerEntry {
                 inputs: [
                     "x": .map(try sizes.map), "locations": .plain([try sizes.batch, 2]),
                 ])
-        },
-        parts: ["GlimpseRecord", "CropPlace"]
+        }
     ) { configuration in
         let layer = try RegionGather(
             size: configuration.size("size"),

@@ -23,7 +23,7 @@ extension LayerEntry {
                 ],
                 inputs: ["x": .map(try sizes.map)])
         },
-        parts: ["ResolutionConvNorm", "ResolutionScope"]
+        parts: ["ResolutionConvNorm"]
     ) { configuration in
         let network = try configuration.nestedLayer("network")
         let layer = try Resized(

@@ -24,7 +24,7 @@ extension ModelRegistry {
             MSDNetPlugin.all,
             RANetPlugin.all,
             SmallExitPlugin.all,
-            [RecurrentAttentionPlugin(), GFNetPlugin(), RACNNPlugin()],
+            [RecurrentAttentionPlugin(), GFNetPlugin()],
             PlateReaderPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))

@@ -11,12 +11,11 @@ struct CIFARResNetPlugin: ModelPlugin {
     let mean, deviation: [Float]
 
     let inputShape = [1, 32, 32, 3]
-    var classNames: [String] { Self.names }
-
     /// The classes of CIFAR-10.
-    static let names = [
+    static let classNames = [
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     ]
+    var classNames: [String] { Self.classNames }
 
     /// Images of 32 × 32 pixels with the statistics of CIFAR-10.
     static var preprocessing: ImagePreprocessing { prepared(cifarMean, cifarDeviation) }

@@ -105,7 +105,7 @@ extension SkipNet.Backbone {
         }
     }
 
-    var classNames: [String] { isLarge ? ImageNet.classNames : CIFARResNetPlugin.names }
+    var classNames: [String] { isLarge ? ImageNet.classNames : CIFARResNetPlugin.classNames }
 
     var preprocessing: ImagePreprocessing? {
         isLarge ? ImageNet.torchvisionPreprocessing : CIFARResNetPlugin.preprocessing

@@ -142,6 +142,7 @@ import Testing
                     .reduce(0) { $0 + $1.cost.multiplyAdds }
                 #expect(found.executed.reduce(0, +) == counted)
                 #expect(trace.totalCost.executedMultiplyAdds == counted)
+                #expect(trace.executed(batch: batch) == found.executed)
                 if case .gates = source {
                     #expect(trace.totalCost.multiplyAdds == batch * found.full)
                     #expect(found.full == (try network.skipCosts(for: x.shape).full))

@@ -17,6 +17,9 @@ public protocol ModelPlugin: Sendable {
     /// Weights shipped with the plug-in, or nil.
     var embeddedWeights: WeightSource? { get }
 
+    /// Thresholds of the exits for the embedded weights, as JSON of ``ExitBudgets``, or nil.
+    var embeddedBudgets: [UInt8]? { get }
+
     /// The model with seeded initial weights.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a configuration
@@ -56,6 +59,8 @@ extension ModelPlugin {
     public var classNames: [String] { [] }
     /// No embedded weights.
     public var embeddedWeights: WeightSource? { nil }
+    /// No exits, or no thresholds for them.
+    public var embeddedBudgets: [UInt8]? { nil }
     /// None.
     public var timmArchitectures: [String: [String: ModelConfiguration.Value]] { [:] }
     /// None.

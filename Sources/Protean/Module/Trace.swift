@@ -31,6 +31,23 @@ public final class Trace: Sendable {
         /// Multiply-adds executed for each of ``rows``: the call's, shared evenly, or by a mask's
         /// pixels, unless the layer counts its rows itself.
         public let executedByRow: [Int]
+
+        /// An event; by default of no row, for work that was not executed.
+        init(
+            path: String, layer: String, inputShape: [Int], outputShape: [Int], cost: Cost,
+            seconds: Double, mask: MaskPlan?, rows: RowPlan = RowPlan(all: 0),
+            executedByRow: [Int] = []
+        ) {
+            self.path = path
+            self.layer = layer
+            self.inputShape = inputShape
+            self.outputShape = outputShape
+            self.cost = cost
+            self.seconds = seconds
+            self.mask = mask
+            self.rows = rows
+            self.executedByRow = executedByRow
+        }
     }
 
     @TaskLocal static var current: Trace?

@@ -152,6 +152,8 @@ import Testing
             #expect(counted == full - saved * (7 - plan.count))
             #expect(trace.totalCost.executedMultiplyAdds == counted)
             #expect(trace.totalCost.multiplyAdds == full)
+            let byRow = (0..<7).map { full / 7 - (plan.rows.contains($0) ? 0 : saved) }
+            #expect(trace.executed(batch: 7) == byRow)
             if plan.isEmpty { #expect(calls.count == (test.stride == 1 ? 0 : 1)) }
         }
     }

@@ -113,7 +113,7 @@ public final class AdaptiveComputationTime: Layer, ConditionalLayer {
         for index in units.indices {
             let running = rule.running
             active.append(running)
-            try noteHalted(index, state.shape, rows: x.shape[0] - running.count)
+            try noteHalted(index, state.shape, running.inverted)
             guard !running.isEmpty else { continue }
             try RowScope.with(running) { () throws(ProteanError) in
                 if index > 0 {
@@ -180,20 +180,13 @@ extension AdaptiveComputationTime {
 
     /// Tells the active trace what rows that have halted did not execute.
     private func noteHalted(
-        _ index: Int, _ shape: [Int], rows: Int
+        _ index: Int, _ shape: [Int], _ rows: RowPlan
     ) throws(ProteanError) {
-        guard rows > 0, let trace = Trace.current else { return }
-        var saved = try units[index].skippableMultiplyAdds(for: shape)
-        if index < heads.count {
-            saved += try heads[index].cost(for: [1] + shape.dropFirst())
-                .multiplyAdds
+        try Trace.noteSkipped(rows, by: units[index], input: shape) { () throws(ProteanError) in
+            let unit = try units[index].skippableMultiplyAdds(for: shape)
+            guard index < heads.count else { return unit }
+            return unit + (try heads[index].cost(for: [1] + shape.dropFirst()).multiplyAdds)
         }
-        let shape = [rows] + shape.dropFirst()
-        trace.append(
-            Trace.Event(
-                path: units[index].place, layer: typeName, inputShape: shape, outputShape: shape,
-                cost: Cost(multiplyAdds: rows * saved, executedMultiplyAdds: 0), seconds: 0,
-                mask: nil))
     }
 }
 

@@ -104,7 +104,12 @@ public final class SkipBlock: Layer {
     public func apply(to x: inout Tensor, running: RowPlan) throws(ProteanError) {
         try Operations.checkMap(x, layer: place)
         try running.check(batch: x.shape[0], layer: place)
-        try noteSkipped(x.shape, rows: x.shape[0] - running.count)
+        let shape = x.shape
+        if Trace.current != nil {
+            try Trace.noteSkipped(running.inverted, by: self, input: shape) {
+                () throws(ProteanError) in try skippableMultiplyAdds(for: shape)
+            }
+        }
         if let shortcut {
             var side = try shortcut(x)
             try add(x, running, to: &side)
@@ -158,16 +163,5 @@ extension SkipBlock {
         let x = try Tensor(shapeOnly: [1] + input.dropFirst())
         _ = try trace.recording { () throws(ProteanError) in try body(x, residual: nil) }
         return trace.totalCost.multiplyAdds
-    }
-
-    /// Tells the active trace what passing rows did not execute.
-    private func noteSkipped(_ input: [Int], rows: Int) throws(ProteanError) {
-        guard rows > 0, let trace = Trace.current else { return }
-        let saved = rows * (try skippableMultiplyAdds(for: input))
-        let shape = [rows] + input.dropFirst()
-        trace.append(
-            Trace.Event(
-                path: place, layer: typeName, inputShape: shape, outputShape: shape,
-                cost: Cost(multiplyAdds: saved, executedMultiplyAdds: 0), seconds: 0, mask: nil))
     }
 }

@@ -66,7 +66,7 @@ let package = Package(
             name: "CProteanImage",
             // Resampling must match Pillow bit for bit: no contraction here either.
             cSettings: [.unsafeFlags(["-O3", "-ffp-contract=off"])],
-            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
         .target(
             name: "ProteanImage",
             dependencies: ["CProteanImage", "Protean"],
@@ -77,6 +77,8 @@ let package = Package(
             name: "ProteanCatalogue",
             dependencies: ["Protean"],
             swiftSettings: strict),
+        // Charts as SVG, for both commands; no dependency.
+        .target(name: "ProteanCharts", swiftSettings: strict),
         // What both commands share: arguments, standard output, progress, exit status.
         .target(
             name: "CommandSupport",
@@ -87,14 +89,15 @@ let package = Package(
         .executableTarget(
             name: "ProteanCLI",
             dependencies: [
-                "Protean", "ProteanCatalogue", "ProteanModels", "ProteanImage", "CommandSupport",
+                "Protean", "ProteanCatalogue", "ProteanCharts", "ProteanModels", "ProteanImage",
+                "CommandSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         // What `kernelbench` is made of: a library, so that tests reach it.
         .target(
             name: "KernelbenchSupport",
-            dependencies: ["Protean", "ProteanCatalogue", "CProteanKernels"],
+            dependencies: ["Protean", "ProteanCatalogue", "ProteanCharts", "CProteanKernels"],
             path: "Benchmarks/kernelbench-support",
             swiftSettings: strict),
         .executableTarget(
@@ -170,10 +173,14 @@ let package = Package(
             dependencies: ["Protean", "ProteanImage"],
             swiftSettings: strict),
         .testTarget(
+            name: "ProteanChartsTests",
+            dependencies: ["ProteanCharts"],
+            swiftSettings: strict),
+        .testTarget(
             name: "ProteanCLITests",
             dependencies: [
-                "Protean", "ProteanCatalogue", "ProteanImage", "ProteanModels", "ProteanCLI",
-                "CommandSupport", "kernelbench", "protean-scaffold",
+                "Protean", "ProteanCatalogue", "ProteanCharts", "ProteanImage", "ProteanModels",
+                "ProteanCLI", "CommandSupport", "kernelbench", "protean-scaffold",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

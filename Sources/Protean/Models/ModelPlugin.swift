@@ -17,6 +17,9 @@ public protocol ModelPlugin: Sendable {
     /// Weights shipped with the plug-in, or nil.
     var embeddedWeights: WeightSource? { get }
 
+    /// Thresholds of the exits for the embedded weights, as JSON of ``ExitBudgets``, or nil.
+    var embeddedBudgets: [UInt8]? { get }
+
     /// The model with seeded initial weights.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a configuration
@@ -41,6 +44,10 @@ public protocol ModelPlugin: Sendable {
     /// The map from a checkpoint's keys to the model's parameter paths. `checkpoint` has the file's
     /// tensors, their names without a removed prefix.
     func keyMap(for checkpoint: Checkpoint) -> KeyMap
+
+    /// Throws for a file whose tensors contradict each other, such as two copies of one weight that
+    /// differ; called before values are set. Names may have a prefix.
+    func check(_ checkpoint: Checkpoint) throws(ProteanError)
 }
 
 extension ModelPlugin {
@@ -52,6 +59,8 @@ extension ModelPlugin {
     public var classNames: [String] { [] }
     /// No embedded weights.
     public var embeddedWeights: WeightSource? { nil }
+    /// No exits, or no thresholds for them.
+    public var embeddedBudgets: [UInt8]? { nil }
     /// None.
     public var timmArchitectures: [String: [String: ModelConfiguration.Value]] { [:] }
     /// None.
@@ -62,4 +71,6 @@ extension ModelPlugin {
     ) -> [String] { [] }
     /// Keys are paths already.
     public func keyMap(for checkpoint: Checkpoint) -> KeyMap { .identity }
+    /// Nothing is checked.
+    public func check(_ checkpoint: Checkpoint) throws(ProteanError) {}
 }

@@ -61,7 +61,7 @@ private final class TokenHead: Layer {
     }
 
     private static func input(_ rows: Int) throws -> Tensor {
-        try Operations.multiply(try Tensor.random([rows, 5, 8], seed: 9), by: 2)
+        try Tensor.random([rows, 5, 8], seed: 9) * 2
     }
 
     /// Compares a run with the rule applied to all exits' logits, row by row.

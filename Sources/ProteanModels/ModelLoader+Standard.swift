@@ -16,6 +16,7 @@ extension ModelRegistry {
             DynamicWidthPlugins.all,
             DynamicRoutingPlugin.all,
             SMSRPlugin.all,
+            SequenceClassifierPlugin.all,
             SkipNetPlugin.all,
             BlockDropPlugin.all,
             ConvNetAIGPlugin.all,
@@ -23,7 +24,7 @@ extension ModelRegistry {
             MSDNetPlugin.all,
             RANetPlugin.all,
             SmallExitPlugin.all,
-            [RecurrentAttentionPlugin(), GFNetPlugin(), RACNNPlugin()],
+            [RecurrentAttentionPlugin(), GFNetPlugin()],
             PlateReaderPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))

@@ -47,6 +47,19 @@ import Testing
         #expect(try network(try Tensor(zeros: [0, 3, 50, 41, 3])).shape == [0, 6])
     }
 
+    @Test func publishedCountsAreTheReferences() throws {
+        let network = try AdaFocus()
+        #expect(network.parameterCount == 55_971_324)
+        #expect(network.parameter(at: "focuser.policy.policy_old.actor.0.weight") != nil)
+        let table = try network.exits.costs(for: [1, 16, 224, 224, 3])
+        #expect(table.exits.count == 16)
+        // Every frame costs the same, and the first one has no other state to read.
+        let steps = zip(table.exits, table.exits.dropFirst()).map {
+            $1.multiplyAdds - $0.multiplyAdds
+        }
+        #expect(Set(steps).count == 1)
+    }
+
     @Test func whatDoesNotFitIsRefused() throws {
         let network = try Self.small()
         for shape in [[1, 2, 64, 64, 3], [1, 3, 64, 64, 1], [3, 64, 64, 3]] {

@@ -77,24 +77,6 @@ import Testing
         #expect(table.exits[0].multiplyAdds == first + 24 * 64 * 20 + 60 + 24 * 5)
     }
 
-    @Test func oddPlacesAreClamped() throws {
-        let x = try GlimpseGolden.uniform("x", [4, 30, 30, 2]), crop = try AttentionCrop(size: 6)
-        let places: [Float] = [
-            .nan, .nan, .nan, .infinity, -.infinity, .infinity, -1e30, 1e30, 0, 15, 15, -.infinity,
-        ]
-        let y = try crop(x, places: try Tensor(places, shape: [4, 3]))
-        #expect(y.shape == [4, 6, 6, 2])
-        #expect(y.elements.allSatisfy { $0.isFinite })
-        #expect(
-            try crop(try Tensor(zeros: [0, 30, 30, 2]), places: try Tensor(zeros: [0, 3])).shape
-                == [0, 6, 6, 2])
-        #expect(throws: ProteanError.self) {
-            try crop(try Tensor(zeros: [1, 30, 31, 2]), places: try Tensor(zeros: [1, 3]))
-        }
-        #expect(throws: ProteanError.self) { try crop(x, places: try Tensor(zeros: [4, 2])) }
-        #expect(throws: ProteanError.self) { try AttentionCrop(size: 0) }
-    }
-
     @Test func whatDoesNotFitIsRefused() throws {
         for change: (inout RACNN.Options) -> Void in [
             { $0.stages = [] }, { $0.stages[0] = [] }, { $0.stages[1][0] = 0 },

@@ -81,4 +81,28 @@ import Testing
         ]
         #expect(throws: ProteanError.self) { try ExitNetwork(cascade: models) }
     }
+
+    /// Packed weights and plans do not follow the batch, which shrinks from network to network.
+    @Test func aChangingBatchTakesResultsOnly() async {
+        await #expect(processExitsWith: .success) {
+            let cascade = try ExitNetwork(cascade: try CascadeTests.models())
+            let policy = ExitPolicy.threshold(.margin, [0.05, 0.05, 0])
+            func blocks(_ batch: Int) throws -> Int {
+                let x = try Tensor.random([batch, 9, 6, 3], seed: 6)
+                return try allocations {
+                    _ = try cascade.all(x)
+                    _ = try cascade.dynamic(x, policy: policy)
+                }
+            }
+            try Runtime.with(threads: 1) {
+                // The largest batch makes the scratch memory.
+                for batch in [32, 32] { _ = try blocks(batch) }
+                let usual = try blocks(32)
+                for batch in [7, 31, 2, 12, 5, 32] {
+                    let found = try blocks(batch)
+                    #expect(found <= usual, "batch \(batch): \(found) blocks")
+                }
+            }
+        }
+    }
 }

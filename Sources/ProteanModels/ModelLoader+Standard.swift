@@ -16,6 +16,7 @@ extension ModelRegistry {
             DynamicWidthPlugins.all,
             DynamicRoutingPlugin.all,
             SMSRPlugin.all,
+            SequenceClassifierPlugin.all,
             SkipNetPlugin.all,
             BlockDropPlugin.all,
             ConvNetAIGPlugin.all,

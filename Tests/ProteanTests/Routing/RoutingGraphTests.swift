@@ -4,8 +4,8 @@ import Testing
 
 /// Graphs against sums over all their edges, closed nodes, and a tree of modules.
 @Suite struct RoutingGraphTests {
-    /// An adaptive neural tree: a router at the root, transformers on edges, solvers at leaves; single
-    /// path (arXiv 1807.06699).
+    /// An adaptive neural tree: a router at the root, transformers on edges, solvers at leaves;
+    /// single path (arXiv 1807.06699).
     struct AdaptiveTree {
         let graph: RoutingGraph
         let counters: [String: CountingLayer]
@@ -130,8 +130,8 @@ import Testing
         }
     }
 
-    /// As in the published program: an open node's closed port delivers zeros, on which the next node
-    /// runs.
+    /// As in the published program: an open node's closed port delivers zeros, on which the next
+    /// node runs.
     @Test func closedPortsMayDeliverZeros() throws {
         let (graph, parts) = try Self.grid(Self.weights, closedPort: .zeros)
         let routing = try graph.routed(try Tensor.random([5, 3], seed: 3)).routing

@@ -312,12 +312,14 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
     const size_t group = index / j->panels.count, panel = index % j->panels.count;
     const size_t out = j->out_channels / j->groups, in = j->channels;
     const size_t column = panel * j->panels.width, channel = group * out + column;
-    const size_t vectors = ptn_panel_vectors(&j->panels, out, column);
-    const size_t width = vectors * j->panels.vector, tap_floats = in * width;
+    const size_t vectors = ptn_panel_vectors(&j->panels, j->panels.padded, column);
+    const size_t width = vectors * j->panels.vector;
+    const size_t packed = j->packed_channels ? j->packed_channels : in, tap_floats = packed * width;
     const bool cold = weight_bytes(j, chunk_panels(ch)) > PTN_CHUNK_BLOCK_BYTES;
     const float *weights = j->packed + ch->sample * j->packed_stride +
-                           j->taps * in * (group * j->panels.padded + column);
+                           j->taps * packed * (group * j->panels.padded + column);
     ptn_tile_args a = {
+        .panel_gap = (packed - in) * width,
         .inputs_step = ptn_chunk_step(ch->outputs),
         .columns = ptn_min(out - column, j->panels.width),
         .out = ch->out,
@@ -340,8 +342,9 @@ static void run_panel(const ptn_chunk_job *j, const ptn_chunk *ch, const tap_lis
             // Weights that fit one block stay in the cache from chunk to chunk and are not
             // prefetched.
             const bool more = !a.last || index + 1 < ch->panel_end;
-            const size_t floats = (b.tap_end - tap) * a.channels * width;
-            b.next = more && cold ? (const char *)(b.weights + floats) : NULL;
+            const float *next = c + a.channels == in ? weights + b.tap_end * tap_floats
+                                                     : b.weights + a.channels * width;
+            b.next = more && cold ? (const char *)next : NULL;
             if (lists)
                 run_listed(j, ch, lists, &b, &a);
             else
@@ -362,6 +365,8 @@ static bool lists_pay(const ptn_chunk_job *j, const ptn_chunk *ch, tap_lists *li
 void ptn_chunk_run(const ptn_chunk_job *job, const ptn_chunk *chunk) {
     tap_lists lists;
     const bool listed = lists_pay(job, chunk, &lists);
+    const uint8_t *wanted =
+        job->wanted ? job->wanted + chunk->sample * job->groups * job->panels.count : NULL;
     for (size_t p = chunk->panel_begin; p < chunk->panel_end; p++)
-        run_panel(job, chunk, listed ? &lists : NULL, p);
+        if (!wanted || wanted[p]) run_panel(job, chunk, listed ? &lists : NULL, p);
 }

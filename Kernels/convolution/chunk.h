@@ -13,9 +13,12 @@ typedef struct ptn_chunk_job {
     ptn_panels panels;
     size_t groups, taps, channels; // channels: input channels of a group per tap of the table
     size_t out_channels;           // output channels of all groups
+    size_t packed_channels;        // of a tap in the packed weights, of which the first `channels`
+                                   // are used; 0: `channels`
     ptn_epilogue epilogue;
     const float *packed;
     size_t packed_stride;
+    const uint8_t *wanted; // [samples][panels]: 0 for a panel to leave out; NULL: none
     const float *zeros; // address used for taps in the padding; NULL: there are none
     // Which input pixels of the next tile a tile prefetches.
     ptn_chunk_fetch fetch;

@@ -132,7 +132,9 @@ static bool takes_turns(const ptn_conv2d_call *call, const ptn_weight_source *so
 static ptn_status run_sample(const ptn_conv2d_call *batch, const ptn_weight_source *source,
                              const ptn_conv2d_shape *shape, const ptn_conv2d_plan *plan, size_t n) {
     const size_t pixels = plan->out_h * plan->out_w, outputs = pixels * shape->k;
-    const float *x = batch->input.maps[0] + n * shape->h * shape->w * shape->c;
+    const size_t from = ptn_sample_at(batch->places.inputs, n);
+    const size_t to = ptn_sample_at(batch->places.outputs, n);
+    const float *x = batch->input.maps[0] + from * shape->h * shape->w * shape->c;
     ptn_weight_source own = *source;
     own.routing += n * own.sets;
     if (own.taps) own.taps += n * shape->kh * shape->kw;
@@ -140,16 +142,19 @@ static ptn_status run_sample(const ptn_conv2d_call *batch, const ptn_weight_sour
     ptn_conv2d_epilogue epilogue = *batch->epilogue;
     if (epilogue.bias) epilogue.bias += n * epilogue.bias_stride;
     if (epilogue.gate) epilogue.gate += n * shape->k;
-    if (epilogue.residual) epilogue.residual += n * outputs;
-    if (epilogue.factor) epilogue.factor += n * outputs;
+    if (epilogue.residual) epilogue.residual += to * outputs;
+    if (epilogue.factor) epilogue.factor += to * outputs;
     ptn_conv2d_guard guard = {.left_out = NULL};
     if (batch->guard) guard.left_out = batch->guard->left_out + n * pixels;
     ptn_conv2d_call call = {.runtime = batch->runtime,
                             .shape = shape,
                             .plan = plan,
                             .input = {.maps = &x, .count = 1},
+                            .packed_inputs = batch->packed_inputs,
+                            .packed_outputs = batch->packed_outputs,
+                            .layer_inputs = batch->layer_inputs,
                             .epilogue = &epilogue,
-                            .y = batch->y + n * outputs,
+                            .y = batch->y + to * outputs,
                             .guard = batch->guard ? &guard : NULL};
     const ptn_status status = run_planned(&call, &own);
     if (batch->guard) {
@@ -175,38 +180,124 @@ static ptn_status run_in_turn(const ptn_conv2d_call *batch, const ptn_weight_sou
     return status;
 }
 
+// Whether a list names `count` of `samples` samples in ascending order.
+static bool samples_valid(const size_t *list, size_t count, size_t samples) {
+    for (size_t i = 0; list && i < count; i++)
+        if (list[i] >= samples || (i > 0 && list[i] <= list[i - 1])) return false;
+    return true;
+}
+
+// Checks a part of a layer, and sets the shape that it computes.
+static ptn_status shape_of_part(const ptn_conv2d_shape *s, const ptn_conv2d_part *part,
+                                const ptn_conv2d_plan *plan, ptn_conv2d_shape *shape) {
+    *shape = *s;
+    if (!samples_valid(part->input_samples, s->n, part->inputs) ||
+        !samples_valid(part->output_samples, s->n, part->outputs))
+        return PTN_BAD_ARGUMENT;
+    if ((part->input_samples && !ptn_float_bytes(part->inputs, s->h, s->w, s->c, NULL)) ||
+        (part->output_samples &&
+         !ptn_float_bytes(part->outputs, plan->out_h, plan->out_w, s->k, NULL)))
+        return PTN_SIZE_OVERFLOW;
+    if (part->in_channels) shape->c = part->in_channels;
+    if (part->out_channels) shape->k = part->out_channels;
+    if (shape->c > s->c || shape->k > s->k) return PTN_BAD_ARGUMENT;
+    if (s->groups == 1) return PTN_OK;
+    const size_t in = s->c / s->groups, out = s->k / s->groups;
+    shape->groups = shape->c / in;
+    const bool whole = shape->groups * in == shape->c && shape->groups * out == shape->k;
+    return whole ? PTN_OK : PTN_BAD_ARGUMENT;
+}
+
+// The plan of a part of a layer, by the layer's algorithm.
+static void plan_part(const ptn_runtime *runtime, const ptn_conv2d_shape *s,
+                      ptn_conv2d_plan *plan) {
+    const ptn_conv2d_functions *f = ptn_conv2d_functions_of(plan->algorithm);
+    plan->multiply_adds = ptn_conv2d_multiply_adds(s, plan->out_h, plan->out_w);
+    plan->threads = ptn_threads_worth(runtime->threads, f->nanoseconds(runtime->isa, s, plan));
+    plan->scratch_bytes = f->scratch(runtime->isa, s, plan);
+}
+
+// Runs a call on the first channels of `layer`, whose weights are selected first where the
+// algorithm cannot read a part of them.
+static ptn_status run_part(ptn_conv2d_call *call, const ptn_conv2d_shape *layer,
+                           const ptn_weight_source *source) {
+    const ptn_conv2d_plan *plan = call->plan;
+    const ptn_conv2d_functions *f = ptn_conv2d_functions_of(plan->algorithm);
+    const ptn_conv2d_shape *s = call->shape;
+    if (f->reads_parts) return run_planned(call, source);
+    const ptn_isa isa = call->runtime->isa;
+    size_t floats;
+    if (!f->floats(isa, s, plan->algorithm, &floats)) return PTN_SIZE_OVERFLOW;
+    float *selected = ptn_scratch_acquire(floats * sizeof(float));
+    if (!selected) return PTN_OUT_OF_MEMORY;
+    const ptn_channel_lists lists = {.input_count = s->c, .output_count = s->k};
+    f->select(isa, layer, plan->algorithm, source->packed, s, &lists, selected);
+    const ptn_weight_source weights = ptn_weights_shared(selected);
+    call->packed_inputs = s->c / s->groups;
+    call->packed_outputs = s->k / s->groups;
+    const ptn_status status = run_planned(call, &weights);
+    ptn_scratch_release(selected);
+    return status;
+}
+
 static ptn_status run(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                      ptn_conv2d_input input, const ptn_weight_source *weights,
-                      const ptn_conv2d_epilogue *epilogue, float *y, ptn_conv2d_guard *guard) {
-    ptn_conv2d_shape s = *shape;
+                      const ptn_conv2d_part *part, ptn_conv2d_input input,
+                      const ptn_weight_source *weights, const ptn_conv2d_epilogue *epilogue,
+                      float *y, ptn_conv2d_guard *guard) {
     if (guard) guard->tiles = guard->tiles_left_out = 0;
     if (!ptn_conv2d_epilogue_valid(epilogue, y)) return PTN_BAD_ARGUMENT;
     ptn_conv2d_plan plan;
-    ptn_status status = plan_call(runtime, &s, &plan);
+    ptn_status status = plan_call(runtime, shape, &plan);
     if (status != PTN_OK) return status;
-    if (s.n == 0) return PTN_OK;
+    ptn_conv2d_shape s;
+    status = shape_of_part(shape, part, &plan, &s);
+    if (status != PTN_OK || s.n == 0) return status;
     if (!ptn_weight_source_valid(weights, epilogue)) return PTN_BAD_ARGUMENT;
-    if (joins_samples(&s, ptn_conv2d_functions_of(plan.algorithm), weights, epilogue)) {
+    const bool narrower = s.c < shape->c || s.k < shape->k;
+    if (narrower && weights->kind != PTN_WEIGHTS_SHARED) return PTN_BAD_ARGUMENT;
+    const bool listed = part->input_samples || part->output_samples;
+    ptn_sample_places places = {.inputs = part->input_samples, .outputs = part->output_samples};
+    const ptn_conv2d_functions *f = ptn_conv2d_functions_of(plan.algorithm);
+    if (joins_samples(&s, f, weights, epilogue) && (!listed || f->joins_lists)) {
+        if (listed) places.joined = s.h * s.w;
         s.w *= s.n * s.h;
         s.n = s.h = 1;
-        status = plan_call(runtime, &s, &plan);
-        if (status != PTN_OK) return status;
+        plan.out_h = s.h;
+        plan.out_w = s.w;
+        plan_part(runtime, &s, &plan);
+    } else if (narrower) {
+        plan_part(runtime, &s, &plan);
     }
     ptn_conv2d_call call = {.runtime = runtime,
                             .shape = &s,
                             .plan = &plan,
                             .input = input,
+                            .places = places,
+                            .packed_inputs = shape->c / shape->groups,
+                            .packed_outputs = shape->k / shape->groups,
+                            .layer_inputs = shape->c,
                             .epilogue = epilogue,
                             .y = y,
                             .guard = guard};
+    if (narrower) return run_part(&call, shape, weights);
     return takes_turns(&call, weights) ? run_in_turn(&call, weights) : run_planned(&call, weights);
 }
+
+static const ptn_conv2d_part whole = {0};
 
 ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2d_shape *shape, const float *x,
                       const ptn_weight_source *weights, const ptn_conv2d_epilogue *epilogue,
                       float *y, ptn_conv2d_guard *guard) {
     const ptn_conv2d_input input = {.maps = &x, .count = 1};
-    return run(runtime, shape, input, weights, epilogue, y, guard);
+    return run(runtime, shape, &whole, input, weights, epilogue, y, guard);
+}
+
+ptn_status ptn_conv2d_partly(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
+                             const ptn_conv2d_part *part, const float *x,
+                             const ptn_weight_source *weights, const ptn_conv2d_epilogue *epilogue,
+                             float *y, ptn_conv2d_guard *guard) {
+    const ptn_conv2d_input input = {.maps = &x, .count = 1};
+    return run(runtime, shape, part, input, weights, epilogue, y, guard);
 }
 
 ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
@@ -217,5 +308,5 @@ ptn_status ptn_conv2d_maps(const ptn_runtime *runtime, const ptn_conv2d_shape *s
         shape->c % count != 0 || !ptn_conv2d_is_pointwise(shape))
         return PTN_BAD_ARGUMENT;
     const ptn_weight_source weights = ptn_weights_shared(packed);
-    return run(runtime, shape, input, &weights, epilogue, y, NULL);
+    return run(runtime, shape, &whole, input, &weights, epilogue, y, NULL);
 }

@@ -8,17 +8,19 @@ typedef ptn_depthwise_axis axis;
 
 typedef struct depthwise_job {
     ptn_depthwise_job tiles;
+    ptn_sample_places places;
     size_t bands, parts; // tasks per sample: of rows, of channels
     const float **rows;  // [threads][row_slots]
     size_t row_slots;
 } depthwise_job;
 
-// Computes output row `oy` and, with `rows` 2, the next row of the same phase.
-static void run_rows(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t sample, size_t oy,
-                     size_t rows, const float **inputs) {
+// Computes output row `oy` and, with `rows` 2, the next row of the same phase, of sample `to` of y
+// from sample `from` of x.
+static void run_rows(const ptn_depthwise_job *j, ptn_depthwise_tile *t, size_t from, size_t to,
+                     size_t oy, size_t rows, const float **inputs) {
     const axis *v = &j->vertical, *h = &j->horizontal;
-    ptn_depthwise_find_rows(j, sample, oy, rows, inputs);
-    float *y = j->y + (sample * v->outputs + oy) * h->outputs * t->c;
+    ptn_depthwise_find_rows(j, from, oy, rows, inputs);
+    float *y = j->y + (to * v->outputs + oy) * h->outputs * t->c;
     for (size_t phase = 0; phase < ptn_min(h->phases, h->outputs); phase++)
         ptn_depthwise_outputs(j, t, rows, phase, h->outputs, y + phase * t->c);
 }
@@ -30,6 +32,8 @@ static void run_task(void *context, size_t index, int thread) {
     const axis *v = &tiles->vertical;
     const size_t band = index % j->bands, rest = index / j->bands;
     const size_t part = rest % j->parts, sample = rest / j->parts;
+    const size_t from = ptn_sample_at(j->places.inputs, sample);
+    const size_t to = ptn_sample_at(j->places.outputs, sample);
     const size_t vectors = ptn_div_up(s->c, tiles->vector), pairs = ptn_div_up(v->outputs, 2);
     const float **rows = j->rows + (size_t)thread * j->row_slots;
     ptn_depthwise_tile t = ptn_depthwise_tile_for(tiles, sample, rows);
@@ -41,7 +45,7 @@ static void run_task(void *context, size_t index, int thread) {
     for (size_t first = begin; first < ptn_min(end, begin + v->phases); first++)
         for (size_t oy = first; oy < end;) {
             const size_t both = tiles->sized && end - oy > v->phases ? 2 : 1;
-            run_rows(tiles, &t, sample, oy, both, rows);
+            run_rows(tiles, &t, from, to, oy, both, rows);
             oy += both * v->phases;
         }
 }
@@ -106,6 +110,34 @@ static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm al
     }
 }
 
+// Address of channel `c` of the first tap in packed weights of `channels` channels.
+static size_t lane_of(size_t c, size_t channels, size_t taps, size_t vector) {
+    const size_t part = c / vector;
+    const size_t first = channels < vector ? 0 : ptn_min(part * vector, channels - vector);
+    return part * taps * vector + c - first;
+}
+
+// Copies chosen channels; inputs and outputs are the same ones. The last vector of a packed form
+// may repeat channels of the one before.
+static void select_channels(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                   const float *packed, const ptn_conv2d_shape *part,
+                   const ptn_channel_lists *lists, float *selected) {
+    (void)algorithm;
+    const size_t vector = ptn_isa_vector_floats(isa), taps = s->kh * s->kw;
+    const size_t count = parts(isa, part);
+    for (size_t i = 0; i < count; i++, selected += taps * vector) {
+        const size_t first = part->c < vector ? 0 : ptn_min(i * vector, part->c - vector);
+        for (size_t lane = 0; lane < vector; lane++) {
+            const size_t c = first + lane;
+            const bool chosen = c < lists->output_count;
+            const size_t at =
+                chosen ? lane_of(ptn_channel_at(lists->outputs, c), s->c, taps, vector) : 0;
+            for (size_t t = 0; t < taps; t++)
+                selected[t * vector + lane] = chosen ? packed[at + t * vector] : 0;
+        }
+    }
+}
+
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     (void)isa;
     return (size_t)plan->threads * ptn_depthwise_row_slots(s) * sizeof(float *);
@@ -128,6 +160,7 @@ static ptn_status run(const ptn_conv2d_call *call) {
                                  .packed = call->packed,
                                  .packed_stride = call->packed_stride,
                                  .y = call->y},
+                       .places = call->places,
                        .rows = rows,
                        .row_slots = ptn_depthwise_row_slots(call->shape)};
     ptn_depthwise_prepare(&j.tiles, call->runtime->isa, plan, call->epilogue);
@@ -147,4 +180,6 @@ const ptn_conv2d_functions ptn_conv2d_depthwise = {
     .parts = parts,
     .pack = pack,
     .run = run,
+    .select = select_channels,
+    .joined_pixels = 1,
 };

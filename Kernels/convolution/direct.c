@@ -6,6 +6,7 @@
 #include "algorithm.h"
 #include "chunk.h"
 #include "cost.h"
+#include "panel_select.h"
 #include <string.h>
 
 // The outputs [begin, end) of a row for which a given column of taps is inside the image.
@@ -17,6 +18,7 @@ typedef struct direct_job {
     ptn_chunk_job chunk;
     const ptn_conv2d_shape *shape;
     ptn_conv2d_input input;
+    ptn_sample_places places;
     float *y;
     size_t pixels, chunks, chunk_outputs, panel_parts;
     ptrdiff_t *row_offsets; // [out_h][kh]: floats from the image's start; -1 outside
@@ -31,31 +33,43 @@ typedef struct direct_job {
 } direct_job;
 
 // Number of taps in a chunk's table. With several input maps, each map is a tap.
-static size_t taps_of(const ptn_conv2d_shape *s, size_t maps) {
-    return ptn_conv2d_is_merged(s) ? s->kh : s->kh * s->kw * maps;
+static size_t taps_of(const ptn_conv2d_shape *s, size_t maps, bool merged) {
+    return merged ? s->kh : s->kh * s->kw * maps;
 }
 
-static size_t window_bytes(const ptn_conv2d_shape *s) {
-    if (!ptn_conv2d_is_merged(s)) return 0;
-    return ptn_round_64(ptn_chunk_outputs(taps_of(s, 1)) * s->kh * s->kw * s->c * sizeof(float));
+static size_t window_bytes(const ptn_conv2d_shape *s, bool merged) {
+    if (!merged) return 0;
+    const size_t outputs = ptn_chunk_outputs(taps_of(s, 1, true));
+    return ptn_round_64(outputs * s->kh * s->kw * s->c * sizeof(float));
 }
 
-static size_t zeros_bytes(const ptn_conv2d_shape *s) {
-    return ptn_round_64((ptn_conv2d_is_merged(s) ? s->kw * s->c : s->c) * sizeof(float));
+static size_t zeros_bytes(const ptn_conv2d_shape *s, bool merged) {
+    return ptn_round_64((merged ? s->kw * s->c : s->c) * sizeof(float));
 }
 
-static size_t thread_scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, size_t maps) {
-    return ptn_chunk_bytes(isa, taps_of(s, maps)) + window_bytes(s);
+static size_t thread_scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, size_t maps,
+                                   bool merged) {
+    return ptn_chunk_bytes(isa, taps_of(s, maps, merged)) + window_bytes(s, merged);
 }
 
-static size_t shared_scratch_bytes(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    if (ptn_conv2d_is_pointwise(s)) return zeros_bytes(s);
+static size_t shared_scratch_bytes(const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan,
+                                   bool merged) {
+    if (ptn_conv2d_is_pointwise(s)) return zeros_bytes(s, merged);
     return ptn_round_64(plan->out_h * s->kh * sizeof(ptrdiff_t) + s->kw * sizeof(column_range)) +
-           zeros_bytes(s);
+           zeros_bytes(s, merged);
 }
 
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
-    return shared_scratch_bytes(s, plan) + (size_t)plan->threads * thread_scratch_bytes(isa, s, 1);
+    const bool merged = ptn_conv2d_is_merged(s);
+    return shared_scratch_bytes(s, plan, merged) +
+           (size_t)plan->threads * thread_scratch_bytes(isa, s, 1, merged);
+}
+
+// Whether the taps of a kernel row are computed as one. Not for a part of the input channels, whose
+// weights are not contiguous from tap to tap; the sums are the same.
+static bool is_merged(const ptn_conv2d_call *call) {
+    const ptn_conv2d_shape *s = call->shape;
+    return ptn_conv2d_is_merged(s) && call->packed_inputs == s->c;
 }
 
 static void fill_row_offsets(const direct_job *j, size_t out_h) {
@@ -149,6 +163,21 @@ static void fill_maps(const direct_job *j, size_t first, size_t rows, const floa
         fill_linear(table + i * step, rows, j->input.maps[i] + first * channels, channels);
 }
 
+// The same for samples that are joined to one image: their pixels lie where the lists say. Also
+// finds the places of the outputs.
+static void fill_joined(const direct_job *j, size_t first, const ptn_chunk *ch) {
+    const size_t each = j->places.joined, in = j->shape->c, out = j->shape->k;
+    for (size_t i = 0; i < ch->outputs;) {
+        const size_t sample = (first + i) / each, at = (first + i) % each;
+        const size_t count = ptn_min(each - at, ch->outputs - i);
+        const size_t from = ptn_sample_at(j->places.inputs, sample) * each + at;
+        const size_t to = ptn_sample_at(j->places.outputs, sample) * each + at;
+        fill_linear(ch->table + i, count, j->input.maps[0] + from * in, in);
+        for (size_t k = 0; k < count; k++) ch->places[i + k] = j->y + (to + k) * out;
+        i += count;
+    }
+}
+
 // Copies the windows of outputs [begin, end), which cross an edge, to `windows` and enters the
 // copies into the table. Returns the end of the copies.
 static float *copy_windows(const direct_job *j, const float *image_row, size_t begin, size_t end,
@@ -225,15 +254,19 @@ static void run_chunk(void *context, size_t index, int thread) {
     char *scratch = j->thread_scratch + (size_t)thread * j->thread_bytes;
     ptn_chunk_place(&ch, j->chunk.taps, scratch);
 
-    const float *image = j->input.maps[0] + ch.sample * s->h * s->w * s->c;
-    float *windows = (float *)(scratch + j->thread_bytes - window_bytes(s));
-    if (j->pointwise)
-        fill_maps(j, ch.sample * j->pixels + first, ch.outputs, ch.table);
+    const size_t from = ptn_sample_at(j->places.inputs, ch.sample);
+    const size_t to = ptn_sample_at(j->places.outputs, ch.sample);
+    const float *image = j->input.maps[0] + from * s->h * s->w * s->c;
+    float *windows = (float *)(scratch + j->thread_bytes - window_bytes(s, j->merged));
+    if (j->places.joined)
+        fill_joined(j, first, &ch);
+    else if (j->pointwise)
+        fill_maps(j, from * j->pixels + first, ch.outputs, ch.table);
     else if (j->merged)
         fill_merged_table(j, image, first, ch.outputs, ch.table, windows);
     else
         fill_table(j, image, first, ch.outputs, ch.table);
-    ch.place = j->y + (ch.sample * j->pixels + first) * s->k;
+    if (!j->places.joined) ch.place = j->y + (to * j->pixels + first) * s->k;
     fill_segments(j, &ch, first);
     ptn_chunk_run(&j->chunk, &ch);
 }
@@ -266,18 +299,20 @@ static void cut(direct_job *j, int threads) {
 static ptn_chunk_job chunk_job(const ptn_conv2d_call *call) {
     const ptn_conv2d_shape *s = call->shape;
     const ptn_isa isa = call->runtime->isa;
-    const bool merged = ptn_conv2d_is_merged(s);
+    const bool merged = is_merged(call);
     const size_t maps = call->input.count, channels = s->c / s->groups / maps;
     return (ptn_chunk_job){
         .isa = isa,
-        .panels = ptn_panels_for(isa, s->k / s->groups),
+        .panels = ptn_panels_prefix(ptn_panels_for(isa, call->packed_outputs), s->k / s->groups),
         .groups = s->groups,
-        .taps = taps_of(s, maps),
+        .taps = taps_of(s, maps, merged),
         .channels = merged ? s->kw * s->c : channels,
+        .packed_channels = merged || maps > 1 ? 0 : call->packed_inputs,
         .out_channels = s->k,
         .epilogue = ptn_epilogue_for(call->epilogue, isa, s->k, call->y),
         .packed = call->packed,
         .packed_stride = call->packed_stride,
+        .wanted = call->wanted,
         .fetch = maps > 1 ? PTN_FETCH_EVERY_TAP : PTN_FETCH_NEW_PIXELS,
         .pixel_bytes = s->stride_w * channels * s->groups * sizeof(float),
     };
@@ -287,25 +322,27 @@ static ptn_status run(const ptn_conv2d_call *call) {
     const ptn_conv2d_shape *s = call->shape;
     const ptn_conv2d_plan *plan = call->plan;
     const size_t maps = call->input.count;
-    const size_t thread_bytes = thread_scratch_bytes(call->runtime->isa, s, maps);
-    char *scratch =
-        ptn_scratch_acquire(shared_scratch_bytes(s, plan) + (size_t)plan->threads * thread_bytes);
+    const bool merged = is_merged(call);
+    const size_t thread_bytes = thread_scratch_bytes(call->runtime->isa, s, maps, merged);
+    const size_t shared_bytes = shared_scratch_bytes(s, plan, merged);
+    char *scratch = ptn_scratch_acquire(shared_bytes + (size_t)plan->threads * thread_bytes);
     if (!scratch) return PTN_OUT_OF_MEMORY;
     direct_job j = {.chunk = chunk_job(call),
                     .shape = s,
                     .input = call->input,
+                    .places = call->places,
                     .y = call->y,
                     .pixels = plan->out_h * plan->out_w,
-                    .chunk_outputs = ptn_chunk_outputs(taps_of(s, maps)),
+                    .chunk_outputs = ptn_chunk_outputs(taps_of(s, maps, merged)),
                     .out_w = plan->out_w,
                     .pointwise = ptn_conv2d_is_pointwise(s),
-                    .merged = ptn_conv2d_is_merged(s),
+                    .merged = merged,
                     .row_offsets = (ptrdiff_t *)scratch,
                     .columns = (column_range *)((ptrdiff_t *)scratch + plan->out_h * s->kh),
-                    .thread_scratch = scratch + shared_scratch_bytes(s, plan),
+                    .thread_scratch = scratch + shared_bytes,
                     .thread_bytes = thread_bytes};
-    float *zeros = (float *)(j.thread_scratch - zeros_bytes(s));
-    memset(zeros, 0, zeros_bytes(s));
+    float *zeros = (float *)(j.thread_scratch - zeros_bytes(s, merged));
+    memset(zeros, 0, zeros_bytes(s, merged));
     j.zeros = zeros;
     if (!j.pointwise && !j.merged) j.chunk.zeros = zeros;
     if (!j.pointwise) {
@@ -354,6 +391,13 @@ static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm al
     ptn_panels_pack(isa, s, weights, scale, part, packed);
 }
 
+static void select_channels(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                            const float *packed, const ptn_conv2d_shape *part,
+                            const ptn_channel_lists *lists, float *selected) {
+    (void)algorithm;
+    ptn_panels_select(isa, s->kh * s->kw, s, packed, part, lists, selected);
+}
+
 const ptn_conv2d_functions ptn_conv2d_direct = {
     .applies = applies,
     .pays = pays,
@@ -364,5 +408,8 @@ const ptn_conv2d_functions ptn_conv2d_direct = {
     .parts = ptn_panels_parts,
     .pack = pack,
     .run = run,
+    .select = select_channels,
+    .reads_parts = true,
     .joined_pixels = SIZE_MAX,
+    .joins_lists = true,
 };

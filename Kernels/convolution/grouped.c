@@ -111,6 +111,7 @@ typedef struct grouped_job {
     const ptn_conv2d_plan *plan;
     ptn_epilogue epilogue;
     const grouped_tile_table *tiles;
+    ptn_sample_places places;
     const float *x, *packed;
     size_t packed_stride;
     float *y;
@@ -199,7 +200,8 @@ static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
     const ptn_conv2d_shape *s = j->shape;
     const ptn_epilogue_part end = ptn_epilogue_at(&j->epilogue, sample, 0);
     const size_t in = s->c / s->groups, block_floats = j->vector * s->kh * s->kw * in;
-    const float *image = j->x + sample * s->h * s->w * s->c;
+    const size_t to = ptn_sample_at(j->places.outputs, sample);
+    const float *image = j->x + ptn_sample_at(j->places.inputs, sample) * s->h * s->w * s->c;
     const float *weights = j->packed + sample * j->packed_stride;
     const float **addresses = (const float **)scratch;
     grouped_taps *runs = (grouped_taps *)(scratch + ptn_round_64(s->kh * sizeof(float *)));
@@ -218,7 +220,7 @@ static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
         for (size_t i = 0; i < s->kh; i++)
             addresses[i] = row_at(s, image, oy * s->stride_h + i * s->dilation_h);
         const float *ahead = next_inputs(j, image, oy, &a);
-        const size_t pixel = (sample * j->plan->out_h + oy) * j->plan->out_w + ox;
+        const size_t pixel = (to * j->plan->out_h + oy) * j->plan->out_w + ox;
         for (size_t b = blocks[0]; b < blocks[1]; b++) {
             const size_t channel = b * j->vector;
             a.from = j->block[b].from;
@@ -238,8 +240,9 @@ static void run_tiles(const grouped_job *j, size_t sample, const size_t rows[2],
 static void activate(const grouped_job *j, size_t sample, const size_t rows[2],
                      const size_t columns[2], const size_t channels[2]) {
     const size_t all = j->shape->k, width = columns[1] - columns[0];
+    const size_t to = ptn_sample_at(j->places.outputs, sample);
     for (size_t oy = rows[0]; oy < rows[1]; oy++) {
-        const size_t pixel = (sample * j->plan->out_h + oy) * j->plan->out_w + columns[0];
+        const size_t pixel = (to * j->plan->out_h + oy) * j->plan->out_w + columns[0];
         ptn_epilogue_activate_pixels(&j->epilogue, channels[0], channels[1] - channels[0], width,
                                      all, j->y + pixel * all + channels[0]);
     }
@@ -300,6 +303,7 @@ static ptn_status run(const ptn_conv2d_call *call) {
                      .plan = plan,
                      .epilogue = ptn_epilogue_for(call->epilogue, isa, s->k, call->y),
                      .tiles = tile_tables[isa],
+                     .places = call->places,
                      .x = call->input.maps[0],
                      .packed = call->packed,
                      .packed_stride = call->packed_stride,
@@ -343,4 +347,5 @@ const ptn_conv2d_functions ptn_conv2d_grouped = {
     .parts = parts,
     .pack = pack,
     .run = run,
+    .reads_parts = true, // whole groups
 };

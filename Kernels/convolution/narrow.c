@@ -8,11 +8,29 @@
 #include "narrow_group.h"
 #include <string.h>
 
+// Copies each tap's vector of channels, for every chosen output channel.
+static void select_channels(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                   const float *packed, const ptn_conv2d_shape *part,
+                   const ptn_channel_lists *lists, float *selected) {
+    (void)algorithm;
+    const size_t taps = s->kh * s->kw, padded = ptn_narrow_padded(isa, s->c);
+    const size_t to = ptn_narrow_padded(isa, part->c);
+    memset(selected, 0, part->k * taps * to * sizeof *selected);
+    for (size_t k = 0; k < lists->output_count; k++) {
+        const float *filter = packed + ptn_channel_at(lists->outputs, k) * taps * padded;
+        float *chosen = selected + k * taps * to;
+        for (size_t t = 0; t < taps; t++)
+            for (size_t c = 0; c < lists->input_count; c++)
+                chosen[t * to + c] = filter[t * padded + ptn_channel_at(lists->inputs, c)];
+    }
+}
+
 typedef struct narrow_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
     ptn_epilogue epilogue;
     ptn_narrow_fn group;
+    ptn_sample_places places;
     const float *x, *packed, *zeros;
     size_t packed_stride;
     float *y;
@@ -94,7 +112,7 @@ static void fill_tap(const narrow_job *j, const float *row, size_t ox, size_t k,
 static void fill_pixels(const narrow_job *j, size_t sample, size_t oy, size_t ox,
                         const float **pixels) {
     const ptn_conv2d_shape *s = j->shape;
-    const float *image = j->x + sample * s->h * s->w * s->c;
+    const float *image = j->x + ptn_sample_at(j->places.inputs, sample) * s->h * s->w * s->c;
     for (size_t i = 0; i < s->kh; i++) {
         const size_t y = oy * s->stride_h + i * s->dilation_h;
         const bool row_inside = y >= s->pad_top && y - s->pad_top < s->h;
@@ -108,7 +126,8 @@ static void run_row(void *context, size_t index, int thread) {
     const narrow_job *j = context;
     const ptn_conv2d_shape *s = j->shape;
     const size_t sample = index / j->plan->out_h, oy = index % j->plan->out_h;
-    const size_t out_w = j->plan->out_w, row = index * out_w * s->k;
+    const size_t out_w = j->plan->out_w, to = ptn_sample_at(j->places.outputs, sample);
+    const size_t row = (to * j->plan->out_h + oy) * out_w * s->k;
     const float **pixels = (const float **)((char *)j->pixels + (size_t)thread * table_bytes(s));
     const ptn_epilogue_part end = ptn_epilogue_at(&j->epilogue, sample, 0);
     float sums[PTN_NARROW_MOST_CHANNELS * PTN_NARROW_PIXELS];
@@ -139,6 +158,7 @@ static ptn_status run(const ptn_conv2d_call *call) {
                     .plan = plan,
                     .epilogue = ptn_epilogue_for(call->epilogue, call->runtime->isa, s->k, call->y),
                     .group = ptn_narrow_group_for(call->runtime->isa),
+                    .places = call->places,
                     .x = call->input.maps[0],
                     .packed = call->packed,
                     .zeros = (float *)scratch,
@@ -159,5 +179,6 @@ const ptn_conv2d_functions ptn_conv2d_narrow = {
     .parts = parts,
     .pack = pack,
     .run = run,
+    .select = select_channels,
     .joined_pixels = 1,
 };

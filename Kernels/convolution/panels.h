@@ -35,6 +35,13 @@ static inline double ptn_panel_time(size_t vectors) {
 // + 32.
 ptn_panels ptn_panels_for(ptn_isa isa, size_t channels);
 
+// The panels of the first `channels` channels, which keep the places that they have among all.
+static inline ptn_panels ptn_panels_prefix(ptn_panels panels, size_t channels) {
+    panels.count = ptn_min(panels.count, ptn_div_up(channels, panels.width));
+    panels.padded = ptn_min(panels.padded, panels.count * panels.width);
+    return panels;
+}
+
 // Vectors of the panel that begins at channel `column` of a group of `channels`.
 static inline size_t ptn_panel_vectors(const ptn_panels *p, size_t channels, size_t column) {
     return ptn_min(p->vectors, ptn_div_up(channels - column, p->vector));

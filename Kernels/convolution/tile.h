@@ -34,6 +34,7 @@ typedef struct ptn_tile_args {
     size_t inputs_step;         // from one tap's addresses to the next tap's
     size_t input_offset;        // floats added to every address: the group's first channel
     const float *panel;         // [taps][channels][width]
+    size_t panel_gap;           // floats from the end of a tap's weights to the next tap's
     const char *prefetch;       // data to prefetch into the second-level cache for later tiles
     size_t prefetch_step;       // bytes of them to prefetch per turn
     // If set, `prefetch` is not used. At each tap the tile prefetches, `prefetch_step` bytes per

@@ -9,6 +9,7 @@
 #include "../core/fetch.h"
 #include "algorithm.h"
 #include "cost.h"
+#include "panel_select.h"
 #include "winograd_cost.h"
 #include "winograd_cut.h"
 #include "winograd_guard.h"
@@ -31,14 +32,18 @@ static size_t block_sets(const ptn_winograd_cut *c, int threads) {
     return c->by_plane ? 1 : (size_t)threads;
 }
 
+static size_t cut_bytes(const ptn_winograd_form *form, const ptn_winograd_cut *c,
+                        const ptn_conv2d_shape *s, int threads) {
+    return ptn_round_64(s->c * sizeof(float)) + ptn_round_64(s->n * c->tiles) +
+           block_sets(c, threads) * (pixels_bytes(form, c, s) + products_bytes(form, c)) +
+           (size_t)threads * ptn_winograd_table_bytes(c->block_tiles);
+}
+
 static size_t scratch_bytes(ptn_isa isa, const ptn_conv2d_shape *s, const ptn_conv2d_plan *plan) {
     const ptn_winograd_form *form = ptn_winograd_form_of(plan->algorithm);
-    const size_t threads = (size_t)plan->threads;
     const ptn_winograd_cut c =
-        ptn_winograd_cut_for(form, isa, s, plan->out_h, plan->out_w, threads);
-    return ptn_round_64(s->c * sizeof(float)) + ptn_round_64(s->n * c.tiles) +
-           block_sets(&c, plan->threads) * (pixels_bytes(form, &c, s) + products_bytes(form, &c)) +
-           threads * ptn_winograd_table_bytes(c.block_tiles);
+        ptn_winograd_cut_for(form, isa, s, plan->out_h, plan->out_w, (size_t)plan->threads);
+    return cut_bytes(form, &c, s, plan->threads);
 }
 
 typedef struct winograd_job {
@@ -50,8 +55,10 @@ typedef struct winograd_job {
     ptn_isa isa;
     ptn_winograd_input_fn input;
     ptn_winograd_output_fn output;
+    ptn_sample_places places;
     const float *x, *packed;
-    size_t packed_stride;
+    size_t packed_stride, packed_inputs, layer_inputs;
+    const uint8_t *wanted;
     float *y;
     const float *zeros;
     char *inputs, *products, *tables; // transformed pixels; products; addresses
@@ -108,7 +115,8 @@ static uint8_t *uneven_at(const winograd_job *j, const block *b, size_t tile) {
 // Transforms a tile's input pixels and, with a guard, decides whether it is left out.
 static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     const ptn_conv2d_shape *s = j->shape;
-    const float *image = j->x + b->sample * s->h * s->w * s->c;
+    const size_t from = ptn_sample_at(j->places.inputs, b->sample);
+    const float *image = j->x + from * s->h * s->w * s->c;
     if (j->is_far && tile + 1 < b->of.tiles) {
         const place next = place_of(j, b->first + tile + 1);
         ptn_winograd_fetch_pixels(s, j->form->side, next.top, next.left, image);
@@ -122,7 +130,7 @@ static void transform_tile(const winograd_job *j, const block *b, size_t tile) {
     ptn_winograd_measure(j->form, j->isa, pixels, s->c, sums);
     const uint64_t outputs = ptn_winograd_outputs_inside(j->form, at.rows, at.columns);
     *uneven_at(j, b, tile) =
-        ptn_winograd_is_uneven(j->form, sums, outputs, at.rows, at.columns, s->c);
+        ptn_winograd_is_uneven(j->form, sums, outputs, at.rows, at.columns, j->layer_inputs);
 }
 
 static ptn_winograd_weights weights_of(const winograd_job *j, const block *b) {
@@ -130,7 +138,10 @@ static ptn_winograd_weights weights_of(const winograd_job *j, const block *b) {
                                   .shape = j->shape,
                                   .panels = &j->cut.panels,
                                   .packed = j->packed + b->sample * j->packed_stride,
+                                  .packed_channels = j->packed_inputs,
                                   .isa = j->isa,
+                                  .wanted = j->wanted ? j->wanted + b->sample * j->cut.panels.count
+                                                      : NULL,
                                   .side_by_side = j->cut.by_plane};
 }
 
@@ -141,7 +152,8 @@ static void *table_of(const winograd_job *j, int thread) {
 // Offset in floats of a tile's first output from y.
 static size_t output_at(const winograd_job *j, const block *b, const place *at) {
     const ptn_conv2d_plan *plan = j->plan;
-    return ((b->sample * plan->out_h + at->top) * plan->out_w + at->left) * j->shape->k;
+    const size_t to = ptn_sample_at(j->places.outputs, b->sample);
+    return ((to * plan->out_h + at->top) * plan->out_w + at->left) * j->shape->k;
 }
 
 static void activate_tile(const winograd_job *j, const ptn_winograd_output *a, size_t channel) {
@@ -188,6 +200,10 @@ static void transform_back(const winograd_job *j, const block *b, const ptn_wino
     }
 }
 
+static bool is_wanted(const winograd_job *j, const block *b, size_t panel) {
+    return !j->wanted || j->wanted[b->sample * j->cut.panels.count + panel];
+}
+
 // Computes one block with all panels, on one thread.
 static void run_block(void *context, size_t index, int thread) {
     const winograd_job *j = context;
@@ -196,8 +212,9 @@ static void run_block(void *context, size_t index, int thread) {
     for (size_t t = 0; t < b.of.tiles; t++) transform_tile(j, &b, t);
     ptn_winograd_enter(&weights, &b.of, table_of(j, thread));
     for (size_t i = 0; i < j->cut.panels.count; i++) {
+        if (!is_wanted(j, &b, i)) continue;
         const ptn_winograd_panel p = ptn_winograd_panel_at(&weights, i);
-        const size_t floats = j->shape->c * p.width;
+        const size_t floats = j->packed_inputs * p.width;
         for (size_t plane = 0; plane < j->form->planes; plane++)
             ptn_winograd_multiply(&weights, &b.of, &p, plane, p.weights + (plane + 1) * floats,
                                   table_of(j, thread));
@@ -229,6 +246,7 @@ static void run_block_back(void *context, size_t tile, int thread) {
     const block_job *k = context;
     const ptn_winograd_weights weights = weights_of(k->job, &k->b);
     for (size_t index = 0; index < k->job->cut.panels.count; index++) {
+        if (!is_wanted(k->job, &k->b, index)) continue;
         const ptn_winograd_panel p = ptn_winograd_panel_at(&weights, index);
         transform_back(k->job, &k->b, &p, tile, tile + 1);
     }
@@ -263,23 +281,30 @@ static void report(const winograd_job *j, ptn_conv2d_guard *guard) {
 static ptn_status run(const ptn_conv2d_call *call) {
     const ptn_conv2d_shape *s = call->shape;
     const ptn_conv2d_plan *plan = call->plan;
-    char *scratch = ptn_scratch_acquire(plan->scratch_bytes);
-    if (!scratch) return PTN_OUT_OF_MEMORY;
     const ptn_winograd_form *form = ptn_winograd_form_of(plan->algorithm);
     const ptn_isa isa = call->runtime->isa;
     const int threads = plan->threads;
+    const ptn_panels panels = ptn_panels_prefix(ptn_panels_for(isa, call->packed_outputs), s->k);
+    const ptn_winograd_cut cut =
+        ptn_winograd_cut_with(form, &panels, s, plan->out_h, plan->out_w, (size_t)threads);
+    char *scratch = ptn_scratch_acquire(cut_bytes(form, &cut, s, threads));
+    if (!scratch) return PTN_OUT_OF_MEMORY;
     winograd_job j = {
         .shape = s,
         .plan = plan,
         .epilogue = ptn_epilogue_for(call->epilogue, isa, s->k, call->y),
         .form = form,
-        .cut = ptn_winograd_cut_for(form, isa, s, plan->out_h, plan->out_w, (size_t)threads),
+        .cut = cut,
         .isa = isa,
         .input = ptn_winograd_input_for(form, isa),
         .output = ptn_winograd_output_for(form, isa),
         .x = call->input.maps[0],
         .packed = call->packed,
         .packed_stride = call->packed_stride,
+        .packed_inputs = call->packed_inputs,
+        .layer_inputs = call->layer_inputs,
+        .wanted = call->wanted,
+        .places = call->places,
         .y = call->y,
         .zeros = (float *)scratch,
         .is_far = ptn_maps_bytes(s, plan->out_h, plan->out_w) > PTN_FAR_BYTES,
@@ -328,6 +353,13 @@ static void pack(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm al
     ptn_winograd_pack(ptn_winograd_form_of(algorithm), isa, s, weights, scale, part, packed);
 }
 
+static void select_channels(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
+                            const float *packed, const ptn_conv2d_shape *part,
+                            const ptn_channel_lists *lists, float *selected) {
+    const size_t planes = ptn_winograd_form_of(algorithm)->planes;
+    ptn_panels_select(isa, planes, s, packed, part, lists, selected);
+}
+
 const ptn_conv2d_functions ptn_conv2d_winograd = {
     .applies = applies,
     .floats = floats,
@@ -337,4 +369,6 @@ const ptn_conv2d_functions ptn_conv2d_winograd = {
     .parts = ptn_panels_parts,
     .pack = pack,
     .run = run,
+    .select = select_channels,
+    .reads_parts = true,
 };

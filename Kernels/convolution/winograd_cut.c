@@ -13,7 +13,14 @@ static const size_t LARGE_WEIGHTS = 3 << 20, LARGE_BLOCK = 7 << 20;
 ptn_winograd_cut ptn_winograd_cut_for(const ptn_winograd_form *form, ptn_isa isa,
                                       const ptn_conv2d_shape *s, size_t out_h, size_t out_w,
                                       size_t threads) {
-    ptn_winograd_cut c = {.panels = ptn_panels_for(isa, s->k),
+    const ptn_panels panels = ptn_panels_for(isa, s->k);
+    return ptn_winograd_cut_with(form, &panels, s, out_h, out_w, threads);
+}
+
+ptn_winograd_cut ptn_winograd_cut_with(const ptn_winograd_form *form, const ptn_panels *panels,
+                                       const ptn_conv2d_shape *s, size_t out_h, size_t out_w,
+                                       size_t threads) {
+    ptn_winograd_cut c = {.panels = *panels,
                           .phases_h = ptn_min(s->dilation_h, out_h),
                           .phases_w = ptn_min(s->dilation_w, out_w)};
     c.tiles_h = ptn_div_up(ptn_div_up(out_h, s->dilation_h), form->outputs);

@@ -15,6 +15,10 @@ typedef struct ptn_winograd_cut {
     size_t blocks, block_tiles;     // per image; tiles of the largest block
     bool by_plane;                  // large blocks, computed plane by plane by all threads together
 } ptn_winograd_cut;
+// `panels`: of the shape's output channels.
+ptn_winograd_cut ptn_winograd_cut_with(const ptn_winograd_form *form, const ptn_panels *panels,
+                                       const ptn_conv2d_shape *shape, size_t out_h, size_t out_w,
+                                       size_t threads);
 ptn_winograd_cut ptn_winograd_cut_for(const ptn_winograd_form *form, ptn_isa isa,
                                       const ptn_conv2d_shape *shape, size_t out_h, size_t out_w,
                                       size_t threads);

@@ -7,10 +7,10 @@ static const size_t FAR_BYTES = 4 << 20;
 ptn_winograd_panel ptn_winograd_panel_at(const ptn_winograd_weights *w, size_t index) {
     const ptn_panels *panels = w->panels;
     ptn_winograd_panel p = {.channel = index * panels->width};
-    p.vectors = ptn_panel_vectors(panels, w->shape->k, p.channel);
+    p.vectors = ptn_panel_vectors(panels, panels->padded, p.channel);
     p.width = p.vectors * panels->vector;
     p.channels = ptn_min(p.width, w->shape->k - p.channel);
-    p.weights = w->packed + w->form->planes * w->shape->c * p.channel;
+    p.weights = w->packed + w->form->planes * w->packed_channels * p.channel;
     p.first = w->side_by_side ? p.channel : 0;
     p.row = w->side_by_side ? panels->padded : p.width;
     return p;
@@ -33,7 +33,7 @@ void ptn_winograd_multiply(const ptn_winograd_weights *w, const ptn_winograd_blo
     ptn_tile_args a = {.taps = 1,
                        .channels = channels,
                        .input_offset = plane * tiles * channels,
-                       .panel = p->weights + plane * channels * p->width,
+                       .panel = p->weights + plane * w->packed_channels * p->width,
                        .prefetch_step =
                            ptn_tile_prefetch_step(w->isa, bytes, heights, turns, all > FAR_BYTES),
                        .columns = p->width,
@@ -65,8 +65,9 @@ void ptn_winograd_multiply_plane(const ptn_winograd_weights *w, const ptn_winogr
     for (size_t index = 0; index < count; index++) {
         const ptn_winograd_panel next = ptn_winograd_panel_at(w, (index + 1) % count);
         const size_t after = index + 1 < count ? plane : plane + 1;
-        ptn_winograd_multiply(w, b, &p, plane, next.weights + after * w->shape->c * next.width,
-                              table);
+        if (!w->wanted || w->wanted[index])
+            ptn_winograd_multiply(w, b, &p, plane,
+                                  next.weights + after * w->packed_channels * next.width, table);
         p = next;
     }
 }

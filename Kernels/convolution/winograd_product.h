@@ -11,6 +11,8 @@ typedef struct ptn_winograd_weights {
     const ptn_conv2d_shape *shape;
     const ptn_panels *panels;
     const float *packed;
+    size_t packed_channels; // input channels of a plane in them; the shape's are the first
+    const uint8_t *wanted;  // [panels]: 0 for those that a plane leaves out; NULL: all
     ptn_isa isa;
     bool side_by_side; // a tile's row has the products of all panels, else of one
 } ptn_winograd_weights;

@@ -138,6 +138,37 @@ PTN_MUST_CHECK ptn_status ptn_conv2d(const ptn_runtime *runtime, const ptn_conv2
                                      const ptn_conv2d_epilogue *epilogue, float *y,
                                      ptn_conv2d_guard *guard);
 
+// A part of a convolution: some samples of the maps, and the first channels of a layer.
+typedef struct ptn_conv2d_part {
+    // Sample i of the call, of shape->n, reads sample input_samples[i] of x, which has `inputs`
+    // samples; NULL: sample i. Ascending, no sample twice.
+    const size_t *input_samples;
+    size_t inputs;
+    // It writes sample output_samples[i] of y, which has `outputs` samples, and reads that sample
+    // of the residual and the factor; NULL: sample i. Biases, gates, weights per sample and a
+    // guard's `left_out` are counted by i. Other samples are neither read nor written.
+    const size_t *output_samples;
+    size_t outputs;
+    // Number of input channels, from the first on, which are all that x has, and of output
+    // channels, which are all that y, biases and gates have; 0: all. Only with weights that samples
+    // share. With several groups the part must consist of whole groups. Results are bit for bit
+    // those of the whole layer with zeros in the other input channels (finite weights): the
+    // algorithm is that of the whole layer's `shape`, and the packed weights are the whole layer's.
+    size_t in_channels, out_channels;
+} ptn_conv2d_part;
+
+// As ptn_conv2d for a part; `shape` is that of the whole layer with as many samples as the part
+// has. A residual may be y itself under the conditions of the epilogue, so that a residual block
+// runs in place on some samples. Scratch: that of ptn_conv2d for the part, and a copy of the part's
+// weights for depthwise convolutions and few output channels. PTN_BAD_ARGUMENT for lists that are
+// not ascending or pass the number of samples, and for channels that are not a part of the layer.
+PTN_MUST_CHECK ptn_status ptn_conv2d_partly(const ptn_runtime *runtime,
+                                            const ptn_conv2d_shape *shape,
+                                            const ptn_conv2d_part *part, const float *x,
+                                            const ptn_weight_source *weights,
+                                            const ptn_conv2d_epilogue *epilogue, float *y,
+                                            ptn_conv2d_guard *guard);
+
 // The 1 x 1 convolution of several maps' channels, one map after the other, without concatenating
 // them; the result is bit for bit that of ptn_conv2d on the concatenated map. Each of the `count`
 // maps is [n][h][w][c / count]. PTN_BAD_ARGUMENT unless kernel and stride are 1, there is neither

@@ -56,6 +56,7 @@ static tiles_block block_at(const tiles_job *j, size_t index, size_t set) {
                                  .shape = j->shape,
                                  .panels = &j->cut.panels,
                                  .packed = j->packed,
+                                 .packed_channels = j->shape->c,
                                  .isa = j->isa,
                                  .side_by_side = j->staged}};
     b.of = (ptn_winograd_block){.tiles = ptn_part_begin(j->count, j->blocks, index + 1) - first,

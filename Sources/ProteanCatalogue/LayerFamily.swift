@@ -3,12 +3,18 @@
 package enum LayerFamily: String, CaseIterable, Sendable {
     case activation = "Activation"
     case attention = "Attention"
+    case conditional = "Conditional"
     case containers = "Containers"
     case convolution = "Convolution"
     case deformable = "Deformable"
+    case depth = "Depth"
     case dynamic = "Dynamic"
     case normalization = "Normalization"
     case pooling = "Pooling"
+    case recurrent = "Recurrent"
+    case region = "Region"
+    case routing = "Routing"
     case shape = "Shape"
     case sparse = "Sparse"
+    case width = "Width"
 }

@@ -32,12 +32,12 @@ public final class CIFARResNet: Layer {
         }
     }
 
-    private let conv1: Conv2d
-    private let bn1: BatchNorm2d
+    let conv1: Conv2d
+    let bn1: BatchNorm2d
     private let stem: FusedConv2d
-    private let stages: [Sequential]
-    private let classifier: Linear
-    private let classifierName: String
+    let stages: [Sequential]
+    let classifier: Linear
+    let classifierName: String
 
     /// A network with seeded initial values.
     ///
@@ -98,13 +98,13 @@ public final class CIFARResNet: Layer {
 }
 
 /// relu(gate(bn2(conv2(relu(bn1(conv1(x)))))) + shortcut(x)).
-private final class CIFARResNetBlock: Layer {
-    private let conv1, conv2: Conv2d
-    private let bn1, bn2: BatchNorm2d
+final class CIFARResNetBlock: Layer {
+    let conv1, conv2: Conv2d
+    let bn1, bn2: BatchNorm2d
     private let first, second: FusedConv2d
-    private let gate: (any SelfGating)?
-    private let downsample: Sequential?
-    private let stride: Int
+    let gate: (any SelfGating)?
+    let downsample: Sequential?
+    let stride: Int
     private let newChannels: Int
 
     init(

@@ -11,11 +11,18 @@ struct CIFARResNetPlugin: ModelPlugin {
     let mean, deviation: [Float]
 
     let inputShape = [1, 32, 32, 3]
-    let classNames = [
+    /// The classes of CIFAR-10.
+    static let classNames = [
         "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
     ]
+    var classNames: [String] { Self.classNames }
 
-    var preprocessing: ImagePreprocessing? {
+    /// Images of 32 × 32 pixels with the statistics of CIFAR-10.
+    static var preprocessing: ImagePreprocessing { prepared(cifarMean, cifarDeviation) }
+
+    var preprocessing: ImagePreprocessing? { Self.prepared(mean, deviation) }
+
+    private static func prepared(_ mean: [Float], _ deviation: [Float]) -> ImagePreprocessing {
         ImagePreprocessing(
             resizeShorterSide: 32, interpolation: .bilinear, cropHeight: 32, cropWidth: 32,
             mean: mean, deviation: deviation)

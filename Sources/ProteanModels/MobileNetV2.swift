@@ -15,12 +15,12 @@ public final class MobileNetV2: Layer {
     /// Number of blocks of each stage.
     static let repeats = stages.map { $0.2 }
 
-    private let stem, last: MobileNetV2Conv
-    private let blocks: [MobileNetV2Block]
+    let stem, last: MobileNetV2Conv
+    let blocks: [MobileNetV2Block]
     // The stem and the first block together: the largest map is the stem's.
     private let entry: FusedConv2dChain
     private let avgpool = GlobalAveragePool2d()
-    private let classifier: Linear
+    let classifier: Linear
 
     /// A network with seeded initial values.
     ///
@@ -56,9 +56,16 @@ public final class MobileNetV2: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try classifier(try avgpool(try features(x)))
+    }
+
+    /// The last convolution's map of 1280 channels: what the mean and the classifier are applied to.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit.
+    public func features(_ x: Tensor) throws(ProteanError) -> Tensor {
         var y = try entry(x)
         for block in blocks.dropFirst() { y = try block(y) }
-        return try classifier(try avgpool(try last.fused(y)))
+        return try last.fused(y)
     }
 }
 
@@ -88,9 +95,10 @@ extension MobileNetV2 {
 }
 
 /// Convolution, batch norm and ReLU6.
-private struct MobileNetV2Conv: Sendable {
+struct MobileNetV2Conv: Sendable {
     let conv: Conv2d
     let norm: BatchNorm2d
+    let activation: Activation
     let fused: FusedConv2d
 
     init(
@@ -101,6 +109,7 @@ private struct MobileNetV2Conv: Sendable {
             inputChannels: inputs, outputChannels: outputs, kernelSize: Size2d(kernel),
             stride: Size2d(stride), padding: .symmetric(kernel / 2), groups: groups, bias: false)
         norm = try BatchNorm2d(channels: outputs)
+        self.activation = activation
         fused = try FusedConv2d(conv, norm, activation)
     }
 
@@ -110,12 +119,15 @@ private struct MobileNetV2Conv: Sendable {
 }
 
 /// Expand 1 × 1, depthwise 3 × 3, project 1 × 1; plus the input where shapes allow.
-private final class MobileNetV2Block: Layer {
+final class MobileNetV2Block: Layer {
     let submodules: [NamedModule]
     /// The convolutions in order.
     let stages: [FusedConv2d]
+    /// All convolutions but the projection, and the projection.
+    let head: [MobileNetV2Conv], project: MobileNetV2Conv
     private let chain: FusedConv2dChain
-    private let adds: Bool
+    /// Whether the input is added.
+    let adds: Bool
 
     init(from inputs: Int, to outputs: Int, stride: Int, expansion: Int) throws(ProteanError) {
         let hidden = inputs * expansion
@@ -126,6 +138,8 @@ private final class MobileNetV2Block: Layer {
                 from: hidden, to: hidden, kernel: 3, stride: stride, groups: hidden))
         let project = try MobileNetV2Conv(
             from: hidden, to: outputs, kernel: 1, activation: .identity)
+        self.head = head
+        self.project = project
         stages = (head + [project]).map(\.fused)
         chain = try FusedConv2dChain(stages)
         adds = stride == 1 && inputs == outputs

@@ -13,8 +13,18 @@ extension ModelRegistry {
             DynamicResNetPlugin.all,
             AttentionResNetPlugin.all,
             [RedNetPlugin()],
+            DynamicWidthPlugins.all,
+            DynamicRoutingPlugin.all,
             SMSRPlugin.all,
+            SkipNetPlugin.all,
+            BlockDropPlugin.all,
+            ConvNetAIGPlugin.all,
             SuperResolutionPlugin.all,
+            MSDNetPlugin.all,
+            RANetPlugin.all,
+            SmallExitPlugin.all,
+            [RecurrentAttentionPlugin(), GFNetPlugin(), RACNNPlugin()],
+            PlateReaderPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))
     }

@@ -154,8 +154,19 @@ public final class ResNet: Layer {
     ///
     /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try fc(try avgpool(try features(x)))
+    }
+
+    /// The last stage's map, `[batch, height / 32, width / 32, featureChannels]` with four stages,
+    /// sizes rounded up: what the mean and the classifier are applied to.
+    ///
+    /// - Throws: ``ProteanError`` when `x` does not fit.
+    public func features(_ x: Tensor) throws(ProteanError) -> Tensor {
         var y = try maxpool(try stem.run(x))
         for stage in stages { y = try stage(y) }
-        return try fc(try avgpool(y))
+        return y
     }
+
+    /// Channels of ``features(_:)``.
+    public var featureChannels: Int { fc.inputFeatures }
 }

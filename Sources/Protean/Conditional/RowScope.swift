@@ -13,6 +13,11 @@ public enum RowScope {
         return active
     }
 
+    /// The rows that a call on a tensor of shape `shape` holds: those of the scope, also where the
+    /// first axis is not the batch, such as tokens of all rows; outside of a scope those of the first
+    /// axis.
+    static func rows(of shape: [Int]) -> RowPlan { active ?? RowPlan(all: shape.first ?? 1) }
+
     /// Runs `body`, whose tensors hold the rows `inner` of the current ones.
     ///
     /// - Throws: ``ProteanError`` when `inner` is of a batch other than the current scope's, and

@@ -1,12 +1,12 @@
 import CProteanKernels
 
-/// The plans of one convolution for the most recent input shapes, each with its packed weights: one
-/// comparison finds both.
+/// The plans of one convolution for the most recent sizes of images, each with its packed weights: one
+/// comparison finds both. A plan serves every batch.
 ///
 /// The fast path that ``Conv2d`` uses, for custom layers that keep their weights in ``Parameter``s:
 /// see ``Operations/conv2d(_:plans:epilogue:layer:)``. A repeated call allocates its result and
-/// nothing else. Keeps the plans of four combinations of shape and settings, and repacks after a
-/// parameter has changed.
+/// nothing else, also with another batch. Keeps the plans of four combinations of image size and
+/// settings, and repacks after a parameter has changed.
 public final class Conv2dPlanCache: Sendable {
     private let parameters: Conv2dParameters
     private let cache = InputShapeCache<PreparedConv2d>()
@@ -58,11 +58,12 @@ public final class Conv2dPlanCache: Sendable {
     /// Grows whenever a parameter changes.
     public var version: Int { parameters.version }
 
-    /// Everything that a call on an input of shape `input` needs under these settings; cached.
+    /// Everything that a call on an input of shape `input` needs under these settings; cached for
+    /// every batch.
     func prepared(
         for input: [Int], settings: Runtime.Resolved, layer: String
     ) throws(ProteanError) -> PreparedConv2d {
-        try cache.value(for: input, settings: settings, version: version) {
+        let call = try cache.value(for: input, settings: settings, version: version) {
             () throws(ProteanError) in
             let shape = try geometry.kernelShape(
                 for: input, exactness: settings.exactness, layer: layer)
@@ -76,5 +77,6 @@ public final class Conv2dPlanCache: Sendable {
                 packed: try parameters.packed(form, isa: settings.isa, layer: layer),
                 algorithm: algorithm, shape: shape, plan: plan, settings: settings)
         }
+        return call.batch(input[0])
     }
 }

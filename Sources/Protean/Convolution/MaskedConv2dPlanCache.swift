@@ -29,7 +29,7 @@ final class MaskedConv2dPlanCache: Sendable {
     /// What calls on maps of shape `input` share under the current settings.
     func prepared(for input: [Int], layer: String) throws(ProteanError) -> PreparedMaskedConv2d {
         let settings = try Runtime.resolved()
-        return try cache.value(for: input, settings: settings, version: parameters.version) {
+        let call = try cache.value(for: input, settings: settings, version: parameters.version) {
             () throws(ProteanError) in
             let geometry = parameters.geometry
             var shape = try geometry.kernelShape(
@@ -45,6 +45,7 @@ final class MaskedConv2dPlanCache: Sendable {
                 shape: shape, settings: settings, model: model,
                 output: [input[0], Int(plan.out_h), Int(plan.out_w), Int(shape.k)])
         }
+        return call.batch(input[0])
     }
 
     /// The weights packed for the algorithm `way`.

@@ -1,13 +1,13 @@
 import CProteanKernels
 
-/// A convolution on inputs of one shape, ready to run: nothing in it depends on the input's values.
+/// A convolution on inputs of one shape, ready to run: nothing in it depends on the input's values,
+/// and only sizes on the batch.
 final class PreparedConv2d: Sendable {
     let packed: PackedConv2d
     let shape: ptn_conv2d_shape
     let runtime: ptn_runtime
     /// `[batch, height, width, channels]`.
     let output: [Int]
-    let scratchBytes: Int
     /// Floats of one sample's weights, if they are mixed for each sample.
     let mixtureFloats: Int
     /// Whether tiles that Winograd's forms would compute too inexactly are computed directly.
@@ -26,7 +26,31 @@ final class PreparedConv2d: Sendable {
         self.shape = shape
         runtime = settings.kernelValue
         output = [Int(shape.n), Int(plan.out_h), Int(plan.out_w), Int(shape.k)]
-        scratchBytes = Int(plan.scratch_bytes)
+    }
+
+    /// The same call for another number of samples, on which neither the algorithm nor the packed
+    /// weights depend.
+    private init(_ call: PreparedConv2d, batch: Int) {
+        var shape = call.shape
+        shape.n = batch
+        packed = call.packed
+        self.shape = shape
+        runtime = call.runtime
+        output = [batch] + call.output.dropFirst()
+        mixtureFloats = call.mixtureFloats
+        isGuarded = call.isGuarded
+    }
+
+    /// This call for `count` samples.
+    func batch(_ count: Int) -> PreparedConv2d {
+        Int(shape.n) == count ? self : PreparedConv2d(self, batch: count)
+    }
+
+    /// Scratch memory of the call, for errors.
+    var scratchBytes: Int {
+        var runtime = runtime, shape = shape, plan = ptn_conv2d_plan()
+        let status = ptn_conv2d_plan_for(&runtime, &shape, &plan)
+        return status == PTN_OK ? Int(plan.scratch_bytes) : 0
     }
 
     /// Weights that are packed already, on inputs of shape `input`.

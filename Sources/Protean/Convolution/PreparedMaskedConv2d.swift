@@ -7,7 +7,8 @@ final class PreparedMaskedConv2d: Sendable {
     private let model: ptn_masked_conv2d_model
     /// `[batch, height, width, channels]` of the dense result.
     let output: [Int]
-    let packed = Derived<MaskedConv2dPlan.Way, PackedConv2d>(capacity: 3)
+    /// Shared by all batches.
+    let packed: Derived<MaskedConv2dPlan.Way, PackedConv2d>
 
     init(
         shape: ptn_conv2d_shape, settings: Runtime.Resolved, model: ptn_masked_conv2d_model,
@@ -17,6 +18,23 @@ final class PreparedMaskedConv2d: Sendable {
         self.settings = settings
         self.model = model
         self.output = output
+        packed = Derived(capacity: 3)
+    }
+
+    private init(_ call: PreparedMaskedConv2d, batch: Int) {
+        var shape = call.shape, model = call.model
+        shape.n = batch
+        model.n = batch
+        self.shape = shape
+        self.model = model
+        settings = call.settings
+        output = [batch] + call.output.dropFirst()
+        packed = call.packed
+    }
+
+    /// This call for `count` samples.
+    func batch(_ count: Int) -> PreparedMaskedConv2d {
+        output[0] == count ? self : PreparedMaskedConv2d(self, batch: count)
     }
 
     /// The estimates for the active outputs of `mask` from a dense map; `clears` adds the cost of

@@ -234,6 +234,7 @@ extension ModelLoader {
         _ module: any Layer, _ plugin: any ModelPlugin, _ checkpoint: Checkpoint, prefix: String?
     ) throws(ProteanError) -> LoadingReport {
         module.assignLabels()
+        try plugin.check(checkpoint)
         do throws(ProteanError) {
             return try module.load(checkpoint, prefix: prefix) { plugin.keyMap(for: $0) }
         } catch {

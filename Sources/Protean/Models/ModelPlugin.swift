@@ -44,6 +44,10 @@ public protocol ModelPlugin: Sendable {
     /// The map from a checkpoint's keys to the model's parameter paths. `checkpoint` has the file's
     /// tensors, their names without a removed prefix.
     func keyMap(for checkpoint: Checkpoint) -> KeyMap
+
+    /// Throws for a file whose tensors contradict each other, such as two copies of one weight that
+    /// differ; called before values are set. Names may have a prefix.
+    func check(_ checkpoint: Checkpoint) throws(ProteanError)
 }
 
 extension ModelPlugin {
@@ -67,4 +71,6 @@ extension ModelPlugin {
     ) -> [String] { [] }
     /// Keys are paths already.
     public func keyMap(for checkpoint: Checkpoint) -> KeyMap { .identity }
+    /// Nothing is checked.
+    public func check(_ checkpoint: Checkpoint) throws(ProteanError) {}
 }

@@ -26,6 +26,28 @@ public final class Trace: Sendable {
         public let seconds: Double
         /// The requested outputs, if the layer computes under a mask.
         public let mask: MaskPlan?
+        /// The rows of the outermost batch that the call held; see ``RowScope``.
+        public let rows: RowPlan
+        /// Multiply-adds executed for each of ``rows``: the call's, shared evenly, or by a mask's
+        /// pixels, unless the layer counts its rows itself.
+        public let executedByRow: [Int]
+
+        /// An event; by default of no row, for work that was not executed.
+        init(
+            path: String, layer: String, inputShape: [Int], outputShape: [Int], cost: Cost,
+            seconds: Double, mask: MaskPlan?, rows: RowPlan = RowPlan(all: 0),
+            executedByRow: [Int] = []
+        ) {
+            self.path = path
+            self.layer = layer
+            self.inputShape = inputShape
+            self.outputShape = outputShape
+            self.cost = cost
+            self.seconds = seconds
+            self.mask = mask
+            self.rows = rows
+            self.executedByRow = executedByRow
+        }
     }
 
     @TaskLocal static var current: Trace?
@@ -40,6 +62,17 @@ public final class Trace: Sendable {
 
     /// The sum of all recorded costs.
     public var totalCost: Cost { events.reduce(Cost()) { $0 + $1.cost } }
+
+    /// Multiply-adds executed for each row of the outermost batch, which has `batch` rows.
+    public func executed(batch: Int) -> [Int] {
+        var sums = [Int](repeating: 0, count: batch)
+        for event in events {
+            for (row, executed) in zip(event.rows.rows, event.executedByRow) where row < batch {
+                sums[row] += executed
+            }
+        }
+        return sums
+    }
 
     /// Runs `body` while layers applied in it are recorded here. Throws what `body` throws; a
     /// closure that throws must be written `{ () throws(ProteanError) in … }` to keep the error's
@@ -87,22 +120,40 @@ extension Trace {
 ///   - shape: the input's shape, if the input is not one tensor.
 ///   - mask: the requested outputs, if the layer computes under a mask.
 ///   - cost: the cost of the call; evaluated only if a trace is active.
+///   - executedByRow: multiply-adds executed for each row of the input's first axis, for layers in
+///     which rows differ; by default the cost's, shared evenly, or by the mask's pixels.
 ///   - body: the layer's work, `{ () throws(ProteanError) in … }`. Given an input that carries a
 ///     shape only (``Tensor/isShapeOnly``), it returns such a tensor and computes nothing.
 /// - Returns: what `body` returns.
 /// - Throws: what `body` throws.
 public func traced(
     _ layer: String, path: Label?, input: Tensor, shape: [Int]? = nil, mask: MaskPlan? = nil,
-    cost: (_ output: Tensor) -> Cost, _ body: () throws(ProteanError) -> Tensor
+    cost: (_ output: Tensor) -> Cost, executedByRow: (() -> [Int])? = nil,
+    _ body: () throws(ProteanError) -> Tensor
 ) throws(ProteanError) -> Tensor {
     guard let trace = Trace.current else { return try body() }
     let start = ContinuousClock.now
     let output = try body()
     let elapsed = ContinuousClock.now - start
+    let total = cost(output)
+    let rows = RowScope.rows(of: shape ?? input.shape)
     trace.append(
         Trace.Event(
             path: path?.path ?? layer, layer: layer, inputShape: shape ?? input.shape,
-            outputShape: output.shape, cost: cost(output),
-            seconds: input.isShapeOnly ? 0 : elapsed / .seconds(1), mask: mask))
+            outputShape: output.shape, cost: total,
+            seconds: input.isShapeOnly ? 0 : elapsed / .seconds(1), mask: mask, rows: rows,
+            executedByRow: executedByRow?()
+                ?? share(total.executedMultiplyAdds, rows: rows.count, mask: mask)))
     return output
+}
+
+/// A call's multiply-adds, shared by rows: by their active pixels under a mask, else evenly. What a
+/// division leaves goes to the first rows, so that the sum stays.
+private func share(_ executed: Int, rows: Int, mask: MaskPlan?) -> [Int] {
+    guard rows > 0 else { return [] }
+    if let mask, mask.batch == rows, mask.count > 0 {
+        let each = executed / mask.count
+        return mask.activePixels.map { each * $0.count }
+    }
+    return (0..<rows).map { executed / rows + ($0 < executed % rows ? 1 : 0) }
 }

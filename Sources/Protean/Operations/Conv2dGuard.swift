@@ -41,6 +41,13 @@ struct Conv2dGuard: ~Copyable {
         }
     }
 
+    /// A byte per output of one sample, not 0 for outputs that were left out; call only for the samples
+    /// of ``samplesLeftOut()``.
+    func bytes(of sample: Int) -> UnsafeBufferPointer<UInt8> {
+        let pixels = shape[1] * shape[2]
+        return UnsafeBufferPointer(start: bytes.map { $0 + sample * pixels }, count: pixels)
+    }
+
     /// The outputs that the kernel left out; nil for none.
     func leftOut() throws(ProteanError) -> MaskPlan? {
         guard let bytes, value.tiles_left_out > 0 else { return nil }

@@ -66,3 +66,21 @@ extension Operations {
         return y
     }
 }
+
+extension Operations {
+    /// activation(gate · conv(x) + bias) with a gate and a bias for every sample, `[batch, out]`.
+    static func conv2d(
+        _ x: Tensor, _ plans: Conv2dPlanCache, gate: Tensor, biasPerSample bias: Tensor,
+        activation: Activation, layer: String
+    ) throws(ProteanError) -> Tensor {
+        let call = try plans.prepared(for: x.shape, settings: try Runtime.resolved(), layer: layer)
+        let y = try Tensor(uninitialized: call.output, for: layer)
+        let epilogue = Conv2dEpilogue(activation: activation, gate: gate)
+        try epilogue.check(output: call.output, layer: layer)
+        var kernelEpilogue = epilogue.kernelValue(bias: bias.storage?.base)
+        kernelEpilogue.bias_stride = call.output[3]
+        try run(call, x, kernelEpilogue, into: y, layer: layer)
+        withExtendedLifetime((bias, epilogue)) {}
+        return y
+    }
+}

@@ -257,11 +257,13 @@ public enum Runtime {
 extension ptn_status {
     /// Turns a kernel's status into an error. `bytes` is the memory that the call needed, for the
     /// message.
-    package func check(_ layer: String, bytes: Int = 0) throws(ProteanError) {
+    package func check(
+        _ layer: String, bytes: @autoclosure () -> Int = 0
+    ) throws(ProteanError) {
         switch self {
         case PTN_OK: return
         case PTN_SIZE_OVERFLOW: throw .sizeOverflow(layer: layer, what: "a buffer")
-        case PTN_OUT_OF_MEMORY: throw .outOfMemory(layer: layer, bytes: bytes)
+        case PTN_OUT_OF_MEMORY: throw .outOfMemory(layer: layer, bytes: bytes())
         case PTN_UNSUPPORTED_ISA:
             throw .unsupportedISA(
                 requested: "forced", supported: KernelISA.supported.map(\.rawValue))

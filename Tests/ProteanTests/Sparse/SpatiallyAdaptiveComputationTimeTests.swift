@@ -178,7 +178,18 @@ import Testing
             try Stage(inputChannels: 16, planes: 4, units: 2, stride: 2)
         }
         let stage = try Stage(inputChannels: 16, planes: 4, units: 2)
-        #expect(throws: ProteanError.self) { try stage(Tensor(shapeOnly: [1, 5, 5, 16])) }
         #expect(throws: ProteanError.self) { try stage(Tensor(zeros: [1, 5, 5, 15])) }
+    }
+
+    @Test func aShapeAloneRunsEverything() throws {
+        let stage = try SpatiallyAdaptiveComputationTime(
+            inputChannels: 16, planes: 4, units: 3)
+        let found = try stage.executed(Tensor(shapeOnly: [2, 5, 6, 16]))
+        #expect(found.output.shape == [2, 5, 6, 16])
+        #expect(found.decision.map(\.count) == [60, 60, 60])
+        // Units: 16 → 4 → 4 → 16 channels; scores of the first two at all pixels and per sample.
+        let unit = 16 * 4 + 9 * 4 * 4 + 4 * 16
+        #expect(found.cost.multiplyAdds == 60 * (3 * unit + 2 * 9 * 16) + 2 * 2 * 16)
+        #expect(found.cost.executedMultiplyAdds == found.cost.multiplyAdds)
     }
 }

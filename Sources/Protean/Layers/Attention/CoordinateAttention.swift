@@ -35,7 +35,8 @@ public final class CoordinateAttention: AxisGate {
 
     private let first, rows, columns: Projection
     private let norm: BatchNorm2d?
-    private let fused: FusedConv2d?
+    /// Both layers of the gates of rows and of columns.
+    private let rowNetwork, columnNetwork: GateNetwork
 
     /// A layer with seeded initial values.
     ///
@@ -76,14 +77,11 @@ public final class CoordinateAttention: AxisGate {
             from: width, to: channels, linear: isSimple, bias: bias, seed: seed &+ 1)
         columns = try Projection(
             from: width, to: channels, linear: isSimple, bias: bias, seed: seed &+ 2)
-        if case .convolution(let conv) = first {
-            let norm = try BatchNorm2d(channels: width)
-            self.norm = norm
-            fused = try FusedConv2d(conv, norm, self.activation)
-        } else {
-            norm = nil
-            fused = nil
-        }
+        norm = isSimple ? nil : try BatchNorm2d(channels: width)
+        let shared = GateNetwork.Stage(first, norm: norm, self.activation)
+        let last: Activation = isSimple ? .identity : gate
+        rowNetwork = GateNetwork([shared, .init(rows, last)])
+        columnNetwork = GateNetwork([shared, .init(columns, last)])
     }
 
     private static func defaultWidth(_ channels: Int, _ variant: Variant) -> Int {
@@ -111,31 +109,23 @@ public final class CoordinateAttention: AxisGate {
     public func axisGates(of x: Tensor) throws(ProteanError) -> AxisGates {
         try Shape.checkMap(x.shape, channels: channels, pixels: true, layer: place)
         let means = try Operations.stripMeans(x)
-        let hidden = try hidden(of: means)
-        let parts = try Operations.split(hidden, sizes: [x.shape[1], x.shape[2]], axis: 1)
-        let isSimple = variant == .timmSimple
-        let last = isSimple ? .identity : gate
+        let parts = try Operations.split(means, sizes: [x.shape[1], x.shape[2]], axis: 1)
         return AxisGates(
-            rows: try rows(strips: parts[0], last), columns: try columns(strips: parts[1], last),
-            combination: isSimple ? .sigmoidOfSum : .product)
+            rows: try gates(parts[0], rowNetwork), columns: try gates(parts[1], columnNetwork),
+            combination: variant == .timmSimple ? .sigmoidOfSum : .product)
     }
 
-    private func hidden(of means: Tensor) throws(ProteanError) -> Tensor {
-        if let fused { return try fused(means) }
-        return try first(strips: means, activation)
-    }
-}
-
-extension Projection {
-    /// The layer at every place of `[batch, places, 1, features]`.
-    fileprivate func callAsFunction(
-        strips x: Tensor, _ activation: Activation
+    /// The network at every place of `[batch, places, 1, channels]`.
+    private func gates(
+        _ means: Tensor, _ network: GateNetwork
     ) throws(ProteanError) -> Tensor {
-        switch self {
-        case .linear(let layer):
-            return try layer(x, activation: activation)
-        case .convolution(let layer):
-            return try layer(x, epilogue: Conv2dEpilogue(activation: activation))
+        let places = means.shape[0] * means.shape[1]
+        return try traced(
+            typeName, path: label, input: means,
+            cost: { network.cost(batch: places) + .moving(means, $0) }
+        ) { () throws(ProteanError) in
+            let gates = try network(try means.reshaped(to: [places, channels]))
+            return try gates.reshaped(to: means.shape)
         }
     }
 }

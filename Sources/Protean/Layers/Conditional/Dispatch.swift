@@ -37,6 +37,16 @@ public final class Dispatch: Layer {
     ///   - combine: how results are joined.
     ///   - names: of parts and gate; by default `parts.0` … and `gate`.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
+    public convenience init(
+        parts: [any Layer], gate: any Layer, rule: Rule, combine: Combine
+    ) throws(ProteanError) {
+        let gate = LayerDecisionGate(gate)
+        let names = parts.enumerated().map { NamedModule("parts.\($0.offset)", $0.element) }
+        try self.init(
+            parts: parts, gate: gate, rule: rule, combine: combine, names: names + gate.submodules)
+    }
+
+    /// As above, with a gate that is no layer.
     public init(
         parts: [any Layer], gate: any DecisionGate, rule: Rule, combine: Combine,
         names: [NamedModule]? = nil

@@ -6,14 +6,31 @@ extension ExitNetwork {
     ///   - x: the network's input.
     ///   - policy: which rows leave; one threshold for each exit, the last one's for `fallback`.
     ///   - fallback: the logits of rows that the policy lets leave nowhere.
+    ///   - counting: whether the result's executed multiply-adds are counted by the layers that ran
+    ///     instead of taken from the table of costs; needed where stages decide themselves what they
+    ///     compute. The batch is then narrowed at every exit.
     /// - Throws: ``ProteanError`` when `x` or the policy does not fit.
     public func dynamic(
-        _ x: Tensor, policy: ExitPolicy, fallback: Fallback = .last
+        _ x: Tensor, policy: ExitPolicy, fallback: Fallback = .last, counting: Bool = false
     ) throws(ProteanError) -> ExitResult {
         guard !x.isShapeOnly else { throw .noValues(layer: place) }
         try policy.check(exits: exitCount, layer: place)
-        let table = try costs(for: x.shape)
-        var run = ExitRun(batch: x.shape.first ?? 0, policy: policy, fallback: fallback)
+        var run = ExitRun(
+            batch: x.shape.first ?? 0, policy: policy, fallback: fallback,
+            table: try costs(for: x.shape), narrowBelow: counting ? 1 : narrowBelow)
+        guard counting else {
+            try go(x, &run)
+            return try run.result(executed: nil)
+        }
+        let trace = Trace(), listener = Trace.current
+        try trace.recording { () throws(ProteanError) in try go(x, &run) }
+        for event in trace.events { listener?.append(event) }
+        let origin = RowScope.origin(batch: x.shape.first ?? 0)
+        let executed = trace.executed(batch: origin.batch)
+        return try run.result(executed: origin.rows.map { executed[$0] })
+    }
+
+    private func go(_ x: Tensor, _ run: inout ExitRun) throws(ProteanError) {
         var features = Features(x, name: inputName)
         var previous: Tensor?
         for exit in stages.indices {
@@ -22,15 +39,12 @@ extension ExitNetwork {
                 try stages[exit].run(&features)
                 return try predict(exit, &features, previous: previous)
             }
-            try run.leave(
-                at: exit, of: table, rows: rows, logits: logits, isLast: exit == exitCount - 1,
-                layer: place)
+            try run.leave(at: exit, rows: rows, logits: logits, layer: place)
             if run.undecided == 0 { break }
-            let kept = run.kept(of: rows, narrowBelow: narrowBelow)
+            let kept = run.kept(of: rows)
             try features.keep(kept)
             previous = try Operations.gatherRows(logits, kept, layer: place)
         }
-        return try run.result(table: table)
     }
 
     /// The deepest exit that a budget of multiply-adds per sample pays for, with its logits.
@@ -73,6 +87,8 @@ extension ExitNetwork {
 private struct ExitRun {
     let policy: ExitPolicy
     let fallback: ExitNetwork.Fallback
+    let table: CostTable
+    let narrowBelow: Double
     /// By row of the batch: whether it has left, where, with what score and logits.
     var hasLeft: [Bool]
     var exits: [Int]
@@ -85,9 +101,14 @@ private struct ExitRun {
     var undecided: Int
     var wasted = 0
 
-    init(batch: Int, policy: ExitPolicy, fallback: ExitNetwork.Fallback) {
+    init(
+        batch: Int, policy: ExitPolicy, fallback: ExitNetwork.Fallback, table: CostTable,
+        narrowBelow: Double
+    ) {
         self.policy = policy
         self.fallback = fallback
+        self.table = table
+        self.narrowBelow = narrowBelow
         hasLeft = [Bool](repeating: false, count: batch)
         exits = [Int](repeating: 0, count: batch)
         scores = [Float](repeating: .nan, count: batch)
@@ -99,10 +120,10 @@ private struct ExitRun {
 
     /// Lets rows leave at an exit whose logits are those of `rows`.
     mutating func leave(
-        at exit: Int, of table: CostTable, rows: RowPlan, logits found: Tensor, isLast: Bool,
-        layer: String
+        at exit: Int, rows: RowPlan, logits found: Tensor, layer: String
     ) throws(ProteanError) {
         classes = found.shape[1]
+        let isLast = exit == table.exits.count - 1
         let values = found.elements
         let before = exit == 0 ? 0 : table.exits[exit - 1].multiplyAdds
         let step = table.exits[exit].multiplyAdds - before
@@ -131,7 +152,7 @@ private struct ExitRun {
     }
 
     /// Of the rows that were computed those that go on.
-    func kept(of rows: RowPlan, narrowBelow: Double) -> RowPlan {
+    func kept(of rows: RowPlan) -> RowPlan {
         let share = Double(undecided) / Double(max(rows.count, 1))
         if share == 1 || (share >= narrowBelow && narrowBelow < 1) {
             return RowPlan(all: rows.count)
@@ -139,10 +160,10 @@ private struct ExitRun {
         return RowPlan(where: rows.rows.map { !hasLeft[$0] })
     }
 
-    func result(table: CostTable) throws(ProteanError) -> ExitResult {
+    func result(executed: [Int]?) throws(ProteanError) -> ExitResult {
         ExitResult(
             logits: try Tensor(logits.flatMap { $0 }, shape: [logits.count, classes]),
             exits: exits, scores: scores,
-            executed: reached.map { table.exits[$0].multiplyAdds }, wasted: wasted)
+            executed: executed ?? reached.map { table.exits[$0].multiplyAdds }, wasted: wasted)
     }
 }

@@ -107,6 +107,35 @@ public final class Conv2d: FoldsNorm, HasInitialWeights {
         try run(x, plans: plans, epilogue: epilogue)
     }
 
+    /// The convolution of some rows of `x`, written to some rows of a map that is there; see
+    /// ``Operations/conv2d(_:plans:inputRows:outputRows:into:adding:epilogue:layer:)``.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, height, width, inputChannels]`.
+    ///   - inputRows: the rows of `x` that are read; nil for all.
+    ///   - outputRows: the rows of `y` that are written, as many; nil for all.
+    ///   - y: `[rows, height', width', outputChannels]`; other rows keep their values.
+    ///   - adding: adds the values that the written rows of `y` have.
+    ///   - epilogue: operations applied to the sums; residual and factor are shaped like `y`, the
+    ///     gate has a row per computed row.
+    /// - Throws: ``ProteanError`` when a tensor or a list does not fit or memory is short.
+    public func callAsFunction(
+        _ x: Tensor, inputRows: RowPlan?, outputRows: RowPlan?, into y: inout Tensor,
+        adding: Bool = false, epilogue: Conv2dEpilogue = Conv2dEpilogue()
+    ) throws(ProteanError) {
+        let part = Conv2dPart(inputRows: inputRows, outputRows: outputRows)
+        try run(x, part, plans: plans, into: &y, adding: adding, epilogue: epilogue)
+    }
+
+    /// The convolution of some rows of `x` as a compact batch `[rows.count, …]`, read in place.
+    ///
+    /// - Throws: ``ProteanError`` when `x` or the list does not fit or memory is short.
+    public func callAsFunction(
+        _ x: Tensor, rows: RowPlan, epilogue: Conv2dEpilogue = Conv2dEpilogue()
+    ) throws(ProteanError) -> Tensor {
+        try run(x, rows: rows, plans: plans, epilogue: epilogue)
+    }
+
     /// All parts; a gate only if there is no bias, which would be added after it.
     public var epilogueParts: EpilogueParts {
         bias == nil ? [.all, .factor] : [.activation, .residual, .factor]
@@ -141,6 +170,42 @@ public final class Conv2d: FoldsNorm, HasInitialWeights {
             try Operations.conv2d(
                 x, plans, mixture: mixture, epilogue: epilogue, layer: place)
         }
+    }
+
+    /// The convolution of some rows, as a compact batch.
+    func run(
+        _ x: Tensor, rows: RowPlan, plans: Conv2dPlanCache, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) -> Tensor {
+        let input = try shape(of: x, rows)
+        return try traced(
+            "Conv2d", path: label, input: x, shape: input.shape,
+            cost: { cost(input: input, output: $0).folding(plans.norm) }
+        ) { () throws(ProteanError) in
+            try Operations.conv2d(
+                x, plans, Conv2dPart(inputRows: rows), epilogue: epilogue, layer: place)
+        }
+    }
+
+    /// The convolution of some rows, written to a map that is there.
+    func run(
+        _ x: Tensor, _ part: Conv2dPart, plans: Conv2dPlanCache, into y: inout Tensor,
+        adding: Bool, epilogue: Conv2dEpilogue
+    ) throws(ProteanError) {
+        let input = try shape(of: x, part.inputRows)
+        _ = try traced(
+            "Conv2d", path: label, input: x, shape: input.shape,
+            cost: { cost(input: input, output: $0).folding(plans.norm) }
+        ) { () throws(ProteanError) in
+            try Operations.conv2d(
+                x, plans, part, into: &y, adding: adding, epilogue: epilogue, layer: place)
+            return try Tensor(shapeOnly: [input.shape[0]] + y.shape.dropFirst())
+        }
+    }
+
+    /// The shape of the rows of `x` that are read.
+    private func shape(of x: Tensor, _ rows: RowPlan?) throws(ProteanError) -> Tensor {
+        guard let rows, x.rank > 0 else { return try Tensor(shapeOnly: x.shape) }
+        return try Tensor(shapeOnly: [rows.count] + x.shape.dropFirst())
     }
 
     /// The convolution of the concatenated channels of several maps.

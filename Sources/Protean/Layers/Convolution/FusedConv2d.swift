@@ -41,6 +41,38 @@ public final class FusedConv2d: EpilogueKernel {
         return try conv.run(x, plans: plans, epilogue: epilogue)
     }
 
+    /// activation(norm(conv(x)) + residual) of some rows of `x`, written to some rows of a map that is
+    /// there: with `adding`, the residual is what `y` holds, so that a residual block runs in place on
+    /// the rows that need it.
+    ///
+    /// - Parameters:
+    ///   - x: `[batch, height, width, channels]`.
+    ///   - inputRows: the rows of `x` that are read; nil for all.
+    ///   - outputRows: the rows of `y` that are written, as many; nil for all.
+    ///   - y: `[rows, height', width', out]`; other rows keep their values.
+    ///   - adding: adds the values that the written rows of `y` have.
+    ///   - residual: a map of `y`'s shape, or nil.
+    /// - Throws: ``ProteanError`` when a tensor or a list does not fit or memory is short.
+    public func callAsFunction(
+        _ x: Tensor, inputRows: RowPlan?, outputRows: RowPlan?, into y: inout Tensor,
+        adding: Bool = false, residual: Tensor? = nil
+    ) throws(ProteanError) {
+        let part = Conv2dPart(inputRows: inputRows, outputRows: outputRows)
+        let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
+        try conv.run(x, part, plans: plans, into: &y, adding: adding, epilogue: epilogue)
+    }
+
+    /// activation(norm(conv(x)) + residual) of some rows of `x` as a compact batch, read in place;
+    /// `residual` has the result's shape.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor or the list does not fit or memory is short.
+    public func callAsFunction(
+        _ x: Tensor, rows: RowPlan, residual: Tensor? = nil
+    ) throws(ProteanError) -> Tensor {
+        let epilogue = Conv2dEpilogue(activation: activation, residual: residual)
+        return try conv.run(x, rows: rows, plans: plans, epilogue: epilogue)
+    }
+
     /// A factor; if it has no activation also an activation and a residual, and a gate if neither a
     /// bias nor a norm's shift is added after it.
     public var epilogueParts: EpilogueParts {

@@ -150,7 +150,8 @@ public final class Linear: FoldsNorm, HasInitialWeights {
         }
     }
 
-    /// Treats all rows as the pixels of one image.
+    /// Treats rows as images of one pixel, which the kernel joins to one image: the plan serves every
+    /// number of rows.
     private func run(
         _ x: Tensor, _ plans: Conv2dPlanCache, _ epilogue: Conv2dEpilogue
     ) throws(ProteanError) -> Tensor {
@@ -166,13 +167,13 @@ public final class Linear: FoldsNorm, HasInitialWeights {
                     layer: place, tensor: "residual", expected: "\(shape)", found: residual.shape)
             }
             epilogue.residual = try residual.reshaped(
-                to: [1, 1, residual.count / outputFeatures, outputFeatures])
+                to: [residual.count / outputFeatures, 1, 1, outputFeatures])
         }
         return try traced(
             "Linear", path: label, input: x,
             cost: { cost(input: x, output: $0).folding(plans.norm) }
         ) { () throws(ProteanError) in
-            let rows = try x.reshaped(to: [1, 1, x.count / inputFeatures, inputFeatures])
+            let rows = try x.reshaped(to: [x.count / inputFeatures, 1, 1, inputFeatures])
             if rows.count == 0 { return try Tensor(emptyLike: x, shape: shape) }
             let y = try Operations.conv2d(rows, plans, epilogue: epilogue, layer: place)
             return try y.reshaped(to: shape)

@@ -36,9 +36,20 @@ final class HaltingMap: Module {
         let reach = try active.dilated(for: localConv.geometry, input: size)
         let rows = try localNorm(try Operations.gather(x, at: reach))
         let scores = try local.rows(rows, from: .rows(reach), mask: active)
+        return (scores, try global(x))
+    }
+
+    /// The second term per sample, `[batch]`.
+    private func global(_ x: Tensor) throws(ProteanError) -> Tensor {
         let mean = try globalNorm(try Operations.globalAveragePool(x))
         let (batch, channels) = (x.shape[0], x.shape[3])
         let global = try globalConv(try mean.reshaped(to: [batch, 1, 1, channels]))
-        return (scores, try global.reshaped(to: [batch]))
+        return try global.reshaped(to: [batch])
+    }
+
+    /// The cost of the scores at all pixels, for a trace; `x` carries a shape only.
+    func dense(_ x: Tensor) throws(ProteanError) {
+        _ = try localConv(try localNorm(x))
+        _ = try global(x)
     }
 }

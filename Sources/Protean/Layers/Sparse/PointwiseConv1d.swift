@@ -43,7 +43,7 @@ final class PointwiseConv1d: Module {
             () throws(ProteanError) in
             if rows == 0 { return try Tensor(emptyLike: x, shape: [0, outputs]) }
             let y = try Operations.conv2d(
-                try x.reshaped(to: [1, 1, rows, inputs]), plans,
+                try x.reshaped(to: [rows, 1, 1, inputs]), plans,
                 epilogue: Conv2dEpilogue(activation: activation), layer: place)
             return try y.reshaped(to: [rows, outputs])
         }

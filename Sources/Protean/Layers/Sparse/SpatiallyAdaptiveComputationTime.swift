@@ -14,7 +14,8 @@
 ///
 /// Input `[batch, height, width, inputChannels]`. Parameters `unit_1.conv1` …, as of those blocks,
 /// and `unit_1.halting_proba.local_bn`, `.local_conv`, `.global_bn`, `.global_conv`, which the last
-/// unit does not have. Cost: each unit's residual at its running pixels.
+/// unit does not have. Cost: each unit's residual at its running pixels. With a shape only: all units
+/// at all pixels, the upper bound.
 public final class SpatiallyAdaptiveComputationTime: ConditionalLayer {
     /// The form of the residual units.
     public enum Unit: String, Sendable, CaseIterable {
@@ -85,11 +86,12 @@ public final class SpatiallyAdaptiveComputationTime: ConditionalLayer {
         submodules = list.enumerated().map { NamedModule("unit_\($0.offset + 1)", $0.element) }
     }
 
-    /// The stage's result.
+    /// The stage's result. A tensor with a shape only runs all units at all pixels, and the maps of
+    /// the result carry shapes only, too.
     ///
-    /// - Throws: ``ProteanError`` when `x` does not fit, or carries no values: halting needs them.
+    /// - Throws: ``ProteanError`` when `x` does not fit.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Result {
-        guard !x.isShapeOnly else { throw .noValues(layer: place) }
+        if x.isShapeOnly { return try bound(x) }
         var state = try units[0].steps.runDense(x)
         let size = Size2d(height: state.shape[1], width: state.shape[2])
         var halting = try HaltingState(batch: state.shape[0], size: size)
@@ -108,12 +110,26 @@ public final class SpatiallyAdaptiveComputationTime: ConditionalLayer {
         return Result(
             output: output, ponderCost: halting.ponder, units: halting.units, active: active)
     }
+
+    /// All units at all pixels, without values.
+    private func bound(_ x: Tensor) throws(ProteanError) -> Result {
+        var state = x
+        for unit in units {
+            state = try unit.steps.runDense(state)
+            try unit.halting?.dense(state)
+        }
+        let everywhere = try MaskPlan(allOf: state)
+        let map = try Tensor(shapeOnly: Array(state.shape.dropLast()) + [1])
+        return Result(
+            output: state, ponderCost: map, units: map,
+            active: [MaskPlan](repeating: everywhere, count: units.count))
+    }
 }
 
 extension SpatiallyAdaptiveComputationTime {
-    /// The output, and the pixels that ran in each unit.
+    /// The output, and the pixels that ran in each unit; all of them for a tensor with a shape only.
     ///
-    /// - Throws: ``ProteanError`` when `x` does not fit, or carries no values.
+    /// - Throws: ``ProteanError`` when `x` does not fit.
     public func decided(
         _ x: Tensor
     ) throws(ProteanError) -> (output: Tensor, decision: [MaskPlan]) {

@@ -18,7 +18,9 @@ import Testing
 
     private func idx(_ sizes: [Int], _ values: [UInt8]) -> [UInt8] {
         [0, 0, 8, UInt8(sizes.count)]
-            + sizes.flatMap { size in (0..<4).map { UInt8(truncatingIfNeeded: size >> (24 - 8 * $0)) } }
+            + sizes.flatMap { size in
+                (0..<4).map { UInt8(truncatingIfNeeded: size >> (24 - 8 * $0)) }
+            }
             + values
     }
 

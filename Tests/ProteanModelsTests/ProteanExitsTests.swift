@@ -53,7 +53,8 @@ import Testing
     @Test func theTableBelongsToTheWeights() throws {
         let (model, network) = try load()
         let budgets = try #require(try ExitBudgets.embedded(in: model))
-        #expect(budgets.costs == (try network.costs(for: [1, 28, 28, 1])).exits.map(\.multiplyAdds))
+        #expect(
+            budgets.costs == (try network.costs(for: [1, 28, 28, 1])).exits.map(\.multiplyAdds))
         #expect(budgets.entries.count >= 5)
         #expect(budgets.split == "train images 55000 to 59999" && budgets.samples == 5000)
         #expect(budgets.entries.allSatisfy { abs($0.shares.reduce(0, +) - 1) < 1e-9 })

@@ -32,7 +32,8 @@ struct DrawGlimpsesCommand: ParsableCommand {
     var list = false
 
     @Option(
-        parsing: .unconditional, help: "Pixels of the picture per pixel of the input (default: so "
+        parsing: .unconditional,
+        help: "Pixels of the picture per pixel of the input (default: so "
             + "many that the picture has about 400).",
         transform: OptionValue.wholeNumber(1...64))
     var scale: Int?

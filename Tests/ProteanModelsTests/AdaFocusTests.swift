@@ -37,7 +37,10 @@ import Testing
         let all = try network.exits.all(x)
         let middle = try GlimpseGolden.threshold(all[0], passing: 2)
         let policy = ExitPolicy.threshold(.maximumProbability, [middle, 2, 0])
-        let result = try network.exits.dynamic(x, policy: policy)
+        _ = try network.exits.costs(for: x.shape)
+        let trace = Trace()
+        let result = try trace.recording { try network.exits.dynamic(x, policy: policy) }
+        #expect(trace.totalCost.multiplyAdds == result.executed.reduce(0, +))
         #expect(result.exits.count { $0 == 0 } == 2)
         for (row, exit) in result.exits.enumerated() {
             let found = try Operations.indexSelect(result.logits, axis: 0, indices: [row])

@@ -50,8 +50,12 @@ import Testing
         let all = try network.exits.all(x)
         let middle = try GlimpseGolden.threshold(all[0], passing: 3)
         let policy = ExitPolicy.threshold(.maximumProbability, [middle, 2, 0])
-        let record = GlimpseRecord()
-        let result = try record.recording { try network.exits.dynamic(x, policy: policy) }
+        _ = try network.exits.costs(for: x.shape)
+        let record = GlimpseRecord(), trace = Trace()
+        let result = try trace.recording {
+            try record.recording { try network.exits.dynamic(x, policy: policy) }
+        }
+        #expect(trace.totalCost.multiplyAdds == result.executed.reduce(0, +))
         #expect(result.exits.count { $0 == 0 } == 3)
         for (row, exit) in result.exits.enumerated() {
             let found = try Operations.indexSelect(result.logits, axis: 0, indices: [row])

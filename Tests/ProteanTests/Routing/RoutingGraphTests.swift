@@ -58,7 +58,9 @@ import Testing
     @Test func aTreeRunsOnePathPerRow() throws {
         let tree = try AdaptiveTree()
         let x = try Tensor.random([24, 4, 3, 5], seed: 12)
-        let (y, routing) = try tree.graph.decided(x)
+        let trace = Trace()
+        let (y, routing) = try trace.recording { try tree.graph.decided(x) }
+        #expect(trace.executed(batch: 24) == routing.executed)
         let solved = tree.counters.filter { "abc".contains($0.key) }.values
         #expect(solved.reduce(0) { $0 + $1.rows } == 24)
         #expect(y.shape == [24, 3])

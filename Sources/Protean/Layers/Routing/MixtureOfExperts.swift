@@ -17,8 +17,8 @@
 /// Parameters: `w_gate` `[inputFeatures, experts]`; with ``ExpertGating/topK(_:softmax:)`` also
 /// `w_noise` of the same shape and the buffers `mean` and `std`, which noise in training uses
 /// (``noisyLogits(_:seed:)``); `experts.0`, `experts.1`, …. Cost: per token inputFeatures · experts
-/// multiply-adds of the gate, and those of its experts plus outputFeatures each for the sum. Given
-/// a shape only, every expert sees every token: the cost of the dense sum.
+/// multiply-adds of the gate, and those of its experts. Given a shape only, every expert sees every
+/// token: the cost of the dense sum.
 public final class MixtureOfExperts: Layer, ConditionalLayer {
     /// The decision of one call.
     public struct Routing: Sendable {

@@ -4,8 +4,6 @@ import ProteanImage
 import ProteanModels
 import Testing
 
-@testable import ProteanCLI
-
 /// `exits`, `curve`, `draw decisions`, `bench --dynamic`, and `run` on the embedded network with exits.
 @Suite struct ExitCommandTests {
     private let folder: TemporaryFolder

@@ -20,8 +20,7 @@ struct CurveCommand: ParsableCommand {
             fits counts, which gives a staircase. Budgeted: images leave where they are sure, by \
             thresholds that are fitted on held-out images for q = 0.05, 0.10, ... (MSDNet's solver); \
             the cost is the mean over the images. The upper chart is over multiply-adds, the lower \
-            one over time per image: of single images for anytime, of batches for budgeted, measured \
-            for every third q.
+            one over the time per image in batches, measured for every exit and every third q.
             """)
 
     @OptionGroup var model: ModelOptions

@@ -66,11 +66,11 @@ struct CurveReport {
         self.images = images.count
     }
 
-    /// Milliseconds per image.
+    /// Milliseconds per image, in batches.
     private struct Times {
-        /// Of single images to each exit.
+        /// To each exit.
         var exits: [Double]?
-        /// Of batches, by point of the curve.
+        /// By point of the curve.
         var points: [Int: Double] = [:]
 
         init(
@@ -80,12 +80,12 @@ struct CurveReport {
             guard timed > 0, images.count > 0 else { return }
             let step = max(1, images.count / timed)
             let picked = Array(stride(from: 0, to: images.count, by: step).prefix(timed))
-            progress.show("times of single images")
-            exits = try model.secondsPerExit(
-                picked.prefix(100).map { try model.batch(images, [$0]) }
-            ).map { $0 * 1e3 }
             let batches = try stride(from: 0, to: picked.count, by: batch).map { start in
                 try model.batch(images, picked[start..<min(start + batch, picked.count)])
+            }
+            exits = try (0..<model.network.exitCount).map { exit in
+                progress.show("times of exit \(exit + 1)")
+                return try model.secondsPerImage(batches, toExit: exit) * 1e3
             }
             for index in stride(from: 0, to: curve.points.count, by: 3) {
                 progress.show("times of batches: \(index) of \(curve.points.count)")
@@ -103,7 +103,8 @@ struct CurveReport {
             chart("multiply-adds per image", .short) { $0.multiplyAdds }
         ]
         if anytime.contains(where: { $0.milliseconds != nil }) {
-            drawings.append(chart("milliseconds per image", .plain) { $0.milliseconds ?? .nan })
+            drawings.append(
+                chart("milliseconds per image, in batches", .plain) { $0.milliseconds ?? .nan })
         }
         return Drawing.stacked(drawings).file(label: "accuracy over cost of \(title)")
     }

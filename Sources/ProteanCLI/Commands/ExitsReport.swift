@@ -94,7 +94,8 @@ struct ExitsReport: Encodable {
         shareGap = gap
         millisecondsPerImage =
             try exits.secondsPerImage(batches, policy: chosen.policy) * 1e3
-        millisecondsPerImageWhole = try exits.secondsPerImage(toTheEnd: batches) * 1e3
+        millisecondsPerImageWhole =
+            try exits.secondsPerImage(batches, toExit: exits.network.exitCount - 1) * 1e3
     }
 
     func print() throws {

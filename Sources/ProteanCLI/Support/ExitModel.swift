@@ -102,10 +102,12 @@ struct ExitModel {
         try shortest(rounds, batches) { _ = try network.dynamic($0, policy: policy) }
     }
 
-    /// Seconds per image of the same batches when everything runs to the last exit, without the
-    /// heads before it.
-    func secondsPerImage(toTheEnd batches: [Tensor], rounds: Int = 2) throws -> Double {
-        try shortest(rounds, batches) { _ = try network($0) }
+    /// Seconds per image of the same batches when everything runs to one exit, without the heads
+    /// before it.
+    func secondsPerImage(
+        _ batches: [Tensor], toExit exit: Int, rounds: Int = 2
+    ) throws -> Double {
+        try shortest(rounds, batches) { _ = try network.until(exit, $0) }
     }
 
     private func shortest(

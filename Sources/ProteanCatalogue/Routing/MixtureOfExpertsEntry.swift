@@ -16,7 +16,7 @@ extension LayerEntry {
             .optional("softmax", "after", "the selection or before it, for top_k"),
             .optional("end_in_softmax", true, "whether experts end in a softmax"),
             .optional("second", "always", "always, never or above, for top_2"),
-            .optional("threshold", 0.2, "of the second expert's weight, for above"),
+            .optional("threshold", .number(0.2), "of the second expert's weight, for above"),
             .optional("capacity_factor", .null, "for top_1, top_2; null: none", aliases: "factor"),
             .optional("min_capacity", 4, "least places of an expert", aliases: "minimum"),
             .optional("group_size", 1024, "tokens that share places", aliases: "group"),

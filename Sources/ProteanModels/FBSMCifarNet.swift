@@ -64,7 +64,9 @@ struct FBSMCifarNetPlugin: ModelPlugin {
     let summary = "M-CifarNet with feature boosting and suppression for CIFAR-10 (arXiv 1810.05331)"
     let inputShape = [1, 32, 32, 3]
     var classNames: [String] { CIFARResNetPlugin.classNames }
-    let landmarkKeys = ["layer7.conv.weight", "layer7.weights", "layer7.bn.running_mean", "fc.weight"]
+    let landmarkKeys = [
+        "layer7.conv.weight", "layer7.weights", "layer7.bn.running_mean", "fc.weight",
+    ]
 
     func makeModel(configuration: ModelConfiguration) throws(ProteanError) -> any Layer {
         try configuration.requireOnly(known: ["num_classes", "sparsity_ratio"])

@@ -16,7 +16,9 @@ import Protean
 /// batch are computed in groups of equal width and get the bits they would get alone.
 public final class RNPVGG16: Layer {
     // Channels of the convolutions of each block.
-    private static let blocks = [[64, 64], [128, 128], [256, 256, 256], [512, 512, 512], [512, 512, 512]]
+    private static let blocks = [
+        [64, 64], [128, 128], [256, 256, 256], [512, 512, 512], [512, 512, 512],
+    ]
 
     private struct Step: Sendable {
         let index: Int
@@ -49,7 +51,8 @@ public final class RNPVGG16: Layer {
     ) throws(ProteanError) {
         guard groups >= 1, 64 % groups == 0 else {
             throw .invalidOption(
-                layer: "RNPVGG16", option: "groups", expected: "a divisor of 64", found: "\(groups)")
+                layer: "RNPVGG16", option: "groups", expected: "a divisor of 64", found: "\(groups)"
+            )
         }
         self.groups = groups
         var steps: [Step] = [], index = 0, inputs = [3], sizes: [Int] = []

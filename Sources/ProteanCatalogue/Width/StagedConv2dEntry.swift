@@ -14,7 +14,8 @@ extension LayerEntry {
             .optional("padding", 0, "p or [ph, pw]"),
             .bias(true),
             .required(
-                "points", "the group behind the last of each stage, ascending; the last is the "
+                "points",
+                "the group behind the last of each stage, ascending; the last is the "
                     + "number of groups", aliases: "splits", "groups"),
             .optional(
                 "reuse", "full",

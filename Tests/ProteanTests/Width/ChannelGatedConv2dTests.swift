@@ -52,14 +52,39 @@ import Testing
     private static var variants: [(String, (inout Options) -> Void)] {
         [
             ("plain", { _ in }),
-            ("stride", { $0.stride = 2; $0.partitions = 2 }),
-            ("odd", { $0.inputs = 7; $0.outputs = 5; $0.partitions = 3 }),
+            (
+                "stride",
+                {
+                    $0.stride = 2; $0.partitions = 2
+                }
+            ),
+            (
+                "odd",
+                {
+                    $0.inputs = 7; $0.outputs = 5; $0.partitions = 3
+                }
+            ),
             ("groups", { $0.usesGroups = true }),
-            ("shuffled", { $0.usesGroups = true; $0.shuffles = true; $0.partitions = 2 }),
+            (
+                "shuffled",
+                {
+                    $0.usesGroups = true; $0.shuffles = true; $0.partitions = 2
+                }
+            ),
             ("open", { $0.threshold = -100 }),
             ("closed", { $0.threshold = 100 }),
-            ("one", { $0.partitions = 1; $0.kernel = 1 }),
-            ("sparse", { $0.threshold = 1.8; $0.inputs = 16; $0.outputs = 20 }),
+            (
+                "one",
+                {
+                    $0.partitions = 1; $0.kernel = 1
+                }
+            ),
+            (
+                "sparse",
+                {
+                    $0.threshold = 1.8; $0.inputs = 16; $0.outputs = 20
+                }
+            ),
         ]
     }
 
@@ -123,10 +148,12 @@ import Testing
 
     @Test func refusesWhatDoesNotFit() throws {
         #expect(throws: ProteanError.self) {
-            try ChannelGatedConv2d(inputChannels: 8, outputChannels: 6, kernelSize: 3, usesGroups: true)
+            try ChannelGatedConv2d(
+                inputChannels: 8, outputChannels: 6, kernelSize: 3, usesGroups: true)
         }
         #expect(throws: ProteanError.self) {
-            try ChannelGatedConv2d(inputChannels: 3, outputChannels: 6, kernelSize: 3, partitions: 4)
+            try ChannelGatedConv2d(
+                inputChannels: 3, outputChannels: 6, kernelSize: 3, partitions: 4)
         }
         #expect(throws: ProteanError.self) {
             try ChannelGatedConv2d(

@@ -21,7 +21,9 @@ import Testing
     }
 
     @Test func equalsTheSumsOfTheListedUnits() throws {
-        for (inputs, outputs, rows) in [(1, 1, 1), (7, 5, 3), (33, 17, 7), (130, 70, 2), (64, 9, 0)] {
+        for (inputs, outputs, rows) in [
+            (1, 1, 1), (7, 5, 3), (33, 17, 7), (130, 70, 2), (64, 9, 0),
+        ] {
             for bias in [true, false] {
                 let layer = try DynamicLinear(
                     inputFeatures: inputs, outputFeatures: outputs, bias: bias, seed: 4)
@@ -44,7 +46,8 @@ import Testing
         let lists = (0..<32).map { row in (0..<23).filter { ($0 + row) % (1 + row % 4) == 0 } }
         let together = try layer(x, units: UnitLists(lists, width: 23))
         let whole = try layer(
-            x, units: UnitLists(lists.map { _ in Array(0..<23) }, width: 23)).elements
+            x, units: UnitLists(lists.map { _ in Array(0..<23) }, width: 23)
+        ).elements
         for row in 0..<32 {
             let alone = try layer(x.sample(row), units: UnitLists([lists[row]], width: 23))
             #expect(alone.isBitEqual(to: try together.sample(row)))

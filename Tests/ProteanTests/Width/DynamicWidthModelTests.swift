@@ -155,7 +155,8 @@ import Testing
         network.assignLabels()
         _ = try trace.recording { try network(x, width: width) }
         // The published counts take an addition of a mean for a multiply-add.
-        let averaged = trace.events.filter { $0.path.hasSuffix("conv_dw") }
+        let averaged =
+            trace.events.filter { $0.path.hasSuffix("conv_dw") }
             + trace.events.filter { $0.path.hasSuffix("conv_pw") }.suffix(1)
         let additions = averaged.reduce(0) { $0 + $1.outputShape.reduce(1, *) }
         let found = Double(trace.totalCost.executedMultiplyAdds + additions)

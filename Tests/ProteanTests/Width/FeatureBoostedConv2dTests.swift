@@ -120,10 +120,13 @@ import Testing
             #expect(
                 alone.totalCost.executedMultiplyAdds == trace.executed(batch: 3)[index])
         }
-        #expect(trace.totalCost.multiplyAdds == 3 * (60 * 9 * (8 * 24 + 24 * 40) + 8 * 24 + 24 * 40))
+        #expect(
+            trace.totalCost.multiplyAdds == 3 * (60 * 9 * (8 * 24 + 24 * 40) + 8 * 24 + 24 * 40))
     }
 
-    @Test(arguments: [0.3, 0.7, 1.0]) func aSamplesBitsDoNotDependOnItsBatch(_ density: Double) throws {
+    @Test(arguments: [0.3, 0.7, 1.0]) func aSamplesBitsDoNotDependOnItsBatch(_ density: Double)
+        throws
+    {
         let layer = try layer(12, 30, density: density)
         let x = try Tensor.random([7, 11, 8, 12], seed: 12)
         let all = try layer(x)

@@ -70,7 +70,8 @@ public final class ChannelGatedConv2d: Layer, ConditionalLayer, HasInitialWeight
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
             stride: stride, padding: padding, layer: layer)
         try checkOption(partitions, "partitions", in: 1...inputChannels, layer: layer)
-        let divided = (usesGroups || shuffles ? [inputChannels] : [])
+        let divided =
+            (usesGroups || shuffles ? [inputChannels] : [])
             + (usesGroups ? [outputChannels] : [])
         if let other = divided.first(where: { $0 % partitions != 0 }) {
             throw .invalidOption(

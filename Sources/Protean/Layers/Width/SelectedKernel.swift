@@ -77,7 +77,8 @@ final class SelectedKernel: Sendable {
         }
         var compact = geometry
         (compact.outputChannels, compact.inputChannels) = (weight.shape[0], weight.shape[1])
-        if compact.algorithm.isWinograd { compact.algorithm = .automatic }
+        // Winograd's transform of weights that are used once takes longer than it saves.
+        compact.algorithm = .direct
         return try Operations.conv2d(
             x.map, weight: weight, bias: bias.reshaped(to: [list.count]), geometry: compact,
             epilogue: Conv2dEpilogue(activation: activation, gate: gate), layer: layer)

@@ -39,7 +39,7 @@ extension LayerEntry {
         let gate = try configuration.nestedLayer("gate")
         let layer = try Dispatch(
             parts: parts.map(\.layer), gate: gate.layer, rule: try rule(configuration),
-            combine: try configuration.choice("combine"))
+            combine: try configuration.choice("combine", of: Dispatch.Combine.self))
         let maps =
             parts.enumerated().map { (name: "parts.\($0.offset)", map: $0.element.keyMap) }
             + [(name: "gate", map: gate.keyMap)]

@@ -53,7 +53,7 @@ extension LayerEntry {
             combiner: factors.map { .boosted($0) } ?? .own)
         let policy = ExitPolicy.threshold(
             try criterion(configuration), try configuration.floats("thresholds"))
-        let fallback: ExitNetwork.Fallback = try configuration.choice("fallback")
+        let fallback = try configuration.choice("fallback", of: ExitNetwork.Fallback.self)
         let maps =
             stages.enumerated().map { (name: "stages.\($0.offset)", map: $0.element.keyMap) }
             + heads.enumerated().map { (name: "heads.\($0.offset)", map: $0.element.keyMap) }

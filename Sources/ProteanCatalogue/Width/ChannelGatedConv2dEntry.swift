@@ -28,7 +28,7 @@ extension LayerEntry {
                 [
                     "in_channels": sizes["c"], "out_channels": sizes["k"],
                     "kernel_size": sizes["r"],
-                    "padding": .number(Double((try sizes.int("r") - 1) / 2)), "th": 0.5,
+                    "padding": .number(Double((try sizes.int("r") - 1) / 2)), "th": .number(0.5),
                 ], inputs: ["x": .map(try sizes.map)])
         }
     ) { configuration in

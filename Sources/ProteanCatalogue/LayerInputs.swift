@@ -104,6 +104,11 @@ package final class LayerInputs {
         return [.plain("y", try layer(x))]
     }
 
+    /// An optional tensor in the file's axis order.
+    func optionalPlain(_ name: String) throws -> Tensor? {
+        tensors[name] == nil ? nil : try plain(name)
+    }
+
     /// An optional map.
     func optionalMap(_ name: String) throws -> Tensor? {
         tensors[name] == nil ? nil : try map(name)

@@ -15,7 +15,7 @@ typedef struct select_job {
     const ptn_conv2d_shape *shape;
     const ptn_conv2d_plan *plan;
     const ptn_conv2d_functions *functions;
-    const ptn_channel_choice *inputs, *outputs;
+    const ptn_channel_sets *inputs, *outputs;
     const float *x, *packed;
     const ptn_conv2d_epilogue *epilogue;
     float *y;
@@ -23,17 +23,17 @@ typedef struct select_job {
     size_t in_pixels, out_pixels;
 } select_job;
 
-static bool has_list(const ptn_channel_choice *c) { return c && c->offsets; }
+static bool has_list(const ptn_channel_sets *c) { return c && c->offsets; }
 
-static size_t count_of(const ptn_channel_choice *c, size_t sample, size_t channels) {
+static size_t count_of(const ptn_channel_sets *c, size_t sample, size_t channels) {
     return has_list(c) ? c->offsets[sample + 1] - c->offsets[sample] : channels;
 }
 
-static const int32_t *list_of(const ptn_channel_choice *c, size_t sample) {
+static const int32_t *list_of(const ptn_channel_sets *c, size_t sample) {
     return has_list(c) ? c->list + c->offsets[sample] : NULL;
 }
 
-static bool choice_valid(const ptn_channel_choice *c, size_t samples, size_t channels) {
+static bool choice_valid(const ptn_channel_sets *c, size_t samples, size_t channels) {
     if (!has_list(c)) return true;
     if (c->offsets[0] != 0) return false;
     for (size_t s = 0; s < samples; s++) {
@@ -88,7 +88,7 @@ enum { BANDS = 4 };
 static bool is_depthwise(const select_job *j) { return ptn_conv2d_is_depthwise(j->shape); }
 
 // The channels that a bucket's input map has: of a depthwise convolution, those of the outputs.
-static const ptn_channel_choice *input_choice(const select_job *j) {
+static const ptn_channel_sets *input_choice(const select_job *j) {
     return is_depthwise(j) ? j->outputs : j->inputs;
 }
 
@@ -97,7 +97,7 @@ static void pack_sample(void *context, size_t index, int thread) {
     const bucket *b = context;
     const select_job *j = b->job;
     const size_t s = b->samples[index], k = j->shape->k, kp = b->shape.k;
-    const ptn_channel_choice *in = input_choice(j);
+    const ptn_channel_sets *in = input_choice(j);
     const ptn_channel_lists lists = {.inputs = list_of(in, s),
                                      .outputs = list_of(j->outputs, s),
                                      .input_count = count_of(in, s, j->shape->c),
@@ -140,7 +140,7 @@ static void gather_band(void *context, size_t index, int thread) {
     const size_t sample = index / BANDS, band = index % BANDS, s = b->samples[sample];
     const size_t c = j->shape->c, cp = b->shape.c;
     if (b->x) {
-        const ptn_channel_choice *in = input_choice(j);
+        const ptn_channel_sets *in = input_choice(j);
         const size_t begin = ptn_part_begin(j->in_pixels, BANDS, band);
         const size_t count = ptn_part_begin(j->in_pixels, BANDS, band + 1) - begin;
         float *to = b->x + (sample * j->in_pixels + begin) * cp;
@@ -264,7 +264,7 @@ static ptn_status run_bucket(bucket *b, const sample_floats *f) {
 }
 
 // Number of channels with which a list of `count` of `channels` is computed: whole vectors.
-static size_t rounded(const select_job *j, const ptn_channel_choice *c, size_t sample,
+static size_t rounded(const select_job *j, const ptn_channel_sets *c, size_t sample,
                       size_t channels) {
     const size_t vector = ptn_isa_vector_floats(j->runtime->isa);
     const size_t count = count_of(c, sample, channels);
@@ -472,7 +472,7 @@ static ptn_select_way way_for(const select_job *j, ptn_select_way way) {
 }
 
 ptn_status ptn_conv2d_select(const ptn_runtime *runtime, const ptn_conv2d_shape *shape,
-                             const ptn_channel_choice *inputs, const ptn_channel_choice *outputs,
+                             const ptn_channel_sets *inputs, const ptn_channel_sets *outputs,
                              ptn_select_way way, const float *x, const float *packed,
                              const ptn_conv2d_epilogue *epilogue, float *y, ptn_conv2d_guard *guard,
                              ptn_select_way *used) {

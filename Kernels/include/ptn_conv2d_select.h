@@ -7,10 +7,10 @@
 
 // The chosen channels of every sample. Sample s has the channels list[offsets[s]], ...,
 // list[offsets[s + 1] - 1], ascending, no channel twice.
-typedef struct ptn_channel_choice {
+typedef struct ptn_channel_sets {
     const size_t *offsets; // [n + 1], from 0 on; NULL: all channels of all samples
     const int32_t *list;
-} ptn_channel_choice;
+} ptn_channel_sets;
 
 // How chosen channels are computed. All ways give equal bits for finite values.
 typedef enum ptn_select_way {
@@ -38,8 +38,8 @@ typedef enum ptn_select_way {
 // not ascending or pass the channels.
 PTN_MUST_CHECK ptn_status ptn_conv2d_select(const ptn_runtime *runtime,
                                             const ptn_conv2d_shape *shape,
-                                            const ptn_channel_choice *inputs,
-                                            const ptn_channel_choice *outputs, ptn_select_way way,
+                                            const ptn_channel_sets *inputs,
+                                            const ptn_channel_sets *outputs, ptn_select_way way,
                                             const float *x, const float *packed,
                                             const ptn_conv2d_epilogue *epilogue, float *y,
                                             ptn_conv2d_guard *guard, ptn_select_way *used);

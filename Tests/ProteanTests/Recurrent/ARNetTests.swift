@@ -3,9 +3,9 @@ import Testing
 @testable import Protean
 
 @Suite struct ARNetTests {
-    static func network(leaps: Bool, seed: UInt64 = 1) throws -> (ARNet, [CountingLayer]) {
+    static func network(leaps: Bool, seed: UInt64 = 1) throws -> (ARNet, [CountingFrames]) {
         let parts = try [4, 6, 5].enumerated().map {
-            CountingLayer(try FrameNetworks.encoder($0.element, seed: UInt64($0.offset)))
+            CountingFrames(try FrameNetworks.encoder($0.element, seed: UInt64($0.offset)))
         }
         let network = try ARNet(
             light: .init(parts[0], features: 4, resolution: 5),
@@ -25,7 +25,7 @@ import Testing
         let cell = try #require(network.module(at: "rnn") as? LSTMCell)
         let linear = try JumpPoliciesTests.part(network, "linear")
         func seen(_ path: String, _ step: Int, _ size: Int) throws -> [Double] {
-            let layer = try #require(network.module(at: path) as? CountingLayer)
+            let layer = try #require(network.module(at: path) as? CountingFrames)
             let frame = try FrameNetworks.frame(x, row, step)
             let small = try Operations.resize(
                 frame, to: Size2d(height: size, width: size),

@@ -6,8 +6,8 @@ import Testing
 @Suite struct AdaFrameTests {
     static func network(
         margin: Float, patience: Int = 2, steps: Int = 6
-    ) throws -> (AdaFrame, CountingLayer) {
-        let encoder = CountingLayer(try FrameNetworks.encoder(5, seed: 2))
+    ) throws -> (AdaFrame, CountingFrames) {
+        let encoder = CountingFrames(try FrameNetworks.encoder(5, seed: 2))
         let network = try AdaFrame(
             light: FrameNetworks.encoder(4, seed: 1), encoder: encoder, lightFeatures: 4,
             features: 5, hiddenSize: 6, attentionSize: 4, classes: 3, memory: 4,
@@ -68,7 +68,7 @@ import Testing
         let powers = scores.map { exp($0) }, sum = powers.reduce(0, +)
         let seen = (0..<4).map { f in (0..<4).reduce(0.0) { $0 + powers[$1] / sum * values[$1][f] }
         }
-        let encoder = try #require(network.module(at: "encoder") as? CountingLayer)
+        let encoder = try #require(network.module(at: "encoder") as? CountingFrames)
         let frame = try encoder.inner(FrameNetworks.frame(x, 0, 0)).elements
         var executed = [0]
         let next = try cell.step(

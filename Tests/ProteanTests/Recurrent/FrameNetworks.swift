@@ -25,7 +25,7 @@ enum FrameNetworks {
 }
 
 /// Counts the frames that a network really sees.
-final class CountingLayer: Layer {
+final class CountingFrames: Layer {
     let inner: any Layer
     let rows = Counter()
 

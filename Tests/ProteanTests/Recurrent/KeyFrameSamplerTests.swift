@@ -5,7 +5,7 @@ import Testing
 @Suite struct KeyFrameSamplerTests {
     @Test func onlyTheMostSalientClipsAreClassified() throws {
         let light = try FrameNetworks.encoder(4, seed: 1)
-        let heavy = CountingLayer(try FrameNetworks.encoder(5, seed: 2))
+        let heavy = CountingFrames(try FrameNetworks.encoder(5, seed: 2))
         let sampler = try KeyFrameSampler(sampler: light, classifier: heavy, count: 3)
         let x = try FrameNetworks.videos(4, 9)
         let result = try sampler.run(x)

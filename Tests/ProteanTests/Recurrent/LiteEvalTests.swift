@@ -12,7 +12,7 @@ import Testing
     /// Compares a network with a loop over rows and frames; returns how many frames it saw finely.
     private func look(seed: UInt64) throws -> Int {
         let coarse = try FrameNetworks.encoder(4, seed: 1)
-        let fine = CountingLayer(try FrameNetworks.encoder(6, seed: 2))
+        let fine = CountingFrames(try FrameNetworks.encoder(6, seed: 2))
         let network = try LiteEval(
             coarse: coarse, fine: fine, coarseFeatures: 4, fineFeatures: 6, coarseSize: 3,
             fineSize: 5, classes: 2, seed: 7)

@@ -1,6 +1,7 @@
 // Driver of the convolution of chosen channels: buckets of samples with equally long lists are
 // copied side by side and convolved, or panels without a chosen channel are left out.
 #include "algorithms.h"
+#include "channel_pick.h"
 #include "epilogue.h"
 #include "panels.h"
 #include "ptn_conv2d_select.h"
@@ -47,30 +48,11 @@ static bool choice_valid(const ptn_channel_sets *c, size_t samples, size_t chann
     return true;
 }
 
-// Copies the listed channels of `count` pixels side by side; channels up to `padded` become zeros.
-static void gather(const float *from, size_t channels, const int32_t *list, size_t listed,
-                   size_t padded, size_t count, float *to) {
-    for (size_t p = 0; p < count; p++, from += channels, to += padded) {
-        size_t i = 0;
-        for (; i + 4 <= listed; i += 4) {
-            to[i] = from[list[i]];
-            to[i + 1] = from[list[i + 1]];
-            to[i + 2] = from[list[i + 2]];
-            to[i + 3] = from[list[i + 3]];
-        }
-        for (; i < listed; i++) to[i] = from[list[i]];
-        memset(to + listed, 0, (padded - listed) * sizeof *to);
-    }
-}
-
-// The reverse: channels that are not listed become zeros.
-static void scatter(const float *from, size_t padded, const int32_t *list, size_t listed,
-                    size_t channels, size_t count, float *to) {
-    for (size_t p = 0; p < count; p++, from += padded, to += channels) {
-        memset(to, 0, channels * sizeof *to);
-        for (size_t i = 0; i < listed; i++) to[list[i]] = from[i];
-    }
-}
+// How one sample's chosen channels are copied; the picks follow in memory.
+typedef struct sample_picks {
+    ptn_pick *read, *kept, *spread; // input pixels; output pixels; back to output pixels
+    size_t reads, keeps, spreads;
+} sample_picks;
 
 // Samples whose lists are equally long when rounded up.
 typedef struct bucket {
@@ -81,6 +63,7 @@ typedef struct bucket {
     // NULL: without a list the maps are read and written where they are.
     float *x, *y, *packed, *residual, *factor;
     float *bias, *gate; // NULL: none
+    sample_picks *picks;
 } bucket;
 
 enum { BANDS = 4 };
@@ -92,9 +75,39 @@ static const ptn_channel_sets *input_choice(const select_job *j) {
     return is_depthwise(j) ? j->outputs : j->inputs;
 }
 
+static size_t vectors_of(const select_job *j, size_t channels) {
+    return ptn_div_up(channels, ptn_isa_vector_floats(j->runtime->isa));
+}
+
+// Floats of a sample's picks: one per vector of inputs, two per vector of outputs.
+static size_t picks_floats(const select_job *j) {
+    const size_t count = vectors_of(j, j->shape->c) + 2 * vectors_of(j, j->shape->k);
+    return ptn_div_up(sizeof(sample_picks) + count * sizeof(ptn_pick), 64) * 16;
+}
+
+static sample_picks *picks_at(const bucket *b, size_t index) {
+    return (sample_picks *)((float *)b->picks + index * picks_floats(b->job));
+}
+
+static void find_picks(const bucket *b, size_t index) {
+    const select_job *j = b->job;
+    const size_t s = b->samples[index], c = j->shape->c, k = j->shape->k;
+    const size_t vector = ptn_isa_vector_floats(j->runtime->isa);
+    const ptn_channel_sets *in = input_choice(j), *out = j->outputs;
+    sample_picks *p = picks_at(b, index);
+    *p = (sample_picks){.read = (ptn_pick *)(p + 1)};
+    p->kept = p->read + vectors_of(j, c);
+    p->spread = p->kept + vectors_of(j, k);
+    if (has_list(in)) p->reads = ptn_picks_for(list_of(in, s), count_of(in, s, c), c, vector, p->read);
+    if (!has_list(out)) return;
+    p->keeps = ptn_picks_for(list_of(out, s), count_of(out, s, k), k, vector, p->kept);
+    p->spreads = ptn_spread_picks_for(list_of(out, s), count_of(out, s, k), k, vector, p->spread);
+}
+
 static void pack_sample(void *context, size_t index, int thread) {
     (void)thread;
     const bucket *b = context;
+    find_picks(b, index);
     const select_job *j = b->job;
     const size_t s = b->samples[index], k = j->shape->k, kp = b->shape.k;
     const ptn_channel_sets *in = input_choice(j);
@@ -118,8 +131,9 @@ static void gather_outputs(const bucket *b, const float *map, size_t index, size
     const select_job *j = b->job;
     const size_t s = b->samples[index], k = j->shape->k, kp = b->shape.k;
     const size_t listed = count_of(j->outputs, s, k);
-    gather(map + (s * j->out_pixels + begin) * k, k, list_of(j->outputs, s), listed, kp, count,
-           to + (index * j->out_pixels + begin) * kp);
+    const sample_picks *p = picks_at(b, index);
+    ptn_pick_rows(j->runtime->isa, p->kept, p->keeps, NULL, s * j->out_pixels + begin, count, map,
+                  listed, kp, to + (index * j->out_pixels + begin) * kp);
 }
 
 // Sets the channels of `count` compact depthwise pixels to zero whose input is not chosen.
@@ -144,8 +158,9 @@ static void gather_band(void *context, size_t index, int thread) {
         const size_t begin = ptn_part_begin(j->in_pixels, BANDS, band);
         const size_t count = ptn_part_begin(j->in_pixels, BANDS, band + 1) - begin;
         float *to = b->x + (sample * j->in_pixels + begin) * cp;
-        gather(j->x + (s * j->in_pixels + begin) * c, c, list_of(in, s), count_of(in, s, c), cp,
-               count, to);
+        const sample_picks *p = picks_at(b, sample);
+        ptn_pick_rows(j->runtime->isa, p->read, p->reads, NULL, s * j->in_pixels + begin, count,
+                      j->x, count_of(in, s, c), cp, to);
         if (is_depthwise(j) && has_list(j->inputs))
             clear_unchosen(list_of(in, s), count_of(in, s, c), list_of(j->inputs, s),
                            count_of(j->inputs, s, c), cp, count, to);
@@ -165,8 +180,9 @@ static void scatter_band(void *context, size_t index, int thread) {
     const size_t count = ptn_part_begin(j->out_pixels, BANDS, band + 1) - begin;
     const size_t k = j->shape->k, kp = b->shape.k;
     const float *from = b->y + (sample * j->out_pixels + begin) * kp;
-    scatter(from, kp, list_of(j->outputs, s), count_of(j->outputs, s, k), k, count,
-            j->y + (s * j->out_pixels + begin) * k);
+    const sample_picks *p = picks_at(b, sample);
+    ptn_spread_rows(j->runtime->isa, p->spread, p->spreads, count, from, kp,
+                     j->y + (s * j->out_pixels + begin) * k);
 }
 
 // Copies what a guard left out of a bucket to the caller's guard.
@@ -211,7 +227,7 @@ static ptn_status convolve(const bucket *b, uint8_t *left_out) {
 
 // Floats of scratch that a sample of a bucket needs, in the order in which they are laid out.
 typedef struct sample_floats {
-    size_t packed, x, y, bias, gate, residual, factor, all;
+    size_t packed, x, y, bias, gate, residual, factor, picks, all;
 } sample_floats;
 
 static bool floats_for(const select_job *j, const bucket *b, sample_floats *f) {
@@ -224,8 +240,10 @@ static bool floats_for(const select_job *j, const bucket *b, sample_floats *f) {
                          .bias = e->bias ? k : 0,
                          .gate = e->gate ? k : 0,
                          .residual = e->residual ? map : 0,
-                         .factor = e->factor ? map : 0};
-    const size_t parts[] = {f->packed, f->x, f->y, f->bias, f->gate, f->residual, f->factor};
+                         .factor = e->factor ? map : 0,
+                         .picks = picks_floats(j)};
+    const size_t parts[] = {f->packed, f->x,        f->y,      f->bias,
+                            f->gate,   f->residual, f->factor, f->picks};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (!ptn_add(f->all, (parts[i] + 15) & ~(size_t)15, &f->all)) return false;
     return true;
@@ -254,6 +272,7 @@ static ptn_status run_bucket(bucket *b, const sample_floats *f) {
     b->gate = take(&at, f->gate, n);
     b->residual = take(&at, f->residual, n);
     b->factor = take(&at, f->factor, n);
+    b->picks = (sample_picks *)take(&at, f->picks, n);
     const int threads = b->plan.threads;
     ptn_parallel(threads, n, pack_sample, b);
     if (b->x || b->residual || b->factor) ptn_parallel(threads, n * BANDS, gather_band, b);

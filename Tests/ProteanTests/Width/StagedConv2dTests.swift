@@ -15,7 +15,8 @@ import Testing
     }
 
     /// The dense weight with the staged layer's values in its blocks and zeros elsewhere.
-    private func masked(_ layer: StagedConv2d, inputs: Int, outputs: Int) throws -> (Tensor, Tensor) {
+    private func masked(_ layer: StagedConv2d, inputs: Int, outputs: Int) throws -> (Tensor, Tensor)
+    {
         let ins = try layer.splits.ranges(of: inputs), outs = try layer.splits.ranges(of: outputs)
         var weight: [Float] = [], bias: [Float] = []
         for (stage, owned) in outs.enumerated() {

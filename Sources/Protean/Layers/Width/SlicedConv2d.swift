@@ -159,7 +159,8 @@ public final class SlicedConv2d: Layer, HasInitialWeights {
     }
 
     private func cost(input: Tensor, output: Tensor) -> Cost {
-        let perGroup = geometry.groups > 1 ? geometry.inputChannels / geometry.groups : input.shape[3]
+        let perGroup =
+            geometry.groups > 1 ? geometry.inputChannels / geometry.groups : input.shape[3]
         let area = geometry.kernelSize.height * geometry.kernelSize.width
         let parameters = output.shape[3] * (perGroup * area + (bias == nil ? 0 : 1))
         return Cost(

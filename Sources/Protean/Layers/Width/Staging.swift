@@ -22,7 +22,9 @@ public enum Staging {
         /// Of leaving after each stage, all classifiers on the way included.
         public var cumulative: [Int] {
             var sum = 0
-            return zip(stages, heads).map { sum += $0 + $1; return sum }
+            return zip(stages, heads).map {
+                sum += $0 + $1; return sum
+            }
         }
     }
 
@@ -98,14 +100,19 @@ extension NetworkBlueprint.Operation {
             let input = [1, size.height, size.width, conv.geometry.inputChannels]
             shape = try conv.plan(for: input).outputShape
         case .maxPool(let window):
-            shape = try Operations.maxPool2d(Tensor(shapeOnly: [1, size.height, size.width, 1]), window)
-                .shape
+            shape = try Operations.maxPool2d(
+                Tensor(shapeOnly: [1, size.height, size.width, 1]), window
+            )
+            .shape
         case .averagePool(let window):
-            shape = try Operations.avgPool2d(Tensor(shapeOnly: [1, size.height, size.width, 1]), window)
-                .shape
+            shape = try Operations.avgPool2d(
+                Tensor(shapeOnly: [1, size.height, size.width, 1]), window
+            )
+            .shape
         case .padChannels(let stride, _):
             return Size2d(
-                height: (size.height + stride - 1) / stride, width: (size.width + stride - 1) / stride)
+                height: (size.height + stride - 1) / stride,
+                width: (size.width + stride - 1) / stride)
         case .norm, .concatenate: return size
         }
         return Size2d(height: shape[1], width: shape[2])

@@ -128,7 +128,9 @@ struct StagingLayout: Sendable {
     private func concatenated(_ step: NetworkBlueprint.Step) -> [[Int]] {
         var offset = 0, owned = [[Int]](repeating: [], count: plan.stages)
         for input in step.inputs {
-            for stage in owned.indices { owned[stage] += channels[input][stage].map { $0 + offset } }
+            for stage in owned.indices {
+                owned[stage] += channels[input][stage].map { $0 + offset }
+            }
             offset += channels[input].reduce(0) { $0 + $1.count }
         }
         return owned

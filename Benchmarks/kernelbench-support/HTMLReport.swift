@@ -1,4 +1,5 @@
 import Foundation
+import ProteanCharts
 import Protean
 
 /// Results as one self-contained HTML file: a bar chart and a table.
@@ -127,10 +128,5 @@ package enum HTMLReport {
     }
 
     /// Text escaped for use between tags.
-    static func escape(_ text: String) -> String {
-        text.replacingOccurrences(of: "&", with: "&amp;")
-            .replacingOccurrences(of: "<", with: "&lt;")
-            .replacingOccurrences(of: ">", with: "&gt;")
-            .replacingOccurrences(of: "\"", with: "&quot;")
-    }
+    static func escape(_ text: String) -> String { Drawing.escape(text) }
 }

@@ -76,6 +76,12 @@ PTN_FILE imagenet_classes[] = {
 PTN_FILE protean_deformable[] = {
 #embed "../ProteanModels/Resources/protean_deformable.safetensors"
 };
+PTN_FILE protean_exits[] = {
+#embed "../ProteanModels/Resources/protean_exits.safetensors"
+};
+PTN_FILE protean_exits_budgets[] = {
+#embed "../ProteanModels/Resources/protean_exits_budgets.json"
+};
 PTN_FILE protean_tiny[] = {
 #embed "../ProteanModels/Resources/protean_tiny.safetensors"
 };
@@ -90,6 +96,14 @@ ptn_resource ptn_resource_protean_tiny(void) {
 
 ptn_resource ptn_resource_protean_deformable(void) {
     return (ptn_resource)PTN_RESOURCE(protean_deformable, ".safetensors");
+}
+
+ptn_resource ptn_resource_protean_exits(void) {
+    return (ptn_resource)PTN_RESOURCE(protean_exits, ".safetensors");
+}
+
+ptn_resource ptn_resource_protean_exits_budgets(void) {
+    return (ptn_resource)PTN_RESOURCE(protean_exits_budgets, ".json");
 }
 
 ptn_resource ptn_resource_imagenet_classes(void) {

@@ -20,6 +20,7 @@ import CommandSupport
         subcommands: [
             RunCommand.self, DemoCommand.self, InfoCommand.self, ApplyCommand.self,
             BenchCommand.self, PluginsCommand.self, UpscaleCommand.self, DrawCommand.self,
+            ExitsCommand.self, CurveCommand.self,
         ])
 
     static func main() {

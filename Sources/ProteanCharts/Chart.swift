@@ -170,9 +170,9 @@ public struct Chart: Sendable, Equatable {
             if one.style == .points {
                 drawing.circle(at: Point(left + 9, height - 4), radius: 3.5, color: color)
             } else {
-                drawing.line(
-                    from: Point(left, height - 4), to: Point(left + 18, height - 4),
-                    color: color, width: 2, dashed: one.isDashed)
+                drawing.polyline(
+                    [Point(left, height - 4), Point(left + 18, height - 4)], color: color,
+                    dashed: one.isDashed)
             }
             drawing.text(one.name, at: Point(left + 24, height))
             height += 18

@@ -10,6 +10,17 @@ enum ImageFile {
     /// other formats before reading the whole file. A file that grows meanwhile is read up to its
     /// size at the start.
     static func bytes(_ path: String) throws(ImageError) -> [UInt8] {
+        try bytes(path, startsWith: isImage)
+    }
+
+    /// The content of a regular file of any format, as ``bytes(_:)``.
+    static func anyBytes(_ path: String) throws(ImageError) -> [UInt8] {
+        try bytes(path) { _ in true }
+    }
+
+    private static func bytes(
+        _ path: String, startsWith accepts: ([UInt8]) -> Bool
+    ) throws(ImageError) -> [UInt8] {
         guard !path.isEmpty else {
             throw .fileAccess(file: path, reason: "expected a path, found an empty one")
         }
@@ -23,7 +34,7 @@ enum ImageFile {
         guard descriptor >= 0 else { throw systemError(path) }
         defer { close(descriptor) }
         let size = try size(of: descriptor, path)
-        guard isImage(try content(descriptor, count: min(size, 4), path)) else {
+        guard accepts(try content(descriptor, count: min(size, 4), path)) else {
             throw .unknownFormat(file: path)
         }
         guard ptn_image_has_memory(size) != 0 else { throw .outOfMemory(file: path) }

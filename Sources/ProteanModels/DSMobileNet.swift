@@ -91,7 +91,10 @@ public final class DSMobileNet: Layer {
         for (width, rows) in try RowPlan.buckets(of: keys, count: actions).enumerated()
         where !rows.isEmpty {
             let own = try Operations.gatherRows(gated.map, rows)
-            try Operations.scatterRows(try rest(own, width: width), rows, into: &logits)
+            let found = try RowScope.with(rows) { () throws(ProteanError) in
+                try rest(own, width: width)
+            }
+            try Operations.scatterRows(found, rows, into: &logits)
         }
         return logits
     }

@@ -3,19 +3,19 @@ import Protean
 /// Semantic segmentation by a grid of cells whose paths each image chooses.
 ///
 /// Li, Song, Chen, Li, Zhang, Wang, Sun, "Learning Dynamic Routing for Semantic Segmentation", CVPR
-/// 2020, arXiv 2003.10401: a stem of stride 4, then layers of up to four cells at strides 4, 8, 16 and
-/// 32 with c, 2 c, 4 c and 8 c channels. A cell adds its inputs, computes x + two separable
+/// 2020, arXiv 2003.10401: a stem of stride 4, then layers of up to four cells at strides 4, 8, 16
+/// and 32 with c, 2 c, 4 c and 8 c channels. A cell adds its inputs, computes x + two separable
 /// convolutions, and passes the result on at its own scale, to the finer one (1 × 1 convolution,
-/// doubling) and to the coarser one (1 × 1 convolution with stride 2). Its gate, on the cell's input at
-/// a quarter of the size, gives each of the three a weight relu(tanh(z)); weight 0 closes a path, and
-/// a cell whose weights sum to less than 10⁻⁴ passes its input on at its own scale. A decoder joins the
-/// last layer's cells from coarse to fine.
+/// doubling) and to the coarser one (1 × 1 convolution with stride 2). Its gate, on the cell's
+/// input at a quarter of the size, gives each of the three a weight relu(tanh(z)); weight 0 closes
+/// a path, and a cell whose weights sum to less than 10⁻⁴ passes its input on at its own scale. A
+/// decoder joins the last layer's cells from coarse to fine.
 ///
 /// Each image decides for itself; the published program adds gates over the batch before it closes
-/// cells, and agrees for single images. There an image whose coarsest cell got nothing at all fails;
-/// here that cell counts as zeros. Parameters are named as the published model's. Input
-/// `[batch, height, width, 3]`, normalised, sides multiples of 32 and at least 128; output
-/// `[batch, height, width, classes]`. Sites of decisions: `backbone.init_layer`,
+/// cells, and agrees for single images. There an image whose coarsest cell got nothing at all
+/// fails; here that cell counts as zeros. Parameters are named as the published model's. Input
+/// `[batch, height, width, 3]`, normalised, sides multiples of 32 and at least 128; output `[batch,
+/// height, width, classes]`. Sites of decisions: `backbone.init_layer`,
 /// `backbone.all_cell_list.LAYER.CELL`.
 public final class DynamicRoutingNetwork: Layer, ConditionalLayer {
     /// Where the network stands in a model.
@@ -117,8 +117,8 @@ public final class DynamicRoutingNetwork: Layer, ConditionalLayer {
     }
 }
 
-/// A 1 × 1 convolution, batch norm and ReLU, under the names of the published program: `NAME.weight`
-/// and `NAME.norm`.
+/// A 1 × 1 convolution, batch norm and ReLU, under the names of the published program:
+/// `NAME.weight` and `NAME.norm`.
 struct DynamicRoutingConv: Sendable {
     private let name: String
     private let conv: Conv2d

@@ -4,7 +4,7 @@ extension ModelRegistry {
     /// A new registry with every architecture of this package.
     public static func standard() -> ModelRegistry {
         let families: [[any ModelPlugin]] = [
-            [ProteanTinyPlugin(), ProteanDeformablePlugin()],
+            [ProteanTinyPlugin(), ProteanDeformablePlugin(), ProteanExitsPlugin()],
             CIFARResNetPlugin.all,
             ResNetPlugin.all,
             [MobileNetV2Plugin(), EfficientNetLite0Plugin()],
@@ -16,6 +16,7 @@ extension ModelRegistry {
             DynamicWidthPlugins.all,
             DynamicRoutingPlugin.all,
             SMSRPlugin.all,
+            SequenceClassifierPlugin.all,
             SkipNetPlugin.all,
             BlockDropPlugin.all,
             ConvNetAIGPlugin.all,
@@ -23,7 +24,7 @@ extension ModelRegistry {
             MSDNetPlugin.all,
             RANetPlugin.all,
             SmallExitPlugin.all,
-            [RecurrentAttentionPlugin(), GFNetPlugin(), RACNNPlugin()],
+            [RecurrentAttentionPlugin(), GFNetPlugin()],
             PlateReaderPlugin.all,
         ]
         return ModelRegistry(families.flatMap(\.self))

@@ -43,8 +43,12 @@ struct PrefixParts {
             for action in chosen.sorted() {
                 let keep = RowPlan(where: rows.map { actions[$0] == action })
                 let own = map.isShapeOnly ? map : try Operations.gatherRows(map, keep)
-                let result = try body(own, action)
-                found[action, default: ([], [])].rows += keep.rows.map { rows[$0] }
+                let kept = keep.rows.map { rows[$0] }
+                let scope = try RowPlan(rows: kept.sorted(), batch: batch)
+                let result = try RowScope.with(scope) { () throws(ProteanError) in
+                    try body(own, action)
+                }
+                found[action, default: ([], [])].rows += kept
                 found[action, default: ([], [])].maps.append(result)
             }
             // An empty batch has no action, but a shape.

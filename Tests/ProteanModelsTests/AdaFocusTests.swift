@@ -37,7 +37,10 @@ import Testing
         let all = try network.exits.all(x)
         let middle = try GlimpseGolden.threshold(all[0], passing: 2)
         let policy = ExitPolicy.threshold(.maximumProbability, [middle, 2, 0])
-        let result = try network.exits.dynamic(x, policy: policy)
+        _ = try network.exits.costs(for: x.shape)
+        let trace = Trace()
+        let result = try trace.recording { try network.exits.dynamic(x, policy: policy) }
+        #expect(trace.totalCost.multiplyAdds == result.executed.reduce(0, +))
         #expect(result.exits.count { $0 == 0 } == 2)
         for (row, exit) in result.exits.enumerated() {
             let found = try Operations.indexSelect(result.logits, axis: 0, indices: [row])
@@ -45,6 +48,19 @@ import Testing
             #expect(GlimpseGolden.same(found, own), "row \(row)")
         }
         #expect(try network(try Tensor(zeros: [0, 3, 50, 41, 3])).shape == [0, 6])
+    }
+
+    @Test func publishedCountsAreTheReferences() throws {
+        let network = try AdaFocus()
+        #expect(network.parameterCount == 55_971_324)
+        #expect(network.parameter(at: "focuser.policy.policy_old.actor.0.weight") != nil)
+        let table = try network.exits.costs(for: [1, 16, 224, 224, 3])
+        #expect(table.exits.count == 16)
+        // Every frame costs the same, and the first one has no other state to read.
+        let steps = zip(table.exits, table.exits.dropFirst()).map {
+            $1.multiplyAdds - $0.multiplyAdds
+        }
+        #expect(Set(steps).count == 1)
     }
 
     @Test func whatDoesNotFitIsRefused() throws {

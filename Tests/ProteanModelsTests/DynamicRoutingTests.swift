@@ -137,6 +137,7 @@ import Testing
             .reduce(0) { $0 + $1.cost.multiplyAdds }
         #expect(head > 0)
         #expect(trace.totalCost.multiplyAdds - head == routing.executed.reduce(0, +))
+        #expect(trace.executed(batch: 3) == routing.executed.map { $0 + head / 3 })
     }
 
     @Test func shapesAndRefusals() throws {

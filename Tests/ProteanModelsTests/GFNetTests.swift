@@ -64,9 +64,12 @@ import Testing
         // Half of the rows leave at the glance.
         let middle = try GlimpseGolden.threshold(all[0], passing: 4)
         let policy = ExitPolicy.threshold(.maximumProbability, [middle, 2, 0])
-        let record = GlimpseRecord()
-        let result = try record.recording { try network.exits.dynamic(x, policy: policy) }
         let table = try network.exits.costs(for: x.shape)
+        let record = GlimpseRecord(), trace = Trace()
+        let result = try trace.recording {
+            try record.recording { try network.exits.dynamic(x, policy: policy) }
+        }
+        #expect(trace.totalCost.multiplyAdds == result.executed.reduce(0, +))
         #expect(result.exits.count { $0 == 0 } == 4)
         for (row, exit) in result.exits.enumerated() {
             let found = try Operations.indexSelect(result.logits, axis: 0, indices: [row])

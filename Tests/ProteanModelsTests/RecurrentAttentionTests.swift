@@ -57,9 +57,12 @@ import Testing
         let network = try Self.small()
         let x = try GlimpseGolden.uniform("x", [batch, 20, 20, 2])
         let policy = ExitPolicy.threshold(.maximumProbability, [threshold, threshold, 0])
-        let record = GlimpseRecord()
-        let result = try record.recording { try network.exits.dynamic(x, policy: policy) }
         let all = try network.exits.all(x), table = try network.exits.costs(for: x.shape)
+        let record = GlimpseRecord(), trace = Trace()
+        let result = try trace.recording {
+            try record.recording { try network.exits.dynamic(x, policy: policy) }
+        }
+        #expect(trace.totalCost.multiplyAdds == result.executed.reduce(0, +))
         #expect(result.exits.count == batch)
         for (row, exit) in result.exits.enumerated() {
             let found = try Operations.indexSelect(result.logits, axis: 0, indices: [row])

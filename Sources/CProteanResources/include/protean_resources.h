@@ -15,6 +15,10 @@ typedef struct {
 /* Weights of the embedded networks, safetensors. */
 ptn_resource ptn_resource_protean_tiny(void);
 ptn_resource ptn_resource_protean_deformable(void);
+ptn_resource ptn_resource_protean_exits(void);
+
+/* Thresholds of protean_exits for some budgets, JSON. */
+ptn_resource ptn_resource_protean_exits_budgets(void);
 
 /* The classes of ImageNet, one name a line. */
 ptn_resource ptn_resource_imagenet_classes(void);

@@ -21,6 +21,11 @@ struct BenchCommand: ParsableCommand {
               protean bench protean_tiny --image shoe.png
               protean bench mobilenet_v2 --weights mobilenet_v2.pth --threads 1,2 --repeat 20
               protean bench resnet50 --whole --json
+              protean bench protean_exits --dynamic --data D --batch 64
+
+            --dynamic compares a network that decides with its static twin, which runs everything \
+            and decides nothing: the saving in theory, 1 - executed / all multiply-adds, the saving \
+            in time, and where the difference goes.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -64,10 +69,32 @@ struct BenchCommand: ParsableCommand {
         transform: OptionValue.path)
     var save: String?
 
+    @Flag(help: "Compare with the network's static twin.")
+    var dynamic = false
+
+    @Option(
+        help: "With --dynamic: a folder of labelled images to run on; see `protean exits`.",
+        transform: OptionValue.path)
+    var data: String?
+
+    @Option(
+        help: "With --dynamic: thresholds of exits that `protean exits --save` wrote.",
+        transform: OptionValue.path)
+    var thresholds: String?
+
     @Flag(help: "Print JSON.")
     var json = false
 
     func validate() throws {
+        guard dynamic || (data == nil && thresholds == nil) else {
+            throw ValidationError("--data and --thresholds go with --dynamic.")
+        }
+        guard !dynamic || (save == nil && !whole) else {
+            throw ValidationError("--dynamic goes without --save and --whole.")
+        }
+        guard data == nil || image == nil else {
+            throw ValidationError("Give --data or --image, not both.")
+        }
         guard image == nil || batch == 1 else {
             throw ValidationError("--image is one image; leave --batch out.")
         }
@@ -79,6 +106,7 @@ struct BenchCommand: ParsableCommand {
     func run() throws {
         if let save { try OutputFile.check(save) }
         let made = try model.load(untrained: true)
+        if dynamic { return try compareWithTwin(made) }
         let input =
             try image.map { path in try made.input(from: images.read(path)) }
             ?? Self.input(made.inputShape, batch: batch)
@@ -93,6 +121,30 @@ struct BenchCommand: ParsableCommand {
         if let save {
             let output = try Runtime.with(isa: isa) { try made(input) }
             try Checkpoint.writeSafetensors(to: save, tensors: [("x", input), ("y", output)])
+        }
+        if json { return try Standard.json(reports) }
+        for report in reports { try report.print() }
+    }
+
+    /// `--dynamic`.
+    private func compareWithTwin(_ made: Model) throws {
+        let input: Tensor
+        if let data {
+            let exits = try LabelledImages(data).subset(0..<batch)
+            input = try Decisions.batch(made, exits, 0..<exits.count)
+        } else {
+            input =
+                try image.map { path in try made.input(from: images.read(path)) }
+                ?? Self.input(made.inputShape, batch: batch)
+        }
+        let policy = try ChosenThresholds.of(made, file: thresholds, budget: nil)?.policy
+        let plan = BenchPlan(warmUps: warmUp, repeats: `repeat`, layers: true)
+        var reports: [DynamicBenchReport] = []
+        for count in threads.map({ $0.map(Optional.some) }) ?? [nil] {
+            reports.append(
+                try Runtime.with(isa: isa, threads: count) {
+                    try DynamicBenchReport(made, input: input, policy: policy, plan: plan)
+                })
         }
         if json { return try Standard.json(reports) }
         for report in reports { try report.print() }

@@ -24,7 +24,10 @@ struct DemoCommand: ParsableCommand {
     var skipKernels = false
 
     func run() throws {
-        try runtime.with { try Self.classify() }
+        try runtime.with {
+            try Self.classify()
+            try Self.leaveEarly()
+        }
         if !skipKernels { try runKernelbench() }
     }
 
@@ -55,6 +58,39 @@ struct DemoCommand: ParsableCommand {
         try Standard.print(
             "  \(correct) of \(images.count) correct, median \(median) ms "
                 + "per image, \(try Runtime.isa().rawValue), threads: \(try Runtime.threads())")
+    }
+
+    /// The network with exits on the same images: easy ones leave at the first exit.
+    private static func leaveEarly() throws {
+        let images = try DemoImage.shipped()
+        let model = try ModelLoader.standard.makeModel(DemoImage.exitModel)
+        guard let chosen = try ChosenThresholds.of(model, file: nil, budget: nil) else { return }
+        let classifier = try Classifier(model, policy: chosen.policy)
+        try Standard.print("")
+        try Standard.print("\(model.plugin.name): \(model.plugin.summary)")
+        if let first = images.first { try classifier.warmUp(first.image) }
+        var table = Table([
+            ("image", .left), ("prediction", .left), ("probability", .right), ("", .left),
+            ("exit", .right), ("ms", .right), ("executed", .right), ("of", .right),
+        ])
+        var (correct, times) = (0, [Int: [Double]]())
+        for image in images {
+            let result = try classifier.classify(image.image, file: image.name, top: 1)
+            let best = result.predictions[0], exit = result.exit ?? 0
+            if best.index == image.label { correct += 1 }
+            times[exit, default: []].append(result.milliseconds)
+            table.add(
+                image.name, name(of: best.index, in: model), Text.percent(best.probability),
+                best.index == image.label ? "" : "wrong", "\(exit)",
+                Text.fixed(result.milliseconds, 3), Text.short(result.executedMultiplyAdds),
+                Text.short(result.multiplyAdds))
+        }
+        try table.print(indent: "  ")
+        let perExit = times.sorted { $0.key < $1.key }.map { exit, times in
+            "\(times.count) left at exit \(exit) in \(Text.fixed(Text.median(times), 3)) ms"
+        }
+        try Standard.print(
+            "  \(correct) of \(images.count) correct; " + perExit.joined(separator: ", "))
     }
 
     private static func name(of index: Int, in model: Model) -> String {

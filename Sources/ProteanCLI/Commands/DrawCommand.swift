@@ -11,10 +11,12 @@ struct DrawCommand: ParsableCommand {
               protean draw offsets resnet50_dcn --weights w.pth --image cat.jpg --output cat.png
               protean draw mask smsr_x2 --weights SMSR_X2.pt --image a.png --list
               protean draw filters rednet26 --weights w.pth --image cat.jpg --output cat.png
+              protean draw decisions protean_exits --data D --output decisions.svg
+              protean draw glimpses ram_mnist --weights w.pth --image a.png --output a-seen.png
               protean draw attention imdn_x4 --weights w.pth --image cat.jpg --output cat.png
             """,
         subcommands: [
             DrawMaskCommand.self, DrawOffsetsCommand.self, DrawFiltersCommand.self,
-            DrawAttentionCommand.self,
+            DrawAttentionCommand.self, DrawDecisionsCommand.self, DrawGlimpsesCommand.self,
         ])
 }

@@ -13,7 +13,9 @@ struct RunCommand: ParsableCommand {
               protean run mobilenet_v2 --weights mobilenet_v2.pth --image a.jpg b.jpg
               protean run ./model-directory --image a.jpg --json
 
-            Times are of the network alone, after one run that is not counted.
+            Times are of the network alone, after one run that is not counted. A network with exits \
+            that ships with thresholds, or is given --thresholds, stops at the first exit that is \
+            sure; the multiply-adds are then those of its last exit, and the share that was executed.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -28,6 +30,16 @@ struct RunCommand: ParsableCommand {
         transform: OptionValue.wholeNumber(1 ... .max))
     var top = 5
 
+    @Option(
+        help: "Thresholds of a network's exits, a file that `protean exits --save` wrote.",
+        transform: OptionValue.path)
+    var thresholds: String?
+
+    @Option(
+        parsing: .unconditional, help: "Of several thresholds those within these multiply-adds.",
+        transform: OptionValue.wholeNumber(1 ... .max))
+    var budget: Int?
+
     @Flag(help: "Print JSON: file, predictions, milliseconds, multiply_adds.")
     var json = false
 
@@ -41,8 +53,10 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         try runtime.with {
+            let loaded = try model.load(untrained: false)
+            let chosen = try ChosenThresholds.of(loaded, file: thresholds, budget: budget)
             let classifier = try Classifier(
-                model.load(untrained: false), orientation: images.orientation)
+                loaded, orientation: images.orientation, policy: chosen?.policy)
             let progress = ProgressLine()
             progress.show("first run")
             // The image is decoded only once: that may take longer than the network.
@@ -65,7 +79,8 @@ struct RunCommand: ParsableCommand {
         try Standard.print(
             "\(result.file)  \(Text.fixed(result.milliseconds, 3)) ms, "
                 + "\(Text.short(result.multiplyAdds)) multiply-adds"
-                + (share < 1 ? ", \(Text.percent(share)) executed" : ""))
+                + (share < 1 ? ", \(Text.percent(share)) executed" : "")
+                + (result.exit.map { ", left at exit \($0)" } ?? ""))
         var table = Table([
             ("rank", .right), ("class", .left), ("probability", .right), ("logit", .right),
         ])

@@ -31,6 +31,8 @@ struct Classification: Encodable {
     let milliseconds: Double
     let multiplyAdds: Int
     let executedMultiplyAdds: Int
+    /// The exit at which the image left, from 1; nil for a network that has none in use.
+    var exit: Int?
 }
 
 /// A model that turns images into class scores.
@@ -38,21 +40,40 @@ struct Classifier {
     let model: Model
     private let preprocessing: ImagePreprocessing
     private let orientation: ImageOrientation
+    /// A network whose images leave early, and how they do.
+    private let exits: (network: ExitNetwork, policy: ExitPolicy)?
 
     /// Throws for models that do not take images.
-    init(_ model: Model, orientation: ImageOrientation = .ignore) throws {
+    ///
+    /// - Parameters:
+    ///   - model: a classifier.
+    ///   - orientation: whether EXIF's orientation is applied.
+    ///   - policy: which images leave a network with exits early; nil for none.
+    init(
+        _ model: Model, orientation: ImageOrientation = .ignore, policy: ExitPolicy? = nil
+    ) throws {
         guard let preprocessing = model.preprocessing else {
             throw Failure("model '\(model.plugin.name)' does not take images")
         }
         self.model = model
         self.preprocessing = preprocessing
         self.orientation = orientation
+        if let policy, let network = (model.module as? any HasExits)?.exits {
+            exits = (network, policy)
+        } else {
+            exits = nil
+        }
     }
 
     /// Runs the network once and discards the result, so that weights are packed and plans made
     /// before the timed run.
     func warmUp(_ image: Image) throws {
-        _ = try model(preprocessing.tensor(from: image))
+        let input = try preprocessing.tensor(from: image)
+        _ = try model(input)
+        if let exits {
+            _ = try exits.network.all(input)
+            _ = try exits.network.dynamic(input, policy: exits.policy)
+        }
     }
 
     /// The image of a file, read with the options; remarks about it go to standard error.
@@ -63,6 +84,7 @@ struct Classifier {
     /// The `top` most probable classes of an image; `path` identifies it in the result.
     func classify(_ image: Image, file path: String, top: Int) throws -> Classification {
         let input = try preprocessing.tensor(from: image)
+        if let exits { return try classify(input, leaving: exits, file: path, top: top) }
         let trace = Trace()
         let start = ContinuousClock.now
         let output = try trace.recording { try model(input) }
@@ -77,6 +99,23 @@ struct Classifier {
             file: path, predictions: predictions(output.elements, top: top),
             milliseconds: elapsed.seconds * 1e3, multiplyAdds: cost.multiplyAdds,
             executedMultiplyAdds: cost.executedMultiplyAdds)
+    }
+
+    private func classify(
+        _ input: Tensor, leaving exits: (network: ExitNetwork, policy: ExitPolicy),
+        file path: String, top: Int
+    ) throws -> Classification {
+        let start = ContinuousClock.now
+        let result = try exits.network.dynamic(input, policy: exits.policy)
+        let elapsed = ContinuousClock.now - start
+        guard let executed = result.executed.first, let exit = result.exits.first else {
+            throw Failure("model '\(model.plugin.name)' gave no result for \(path)")
+        }
+        return Classification(
+            file: path, predictions: predictions(result.logits.elements, top: top),
+            milliseconds: elapsed.seconds * 1e3,
+            multiplyAdds: try exits.network.costs(for: input.shape).full,
+            executedMultiplyAdds: executed, exit: exit + 1)
     }
 
     private func predictions(_ logits: [Float], top: Int) -> [Classification.Prediction] {

@@ -11,6 +11,8 @@ struct DemoImage: Sendable {
 
     /// The embedded network's name.
     static let model = "protean_tiny"
+    /// The name of the embedded network with exits.
+    static let exitModel = "protean_exits"
 
     /// The images shipped with the embedded network.
     static func shipped() throws -> [DemoImage] {

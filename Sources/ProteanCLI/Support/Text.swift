@@ -29,6 +29,9 @@ enum Text {
 
     static func percent(_ share: Double) -> String { String(format: "%.1f %%", share * 100) }
 
+    /// A share with two decimals of a percent, as accuracies are given.
+    static func percent2(_ share: Double) -> String { String(format: "%.2f %%", share * 100) }
+
     static func fixed(_ number: Double, _ digits: Int) -> String {
         String(format: "%.\(digits)f", number)
     }

@@ -42,6 +42,31 @@ import Testing
         #expect(outcome.meanCost == cost)
     }
 
+    /// MSDNet's own functions on 300 made-up samples, `generate/exit_thresholds.py`.
+    @Test(arguments: ["plain", "tied"]) func theScriptFindsTheSame(name: String) throws {
+        let golden = try Checkpoint.open(
+            GoldenFiles.path("conditional/exit_thresholds.safetensors"))
+        func rows(_ tensor: String) throws -> [[Float]] {
+            let values = try golden.tensor("\(name).\(tensor)")
+            let (width, elements) = (values.shape[1], values.elements)
+            return (0..<values.shape[0]).map { Array(elements[$0 * width..<($0 + 1) * width]) }
+        }
+        let heldOut = try ExitScores(
+            scores: try rows("scores"), classes: try rows("classes").map { $0.map { Int($0) } },
+            labels: try golden.tensor("\(name).labels").elements.map { Int($0) })
+        let solver = try ThresholdSolver(heldOut, costs: [10, 25, 45, 80])
+        let curve = try TradeOffCurve(solver, test: heldOut)
+        let thresholds = try rows("thresholds")
+        let costs = try golden.tensor("\(name).costs").elements
+        let accuracies = try golden.tensor("\(name).accuracy").elements
+        #expect(curve.points.count == 39 && thresholds.count == 39)
+        for (index, point) in curve.points.enumerated() {
+            #expect(point.thresholds == thresholds[index], "q \(point.parameter)")
+            #expect(abs(point.test.meanCost - Double(costs[index])) < 1e-4)
+            #expect(abs(point.test.accuracy - Double(accuracies[index])) < 1e-6)
+        }
+    }
+
     @Test func anEntropySolvesAsItsNegative() throws {
         let entropies = Self.confidences.map { $0.map { 1 - $0 } }
         let heldOut = try scores(entropies, .entropy)

@@ -49,8 +49,7 @@ import Testing
         #expect(network.cells.multiplyAddsPerStep == costs.reduce(0, +))
     }
 
-    @Test func executedMultiplyAddsAreThoseOfTheProducts() throws {
-        // Products of kernels are traced by no layer; every row that computes is one of a product.
+    @Test func boundariesDecideTheOperation() {
         #expect(HMLSTMCells.operation(own: 1, below: 0) == .flush)
         #expect(HMLSTMCells.operation(own: 1, below: 1) == .flush)
         #expect(HMLSTMCells.operation(own: 0, below: 0) == .copy)

@@ -213,7 +213,9 @@ func randomActions(batch: Int, time: Int, cells: Int, seed: UInt64) -> [[Int: St
         let cell = try GRUCell(inputSize: 2, hiddenSize: 3)
         let x = try TensorSequence(Tensor(zeros: [2, 4, 2]))
         let runner = try SequenceRunner(cells: [cell], policy: ReadEverything())
-        #expect(throws: ProteanError.self) { try SequenceRunner(cells: [], policy: ReadEverything()) }
+        #expect(throws: ProteanError.self) {
+            try SequenceRunner(cells: [], policy: ReadEverything())
+        }
         #expect(throws: ProteanError.self) {
             try SequenceRunner(
                 cells: [cell, GRUCell(inputSize: 2, hiddenSize: 4)], policy: ReadEverything())

@@ -40,7 +40,9 @@ import Testing
     func equalsAllBranchesMasked(_ combination: BranchRouting.Combination, _ rule: Rule) throws {
         let layer = try Self.hydra(combination, rule)
         let x = try Tensor.random([7, 5, 9, 3], seed: 2)
-        let (y, routing) = try layer.decided(x)
+        let trace = Trace()
+        let (y, routing) = try trace.recording { try layer.decided(x) }
+        #expect(trace.executed(batch: 7) == routing.executed)
         let stem = try #require(layer.module(at: "stem") as? any Layer)
         let head = try #require(layer.module(at: "head") as? any Layer)
         let h = try stem(x)

@@ -170,15 +170,38 @@ import Testing
         let (_, routing) = try layer.decided(x)
         #expect(routing.choice.picks.map { $0.map(\.action) } == [[0, 1], [0, 1], [2, 3]])
         #expect(counters.map(\.calls) == [[2], [2], [1], [1]])
-        // Gate 12, two experts of 15 and their sums of 5.
-        #expect(routing.executed == [52, 52, 52])
-        let expected = counters.reduce(0) { $0 + $1.rows * (15 + 5) } + 3 * 12
+        // Gate 12, two experts of 15.
+        #expect(routing.executed == [42, 42, 42])
+        let expected = counters.reduce(0) { $0 + $1.rows * 15 } + 3 * 12
         #expect(routing.executed.reduce(0, +) == expected)
         let first = try layer.decided(try x.rows([0])).decision
         #expect(first.choice.picks == [routing.choice.picks[0]])
         #expect(counters.map(\.calls.count) == [2, 2, 1, 1])
         // A shape only: gate and all experts.
         #expect(try layer.cost(for: [3, 3]).multiplyAdds == 3 * (12 + 4 * 15))
+    }
+
+    /// What a trace counts for each sample is what its tokens executed, also below other rows.
+    @Test func tracesCountSamples() throws {
+        let layer = try Self.small(.topTwo(second: .above(0.45)))
+        let x = try Tensor.random([4, 6, 7], seed: 21)
+        let plan = try RowPlan(rows: [0, 3], batch: 4)
+        for (rows, input) in [(RowPlan(all: 4), x), (plan, try x.rows([0, 3]))] {
+            let trace = Trace()
+            let (_, routing) = try trace.recording {
+                try RowScope.with(rows) { () throws(ProteanError) in try layer.decided(input) }
+            }
+            let each = stride(from: 0, to: routing.executed.count, by: 6).map {
+                routing.executed[$0..<$0 + 6].reduce(0, +)
+            }
+            let found = trace.executed(batch: 4)
+            #expect(rows.rows.map { found[$0] } == each)
+            #expect(found.reduce(0, +) == each.reduce(0, +))
+        }
+        let flat = try x.reshaped(to: [24, 7]), trace = Trace()
+        let routing = try trace.recording { try layer.decided(flat).decision }
+        #expect(trace.executed(batch: 24) == routing.executed)
+        #expect(Set(routing.executed).count == 2)
     }
 
     @Test func tiesGoToTheLowerIndex() throws {

@@ -54,7 +54,8 @@ import Testing
         #expect(found.depth < classes)
     }
 
-    /// Node scores are products with mean weight vectors: the rule on logits is the rule on features.
+    /// Node scores are products with mean weight vectors: the rule on logits is the rule on
+    /// features.
     @Test func wrapsAClassifier() throws {
         let classifier = try Linear(inputFeatures: 7, outputFeatures: 10, seed: 4)
         let hierarchy = try ClassHierarchy.induced(from: classifier.weight.value)

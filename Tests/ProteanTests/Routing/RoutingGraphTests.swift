@@ -4,8 +4,8 @@ import Testing
 
 /// Graphs against sums over all their edges, closed nodes, and a tree of modules.
 @Suite struct RoutingGraphTests {
-    /// An adaptive neural tree: a router at the root, transformers on edges, solvers at leaves; single
-    /// path (arXiv 1807.06699).
+    /// An adaptive neural tree: a router at the root, transformers on edges, solvers at leaves;
+    /// single path (arXiv 1807.06699).
     struct AdaptiveTree {
         let graph: RoutingGraph
         let counters: [String: CountingLayer]
@@ -58,7 +58,9 @@ import Testing
     @Test func aTreeRunsOnePathPerRow() throws {
         let tree = try AdaptiveTree()
         let x = try Tensor.random([24, 4, 3, 5], seed: 12)
-        let (y, routing) = try tree.graph.decided(x)
+        let trace = Trace()
+        let (y, routing) = try trace.recording { try tree.graph.decided(x) }
+        #expect(trace.executed(batch: 24) == routing.executed)
         let solved = tree.counters.filter { "abc".contains($0.key) }.values
         #expect(solved.reduce(0) { $0 + $1.rows } == 24)
         #expect(y.shape == [24, 3])
@@ -130,8 +132,8 @@ import Testing
         }
     }
 
-    /// As in the published program: an open node's closed port delivers zeros, on which the next node
-    /// runs.
+    /// As in the published program: an open node's closed port delivers zeros, on which the next
+    /// node runs.
     @Test func closedPortsMayDeliverZeros() throws {
         let (graph, parts) = try Self.grid(Self.weights, closedPort: .zeros)
         let routing = try graph.routed(try Tensor.random([5, 3], seed: 3)).routing

@@ -99,6 +99,12 @@ import Testing
                 found.cost.executedMultiplyAdds
                     == area * (open.count * base + any * options.outputs * rest), "\(name)")
             #expect(found.cost.multiplyAdds == open.count * area * options.inputs)
+            let trace = Trace()
+            _ = try trace.recording { try layer(x) }
+            for row in 0..<3 {
+                let alone = try layer.executed(x.sample(row)).cost.executedMultiplyAdds
+                #expect(trace.executed(batch: 3)[row] == alone)
+            }
         }
     }
 

@@ -75,6 +75,8 @@ import Testing
             #expect(
                 trace.totalCost.executedMultiplyAdds == lists.reduce(0) { $0 + $1.count } * 8)
             #expect(trace.totalCost.multiplyAdds == 6 * 6 * 8)
+            let byRow = [lists[..<3], lists[3...]].map { $0.reduce(0) { $0 + $1.count } * 8 }
+            #expect(trace.executed(batch: 2) == byRow)
         }
     }
 

@@ -59,6 +59,7 @@ import Testing
         let x = try Self.values("x", [3, 32, 32, 3])
         for (name, density) in [("fbs_m_cifarnet", 0.5), ("fbs_m_cifarnet_dense", 1)] {
             let network = try FBSMCifarNet(density: density)
+            #expect(network.parameterCount == 1_441_802)
             try Self.expectKeys(network, "fbs_m_cifarnet")
             try Self.fill(network)
             let y = try network(x)
@@ -88,6 +89,7 @@ import Testing
             ("cg_resnet20_shuffle", true, true),
         ] {
             let network = try CGResNet(usesGroups: group, shuffles: shuffle)
+            #expect(network.parameterCount == 270_058)
             try Self.expectKeys(network, "cg_resnet20")
             try Self.fill(network)
             let y = try network(x)
@@ -104,6 +106,7 @@ import Testing
 
     @Test func slimmableSubnetworksGiveTheReferencesLogits() throws {
         let network = try DSMobileNet()
+        #expect(network.parameterCount == 7_676_204)
         try Self.expectKeys(network, "ds_mobilenet")
         try Self.fill(network)
         let x = try Self.values("x", [2, 75, 59, 3])
@@ -127,9 +130,14 @@ import Testing
         let x = try Tensor.random([4, 64, 64, 3], seed: 4)
         let widths = [2, 0, 3, 0]
         let table = [network.place: widths.map { [Choice.Pick(action: $0)] }]
-        let y = try DecisionSource.with(.table(table)) { () throws(ProteanError) in
-            try network(x)
+        let trace = Trace()
+        let y = try trace.recording { () throws(ProteanError) in
+            try DecisionSource.with(.table(table)) { () throws(ProteanError) in try network(x) }
         }
+        let executed = trace.executed(batch: 4)
+        #expect(executed[1] == executed[3])
+        #expect(executed[1] < executed[0] && executed[0] < executed[2])
+        #expect(executed.reduce(0, +) == trace.totalCost.executedMultiplyAdds)
         for row in 0..<4 {
             let alone = try network(x.sample(row), width: widths[row])
             #expect(alone.isBitEqual(to: try y.sample(row)))
@@ -166,7 +174,13 @@ import Testing
             }
         }
         let source = DecisionSource.table(table)
-        let y = try DecisionSource.with(source) { () throws(ProteanError) in try network(x) }
+        let trace = Trace()
+        let y = try trace.recording { () throws(ProteanError) in
+            try DecisionSource.with(source) { () throws(ProteanError) in try network(x) }
+        }
+        let executed = trace.executed(batch: 3)
+        #expect(Set(executed).count == 3)
+        #expect(executed.reduce(0, +) == trace.totalCost.executedMultiplyAdds)
         for row in 0..<3 {
             let own = DecisionSource.table(table.mapValues { [$0[row]] })
             let alone = try DecisionSource.with(own) { () throws(ProteanError) in
@@ -205,6 +219,24 @@ import Testing
             flat = try linear(flat, activation: index < 2 ? .relu : .identity)
         }
         return flat
+    }
+
+    @Test func everyNetworkIsFoundByItsName() throws {
+        for name in [
+            "fbs_m_cifarnet", "cg_resnet20_cifar", "ds_mobilenet", "rnp_vgg16", "s2dnas_resnet56",
+            "vgg16_bn_cifar", "densenet_bc100_cifar",
+        ] {
+            let model = try ModelLoader.standard.makeModel(name)
+            let keys = Set(model.allParameters().map(\.name))
+            #expect(keys.isSuperset(of: model.plugin.landmarkKeys), "\(name)")
+            let size = model.plugin.inputShape
+            let shape = try model.outputShape(for: [2] + size.dropFirst())
+            #expect(shape == [2, size[1] == 32 ? 10 : 1000], "\(name)")
+            let odd = try ModelConfiguration(json: #"{"colour": 3}"#, source: "test")
+            #expect(throws: ProteanError.self) {
+                try ModelLoader.standard.makeModel(name, configuration: odd)
+            }
+        }
     }
 
     @Test func prunedVGGHasTheStaticNetworksSizes() throws {

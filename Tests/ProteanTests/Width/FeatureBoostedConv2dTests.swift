@@ -113,6 +113,13 @@ import Testing
             expected += 60 * 9 * (8 * inner + inner * outer) + 8 * 24 + 24 * 40
         }
         #expect(trace.totalCost.executedMultiplyAdds == expected)
+        #expect(trace.executed(batch: 3).reduce(0, +) == expected)
+        for index in 0..<3 {
+            let alone = Trace()
+            _ = try alone.recording { try second(try first(SelectedMap(x.sample(index)))) }
+            #expect(
+                alone.totalCost.executedMultiplyAdds == trace.executed(batch: 3)[index])
+        }
         #expect(trace.totalCost.multiplyAdds == 3 * (60 * 9 * (8 * 24 + 24 * 40) + 8 * 24 + 24 * 40))
     }
 

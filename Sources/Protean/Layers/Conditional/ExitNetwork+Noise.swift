@@ -13,10 +13,11 @@ extension ExitNetwork {
         public let accuracy: Double?
     }
 
-    /// The exits that rows use when noise is added to the input: a robust network spends more on noisy
-    /// rows, an attacked one may be driven to its last exit.
+    /// The exits that rows use when noise is added to the input: a robust network spends more on
+    /// noisy rows, an attacked one may be driven to its last exit.
     ///
-    /// Noise is normal; a draw depends on the seed, row and element only, so levels differ by a factor.
+    /// Noise is normal; a draw depends on the seed, row and element only, so levels differ by a
+    /// factor.
     /// - Parameters:
     ///   - x: the clean input.
     ///   - policy: which rows leave.

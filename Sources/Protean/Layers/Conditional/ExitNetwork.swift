@@ -158,23 +158,29 @@ public final class ExitNetwork: Layer, HasExits {
     ///
     /// - Throws: ``ProteanError`` when the shape does not fit.
     public func costs(for shape: [Int]) throws(ProteanError) -> CostTable {
-        try costs.value(for: [1] + shape.dropFirst()) { () throws(ProteanError) in
-            var features = Features(try Tensor(shapeOnly: [1] + shape.dropFirst()), name: inputName)
-            var exits: [CostTable.Exit] = [], sum = 0
-            var previous: Tensor?
-            for exit in stages.indices {
-                let stage = try Trace.measuring { () throws(ProteanError) in
-                    try stages[exit].run(&features)
-                }
-                let head = try Trace.measuring { () throws(ProteanError) in
-                    try predict(exit, &features, previous: previous)
-                }
-                previous = head.result
-                sum += stage.cost.multiplyAdds + head.cost.multiplyAdds
-                exits.append(.init(multiplyAdds: sum, head: head.cost.multiplyAdds))
-            }
-            return CostTable(exits: exits)
+        let one = [1] + shape.dropFirst()
+        return try costs.value(for: one) { () throws(ProteanError) in
+            // An active trace records what runs, not what is estimated.
+            try Trace.pausing { () throws(ProteanError) in try estimatedCosts(for: one) }
         }
+    }
+
+    private func estimatedCosts(for shape: [Int]) throws(ProteanError) -> CostTable {
+        var features = Features(try Tensor(shapeOnly: shape), name: inputName)
+        var exits: [CostTable.Exit] = [], sum = 0
+        var previous: Tensor?
+        for exit in stages.indices {
+            let stage = try Trace.measuring { () throws(ProteanError) in
+                try stages[exit].run(&features)
+            }
+            let head = try Trace.measuring { () throws(ProteanError) in
+                try predict(exit, &features, previous: previous)
+            }
+            previous = head.result
+            sum += stage.cost.multiplyAdds + head.cost.multiplyAdds
+            exits.append(.init(multiplyAdds: sum, head: head.cost.multiplyAdds))
+        }
+        return CostTable(exits: exits)
     }
 }
 

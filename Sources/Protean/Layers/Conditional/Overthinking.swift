@@ -7,8 +7,8 @@ public struct Overthinking: Sendable, Hashable {
     public let cumulativeAccuracy: Double
     /// Share of rows that some earlier exit classifies correctly and the last one does not.
     public let destructive: Double
-    /// Share of rows that an earlier exit classifies correctly and the last one does, too: later stages
-    /// were not needed.
+    /// Share of rows that an earlier exit classifies correctly and the last one does, too: later
+    /// stages were not needed.
     public let wasteful: Double
     /// For each row Σ over exits of the L1 distance between its probabilities and the last exit's.
     public let confusion: [Float]
@@ -44,9 +44,9 @@ public struct Overthinking: Sendable, Hashable {
         wasteful = share(zip(early, last).count { $0 && $1 })
     }
 
-    /// For each row Σ over exits of ‖p_exit − p_last‖₁, p the softmax of its logits. Large values mark
-    /// rows whose last prediction is not to be trusted. The published program adds 10⁻⁶ to every
-    /// difference; this does not.
+    /// For each row Σ over exits of ‖p_exit − p_last‖₁, p the softmax of its logits. Large values
+    /// mark rows whose last prediction is not to be trusted. The published program adds 10⁻⁶ to
+    /// every difference; this does not.
     ///
     /// - Parameter exits: each exit's logits, `[rows, classes]`.
     /// - Throws: ``ProteanError`` when shapes differ, values are missing or there are no exits.

@@ -112,37 +112,58 @@ public final class SkipBlock: Layer {
         }
         if let shortcut {
             var side = try shortcut(x)
-            try add(x, running, to: &side)
+            try finish(try interior(x, running), running, &side)
             x = side
-        } else if running.isComplete {
-            x = try body(x, residual: x)
         } else {
-            let rows = try Operations.gatherRows(x, running, layer: place)
-            try add(rows, running, to: &x)
+            try finish(try interior(x, running), running, &x)
         }
     }
 
-    /// Adds F of the rows that run to their shortcuts. `x` holds all rows of `side`, or the rows that
-    /// run.
-    private func add(
-        _ x: Tensor, _ running: RowPlan, to side: inout Tensor
+    /// All steps but the last one, on the rows that run, which the first step reads where they lie;
+    /// nil if no row runs.
+    private func interior(_ x: Tensor, _ running: RowPlan) throws(ProteanError) -> Tensor? {
+        if running.isEmpty { return nil }
+        return try RowScope.with(running) { () throws(ProteanError) in
+            guard steps.count > 1 else {
+                return try Operations.gatherRows(x, running, layer: place)
+            }
+            var y = running.isComplete ? try steps[0](x) : try steps[0](x, rows: running)
+            for step in steps.dropFirst().dropLast() { y = try step(y) }
+            return y
+        }
+    }
+
+    /// The last step, added to the shortcuts of the rows that run: in place, so that rows that pass
+    /// are neither read nor written, unless an activation of these rows follows.
+    private func finish(
+        _ inner: Tensor?, _ running: RowPlan, _ side: inout Tensor
     ) throws(ProteanError) {
-        if running.isComplete {
-            side = try body(x, residual: side)
+        guard let inner else {
+            if passActivation != .identity {
+                side = try Operations.activate(side, passActivation)
+            }
             return
         }
-        var result: Tensor?
-        if !running.isEmpty {
-            let residual = try Operations.gatherRows(side, running, layer: place)
-            let rows =
-                x.shape[0] == running.count
-                ? x : try Operations.gatherRows(x, running, layer: place)
-            result = try RowScope.with(running) { () throws(ProteanError) in
-                try body(rows, residual: residual)
+        let last = steps[steps.count - 1]
+        if running.isComplete {
+            side = try last(inner, residual: side)
+        } else if passActivation == .identity, addsInPlace {
+            try RowScope.with(running) { () throws(ProteanError) in
+                try last(inner, inputRows: nil, outputRows: running, into: &side, adding: true)
             }
+        } else {
+            let residual = try Operations.gatherRows(side, running, layer: place)
+            let result = try RowScope.with(running) { () throws(ProteanError) in
+                try last(inner, residual: residual)
+            }
+            side = try Operations.activate(side, passActivation)
+            try Operations.scatterRows(result, running, into: &side, layer: place)
         }
-        if passActivation != .identity { side = try Operations.activate(side, passActivation) }
-        if let result { try Operations.scatterRows(result, running, into: &side, layer: place) }
+    }
+
+    /// Whether the last step's kernel can add what its result holds.
+    private var addsInPlace: Bool {
+        [.identity, .relu, .relu6].contains(steps[steps.count - 1].activation)
     }
 
     /// act(F(x) + residual).

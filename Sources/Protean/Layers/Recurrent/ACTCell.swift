@@ -50,7 +50,8 @@ public final class ACTCell: RecurrentCell {
         let layer = "ACTCell"
         guard cell.inputSize >= 2 else {
             throw .invalidOption(
-                layer: layer, option: "cell", expected: "an input of the flag and at least 1 feature",
+                layer: layer, option: "cell",
+                expected: "an input of the flag and at least 1 feature",
                 found: "\(cell.inputSize) features")
         }
         guard epsilon >= 0, epsilon < 1 else {

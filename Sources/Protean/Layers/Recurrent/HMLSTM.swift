@@ -55,7 +55,8 @@ public final class HMLSTMCells: RecurrentCell {
         try checkChannels(inputSize, "inputSize", layer: layer)
         try checkOption(sizes.count, "sizes.count", in: 1...OptionLimits.depth, layer: layer)
         for (index, size) in sizes.enumerated() {
-            try checkOption(size, "sizes[\(index)]", in: 1...OptionLimits.channels / 8, layer: layer)
+            try checkOption(
+                size, "sizes[\(index)]", in: 1...OptionLimits.channels / 8, layer: layer)
         }
         guard slope > 0, slope.isFinite else {
             throw .invalidOption(

@@ -53,7 +53,9 @@ public final class HMLSTMNetwork: Module {
         var list: [NamedParameter] = []
         for layer in sizes.indices { list.append(try parameter("gate_\(layer)", [all, 1])) }
         gates = ParameterGroup(parameters: list)
-        embedding = ParameterGroup(parameters: [try parameter("embed_weights", [all, embeddingSize])])
+        embedding = ParameterGroup(parameters: [
+            try parameter("embed_weights", [all, embeddingSize])
+        ])
         output = ParameterGroup(parameters: [
             try parameter("b1", [1, hiddenSize]), try parameter("b2", [1, hiddenSize]),
             try parameter("b3", [1, outputSize]),

@@ -31,7 +31,8 @@ public final class LeapPolicy: StepPolicy {
         hiddenSize: Int, inputSize: Int, followingSize: Int = 0, units: Int = 32,
         rule: Rule = .argmax, seed: UInt64 = 0
     ) throws(ProteanError) {
-        try checkOption(followingSize, "followingSize", in: 0...OptionLimits.channels, layer: "LeapPolicy")
+        try checkOption(
+            followingSize, "followingSize", in: 0...OptionLimits.channels, layer: "LeapPolicy")
         hidden = try Linear(
             inputFeatures: hiddenSize + inputSize + followingSize, outputFeatures: units,
             seed: seed)
@@ -73,7 +74,8 @@ public final class LeapPolicy: StepPolicy {
             parts.append(try Operations.indexSelect(flat, axis: 0, indices: places))
         }
         let units = try hidden(Operations.concatenate(parts, axis: 1), activation: .relu)
-        turn.executed.addToAll(hidden.inputFeatures * hidden.outputFeatures + 2 * decision.inputFeatures)
+        turn.executed.addToAll(
+            hidden.inputFeatures * hidden.outputFeatures + 2 * decision.inputFeatures)
         return try rule.actions(decision(units)).map { $0 == 0 ? .update : .copy }
     }
 }

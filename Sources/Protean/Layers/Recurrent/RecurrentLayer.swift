@@ -149,7 +149,8 @@ struct RecurrentStack: Sendable {
         let isPlain = places.enumerated().allSatisfy { $0 == $1 }
         let flat = try x.reshaped(to: [rows.batch * rows.time, options.inputSize])
         var packed =
-            isPlain ? try flat.rows(0..<rows.total)
+            isPlain
+            ? try flat.rows(0..<rows.total)
             : try Operations.indexSelect(flat, axis: 0, indices: places)
         var finals: [[Tensor]] = initial.map { _ in [] }
         for (index, directions) in layers.enumerated() {

@@ -25,13 +25,17 @@ final class RecurrentWeights: Sendable {
         hidden = try parameter([rows, stateSize], 1)
         biases = bias ? [try parameter([rows], 2), try parameter([rows], 3)] : []
         named =
-            [NamedParameter("weight_ih" + suffix, input), NamedParameter("weight_hh" + suffix, hidden)]
+            [
+                NamedParameter("weight_ih" + suffix, input),
+                NamedParameter("weight_hh" + suffix, hidden),
+            ]
             + zip(["bias_ih", "bias_hh"], biases).map { NamedParameter($0 + suffix, $1) }
     }
 
     /// The products. With `joinsBiases` the input's product carries both biases and the state's
     /// none.
-    func linears(joiningBiases joins: Bool) throws(ProteanError) -> (input: Linear, hidden: Linear) {
+    func linears(joiningBiases joins: Bool) throws(ProteanError) -> (input: Linear, hidden: Linear)
+    {
         let version = named.reduce(0) { $0 + $1.parameter.version }
         return try products.value(for: version) { () throws(ProteanError) in
             guard biases.count == 2 else {

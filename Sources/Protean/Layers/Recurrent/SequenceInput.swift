@@ -29,8 +29,11 @@ public struct SequencePlace: Sendable, Hashable {
 
 /// Inputs that exist already, `[batch, time, features]`.
 public struct TensorSequence: SequenceInput {
+    /// Rows of the batch.
     public let batch: Int
+    /// Steps of each row.
     public let time: Int
+    /// Nothing is computed.
     public let multiplyAddsPerRead = 0
     private let flat: Tensor
 
@@ -56,8 +59,11 @@ public struct TensorSequence: SequenceInput {
 
 /// Words as indices `[batch, time]`, of which only the read ones are looked up.
 public struct TokenSequence: SequenceInput {
+    /// Rows of the batch.
     public let batch: Int
+    /// Steps of each row.
     public let time: Int
+    /// Nothing is computed.
     public let multiplyAddsPerRead = 0
     private let tokens: Tensor
     private let embedding: Embedding
@@ -88,8 +94,11 @@ public struct TokenSequence: SequenceInput {
 /// Frames of videos `[batch, time, height, width, channels]`, each read through a network whose
 /// result is one vector.
 public struct FrameSequence: SequenceInput {
+    /// Rows of the batch.
     public let batch: Int
+    /// Steps of each row.
     public let time: Int
+    /// Those of the network for one frame.
     public let multiplyAddsPerRead: Int
     private let frames: Tensor
     private let encoder: any Layer

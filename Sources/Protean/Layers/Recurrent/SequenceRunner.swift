@@ -247,7 +247,8 @@ private struct SequenceRun {
                 guard let from = source.baseAddress, let to = target.baseAddress else { return }
                 for (row, steps) in passed {
                     for step in steps {
-                        (to + (row * time + step) * size).update(from: from + row * size, count: size)
+                        (to + (row * time + step) * size).update(
+                            from: from + row * size, count: size)
                     }
                 }
             }

@@ -112,7 +112,8 @@ public final class SkimLSTM: Module {
         inputSize: Int, hiddenSize: Int, smallSize: Int, readsCell: Bool = true,
         rule: Rule = .argmax, seed: UInt64 = 0
     ) throws(ProteanError) {
-        try checkOption(hiddenSize, "hiddenSize", in: 2...OptionLimits.channels / 8, layer: "SkimLSTM")
+        try checkOption(
+            hiddenSize, "hiddenSize", in: 2...OptionLimits.channels / 8, layer: "SkimLSTM")
         try checkOption(smallSize, "smallSize", in: 1...hiddenSize - 1, layer: "SkimLSTM")
         let large = try LSTMCell(inputSize: inputSize, hiddenSize: hiddenSize, seed: seed)
         let small = try LSTMCell(inputSize: inputSize, hiddenSize: smallSize, seed: seed &+ 8)

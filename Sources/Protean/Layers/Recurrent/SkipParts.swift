@@ -12,7 +12,8 @@ struct SkipParts: Sendable {
         try checkChannels(inputSize, "inputSize", layer: layer)
         try checkOption(sizes.count, "sizes.count", in: 1...OptionLimits.depth, layer: layer)
         for (index, size) in sizes.enumerated() {
-            try checkOption(size, "sizes[\(index)]", in: 1...OptionLimits.channels / 8, layer: layer)
+            try checkOption(
+                size, "sizes[\(index)]", in: 1...OptionLimits.channels / 8, layer: layer)
         }
         guard names == .tensorFlow || Set(sizes).count == 1 else {
             throw .invalidOption(

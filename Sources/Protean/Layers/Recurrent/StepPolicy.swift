@@ -106,6 +106,7 @@ public struct SequenceTurn {
 
 /// Reads every step with cell 0.
 public struct ReadEverything: StepPolicy {
+    /// Nothing is remembered.
     public let initialMemory: [Float] = []
 
     /// The policy.
@@ -119,6 +120,7 @@ public struct ReadEverything: StepPolicy {
 
 /// Actions given beforehand: for tests, replays and forced budgets.
 public struct GivenActions: StepPolicy {
+    /// Nothing is remembered.
     public let initialMemory: [Float] = []
     private let actions: [[Int: StepAction]]
 

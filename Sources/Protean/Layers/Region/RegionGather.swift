@@ -12,7 +12,7 @@
 /// regions bilinearly instead, with any scale.
 public struct RegionGather: Module {
     /// What the two numbers of a location mean.
-    public enum Placement: Sendable, CaseIterable {
+    public enum Placement: String, Sendable, CaseIterable {
         /// (row, column) as shares of the free space, 0 … 1.
         case fractions
         /// (x, y) of the region's centre, −1 … 1 from edge to edge.

@@ -1,14 +1,15 @@
-/// Branches of which each sample runs some: a stem, a gate on the stem's features, and a combination
-/// of the chosen branches' results.
+/// Branches of which each sample runs some: a stem, a gate on the stem's features, and a
+/// combination of the chosen branches' results.
 ///
 /// ```
 /// h = stem(x),  chosen = rule(gate(h)),  y = head(combine(branch_i(h) for i in chosen))
 /// ```
-/// Mullapudi, Mark, Shazeer, Fatahalian, "HydraNets: Specialized Dynamic Architectures for Efficient
-/// Inference", CVPR 2018. A branch that no sample chose is not called, and a sample's result does not
-/// depend on its batch, to the bit. Input: what the stem takes, first axis the batch. Parts: `stem`,
-/// `gate`, `branches.0` …, `head`, unless other names are given. Cost: stem, gate and head on all
-/// samples, each branch on those that chose it. Given a shape only, every branch is walked.
+/// Mullapudi, Mark, Shazeer, Fatahalian, "HydraNets: Specialized Dynamic Architectures for
+/// Efficient Inference", CVPR 2018. A branch that no sample chose is not called, and a sample's
+/// result does not depend on its batch, to the bit. Input: what the stem takes, first axis the
+/// batch. Parts: `stem`, `gate`, `branches.0` …, `head`, unless other names are given. Cost: stem,
+/// gate and head on all samples, each branch on those that chose it. Given a shape only, every
+/// branch is walked.
 public final class BranchRouting: Layer, ConditionalLayer {
     /// How the results of a sample's branches become one.
     public enum Combination: String, Sendable, CaseIterable {
@@ -16,8 +17,8 @@ public final class BranchRouting: Layer, ConditionalLayer {
         case sum
         /// Σ result / number of chosen branches; 0 if there are none.
         case mean
-        /// All branches' results along the last axis, in order of the branches, with zeros for those
-        /// that were not chosen.
+        /// All branches' results along the last axis, in order of the branches, with zeros for
+        /// those that were not chosen.
         case concatenation
     }
 
@@ -79,6 +80,23 @@ public final class BranchRouting: Layer, ConditionalLayer {
             names
             ?? ((stem.map { [NamedModule("stem", $0)] } ?? [])
                 + [NamedModule("gate", gate)]
+                + branches.enumerated().map { NamedModule("branches.\($0.offset)", $0.element) }
+                + (head.map { [NamedModule("head", $0)] } ?? []))
+    }
+
+    /// As above, with a layer as gate, whose result is `[rows, branches]`; its parameters lie below
+    /// `gate`.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
+    public convenience init(
+        stem: (any Layer)? = nil, gate: any Layer, branches: [any Layer], rule: Rule,
+        combination: Combination, head: (any Layer)? = nil
+    ) throws(ProteanError) {
+        let scores = LayerDecisionGate(gate)
+        try self.init(
+            stem: stem, gate: scores, branches: branches, rule: rule, combination: combination,
+            head: head,
+            names: (stem.map { [NamedModule("stem", $0)] } ?? []) + scores.submodules
                 + branches.enumerated().map { NamedModule("branches.\($0.offset)", $0.element) }
                 + (head.map { [NamedModule("head", $0)] } ?? []))
     }

@@ -13,8 +13,8 @@ public struct ClassHierarchy: Sendable, Hashable {
 
     /// A tree of inner nodes.
     ///
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` unless it is one tree in
-    ///   which every node but the root has one parent and every inner node a child.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` unless it is one tree
+    ///   in which every node but the root has one parent and every inner node a child.
     public init(classes: Int, children: [[Int]]) throws(ProteanError) {
         let layer = "ClassHierarchy"
         try checkOption(classes, "classes", in: 1...OptionLimits.experts, layer: layer)
@@ -51,8 +51,8 @@ public struct ClassHierarchy: Sendable, Hashable {
             layer: "ClassHierarchy", option: option, expected: expected, found: found)
     }
 
-    /// For each inner node the classes below each child. Nodes that the root does not reach lie on a
-    /// circle.
+    /// For each inner node the classes below each child. Nodes that the root does not reach lie on
+    /// a circle.
     private static func classesBelow(
         _ children: [[Int]], classes: Int, root: Int
     ) throws(ProteanError) -> [[[Int]]] {
@@ -75,13 +75,14 @@ public struct ClassHierarchy: Sendable, Hashable {
         return children.map { list in list.map { below[$0] } }
     }
 
-    /// The hierarchy induced by the weights of a classifier: agglomerative clustering of its rows by
-    /// Ward's criterion with Euclidean distances, as Wan et al. (arXiv 2004.00221) do.
+    /// The hierarchy induced by the weights of a classifier: agglomerative clustering of its rows
+    /// by Ward's criterion with Euclidean distances, as Wan et al. (arXiv 2004.00221) do.
     ///
     /// Inner nodes come in the order of the unions; the last one is the root. Cost: O(classes²)
     /// time and memory.
     /// - Parameter weights: `[classes, features]`, at least 2 classes.
-    /// - Throws: ``ProteanError`` when the weights have another shape or values that are not finite.
+    /// - Throws: ``ProteanError`` when the weights have another shape or values that are not
+    ///   finite.
     public static func induced(from weights: Tensor) throws(ProteanError) -> ClassHierarchy {
         guard weights.rank == 2, (2...8192).contains(weights.shape[0]) else {
             throw .shapeMismatch(

@@ -1,9 +1,9 @@
 /// How many tokens an expert takes at most from each group of tokens.
 ///
 /// Tokens in row-major order form groups of ``group``, the last of which may be smaller. Of a group
-/// of n tokens each expert takes max(``minimum``, ⌊n · ``factor`` / experts⌋), at most n. Places are
-/// given in the order of tokens; a token that finds its expert full is dropped there. **A token's
-/// result then depends on the tokens before it**, unlike in every other conditional layer.
+/// of n tokens each expert takes max(``minimum``, ⌊n · ``factor`` / experts⌋), at most n. Places
+/// are given in the order of tokens; a token that finds its expert full is dropped there. **A
+/// token's result then depends on the tokens before it**, unlike in every other conditional layer.
 ///
 /// Fedus, Zoph, Shazeer, "Switch Transformers", arXiv 2101.03961. They train with factor 1.25 and
 /// evaluate with 2, in groups of 1024 tokens.
@@ -17,8 +17,8 @@ public struct ExpertCapacity: Sendable, Hashable {
 
     /// A capacity.
     ///
-    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a factor that is not
-    ///   finite and above 0, or a size below 1.
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for a factor that is
+    ///   not finite and above 0, or a size below 1.
     public init(
         factor: Double = 2, minimum: Int = 4, group: Int = 1024
     ) throws(ProteanError) {

@@ -27,8 +27,11 @@ extension MixtureOfExperts {
                 site: place, batch: tokens.shape[0], actions: experts.count
             ) { () throws(ProteanError) in try choose(logits) }
         }
-        let sum = try RowScope.asOrigin(origin) { () throws(ProteanError) in
-            try combined(tokens, choice, width: width)
+        let each = tokens.shape[0] / max(x.rank > 1 ? x.shape[0] : tokens.shape[0], 1)
+        let sum = try Trace.joiningRows(each) { () throws(ProteanError) in
+            try RowScope.asOrigin(origin) { () throws(ProteanError) in
+                try combined(tokens, choice, width: width)
+            }
         }
         return (try sum.reshaped(to: shape), choice, logits)
     }
@@ -60,13 +63,11 @@ extension MixtureOfExperts {
                 * MemoryLayout<Float>.stride)
     }
 
-    /// Multiply-adds of each token: the gate's, its experts' and the weighted sum's.
+    /// Multiply-adds of each token: the gate's and its experts'.
     func executed(_ choice: Choice, like x: Tensor) throws(ProteanError) -> [Int] {
         let costs = try expertCosts()
         return choice.picks.map { picks in
-            picks.reduce(gate.count) {
-                $0 + costs[$1.action].multiplyAdds + (costs[$1.action].features.last ?? 0)
-            }
+            picks.reduce(gate.count) { $0 + costs[$1.action].multiplyAdds }
         }
     }
 
@@ -87,6 +88,33 @@ extension RowScope {
         _ plan: RowPlan, _ body: () throws(ProteanError) -> R
     ) throws(ProteanError) -> R {
         let outcome = $active.withValue(plan) { Result { () throws(ProteanError) in try body() } }
+        return try outcome.get()
+    }
+}
+
+extension Trace {
+    /// Runs `body`, in which `each` rows, such as tokens, belong to one row of the caller: events are
+    /// recorded with the caller's rows.
+    static func joiningRows<R>(
+        _ each: Int, _ body: () throws(ProteanError) -> R
+    ) throws(ProteanError) -> R {
+        guard let listener = current, each > 1 else { return try body() }
+        let own = Trace()
+        let outcome = $current.withValue(own) { Result { () throws(ProteanError) in try body() } }
+        for event in own.events {
+            var sums: [Int: Int] = [:]
+            for (row, executed) in zip(event.rows.rows, event.executedByRow) {
+                sums[row / each, default: 0] += executed
+            }
+            let rows = sums.keys.sorted()
+            listener.append(
+                Event(
+                    path: event.path, layer: event.layer, inputShape: event.inputShape,
+                    outputShape: event.outputShape, cost: event.cost, seconds: event.seconds,
+                    mask: event.mask,
+                    rows: RowPlan(trusted: rows, batch: event.rows.batch / each),
+                    executedByRow: rows.map { sums[$0] ?? 0 }))
+        }
         return try outcome.get()
     }
 }

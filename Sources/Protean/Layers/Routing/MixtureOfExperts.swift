@@ -4,8 +4,8 @@
 /// ```
 /// y = Σ weight(e, x) · expert_e(x)      over the experts e that the gate chose for x
 /// ```
-/// Shazeer, Mirhoseini, Maziarz, Davis, Le, Hinton, Dean, "Outrageously Large Neural Networks", ICLR
-/// 2017, arXiv 1701.06538; Switch (arXiv 2101.03961) and GShard (arXiv 2006.16668) by other
+/// Shazeer, Mirhoseini, Maziarz, Davis, Le, Hinton, Dean, "Outrageously Large Neural Networks",
+/// ICLR 2017, arXiv 1701.06538; Switch (arXiv 2101.03961) and GShard (arXiv 2006.16668) by other
 /// ``ExpertGating``s. A token is a vector of the last axis: input `[…, inputFeatures]`, such as
 /// `[batch, features]` or `[batch, tokens, features]`; output `[…, outputFeatures]`.
 ///
@@ -17,8 +17,8 @@
 /// Parameters: `w_gate` `[inputFeatures, experts]`; with ``ExpertGating/topK(_:softmax:)`` also
 /// `w_noise` of the same shape and the buffers `mean` and `std`, which noise in training uses
 /// (``noisyLogits(_:seed:)``); `experts.0`, `experts.1`, …. Cost: per token inputFeatures · experts
-/// multiply-adds of the gate, and those of its experts plus outputFeatures each for the sum. Given a
-/// shape only, every expert sees every token: the cost of the dense sum.
+/// multiply-adds of the gate, and those of its experts. Given a shape only, every expert sees every
+/// token: the cost of the dense sum.
 public final class MixtureOfExperts: Layer, ConditionalLayer {
     /// The decision of one call.
     public struct Routing: Sendable {
@@ -46,8 +46,8 @@ public final class MixtureOfExperts: Layer, ConditionalLayer {
     /// Output shape and multiply-adds of every expert for one token.
     private let expected = Derived<Int, [(features: [Int], multiplyAdds: Int)]>()
 
-    /// A mixture of given experts, each of which turns `[tokens, inputFeatures]` into
-    /// `[tokens, outputFeatures]`. The gate's weights are initially 0 for top-k, as in the paper, else
+    /// A mixture of given experts, each of which turns `[tokens, inputFeatures]` into `[tokens,
+    /// outputFeatures]`. The gate's weights are initially 0 for top-k, as in the paper, else
     /// seeded.
     ///
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.

@@ -2,16 +2,17 @@ import Foundation
 
 /// A decision tree whose splits are read from the logits of an ordinary classifier.
 ///
-/// At an inner node the score of a child is the mean of the logits of the classes below it, which is
-/// the product with the mean of their weight vectors; a softmax over the children gives probabilities.
-/// Wan, Dunlap, Ho, Yin, Lee, Petryk, Bargal, Gonzalez, "NBDT: Neural-Backed Decision Tree", ICLR
-/// 2021, arXiv 2004.00221. Input: the classifier's; output `[batch, classes]`. Parameters have the
-/// classifier's paths. Cost: the classifier's; a decision reads each logit at most once per level.
+/// At an inner node the score of a child is the mean of the logits of the classes below it, which
+/// is the product with the mean of their weight vectors; a softmax over the children gives
+/// probabilities. Wan, Dunlap, Ho, Yin, Lee, Petryk, Bargal, Gonzalez, "NBDT: Neural-Backed
+/// Decision Tree", ICLR 2021, arXiv 2004.00221. Input: the classifier's; output `[batch, classes]`.
+/// Parameters have the classifier's paths. Cost: the classifier's; a decision reads each logit at
+/// most once per level.
 public final class NeuralBackedTree: Layer, ConditionalLayer {
     /// How a class is found.
     public enum Inference: String, Sendable, CaseIterable {
-        /// Follow the child of largest score from the root, the first of equal ones. The result is 1
-        /// for the class that is reached, else 0.
+        /// Follow the child of largest score from the root, the first of equal ones. The result is
+        /// 1 for the class that is reached, else 0.
         case hard
         /// The probability of a class is the product of those along its path.
         case soft

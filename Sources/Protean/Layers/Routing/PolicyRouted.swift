@@ -1,12 +1,12 @@
 /// A network whose decisions are taken before it runs, by a policy that looks at the input once.
 ///
-/// The policy's scores are cut into one part per site; a rule turns each part into a decision, and the
-/// network runs on these decisions (``DecisionSource/table(_:)``). BlockDrop (arXiv 1711.08393)
+/// The policy's scores are cut into one part per site; a rule turns each part into a decision, and
+/// the network runs on these decisions (``DecisionSource/table(_:)``). BlockDrop (arXiv 1711.08393)
 /// chooses its blocks so, SpotTune (Guo et al., arXiv 1811.08737) for each block the frozen or the
 /// tuned weights: there a site is a ``Dispatch`` of two parts, with ``GivenDecision`` as its gate.
 ///
-/// Parts: `policy`, `network`. ``Module/assignLabels(prefix:)`` must have named the sites: call it once
-/// after building. Cost: the policy on all rows, and the chosen parts of the network.
+/// Parts: `policy`, `network`. ``Module/assignLabels(prefix:)`` must have named the sites: call it
+/// once after building. Cost: the policy on all rows, and the chosen parts of the network.
 public final class PolicyRouted: Layer {
     /// A part of the network that decides.
     public struct Site: Sendable, Hashable {
@@ -66,8 +66,8 @@ public final class PolicyRouted: Layer {
 
     /// The network's result under the policy's decisions.
     ///
-    /// - Throws: ``ProteanError`` when `x` or the number of scores does not fit, or the sites have no
-    ///   labels.
+    /// - Throws: ``ProteanError`` when `x` or the number of scores does not fit, or the sites have
+    ///   no labels.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         let scores = try policy.scores(x)
         let wanted = [x.shape.first ?? 0, sites.reduce(0) { $0 + $1.actions }]

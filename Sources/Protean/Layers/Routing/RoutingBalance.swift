@@ -1,6 +1,7 @@
 import Foundation
 
-/// How evenly experts, branches or paths are used: the quantities behind balance losses, as numbers.
+/// How evenly experts, branches or paths are used: the quantities behind balance losses, as
+/// numbers.
 ///
 /// All sums run in double precision.
 public enum RoutingBalance {
@@ -12,12 +13,13 @@ public enum RoutingBalance {
     /// The number of rows that chose each action.
     public static func load(_ choice: Choice) -> [Int] { choice.plans().map(\.plan.count) }
 
-    /// The squared coefficient of variation, variance / (mean² + 10⁻¹⁰); 0 for fewer than two values.
+    /// The squared coefficient of variation, variance / (mean² + 10⁻¹⁰); 0 for fewer than two
+    /// values.
     ///
     /// - Parameters:
     ///   - values: such as ``importance(_:)`` or ``load(_:)``.
-    ///   - unbiased: divide the squared deviations by n − 1, as the PyTorch port of arXiv 1701.06538
-    ///     does; else by n, as its TensorFlow original.
+    ///   - unbiased: divide the squared deviations by n − 1, as the PyTorch port of arXiv
+    ///     1701.06538 does; else by n, as its TensorFlow original.
     public static func squaredVariation(_ values: [Double], unbiased: Bool = true) -> Double {
         guard values.count > 1 else { return 0 }
         let mean = values.reduce(0, +) / Double(values.count)
@@ -25,12 +27,12 @@ public enum RoutingBalance {
         return squares / Double(values.count - (unbiased ? 1 : 0)) / (mean * mean + 1e-10)
     }
 
-    /// The expected load of each expert under fresh noise: Σ over tokens of the probability that the
-    /// expert is among the k first (arXiv 1701.06538, appendix A).
+    /// The expected load of each expert under fresh noise: Σ over tokens of the probability that
+    /// the expert is among the k first (arXiv 1701.06538, appendix A).
     ///
-    /// For an expert that is among them, it stays there while its noisy value exceeds the (k + 1)-th
-    /// largest; for another, it enters when its value exceeds the k-th:
-    /// Φ((clean − threshold) / deviation).
+    /// For an expert that is among them, it stays there while its noisy value exceeds the (k +
+    /// 1)-th largest; for another, it enters when its value exceeds the k-th: Φ((clean − threshold)
+    /// / deviation).
     /// - Parameters:
     ///   - clean: logits without noise, `[tokens, experts]`.
     ///   - noisy: the values that were ranked, shaped like `clean`.
@@ -69,13 +71,15 @@ public enum RoutingBalance {
         return load
     }
 
-    /// The auxiliary value of Switch (arXiv 2101.03961), experts · Σ f · P: f is the share of tokens
-    /// whose first expert is e, P the mean probability of e. 1 for even use; 0 without tokens.
+    /// The auxiliary value of Switch (arXiv 2101.03961), experts · Σ f · P: f is the share of
+    /// tokens whose first expert is e, P the mean probability of e. 1 for even use; 0 without
+    /// tokens.
     ///
     /// - Parameters:
     ///   - probabilities: the softmax over all experts, `[tokens, experts]`.
     ///   - first: the first expert of each token, before tokens are dropped.
-    /// - Throws: ``ProteanError`` when sizes differ, values are missing, or an expert is out of range.
+    /// - Throws: ``ProteanError`` when sizes differ, values are missing, or an expert is out of
+    ///   range.
     public static func switchAuxiliary(
         probabilities: Tensor, first: [Int]
     ) throws(ProteanError) -> Double {
@@ -100,8 +104,8 @@ public enum RoutingBalance {
             * Double(experts)
     }
 
-    /// The z value of a gate, the mean over tokens of (log Σ e^logit)² (arXiv 2202.08906); 0 without
-    /// tokens.
+    /// The z value of a gate, the mean over tokens of (log Σ e^logit)² (arXiv 2202.08906); 0
+    /// without tokens.
     ///
     /// - Throws: ``ProteanError`` when the logits are not `[tokens, experts]` or carry no values.
     public static func zValue(_ logits: Tensor) throws(ProteanError) -> Double {

@@ -1,29 +1,31 @@
 /// A graph whose edges are open or closed for each sample: dynamic routing within a network of many
 /// paths.
 ///
-/// Nodes are listed in an order in which each one's edges come from earlier nodes. Whatever is closed
-/// for a row is not computed for it, and a row's result does not depend on its batch, to the bit.
-/// Li, Song, Chen, Li, Zhang, Wang, Sun, "Learning Dynamic Routing for Semantic Segmentation", CVPR
-/// 2020, arXiv 2003.10401, is one such graph; its program closes cells by a sum over the batch, here
-/// each row decides for itself. Trees with modules at nodes and edges are others (Tanno et al., "Adaptive Neural Trees",
-/// arXiv 1807.06699).
+/// Nodes are listed in an order in which each one's edges come from earlier nodes. Whatever is
+/// closed for a row is not computed for it, and a row's result does not depend on its batch, to the
+/// bit. Li, Song, Chen, Li, Zhang, Wang, Sun, "Learning Dynamic Routing for Semantic Segmentation",
+/// CVPR 2020, arXiv 2003.10401, is one such graph; its program closes cells by a sum over the
+/// batch, here each row decides for itself. Trees with modules at nodes and edges are others (Tanno
+/// et al., "Adaptive Neural Trees", arXiv 1807.06699).
 ///
 /// ```swift
 /// let graph = try RoutingGraph(
 ///     nodes: [
 ///         RoutingNode("stem", inputs: [.input], body: stem),
-///         RoutingNode("root", inputs: [.node("stem")], gate: router, rule: .argmax, ports: [left, right]),
+///         RoutingNode(
+///             "root", inputs: [.node("stem")], gate: router, rule: .argmax, ports: [left, right]),
 ///         RoutingNode("a", inputs: [.node("root", port: 0)], body: first),
 ///         RoutingNode("b", inputs: [.node("root", port: 1)], body: second),
 ///     ], outputs: [[.node("a"), .node("b")]])
 /// ```
-/// Input: what the first parts take, first axis the batch. An output is the sum of its edges, 0 where
-/// they deliver nothing. Given a shape only, everything is walked: the cost with all edges open.
+/// Input: what the first parts take, first axis the batch. An output is the sum of its edges, 0
+/// where they deliver nothing. Given a shape only, everything is walked: the cost with all edges
+/// open.
 public final class RoutingGraph: Layer, ConditionalLayer {
     /// The decisions of one call.
     public struct Routing: Sendable {
-        /// For each node that some row reached: these rows, and each one's open ports and weights, as
-        /// the gate chose them.
+        /// For each node that some row reached: these rows, and each one's open ports and weights,
+        /// as the gate chose them.
         public let nodes: [String: (rows: RowPlan, choice: Choice)]
         /// Multiply-adds executed for each row, gates included.
         public let executed: [Int]
@@ -41,13 +43,13 @@ public final class RoutingGraph: Layer, ConditionalLayer {
     private let plans = Derived<[Int], RoutingGraphPlan>(capacity: 4)
 
     /// - Parameters:
-    ///   - parts: the modules that own the parameters, under the names of the weight file; by default
-    ///     `NAME.gate`, `NAME.body`, `NAME.ports.0` … for each node.
+    ///   - parts: the modules that own the parameters, under the names of the weight file; by
+    ///     default `NAME.gate`, `NAME.body`, `NAME.ports.0` … for each node.
     ///   - nodes: in topological order.
     ///   - outputs: the edges that each output adds up.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)`` for two nodes of one
-    ///   name, an edge from a node that is not earlier or from a port that is not there, and nodes or
-    ///   outputs without edges or ports.
+    ///   name, an edge from a node that is not earlier or from a port that is not there, and nodes
+    ///   or outputs without edges or ports.
     public init(
         parts: [NamedModule]? = nil, nodes: [RoutingNode], outputs: [[RoutingNode.Edge]]
     ) throws(ProteanError) {
@@ -109,7 +111,8 @@ public final class RoutingGraph: Layer, ConditionalLayer {
 
     /// The first output.
     ///
-    /// - Throws: ``ProteanError`` when `x` does not fit or edges of one node deliver different shapes.
+    /// - Throws: ``ProteanError`` when `x` does not fit or edges of one node deliver different
+    ///   shapes.
     public func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
         try all(x)[0]
     }

@@ -1,11 +1,11 @@
-/// A node of a ``RoutingGraph``: the sum of what its edges deliver, a gate, a body, and ports through
-/// which results leave.
+/// A node of a ``RoutingGraph``: the sum of what its edges deliver, a gate, a body, and ports
+/// through which results leave.
 ///
 /// ```
 /// h = Σ edges,  weights = rule(gate(h)),  port p delivers weight_p · part_p(body(h))
 /// ```
-/// Per row: a body runs if one of its ports is open, a port's part if that port is. A row whose weights
-/// sum to less than ``closesBelow`` closes the node: see ``closed``.
+/// Per row: a body runs if one of its ports is open, a port's part if that port is. A row whose
+/// weights sum to less than ``closesBelow`` closes the node: see ``closed``.
 public struct RoutingNode: Sendable {
     /// Where a value comes from.
     public enum Edge: Sendable, Hashable {
@@ -17,7 +17,8 @@ public struct RoutingNode: Sendable {
 
     /// What a node does for a row that closes it.
     public enum Closed: Sendable, Hashable {
-        /// Its input leaves unchanged, with weight 1, through this port; the others deliver nothing.
+        /// Its input leaves unchanged, with weight 1, through this port; the others deliver
+        /// nothing.
         case passes(port: Int)
         /// No port delivers anything.
         case ends

@@ -1,14 +1,15 @@
-/// A soft decision tree: inner nodes are logistic splits, leaves are fixed distributions over classes.
+/// A soft decision tree: inner nodes are logistic splits, leaves are fixed distributions over
+/// classes.
 ///
 /// ```
-/// p(right | x) = σ(β · (w · x + b)),   P(leaf) = Π of its path's probabilities,   Q = softmax(leaf)
+/// p(right | x) = σ(β · (w · x + b)),  P(leaf) = Π of its path's probabilities,  Q = softmax(leaf)
 /// ```
 /// Frosst, Hinton, "Distilling a Neural Network Into a Soft Decision Tree", 2017, arXiv 1711.09784.
 /// Input `[batch, inputFeatures]`, output `[batch, classes]`, probabilities. Parameters as in the
 /// PyTorch port: nodes level by level, in each level from **right to left**: `module_list.n.weight`
-/// `[1, inputFeatures]`, `.bias` `[1]`, `param_list.n` `[1]` (β) for inner nodes, then `param_list.n`
-/// `[classes]` for leaves. Cost: inputFeatures multiply-adds per visited node; all 2^depth − 1 inner nodes
-/// are visited unless the inference is ``Inference/greedy``.
+/// `[1, inputFeatures]`, `.bias` `[1]`, `param_list.n` `[1]` (β) for inner nodes, then
+/// `param_list.n` `[classes]` for leaves. Cost: inputFeatures multiply-adds per visited node; all
+/// 2^depth − 1 inner nodes are visited unless the inference is ``Inference/greedy``.
 public final class SoftDecisionTree: Layer, ConditionalLayer {
     /// How a row's distribution comes from the leaves.
     public enum Inference: String, Sendable, CaseIterable {
@@ -16,8 +17,8 @@ public final class SoftDecisionTree: Layer, ConditionalLayer {
         case bestLeaf
         /// Σ P(leaf) · Q over all leaves.
         case mixture
-        /// Q of the leaf that is reached by taking the likelier side at each node; ½ goes left. Only
-        /// the visited nodes are computed. The leaf need not be the one of ``bestLeaf``.
+        /// Q of the leaf that is reached by taking the likelier side at each node; ½ goes left.
+        /// Only the visited nodes are computed. The leaf need not be the one of ``bestLeaf``.
         case greedy
     }
 

@@ -1,8 +1,8 @@
 /// A soft gate with exact zeros: scores relu(tanh(z)) of a layer's result z, in 0 ..< 1.
 ///
-/// With ``Rule/nonzero`` a path whose z is 0 or below is closed, and another has its score as weight
-/// (Li et al., "Learning Dynamic Routing for Semantic Segmentation", arXiv 2003.10401, where the last
-/// bias starts at 1.5, score 0.905).
+/// With ``Rule/nonzero`` a path whose z is 0 or below is closed, and another has its score as
+/// weight (Li et al., "Learning Dynamic Routing for Semantic Segmentation", arXiv 2003.10401, where
+/// the last bias starts at 1.5, score 0.905).
 public final class TanhReLUGate: DecisionGate {
     /// The layer's parts.
     public var submodules: [NamedModule] { layer.submodules }

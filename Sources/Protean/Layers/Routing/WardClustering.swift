@@ -1,7 +1,8 @@
 /// Agglomerative clustering by Ward's criterion: the two clusters whose union grows the squared
 /// distances to the centre least are joined first (Ward, 1963).
 ///
-/// Found by chains of nearest neighbours (Murtagh, 1983) in O(n²) time and memory, in double precision.
+/// Found by chains of nearest neighbours (Murtagh, 1983) in O(n²) time and memory, in double
+/// precision.
 enum WardClustering {
     /// One union.
     private struct Merge {

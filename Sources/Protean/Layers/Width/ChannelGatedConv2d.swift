@@ -153,7 +153,8 @@ public final class ChannelGatedConv2d: Layer, ConditionalLayer, HasInitialWeight
         var decision: Decision?
         let output = try traced(
             "ChannelGatedConv2d", path: label, input: x,
-            cost: { cost(x, $0, completed: decision?.pixels.count) }
+            cost: { cost(x, $0, completed: decision?.pixels.count) },
+            executedByRow: { self.executed(decision?.pixels) }
         ) { () throws(ProteanError) in
             try Trace.pausing { () throws(ProteanError) in
                 let (y, made) = try gated(shuffles ? shuffled(x) : x)
@@ -266,12 +267,27 @@ public final class ChannelGatedConv2d: Layer, ConditionalLayer, HasInitialWeight
         }
     }
 
+    /// Multiply-adds executed for each sample.
+    private func executed(_ pixels: MaskPlan?) -> [Int] {
+        guard let pixels else { return [] }
+        let area = geometry.kernelSize.height * geometry.kernelSize.width
+        let base = geometry.outputChannels * baseChannels * area
+        let rest = geometry.outputChannels * restChannels * area
+        return pixels.activePixels.map {
+            pixels.size.height * pixels.size.width * base + $0.count * rest
+        }
+    }
+
+    /// The input channels that the completion of a pixel reads.
+    private var restChannels: Int {
+        usesGroups ? geometry.inputChannels : geometry.inputChannels - baseChannels
+    }
+
     /// Executed are the base path and, at `completed` pixels (all for nil), the rest.
     private func cost(_ x: Tensor, _ y: Tensor, completed: Int?) -> Cost {
         let area = geometry.kernelSize.height * geometry.kernelSize.width
-        let inputs = geometry.inputChannels
         let base = y.count * baseChannels * area
-        let rest = (usesGroups ? inputs : inputs - baseChannels) * area * geometry.outputChannels
+        let rest = restChannels * area * geometry.outputChannels
         return Cost(
             multiplyAdds: y.count * geometry.fanIn,
             executedMultiplyAdds: completed.map { base + $0 * rest } ?? y.count * geometry.fanIn,

@@ -110,7 +110,14 @@ public final class DynamicLinear: MultiInputLayer, HasInitialWeights {
     public func callAsFunction(_ x: Tensor, units: UnitLists) throws(ProteanError) -> Tensor {
         let shape = try outputShape(x)
         let flat = try x.reshaped(to: [x.count / inputFeatures, inputFeatures])
-        return try run(x, executed: units.count) { () throws(ProteanError) in
+        let byRow = { () -> [Int] in
+            let each = max(x.shape.dropLast().dropFirst().reduce(1, *), 1)
+            return (0..<flat.shape[0] / each).map { row in
+                (row * each..<(row + 1) * each).reduce(0) { $0 + units[$1].count }
+                    * self.inputFeatures
+            }
+        }
+        return try run(x, executed: units.count, byRow: byRow) { () throws(ProteanError) in
             try Operations.selectedLinear(
                 flat, weight: weight.value, bias: bias?.value, units: units, layer: place
             ).reshaped(to: shape)
@@ -177,7 +184,7 @@ public final class DynamicLinear: MultiInputLayer, HasInitialWeights {
 
     /// Runs `body`, which computes `executed` units.
     private func run(
-        _ x: Tensor, executed: Int, inputs: Int? = nil,
+        _ x: Tensor, executed: Int, inputs: Int? = nil, byRow: (() -> [Int])? = nil,
         _ body: () throws(ProteanError) -> Tensor
     ) throws(ProteanError) -> Tensor {
         let inputs = inputs ?? inputFeatures
@@ -189,7 +196,7 @@ public final class DynamicLinear: MultiInputLayer, HasInitialWeights {
                     executedMultiplyAdds: executed * inputs, parameters: parameterCount,
                     bytes: (x.count + y.count + min(executed, outputFeatures) * inputs)
                         * MemoryLayout<Float>.stride)
-            }, body)
+            }, executedByRow: x.rank > 1 ? byRow : nil, body)
     }
 }
 

@@ -122,22 +122,31 @@ extension SelectedKernel {
         var samples: [SelectedMap.Sample] = []
         for (index, row) in rows.enumerated() {
             let sample = try x.sample(index)
-            let map = try traced(
-                name, path: label, input: sample.map, cost: { cost(sample, $0, output) }
-            ) { () throws(ProteanError) in
-                let count = row.channels?.count ?? geometry.outputChannels
-                let inputs = sample.channels?.count ?? geometry.inputChannels
-                var shape = output
-                shape[3] = count
-                if count == 0 { return try Tensor(uninitialized: shape) }
-                if inputs == 0 {
-                    return try constant(row, shape, activation: activation)
+            let own = try RowPlan(rows: [index], batch: rows.count)
+            let map = try RowScope.with(own) { () throws(ProteanError) in
+                try traced(
+                    name, path: label, input: sample.map, cost: { cost(sample, $0, output) }
+                ) { () throws(ProteanError) in
+                    try compute(sample, row, output, activation: activation, layer: layer)
                 }
-                return try self(sample, row, activation: activation, layer: layer)
             }
             samples.append(SelectedMap.Sample(map: map, channels: row.channels))
         }
         return SelectedMap(samples, size: Array(output.dropFirst()))
+    }
+
+    /// One sample's listed channels, `[1, height', width', count]`.
+    private func compute(
+        _ x: SelectedMap.Sample, _ row: Row, _ output: [Int], activation: Activation,
+        layer: String
+    ) throws(ProteanError) -> Tensor {
+        var shape = output
+        shape[3] = row.channels?.count ?? geometry.outputChannels
+        if shape[3] == 0 { return try Tensor(uninitialized: shape) }
+        if x.channels?.isEmpty == true {
+            return try constant(row, shape, activation: activation)
+        }
+        return try self(x, row, activation: activation, layer: layer)
     }
 
     /// The result where no input channel exists.

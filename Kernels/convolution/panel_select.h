@@ -5,8 +5,8 @@
 #include "algorithm.h"
 #include "panels.h"
 
-// Copies chosen channels from the packed panels of `shape`, each [planes][channel][width], to panels
-// of `part`; one group. Channels beyond the lists are zeros.
+// Copies chosen channels from the packed panels of `shape`, each [planes][channel][width], to
+// panels of `part`; one group. Channels beyond the lists are zeros.
 void ptn_panels_select(ptn_isa isa, size_t planes, const ptn_conv2d_shape *shape,
                        const float *packed, const ptn_conv2d_shape *part,
                        const ptn_channel_lists *lists, float *selected);

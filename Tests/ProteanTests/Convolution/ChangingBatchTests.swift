@@ -32,7 +32,9 @@ import Testing
     func linearRowsAreIndependent(inputs: Int, outputs: Int) throws {
         let layer = try Linear(inputFeatures: inputs, outputFeatures: outputs)
         let x = try MapTest.tensor([9, inputs])
-        try MapTest.everywhere { try layer(x) } check: { isa, y in
+        try MapTest.everywhere {
+            try layer(x)
+        } check: { isa, y in
             try Runtime.with(isa: isa) {
                 for row in 0..<9 {
                     let alone = try layer(x.sample(row))

@@ -26,7 +26,8 @@ import Testing
     func rowsHaveTheBitsOfSingleCalls(test: ConvolutionCase, count: Int) throws {
         let conv = try test.layer()
         let relu = try FusedConv2d(conv, nil, .relu)
-        let read = try Self.plan(count, of: 8, seed: 2), written = try Self.plan(count, of: 9, seed: 5)
+        let read = try Self.plan(count, of: 8, seed: 2),
+            written = try Self.plan(count, of: 9, seed: 5)
         let x = try Self.spoiled(test.input(8), outside: read, by: .nan)
         try MapTest.everywhere {
             let size = try conv.outputShape(for: [9] + x.shape.dropFirst())
@@ -60,7 +61,8 @@ import Testing
     @Test(arguments: ConvolutionCase.all)
     func epilogueFollowsTheLists(test: ConvolutionCase) throws {
         let conv = try test.layer(bias: false)
-        let read = try RowPlan(rows: [1, 2, 4], batch: 5), written = try RowPlan(rows: [0, 3, 4], batch: 6)
+        let read = try RowPlan(rows: [1, 2, 4], batch: 5),
+            written = try RowPlan(rows: [0, 3, 4], batch: 6)
         let x = try test.input(5)
         let shape = try conv.outputShape(for: [6] + x.shape.dropFirst())
         let epilogue = Conv2dEpilogue(
@@ -92,7 +94,8 @@ import Testing
         var values = MapTest.values(4 * 17 * 15 * 12, seed: 3)
         values[2 * 17 * 15 * 12 + 1000] = 1e6
         let x = try Tensor(values, shape: [4, 17, 15, 12])
-        let read = try RowPlan(rows: [1, 2], batch: 4), written = try RowPlan(rows: [0, 2], batch: 3)
+        let read = try RowPlan(rows: [1, 2], batch: 4),
+            written = try RowPlan(rows: [0, 2], batch: 3)
         let relu = try FusedConv2d(conv, nil, .relu)
         for (isa, threads) in allRuntimes {
             try Runtime.with(isa: isa, threads: threads, exactness: .guarded) {

@@ -53,7 +53,9 @@ import Testing
         where groups > 0 {
             let x = try test.input(batch, channels: groups * into)
             let wide = try Self.widened(x, to: test.inputs)
-            try MapTest.everywhere { try sliced(x) } check: { isa, y in
+            try MapTest.everywhere {
+                try sliced(x)
+            } check: { isa, y in
                 try Runtime.with(isa: isa) {
                     let whole = try conv(wide)
                     let same = try Self.narrowed(whole, to: groups * out).isBitEqual(to: y)

@@ -115,12 +115,14 @@ public final class SelectedConv2d: Layer, HasInitialWeights {
     private func products(
         _ output: [Int], _ inputs: ChannelPlan?, _ outputs: ChannelPlan?
     ) -> [Int] {
-        let pixels = output[1] * output[2], area = geometry.kernelSize.height * geometry.kernelSize.width
+        let pixels = output[1] * output[2],
+            area = geometry.kernelSize.height * geometry.kernelSize.width
         let groups = geometry.groups
         let inEach = geometry.inputChannels / groups, outEach = geometry.outputChannels / groups
         return (0..<output[0]).map { row in
             if groups == 1 {
-                let pairs = (inputs?.count(of: row) ?? inEach) * (outputs?.count(of: row) ?? outEach)
+                let pairs =
+                    (inputs?.count(of: row) ?? inEach) * (outputs?.count(of: row) ?? outEach)
                 return pixels * area * pairs
             }
             var chosen = [Int](repeating: inputs == nil ? inEach : 0, count: groups)

@@ -21,7 +21,7 @@ extension LayerEntry {
                     "channels": .number(Double(try sizes.int("k") / 2)),
                 ], inputs: ["x": .map(try sizes.map)])
         },
-        parts: ["SlicedLinear"]
+        parts: ["SlicedLinear", "SlimmableConv2d", "SlimmableNorm2d"]
     ) { configuration in
         try configuration.require("padding_mode", "zeros")
         let stride = try configuration.size("stride")

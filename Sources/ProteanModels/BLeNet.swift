@@ -4,8 +4,8 @@ import Protean
 ///
 /// Teerapittayanon, McDanel, Kung, "BranchyNet: Fast Inference via Early Exiting from Deep Neural
 /// Networks", ICPR 2016, arXiv 1709.01686. Parameters are named as in a PyTorch version of it
-/// (github.com/gorakraj/earlyexit_onnx): trunk segments `backbone.{i}`, exits `exits.{i}`. The paper lets
-/// an image leave when the entropy of its softmax lies below a threshold:
+/// (github.com/gorakraj/earlyexit_onnx): trunk segments `backbone.{i}`, exits `exits.{i}`. The
+/// paper lets an image leave when the entropy of its softmax lies below a threshold:
 /// ``Criterion/entropy``.
 ///
 /// Input `[batch, 28, 28, 1]`, logits `[batch, 10]` of two exits. Cost: see
@@ -37,8 +37,8 @@ public enum BLeNet {
             heads: [LayerHead(try Sequential(early)), LayerHead(late)], combiner: .own)
     }
 
-    /// A convolution without bias, ReLU and a maximum over 2 × 2 pixels. The reference takes the maximum
-    /// before the ReLU, which gives the same values.
+    /// A convolution without bias, ReLU and a maximum over 2 × 2 pixels. The reference takes the
+    /// maximum before the ReLU, which gives the same values.
     private static func segment(
         _ blocks: inout ExitBlocks, _ name: String, from inputs: Int, to outputs: Int, kernel: Int,
         padding: Int

@@ -2,13 +2,15 @@ import Protean
 
 /// IMTA: an MSDNet whose exits hand what they found on to the next exit.
 ///
-/// Li, Zhang, Qi, Yang, Huang, "Improved Techniques for Training Adaptive Deep Networks", ICCV 2019,
-/// arXiv 1908.06294; parameters are named as in the authors' PyTorch code: the MSDNet lies under `net`,
-/// new classifiers under `classifier.{i}`, and what carries an exit's logits to the next exit under
-/// `isc_modules.{i}`. The MSDNet's own linear layers are part of the files but are not computed.
+/// Li, Zhang, Qi, Yang, Huang, "Improved Techniques for Training Adaptive Deep Networks", ICCV
+/// 2019, arXiv 1908.06294; parameters are named as in the authors' PyTorch code: the MSDNet lies
+/// under `net`, new classifiers under `classifier.{i}`, and what carries an exit's logits to the
+/// next exit under `isc_modules.{i}`. The MSDNet's own linear layers are part of the files but are
+/// not computed.
 ///
 /// Exit i: `z_i = classifier_i([f_i, c_i])` with the exit's features f_i and
-/// `c_i = relu(norm(linear(z_{i−1})))`; the first exit has f_0 only. Input and output as for ``MSDNet``.
+/// `c_i = relu(norm(linear(z_{i−1})))`; the first exit has f_0 only. Input and output as for
+/// ``MSDNet``.
 public enum IMTA {
     /// A network with seeded initial values. ``MSDNet/Options/boosting`` must be nil.
     ///

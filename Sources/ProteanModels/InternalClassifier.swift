@@ -3,10 +3,10 @@ import Protean
 /// An exit of a shallow-deep network: a mixture of pooled maps, and a linear layer.
 ///
 /// `y = linear(alpha · maxPool(x) + (1 − alpha) · meanPool(x))`, windows of a quarter of the map's size;
-/// maps below 4 × 4 are not pooled. Kaya, Hong, Dumitras, arXiv 1810.07052. Input
-/// `[batch, size, size, channels]`, output `[batch, classes]`. Parameters: `alpha` `[1]` where there is
-/// a pooling, `linear.weight` in the order channel, row, column, `linear.bias`. Cost: that of the
-/// linear layer.
+/// maps below 4 × 4 are not pooled. Kaya, Hong, Dumitras, arXiv 1810.07052. Input `[batch, size,
+/// size, channels]`, output `[batch, classes]`. Parameters: `alpha` `[1]` where there is a pooling,
+/// `linear.weight` in the order channel, row, column, `linear.bias`. Cost: that of the linear
+/// layer.
 public final class InternalClassifier: Layer {
     /// The mixture's share of the maxima; nil without pooling.
     public let alpha: Parameter?

@@ -2,10 +2,11 @@ import Protean
 
 /// MSDNet: a dense network on several scales at once, with a classifier after every block.
 ///
-/// Huang, Chen, Li, Wu, van der Maaten, Weinberger, "Multi-Scale Dense Networks for Resource Efficient
-/// Image Classification", ICLR 2018, arXiv 1703.09844; parameters are named as in the authors' PyTorch
-/// code. Every layer keeps a map per scale; classifiers read the coarsest one, so that early exits see
-/// wide contexts. Fine scales end on the way: they are neither computed nor kept after that.
+/// Huang, Chen, Li, Wu, van der Maaten, Weinberger, "Multi-Scale Dense Networks for Resource
+/// Efficient Image Classification", ICLR 2018, arXiv 1703.09844; parameters are named as in the
+/// authors' PyTorch code. Every layer keeps a map per scale; classifiers read the coarsest one, so
+/// that early exits see wide contexts. Fine scales end on the way: they are neither computed nor
+/// kept after that.
 ///
 /// ```swift
 /// let network = try MSDNet.network()                      // CIFAR-100, ten exits

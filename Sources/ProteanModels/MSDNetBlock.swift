@@ -38,8 +38,8 @@ final class MSDNetBlock: Stage {
 
 /// One layer of an MSDNet on all its scales, perhaps with a reduction of channels after it.
 ///
-/// Every scale's map grows by what a convolution makes of it and what a strided convolution makes of
-/// the next finer scale's map.
+/// Every scale's map grows by what a convolution makes of it and what a strided convolution makes
+/// of the next finer scale's map.
 struct MSDNetLayer: Sendable {
     /// The convolutions that lead to one scale.
     struct Scale: Sendable {

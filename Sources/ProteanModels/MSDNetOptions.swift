@@ -1,8 +1,8 @@
 import Protean
 
 extension MSDNet {
-    /// What decides the shape of an MSDNet; the defaults are those of the CIFAR-100 network with ten
-    /// exits.
+    /// What decides the shape of an MSDNet; the defaults are those of the CIFAR-100 network with
+    /// ten exits.
     public struct Options: Sendable {
         /// How the number of layers grows from block to block.
         public enum Steps: String, Sendable, CaseIterable {
@@ -34,7 +34,8 @@ extension MSDNet {
         public var growth = 6
         /// Factor of the channels for every scale, finest first; their number is that of scales.
         public var growthFactors = [1, 2, 4]
-        /// Channels between the two convolutions of a step per channel of its result, for every scale.
+        /// Channels between the two convolutions of a step per channel of its result, for every
+        /// scale.
         public var bottleneckFactors = [1, 2, 4]
         /// When fine scales end.
         public var pruning = Pruning.evenly
@@ -46,14 +47,15 @@ extension MSDNet {
         public var classes = 100
         /// Whether the first layer is made for 224 × 224 images instead of 32 × 32.
         public var largeImages = false
-        /// How much of the exit before is added to an exit's logits, as BoostNet does: one factor for
-        /// every exit after the first; nil for independent exits.
+        /// How much of the exit before is added to an exit's logits, as BoostNet does: one factor
+        /// for every exit after the first; nil for independent exits.
         public var boosting: [Float]?
 
         /// The network for CIFAR-100 with ten exits.
         public init() {}
 
-        /// The network for ImageNet with five exits; `step` layers in every block, 4 to 7 as published.
+        /// The network for ImageNet with five exits; `step` layers in every block, 4 to 7 as
+        /// published.
         ///
         /// - Parameter step: layers of every block.
         public static func imageNet(step: Int) -> Options {
@@ -74,8 +76,8 @@ extension MSDNet {
             [base] + (1..<max(1, blocks)).map { steps == .even ? step : step * $0 + 1 }
         }
 
-        /// Throws ``ProteanError/invalidOption(layer:option:expected:found:)`` for options that make
-        /// no network.
+        /// Throws ``ProteanError/invalidOption(layer:option:expected:found:)`` for options that
+        /// make no network.
         func check() throws(ProteanError) {
             try ExitOptions.check(
                 [

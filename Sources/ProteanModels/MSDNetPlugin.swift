@@ -130,8 +130,8 @@ extension ExitBlocks.Images {
 }
 
 extension ModelConfiguration {
-    /// One of an option's texts. Throws ``ProteanError/invalidOption(layer:option:expected:found:)``
-    /// for another.
+    /// One of an option's texts. Throws
+    /// ``ProteanError/invalidOption(layer:option:expected:found:)`` for another.
     func choice<T: RawRepresentable<String> & CaseIterable>(
         _ name: String, default fallback: T
     ) throws(ProteanError) -> T {
@@ -145,7 +145,8 @@ extension ModelConfiguration {
         return value
     }
 
-    /// Factors as a list, or as the reference writes them: "1-2-4". Throws as ``choice(_:default:)``.
+    /// Factors as a list, or as the reference writes them: "1-2-4". Throws as
+    /// ``choice(_:default:)``.
     func factors(_ name: String) throws(ProteanError) -> [Int]? {
         guard case .string(let text)? = values[name] else { return try integers(name) }
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)

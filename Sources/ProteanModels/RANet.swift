@@ -2,11 +2,11 @@ import Protean
 
 /// RANet: sub-networks of growing resolution, each of which reuses the maps of the coarser one.
 ///
-/// Yang, Han, Chen, Song, Dai, Huang, "Resolution Adaptive Networks for Efficient Inference", CVPR 2020,
-/// arXiv 2003.07326; parameters are named as in the authors' PyTorch code. Easy images are decided on
-/// coarse maps. An image that goes on enters the next finer sub-network, whose first blocks fuse the
-/// maps that the coarser one kept; these are narrowed to the images that are still there only when
-/// they are read, one after the other, and freed then.
+/// Yang, Han, Chen, Song, Dai, Huang, "Resolution Adaptive Networks for Efficient Inference", CVPR
+/// 2020, arXiv 2003.07326; parameters are named as in the authors' PyTorch code. Easy images are
+/// decided on coarse maps. An image that goes on enters the next finer sub-network, whose first
+/// blocks fuse the maps that the coarser one kept; these are narrowed to the images that are still
+/// there only when they are read, one after the other, and freed then.
 ///
 /// Input `[batch, 32, 32, 3]`, or `[batch, 224, 224, 3]` with ``Options/largeImages``; logits
 /// `[batch, classes]` of ``Options/exits`` exits. Cost: see ``ExitNetwork/costs(for:)``;

@@ -2,8 +2,9 @@ import Protean
 
 /// A block of a sub-network of a RANet.
 ///
-/// Every layer's map grows by what a convolution makes of it. A block that fuses also gets, for every
-/// layer, what a convolution makes of the same layer's input in the coarser sub-network, enlarged.
+/// Every layer's map grows by what a convolution makes of it. A block that fuses also gets, for
+/// every layer, what a convolution makes of the same layer's input in the coarser sub-network,
+/// enlarged.
 struct RANetBlock: Sendable {
     /// One layer.
     struct Step: Sendable {
@@ -62,8 +63,9 @@ struct RANetBlock: Sendable {
 
 /// The blocks of a RANet between two exits, all of one sub-network.
 ///
-/// Reads the feature `map`, or `base0`, `base1`, … at the start of a sub-network (the very first stage
-/// makes them of `x`), and what the coarser sub-network kept under `kept.NETWORK.BLOCK.POSITION`.
+/// Reads the feature `map`, or `base0`, `base1`, … at the start of a sub-network (the very first
+/// stage makes them of `x`), and what the coarser sub-network kept under
+/// `kept.NETWORK.BLOCK.POSITION`.
 final class RANetStage: Stage {
     private let stem: [Sequential]
     private let network: Int

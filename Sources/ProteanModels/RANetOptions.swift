@@ -1,8 +1,8 @@
 import Protean
 
 extension RANet {
-    /// What decides the shape of a RANet; the defaults are those of the CIFAR-100 network with eight
-    /// exits.
+    /// What decides the shape of a RANet; the defaults are those of the CIFAR-100 network with
+    /// eight exits.
     public struct Options: Sendable {
         /// How the number of layers grows from block to block.
         public enum Steps: String, Sendable, CaseIterable {
@@ -24,8 +24,8 @@ extension RANet {
         public var channels = 16
         /// Channels that a layer adds, times a sub-network's factor of growth.
         public var growth = 6
-        /// The resolution of every sub-network, coarsest first: 1 for the coarsest, and so on. Equal
-        /// numbers mean equal resolutions.
+        /// The resolution of every sub-network, coarsest first: 1 for the coarsest, and so on.
+        /// Equal numbers mean equal resolutions.
         public var scales = [1, 2, 3, 3]
         /// Factor of the channels for every sub-network.
         public var growthFactors = [4, 2, 1, 1]
@@ -42,8 +42,8 @@ extension RANet {
         public var classes = 100
         /// Whether the first layer is made for 224 × 224 images instead of 32 × 32.
         public var largeImages = false
-        /// How much of the exit before is added to an exit's logits, as BoostNet does: one factor for
-        /// every exit after the first; nil for independent exits.
+        /// How much of the exit before is added to an exit's logits, as BoostNet does: one factor
+        /// for every exit after the first; nil for independent exits.
         public var boosting: [Float]?
 
         /// The network for CIFAR-100 with eight exits.
@@ -86,8 +86,8 @@ extension RANet {
         /// Layers of a block, counted from 0.
         func layers(of block: Int) -> Int { steps == .even ? step : step * (block + 1) }
 
-        /// Throws ``ProteanError/invalidOption(layer:option:expected:found:)`` for options that make
-        /// no network.
+        /// Throws ``ProteanError/invalidOption(layer:option:expected:found:)`` for options that
+        /// make no network.
         func check() throws(ProteanError) {
             try ExitOptions.check(
                 [

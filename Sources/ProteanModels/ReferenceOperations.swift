@@ -3,10 +3,10 @@ import Protean
 extension ExitNetwork {
     /// The cost of every exit as the authors of ``MSDNet`` and ``RANet`` count it.
     ///
-    /// One operation per multiply-add of a convolution or linear layer, per bias of a linear layer, per
-    /// element of a ReLU (which follows every convolution of these networks) and per tap of a pooling;
-    /// norms and enlargements are free. An exit's cost includes the exits before it. Not for networks
-    /// whose norms come before convolutions (``RANet/Options/normsAfter``).
+    /// One operation per multiply-add of a convolution or linear layer, per bias of a linear layer,
+    /// per element of a ReLU (which follows every convolution of these networks) and per tap of a
+    /// pooling; norms and enlargements are free. An exit's cost includes the exits before it. Not
+    /// for networks whose norms come before convolutions (``RANet/Options/normsAfter``).
     /// - Parameter input: `[1, height, width, channels]`.
     /// - Throws: ``ProteanError`` when the shape does not fit.
     public func referenceOperations(for input: [Int]) throws(ProteanError) -> [Int] {

@@ -2,14 +2,15 @@ import Protean
 
 /// The networks of "Triple Wins": exits that make small networks accurate, robust and cheap.
 ///
-/// Hu, Chen, Wang, Wang, "Triple Wins: Boosting Accuracy, Robustness and Efficiency Together by Enabling
-/// Input-Adaptive Inference", ICLR 2020, arXiv 2002.10025; parameters are named as in the authors' code.
-/// An image leaves where its largest probability reaches a threshold.
+/// Hu, Chen, Wang, Wang, "Triple Wins: Boosting Accuracy, Robustness and Efficiency Together by
+/// Enabling Input-Adaptive Inference", ICLR 2020, arXiv 2002.10025; parameters are named as in the
+/// authors' code. An image leaves where its largest probability reaches a threshold.
 public enum TripleWins {
-    /// Four convolutions and three linear layers for 28 × 28 grey images, with exits after the first
-    /// and the third convolution.
+    /// Four convolutions and three linear layers for 28 × 28 grey images, with exits after the
+    /// first and the third convolution.
     ///
-    /// Input `[batch, 28, 28, 1]` in 0...1, logits `[batch, classes]` of three exits; 836,846 parameters.
+    /// Input `[batch, 28, 28, 1]` in 0...1, logits `[batch, classes]` of three exits; 836,846
+    /// parameters.
     /// - Parameter classes: size of the output.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public static func mnist(classes: Int = 10) throws(ProteanError) -> ExitNetwork {

@@ -38,8 +38,8 @@ import Testing
             [batch] + input.dropFirst(), in: -1...1, seed: seed)
     }
 
-    /// Thresholds between the scores, so that about a third of the rows that are left leave at every
-    /// exit.
+    /// Thresholds between the scores, so that about a third of the rows that are left leave at
+    /// every exit.
     static func policy(_ network: ExitNetwork, _ x: Tensor) throws -> ExitPolicy {
         var left = Array(0..<x.shape[0]), thresholds: [Float] = []
         for logits in try network.all(x) {

@@ -128,6 +128,19 @@ import Testing
         #expect(costs.exits.map(\.multiplyAdds) == (try golden.row().multiply_adds))
     }
 
+    /// The MSDNet's costs, and what later exits read of the exits before: wider linear layers, and
+    /// one from the logits.
+    @Test func collaborationCostsTwoLinearLayers() throws {
+        let plain = ExitGolden(
+            name: "", architecture: "msdnet_cifar100", options: #"{"blocks": 4}"#)
+        let input = [1, 32, 32, 3]
+        let expected = try plain.network().costs(for: input).exits.enumerated().map {
+            $0.element.multiplyAdds + $0.offset * (128 * 100 + 100 * 128)
+        }
+        let found = try Self.others[0].network().costs(for: input)
+        #expect(found.exits.map(\.multiplyAdds) == expected)
+    }
+
     @Test(arguments: all.filter(\.hasLogits)) func logitsAgree(_ golden: ExitGolden) throws {
         let network = try golden.loaded()
         let x = try ExitGolden.values("x", Self.input(golden))

@@ -1,12 +1,12 @@
 extension ExitNetwork {
-    /// A cascade of separate networks, cheap ones first: a row goes on to the next network, from the
-    /// input again, as long as no network was sure of it.
+    /// A cascade of separate networks, cheap ones first: a row goes on to the next network, from
+    /// the input again, as long as no network was sure of it.
     ///
-    /// Nothing is shared between the networks, so a row that reaches network k costs the sum of networks
-    /// 0...k. Networks may be of any kind, also for other sizes of images (put a ``Resize`` in front of
-    /// one in a ``Sequential``); all give logits of the same classes. Park et al., "Big/little deep
-    /// neural network for ultra low power inference", CODES+ISSS 2015; Bolukbasi et al., arXiv
-    /// 1702.07811; Wang et al., "IDK Cascades", arXiv 1706.00885.
+    /// Nothing is shared between the networks, so a row that reaches network k costs the sum of
+    /// networks 0...k. Networks may be of any kind, also for other sizes of images (put a
+    /// ``Resize`` in front of one in a ``Sequential``); all give logits of the same classes. Park
+    /// et al., "Big/little deep neural network for ultra low power inference", CODES+ISSS 2015;
+    /// Bolukbasi et al., arXiv 1702.07811; Wang et al., "IDK Cascades", arXiv 1706.00885.
     ///
     /// ```swift
     /// let cascade = try ExitNetwork(cascade: [small, large])

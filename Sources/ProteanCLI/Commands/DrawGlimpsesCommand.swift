@@ -33,8 +33,7 @@ struct DrawGlimpsesCommand: ParsableCommand {
 
     @Option(
         parsing: .unconditional,
-        help: "Pixels of the picture per pixel of the input (default: so "
-            + "many that the picture has about 400).",
+        help: "Pixels per pixel of the input (default: a picture of about 400).",
         transform: OptionValue.wholeNumber(1...64))
     var scale: Int?
 

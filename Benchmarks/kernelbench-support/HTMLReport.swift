@@ -1,6 +1,6 @@
 import Foundation
-import ProteanCharts
 import Protean
+import ProteanCharts
 
 /// Results as one self-contained HTML file: a bar chart and a table.
 package enum HTMLReport {

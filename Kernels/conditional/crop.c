@@ -56,8 +56,8 @@ static bool is_place(const ptn_crop_place *place, size_t samples) {
 }
 
 ptn_status ptn_crop(const ptn_runtime *runtime, size_t samples, size_t height, size_t width,
-                    size_t channels, size_t count, const ptn_crop_place *places,
-                    size_t crop_height, size_t crop_width, const float *x, float *y) {
+                    size_t channels, size_t count, const ptn_crop_place *places, size_t crop_height,
+                    size_t crop_width, const float *x, float *y) {
     const ptn_status status = ptn_runtime_check(runtime);
     if (status != PTN_OK) return status;
     size_t all;

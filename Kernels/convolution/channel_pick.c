@@ -9,7 +9,7 @@ typedef void (*pick_rows_fn)(const ptn_pick *picks, size_t pick_count, const int
                              size_t first, size_t count, const float *from, size_t used,
                              size_t width, float *to);
 typedef void (*spread_rows_fn)(const ptn_pick *picks, size_t pick_count, size_t count,
-                                const float *from, size_t width, float *to);
+                               const float *from, size_t width, float *to);
 static const pick_rows_fn pick_rows[PTN_ISA_COUNT] = PTN_TABLE(pick_rows);
 static const spread_rows_fn spread_rows[PTN_ISA_COUNT] = PTN_TABLE(spread_rows);
 
@@ -34,7 +34,7 @@ size_t ptn_picks_for(const int32_t *list, size_t count, size_t channels, size_t 
 }
 
 size_t ptn_spread_picks_for(const int32_t *list, size_t count, size_t channels, size_t vector,
-                             ptn_pick *picks) {
+                            ptn_pick *picks) {
     size_t found = 0, at = 0;
     for (size_t first = 0; first < channels; first += vector) {
         ptn_pick *p = &picks[found++];
@@ -54,6 +54,6 @@ void ptn_pick_rows(ptn_isa isa, const ptn_pick *picks, size_t pick_count, const 
 }
 
 void ptn_spread_rows(ptn_isa isa, const ptn_pick *picks, size_t pick_count, size_t count,
-                      const float *from, size_t width, float *to) {
+                     const float *from, size_t width, float *to) {
     spread_rows[isa](picks, pick_count, count, from, width, to);
 }

@@ -25,7 +25,7 @@ size_t ptn_picks_for(const int32_t *list, size_t count, size_t channels, size_t 
                      ptn_pick *picks);
 // The picks that spread them: one for every vector of the row.
 size_t ptn_spread_picks_for(const int32_t *list, size_t count, size_t channels, size_t vector,
-                             ptn_pick *picks);
+                            ptn_pick *picks);
 
 // Gathers rows first + rows[i] (NULL: first + i), i < count, of `from`; each of the copies has
 // `width` floats, zeros after the first `used`.
@@ -35,6 +35,6 @@ void ptn_pick_rows(ptn_isa isa, const ptn_pick *picks, size_t pick_count, const 
 // The reverse for `count` rows of `width` floats: writes every float of the picks' rows, zeros
 // where there is no copy.
 void ptn_spread_rows(ptn_isa isa, const ptn_pick *picks, size_t pick_count, size_t count,
-                      const float *from, size_t width, float *to);
+                     const float *from, size_t width, float *to);
 
 #endif

@@ -19,7 +19,7 @@ typedef struct ptn_chunk_job {
     const float *packed;
     size_t packed_stride;
     const uint8_t *wanted; // [samples][panels]: 0 for a panel to leave out; NULL: none
-    const float *zeros; // address used for taps in the padding; NULL: there are none
+    const float *zeros;    // address used for taps in the padding; NULL: there are none
     // Which input pixels of the next tile a tile prefetches.
     ptn_chunk_fetch fetch;
     size_t pixel_bytes; // new input bytes per output when outputs are consecutive

@@ -120,8 +120,8 @@ static size_t lane_of(size_t c, size_t channels, size_t taps, size_t vector) {
 // Copies chosen channels; inputs and outputs are the same ones. The last vector of a packed form
 // may repeat channels of the one before.
 static void select_channels(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
-                   const float *packed, const ptn_conv2d_shape *part,
-                   const ptn_channel_lists *lists, float *selected) {
+                            const float *packed, const ptn_conv2d_shape *part,
+                            const ptn_channel_lists *lists, float *selected) {
     (void)algorithm;
     const size_t vector = ptn_isa_vector_floats(isa), taps = s->kh * s->kw;
     const size_t count = parts(isa, part);

@@ -10,8 +10,8 @@
 
 // Copies each tap's vector of channels, for every chosen output channel.
 static void select_channels(ptn_isa isa, const ptn_conv2d_shape *s, ptn_conv2d_algorithm algorithm,
-                   const float *packed, const ptn_conv2d_shape *part,
-                   const ptn_channel_lists *lists, float *selected) {
+                            const float *packed, const ptn_conv2d_shape *part,
+                            const ptn_channel_lists *lists, float *selected) {
     (void)algorithm;
     const size_t taps = s->kh * s->kw, padded = ptn_narrow_padded(isa, s->c);
     const size_t to = ptn_narrow_padded(isa, part->c);

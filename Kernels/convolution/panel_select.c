@@ -41,8 +41,8 @@ void ptn_panels_select(ptn_isa isa, size_t planes, const ptn_conv2d_shape *s, co
         const size_t count = picks_of(&from, planes, s->c, lists, first, width, picks);
         const size_t used = ptn_min(width, ptn_max(lists->output_count, first) - first);
         for (size_t plane = 0; plane < planes; plane++) {
-            ptn_pick_rows(isa, picks, count, lists->inputs, plane * s->c, rows, packed, used,
-                          width, selected);
+            ptn_pick_rows(isa, picks, count, lists->inputs, plane * s->c, rows, packed, used, width,
+                          selected);
             selected += rows * width;
             for (size_t i = 0; i < zeros * width; i++) selected[i] = 0;
             selected += zeros * width;

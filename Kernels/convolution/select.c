@@ -105,9 +105,8 @@ static bool compact_pays(const ptn_select_job *j) {
     const ptn_isa isa = j->runtime->isa;
     const ptn_panels panels = ptn_panels_for(isa, s->k / s->groups);
     const double lanes = 2 * (double)ptn_isa_vector_floats(isa);
-    const double full = ptn_conv2d_multiply_adds(s, j->plan->out_h, j->plan->out_w) /
-                        (double)s->n / lanes *
-                        (ptn_conv2d_is_winograd(j->plan->algorithm) ? 0.4 : 1);
+    const double full = ptn_conv2d_multiply_adds(s, j->plan->out_h, j->plan->out_w) / (double)s->n /
+                        lanes * (ptn_conv2d_is_winograd(j->plan->algorithm) ? 0.4 : 1);
     double compact = 0, whole = 0;
     for (size_t n = 0; n < s->n; n++) {
         const double c = (double)ptn_list_rounded(j, j->inputs, n, s->c);
@@ -139,7 +138,7 @@ static ptn_select_way way_for(const ptn_select_job *j, ptn_select_way way) {
     // Without lists of outputs or inputs there is nothing to leave out.
     const bool listed = ptn_has_list(j->outputs) || ptn_has_list(ptn_select_inputs(j));
     if (!can || !listed || way == PTN_SELECT_PANELS) return PTN_SELECT_PANELS;
-    
+
     if (way == PTN_SELECT_COMPACT) return way;
     return compact_pays(j) ? PTN_SELECT_COMPACT : PTN_SELECT_PANELS;
 }
@@ -159,18 +158,18 @@ ptn_status ptn_conv2d_select(const ptn_runtime *runtime, const ptn_conv2d_shape 
     if (!choice_valid(inputs, shape->n, shape->c) || !choice_valid(outputs, shape->n, shape->k))
         return PTN_BAD_ARGUMENT;
     const ptn_select_job j = {.runtime = runtime,
-                          .shape = shape,
-                          .plan = &plan,
-                          .functions = ptn_conv2d_functions_of(plan.algorithm),
-                          .inputs = inputs,
-                          .outputs = outputs,
-                          .x = x,
-                          .packed = packed,
-                          .epilogue = epilogue,
-                          .y = y,
-                          .guard = guard,
-                          .in_pixels = shape->h * shape->w,
-                          .out_pixels = plan.out_h * plan.out_w};
+                              .shape = shape,
+                              .plan = &plan,
+                              .functions = ptn_conv2d_functions_of(plan.algorithm),
+                              .inputs = inputs,
+                              .outputs = outputs,
+                              .x = x,
+                              .packed = packed,
+                              .epilogue = epilogue,
+                              .y = y,
+                              .guard = guard,
+                              .in_pixels = shape->h * shape->w,
+                              .out_pixels = plan.out_h * plan.out_w};
     if (shape->n == 0) {
         if (used) *used = way == PTN_SELECT_COMPACT ? way : PTN_SELECT_PANELS;
         return PTN_OK;

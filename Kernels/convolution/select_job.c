@@ -52,12 +52,11 @@ static void find_picks(const bucket *b, size_t index) {
     p->kept = p->read + vectors_of(j, c);
     p->spread = p->kept + vectors_of(j, k);
     if (ptn_has_list(in))
-        p->reads =
-            ptn_picks_for(ptn_list_of(in, s), ptn_list_count(in, s, c), c, vector, p->read);
+        p->reads = ptn_picks_for(ptn_list_of(in, s), ptn_list_count(in, s, c), c, vector, p->read);
     if (!ptn_has_list(out)) return;
     p->keeps = ptn_picks_for(ptn_list_of(out, s), ptn_list_count(out, s, k), k, vector, p->kept);
-    p->spreads = ptn_spread_picks_for(ptn_list_of(out, s), ptn_list_count(out, s, k), k, vector,
-                                      p->spread);
+    p->spreads =
+        ptn_spread_picks_for(ptn_list_of(out, s), ptn_list_count(out, s, k), k, vector, p->spread);
 }
 
 static void pack_sample(void *context, size_t index, int thread) {
@@ -138,7 +137,7 @@ static void scatter_band(void *context, size_t index, int thread) {
     const float *from = b->y + (sample * j->out_pixels + begin) * kp;
     const sample_picks *p = picks_at(b, sample);
     ptn_spread_rows(j->runtime->isa, p->spread, p->spreads, count, from, kp,
-                     j->y + (s * j->out_pixels + begin) * k);
+                    j->y + (s * j->out_pixels + begin) * k);
 }
 
 // Copies what a guard left out of a bucket to the caller's guard.
@@ -162,20 +161,20 @@ static ptn_status convolve(const bucket *b, uint8_t *left_out) {
     if (b->factor) epilogue.factor = b->factor;
     ptn_conv2d_guard guard = {.left_out = left_out};
     const float *x = b->x ? b->x : j->x;
-    const ptn_conv2d_call call = {.runtime = j->runtime,
-                                  .shape = &b->shape,
-                                  .plan = &b->plan,
-                                  .input = {.maps = &x, .count = 1},
-                                  .places = {.inputs = b->x ? NULL : b->samples,
-                                             .outputs = b->y ? NULL : b->samples},
-                                  .packed = b->packed,
-                                  .packed_stride = b->plan.packed_floats,
-                                  .packed_inputs = b->shape.c / b->shape.groups,
-                                  .packed_outputs = b->shape.k / b->shape.groups,
-                                  .layer_inputs = j->shape->c,
-                                  .epilogue = &epilogue,
-                                  .y = b->y ? b->y : j->y,
-                                  .guard = j->guard ? &guard : NULL};
+    const ptn_conv2d_call call = {
+        .runtime = j->runtime,
+        .shape = &b->shape,
+        .plan = &b->plan,
+        .input = {.maps = &x, .count = 1},
+        .places = {.inputs = b->x ? NULL : b->samples, .outputs = b->y ? NULL : b->samples},
+        .packed = b->packed,
+        .packed_stride = b->plan.packed_floats,
+        .packed_inputs = b->shape.c / b->shape.groups,
+        .packed_outputs = b->shape.k / b->shape.groups,
+        .layer_inputs = j->shape->c,
+        .epilogue = &epilogue,
+        .y = b->y ? b->y : j->y,
+        .guard = j->guard ? &guard : NULL};
     const ptn_status status = j->functions->run(&call);
     if (status == PTN_OK && j->guard) report(b, &guard);
     return status;
@@ -256,8 +255,7 @@ static ptn_status shape_of_bucket(const ptn_select_job *j, size_t sample, bucket
 // Clears the results of samples of which no output is chosen.
 static void clear_samples(const ptn_select_job *j, const size_t *samples, size_t count) {
     const size_t floats = j->out_pixels * j->shape->k;
-    for (size_t i = 0; i < count; i++)
-        memset(j->y + samples[i] * floats, 0, floats * sizeof *j->y);
+    for (size_t i = 0; i < count; i++) memset(j->y + samples[i] * floats, 0, floats * sizeof *j->y);
 }
 
 // Computes samples with lists as long as those of the first, in parts that fit the scratch.
@@ -278,8 +276,7 @@ static ptn_status run_samples(const ptn_select_job *j, const size_t *samples, si
         const size_t first = ptn_part_begin(count, parts, part);
         b.samples = samples + first;
         b.shape.n = ptn_part_begin(count, parts, part + 1) - first;
-        b.plan.multiply_adds =
-            ptn_conv2d_multiply_adds(&b.shape, b.plan.out_h, b.plan.out_w);
+        b.plan.multiply_adds = ptn_conv2d_multiply_adds(&b.shape, b.plan.out_h, b.plan.out_w);
         b.plan.threads = ptn_threads_worth(j->runtime->threads,
                                            j->functions->nanoseconds(isa, &b.shape, &b.plan));
         b.plan.scratch_bytes = j->functions->scratch(isa, &b.shape, &b.plan);
@@ -314,4 +311,3 @@ ptn_status ptn_select_compact(const ptn_select_job *j) {
     ptn_scratch_release(samples);
     return status;
 }
-

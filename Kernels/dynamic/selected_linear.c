@@ -8,9 +8,8 @@
 
 enum { UNITS_PER_TASK = 32 };
 
-typedef void (*selected_units_fn)(size_t inputs, size_t count, const int32_t *units,
-                                  const float *x, const float *weight, const float *bias,
-                                  float *y);
+typedef void (*selected_units_fn)(size_t inputs, size_t count, const int32_t *units, const float *x,
+                                  const float *weight, const float *bias, float *y);
 static const selected_units_fn selected_units[PTN_ISA_COUNT] = PTN_TABLE(selected_units);
 
 typedef struct selected_job {
@@ -44,8 +43,8 @@ static void run_task(void *context, size_t index, int thread) {
     for (size_t row = row_of(j, at); at < end; row++) {
         const size_t stop = ptn_min(j->offsets[row + 1], end);
         if (stop > at)
-            j->run(j->inputs, stop - at, j->units + at, j->x + row * j->inputs, j->weight,
-                   j->bias, j->y + row * j->outputs);
+            j->run(j->inputs, stop - at, j->units + at, j->x + row * j->inputs, j->weight, j->bias,
+                   j->y + row * j->outputs);
         at = ptn_max(at, stop);
     }
 }
@@ -71,8 +70,8 @@ ptn_status ptn_selected_linear(const ptn_runtime *runtime, size_t rows, size_t i
         !ptn_float_bytes(outputs, inputs, 1, 1, &count))
         return PTN_SIZE_OVERFLOW;
     if (!offsets) return PTN_BAD_ARGUMENT;
-    selected_job j = {selected_units[runtime->isa], rows, inputs, outputs, x, weight, bias,
-                      offsets, units, y};
+    selected_job j = {
+        selected_units[runtime->isa], rows, inputs, outputs, x, weight, bias, offsets, units, y};
     if (offsets[rows] > 0 && (!x || !weight || !units || !y)) return PTN_BAD_ARGUMENT;
     if (!lists_fit(&j)) return PTN_BAD_ARGUMENT;
     const size_t listed = offsets[rows];

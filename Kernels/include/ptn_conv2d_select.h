@@ -33,15 +33,12 @@ typedef enum ptn_select_way {
 //
 // `used`: NULL, or receives the way that was used. `guard` as for ptn_conv2d. Bits do not depend on
 // the number of threads or on the other samples. Scratch: copies of the chosen channels of x, of y
-// and of a residual and factor, and of each sample's chosen weights, for one bucket of samples whose
-// lists have equal lengths when rounded up to whole vectors. PTN_BAD_ARGUMENT for lists that are
-// not ascending or pass the channels.
-PTN_MUST_CHECK ptn_status ptn_conv2d_select(const ptn_runtime *runtime,
-                                            const ptn_conv2d_shape *shape,
-                                            const ptn_channel_sets *inputs,
-                                            const ptn_channel_sets *outputs, ptn_select_way way,
-                                            const float *x, const float *packed,
-                                            const ptn_conv2d_epilogue *epilogue, float *y,
-                                            ptn_conv2d_guard *guard, ptn_select_way *used);
+// and of a residual and factor, and of each sample's chosen weights, for one bucket of samples
+// whose lists have equal lengths when rounded up to whole vectors. PTN_BAD_ARGUMENT for lists that
+// are not ascending or pass the channels.
+PTN_MUST_CHECK ptn_status ptn_conv2d_select(
+    const ptn_runtime *runtime, const ptn_conv2d_shape *shape, const ptn_channel_sets *inputs,
+    const ptn_channel_sets *outputs, ptn_select_way way, const float *x, const float *packed,
+    const ptn_conv2d_epilogue *epilogue, float *y, ptn_conv2d_guard *guard, ptn_select_way *used);
 
 #endif

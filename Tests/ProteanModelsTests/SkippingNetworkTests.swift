@@ -189,7 +189,6 @@ import Testing
             let largest = one.elements.map(abs).max() ?? 0
             let error = try found.logits.sample(row).maximumDifference(from: one) / largest
             #expect(error < 1e-4, "image \(row)")
-            if row == 0 { print("\(network.name): within \(error) of the largest logit") }
         }
     }
 

@@ -126,11 +126,11 @@ void ptn_image_window(const ptn_image *from, ptrdiff_t left, ptrdiff_t top, size
 void ptn_image_look_up(const uint8_t *values, size_t pixels, size_t channels, const float *table,
                        float *out);
 
-// Unpacks a whole gzip file (RFC 1952), of one or several members, and checks its checksums. At most
-// `limit` bytes come out; PTN_IMAGE_LIMIT for more. On success `*bytes` has `*count` bytes and must
-// be given to free().
-PTN_IMAGE_MUST_CHECK ptn_image_status ptn_image_gunzip(const uint8_t *data, size_t size, size_t limit,
-                                                       uint8_t **bytes, size_t *count,
+// Unpacks a whole gzip file (RFC 1952), of one or several members, and checks its checksums. At
+// most `limit` bytes come out; PTN_IMAGE_LIMIT for more. On success `*bytes` has `*count` bytes and
+// must be given to free().
+PTN_IMAGE_MUST_CHECK ptn_image_status ptn_image_gunzip(const uint8_t *data, size_t size,
+                                                       size_t limit, uint8_t **bytes, size_t *count,
                                                        ptn_image_message *message);
 
 #endif

@@ -46,7 +46,7 @@ struct AbsurdOptionTests {
         "GELU", "HardSigmoid", "HardSwish", "Identity", "LeakyReLU", "Mish", "ReLU", "ReLU6",
         "Sigmoid", "SiLU", "Tanh", "ELU", "CELU", "SELU", "Softplus", "Hardtanh", "SimAM",
         "Upsample", "Sequential", "Residual", "Branches",
-        "TripletAttention",
+        "TripletAttention", "Dispatch", "ExitNetwork", "MaxPool3d",
     ]
 
     private func isWhole(_ value: Value) -> Bool {

@@ -55,7 +55,8 @@ public enum Rule: Sendable, Hashable {
         return Choice(trusted: picks, actions: actions, scores: best)
     }
 
-    private func check(actions: Int, layer: String) throws(ProteanError) {
+    /// Throws unless the rule's options fit a decision between `actions` actions.
+    func check(actions: Int, layer: String) throws(ProteanError) {
         switch self {
         case .top(let count, _):
             try checkOption(count, "k", in: 1...max(actions, 1), layer: layer)

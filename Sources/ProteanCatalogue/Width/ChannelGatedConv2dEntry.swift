@@ -24,11 +24,14 @@ extension LayerEntry {
         ],
         golden: ["channel_gated", "channel_gated_group", "channel_gated_shuffle"],
         benchmark: .generic("channel_gated_conv2d", "h=28 w=28 c=64 k=64 r=3") { sizes in
-            LayerSample(
+            let (c, k) = (try sizes.int("c"), try sizes.int("k"))
+            let parts = [4, 3, 2].first { c % $0 == 0 && k % $0 == 0 } ?? 1
+            return LayerSample(
                 [
                     "in_channels": sizes["c"], "out_channels": sizes["k"],
                     "kernel_size": sizes["r"],
                     "padding": .number(Double((try sizes.int("r") - 1) / 2)), "th": .number(0.5),
+                    "p": .number(Double(parts)),
                 ], inputs: ["x": .map(try sizes.map)])
         }
     ) { configuration in

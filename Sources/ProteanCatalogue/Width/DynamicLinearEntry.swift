@@ -34,8 +34,7 @@ extension LayerEntry {
                     "x": .plain([batch, try sizes.int("c")]),
                     "scores": .plain([batch, try sizes.int("k")]),
                 ])
-        },
-        parts: ["UnitLists"]
+        }
     ) { configuration in
         let layer = try DynamicLinear(
             inputFeatures: configuration.int("in_features"),

@@ -33,8 +33,7 @@ extension LayerEntry {
                     "padding": .number(Double((try sizes.int("r") - 1) / 2)),
                     "sparsity_ratio": sizes["density"],
                 ], inputs: ["x": .map(try sizes.map)])
-        },
-        parts: ["SelectedMap"]
+        }
     ) { configuration in
         BuiltLayer(
             try FeatureBoostedConv2d(

@@ -35,9 +35,26 @@ extension LayerEntry {
             kernelSize: configuration.size("kernel_size"), stride: stride, padding: padding,
             dilation: configuration.size("dilation"), groups: configuration.int("groups"),
             bias: configuration.bool("bias"))
-        let channels = try configuration.int("channels")
-        return BuiltLayer(layer) { inputs in
-            [.map("y", try layer(try inputs.map("x"), outputChannels: channels))]
+        let count = try configuration.int("channels"), all = layer.geometry.outputChannels
+        guard (1...all).contains(count) else {
+            throw configuration.refusal("channels", "1...\(all)")
         }
+        return BuiltLayer(FirstChannels(of: layer, count: count))
+    }
+}
+
+/// A layer that always computes the first `count` output channels of another.
+private final class FirstChannels: Layer {
+    let layer: SlicedConv2d
+    let count: Int
+
+    init(of layer: SlicedConv2d, count: Int) { (self.layer, self.count) = (layer, count) }
+
+    var parameters: [NamedParameter] { layer.parameters }
+    var submodules: [NamedModule] { layer.submodules }
+    var label: Label? { layer.label }
+
+    func callAsFunction(_ x: Tensor) throws(ProteanError) -> Tensor {
+        try layer(x, outputChannels: count)
     }
 }

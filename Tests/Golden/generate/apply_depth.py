@@ -137,18 +137,18 @@ class Time(nn.Module):
                 return y + rest * x, index + rest, index
             y, rest = y + h * x, rest - h
 
-    def centre(self, x):
+    def centre(self, x, gain):
         """Norms that centre what they see, so that rows halt after different units."""
         for index in range(1, self.units):
             block = getattr(self, f"unit_{index}")
             x = block(x)
             bn, means = block.halting_proba.bn, x.mean((2, 3))
             for value, source in ((bn.running_mean, means.mean(0)), (bn.running_var, means.var(0)),
-                                  (bn.weight, torch.full_like(bn.weight, 3))):
+                                  (bn.weight, torch.full_like(bn.weight, gain))):
                 value.data.copy_(source)
 
-    def run(self, x):
-        self.centre(x)
+    def run(self, x, gain):
+        self.centre(x, gain)
         rows = [self.row(x[i:i + 1]) for i in range(len(x))]
         units = [float(row[2]) for row in rows]
         assert len(set(units)) > 1, units
@@ -159,13 +159,13 @@ class Time(nn.Module):
 
 @layer
 def adaptive_computation_time():
-    def case(name, shape, **config):
+    def case(name, shape, gain, **config):
         save(name, "AdaptiveComputationTime", config, Time(**config), map_of(*shape),
-             lambda module, inputs: module.run(inputs["x"]))
+             lambda module, inputs: module.run(inputs["x"], gain))
 
-    case("adaptive_computation_time", (6, 8, 9, 7), inplanes=8, planes=4, units=4,
+    case("adaptive_computation_time", (6, 8, 9, 7), 0.5, inplanes=8, planes=4, units=4,
          downsample=True)
-    case("adaptive_computation_time_basic", (5, 6, 8, 11), inplanes=6, planes=9, units=5,
+    case("adaptive_computation_time_basic", (5, 6, 8, 11), 3, inplanes=6, planes=9, units=5,
          unit="basic", stride=2, downsample=True, eps=0.2)
 
 

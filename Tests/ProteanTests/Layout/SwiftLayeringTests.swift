@@ -6,7 +6,7 @@ import Testing
     /// From the lowest. `Checkpoints` and `Sparse` know nothing of each other.
     static let order = [
         "Runtime", "Tensor", "Checkpoints", "Sparse", "Module", "Convolution", "Operations",
-        "Layers", "Models",
+        "Conditional", "Layers", "Models",
     ]
 
     private static func file(_ folder: String, _ text: String) -> SwiftLayering.File {

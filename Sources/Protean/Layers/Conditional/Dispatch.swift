@@ -52,6 +52,7 @@ public final class Dispatch: Layer {
         names: [NamedModule]? = nil
     ) throws(ProteanError) {
         try checkOption(parts.count, "parts", in: 1...OptionLimits.experts, layer: "Dispatch")
+        try rule.check(actions: parts.count, layer: "Dispatch")
         self.parts = parts
         self.gate = gate
         self.rule = rule
@@ -127,7 +128,10 @@ public final class Dispatch: Layer {
         }
         // No part ran: zeros of the shape that the first one's results would have.
         if let result { return result }
-        return try Tensor(zeros: try parts[0].outputShape(for: x.shape))
+        let shape = try Trace.pausing { () throws(ProteanError) in
+            try parts[0].outputShape(for: x.shape)
+        }
+        return try Tensor(zeros: shape)
     }
 
     /// The sum so far; at first zeros for all rows, of the shape of a part's results.

@@ -70,6 +70,7 @@ public final class BranchRouting: Layer, ConditionalLayer {
     ) throws(ProteanError) {
         try checkOption(
             branches.count, "branches", in: 1...OptionLimits.experts, layer: "BranchRouting")
+        try rule.check(actions: branches.count, layer: "BranchRouting")
         self.stem = stem
         self.gate = gate
         self.branches = branches

@@ -75,9 +75,10 @@ public enum ExpertGating: Sendable, Hashable {
 
     /// Throws unless the options fit `experts` experts.
     func check(experts: Int, layer: String) throws(ProteanError) {
-        try checkOption(experts, "experts", in: most...OptionLimits.experts, layer: layer)
+        let limit = OptionLimits.experts
+        try checkOption(experts, "experts", in: min(most, limit)...limit, layer: layer)
         if case .topK(let count, _) = self {
-            try checkOption(count, "k", in: 1...experts, layer: layer)
+            try checkOption(count, "k", in: 1...max(experts, 1), layer: layer)
         }
         if case .topTwo(let second, _) = self {
             switch second {

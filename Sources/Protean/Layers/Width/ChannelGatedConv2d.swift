@@ -69,7 +69,7 @@ public final class ChannelGatedConv2d: Layer, ConditionalLayer, HasInitialWeight
         geometry = try Conv2dGeometry(
             inputChannels: inputChannels, outputChannels: outputChannels, kernelSize: kernelSize,
             stride: stride, padding: padding, layer: layer)
-        try checkOption(partitions, "partitions", in: 1...inputChannels, layer: layer)
+        try checkOption(partitions, "partitions", in: 1...max(inputChannels, 1), layer: layer)
         let divided =
             (usesGroups || shuffles ? [inputChannels] : [])
             + (usesGroups ? [outputChannels] : [])

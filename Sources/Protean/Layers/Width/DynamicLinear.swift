@@ -44,9 +44,7 @@ public final class DynamicLinear: MultiInputLayer, HasInitialWeights {
         self.inputFeatures = inputFeatures
         self.outputFeatures = outputFeatures
         self.rule = rule
-        if case .top(let count, _) = rule {
-            try checkOption(count, "k", in: 1...outputFeatures, layer: "DynamicLinear")
-        }
+        try rule.check(actions: outputFeatures, layer: "DynamicLinear")
         weight = try Parameter(
             uniform: [outputFeatures, inputFeatures], fanIn: inputFeatures, seed: seed,
             layer: "DynamicLinear")

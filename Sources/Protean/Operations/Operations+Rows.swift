@@ -42,7 +42,12 @@ extension Operations {
     /// `target[rows[i]] += weights[i] · y[i]`.
     ///
     /// Cost: two reads and one write per element of `y`; a copy of `target` first if it is shared.
-    /// - Parameter weights: one per row, or nil for 1.
+    /// - Parameters:
+    ///   - y: the compact batch, `[rows.count, …]`.
+    ///   - rows: the places of its rows.
+    ///   - weights: one per row, or nil for 1.
+    ///   - target: the full batch.
+    ///   - layer: the caller's name, for errors.
     /// - Throws: ``ProteanError`` when shapes, weights or plan do not fit, or values are missing.
     public static func addRows(
         _ y: Tensor, _ rows: RowPlan, weights: [Float]? = nil, to target: inout Tensor,

@@ -35,7 +35,6 @@ public final class Dispatch: Layer {
     ///   - gate: one score per part.
     ///   - rule: how scores become a decision.
     ///   - combine: how results are joined.
-    ///   - names: of parts and gate; by default `parts.0` … and `gate`.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public convenience init(
         parts: [any Layer], gate: any Layer, rule: Rule, combine: Combine
@@ -46,7 +45,10 @@ public final class Dispatch: Layer {
             parts: parts, gate: gate, rule: rule, combine: combine, names: names + gate.submodules)
     }
 
-    /// As above, with a gate that is no layer.
+    /// As above, with a gate that is no layer, and modules under the names that they are given: by default
+    /// `parts.0` … and `gate`.
+    ///
+    /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.
     public init(
         parts: [any Layer], gate: any DecisionGate, rule: Rule, combine: Combine,
         names: [NamedModule]? = nil

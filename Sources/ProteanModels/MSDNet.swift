@@ -15,7 +15,7 @@ import Protean
 /// ```
 /// Input `[batch, 32, 32, 3]`, or `[batch, 224, 224, 3]` with ``Options/largeImages``; logits
 /// `[batch, classes]` of every exit. Cost: see ``ExitNetwork/costs(for:)``;
-/// ``ExitNetwork/referenceOperations(for:)`` counts as the authors do.
+/// `ExitNetwork.referenceOperations(for:)` counts as the authors do.
 public enum MSDNet {
     /// A network with seeded initial values.
     ///

@@ -10,7 +10,7 @@ import Protean
 ///
 /// Input `[batch, 32, 32, 3]`, or `[batch, 224, 224, 3]` with ``Options/largeImages``; logits
 /// `[batch, classes]` of ``Options/exits`` exits. Cost: see ``ExitNetwork/costs(for:)``;
-/// ``ExitNetwork/referenceOperations(for:)`` counts as the authors do.
+/// `ExitNetwork.referenceOperations(for:)` counts as the authors do.
 public enum RANet {
     /// A network with seeded initial values.
     ///

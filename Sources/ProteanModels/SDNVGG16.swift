@@ -6,7 +6,7 @@ import Protean
 /// Overthinking", ICML 2019, arXiv 1810.07052; parameters are named as in the authors' code.
 /// Classifiers follow convolutions 2, 4, 6, 7, 9 and 10, at some 15 to 90 % of the cost. Of an
 /// image that is sure nowhere, the authors take the exit with the highest confidence, not the last
-/// one: call ``ExitNetwork/dynamic(_:policy:fallback:)`` with `fallback: .mostConfident`.
+/// one: call ``ExitNetwork/dynamic(_:policy:fallback:counting:)`` with `fallback: .mostConfident`.
 /// ``ConfusionScore`` says how much the exits disagree.
 ///
 /// Input `[batch, size, size, 3]`; logits `[batch, classes]` of seven exits. Cost: see

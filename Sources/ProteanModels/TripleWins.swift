@@ -36,7 +36,7 @@ public enum TripleWins {
     /// `[batch, 32, 32, 3]`, logits `[batch, classes]` of seven exits; 692,310 parameters with six
     /// blocks in a group (ResNet-38).
     /// - Parameters:
-    ///   - blocks: blocks of each group, 2 or more: 6, 12, 18 and 25 as published (ResNet-38, 74, 110
+    ///   - count: blocks of each group, 2 or more: 6, 12, 18 and 25 as published (ResNet-38, 74, 110
     ///     and 152).
     ///   - classes: size of the output.
     /// - Throws: ``ProteanError/invalidOption(layer:option:expected:found:)``.

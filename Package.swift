@@ -160,6 +160,11 @@ let package = Package(
             dependencies: ["Protean"],
             path: "Examples/QueriedOrientation/Sources/QueriedOrientation",
             swiftSettings: strict),
+        .executableTarget(
+            name: "skipped-blocks",
+            dependencies: ["Protean"],
+            path: "Examples/SkippedBlocks/Sources/skipped-blocks",
+            swiftSettings: strict),
         // Whole networks with published and embedded weights.
         .testTarget(
             name: "ProteanModelsTests",

@@ -16,7 +16,9 @@ import Testing
         let x = try GlimpseGolden.uniform("x", [3, 24, 94, 3])
         let straight = try Operations.indexSelect(try stn(x), axis: 0, indices: [0])
         let expected = try golden.tensor("plate.\(name).straight")
-        #expect(try straight.maximumDifference(from: expected) < 1e-4)
+        // The image is noise: neighbouring pixels differ by up to 2, so the last bits of the positions
+        // show in what is sampled there.
+        #expect(try straight.maximumDifference(from: expected) < 1e-3)
         let joined = PlateReader(transformer: stn, reader: reader)
         for (logits, key) in [(try joined(x), "logits"), (try reader(x), "crooked")] {
             let expected = try golden.tensor("plate.\(name).\(key)")

@@ -7,7 +7,8 @@ public enum RowScope {
     @TaskLocal static var active: RowPlan?
 
     /// The rows of the outermost batch that a call on `batch` rows holds: those of the innermost
-    /// scope, or all rows outside of one.
+    /// scope, or all rows outside of one or where the scope holds another number of rows, as for tokens,
+    /// which are then numbered by themselves.
     public static func origin(batch: Int) -> RowPlan {
         guard let active, active.count == batch else { return RowPlan(all: batch) }
         return active
@@ -20,8 +21,7 @@ public enum RowScope {
 
     /// Runs `body`, whose tensors hold the rows `inner` of the current ones.
     ///
-    /// - Throws: ``ProteanError`` when `inner` is of a batch other than the current scope's, and
-    ///   what `body` throws.
+    /// - Throws: what `body` throws.
     public static func with<R>(
         _ inner: RowPlan, _ body: () throws(ProteanError) -> R
     ) throws(ProteanError) -> R {

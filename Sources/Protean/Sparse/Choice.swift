@@ -93,3 +93,18 @@ public struct Choice: Sendable, Hashable {
             scores: plan.rows.map { scores[$0] })
     }
 }
+
+extension Choice {
+    /// For each action the rows that chose it and their weights, found in one pass.
+    func plans() -> [(plan: RowPlan, weights: [Float])] {
+        var rows = [[Int]](repeating: [], count: actions)
+        var weights = [[Float]](repeating: [], count: actions)
+        for (row, picks) in picks.enumerated() {
+            for pick in picks {
+                rows[pick.action].append(row)
+                weights[pick.action].append(pick.weight)
+            }
+        }
+        return zip(rows, weights).map { (RowPlan(trusted: $0, batch: self.rows), $1) }
+    }
+}

@@ -110,8 +110,8 @@ public final class Dispatch: Layer {
                 found: "\(choice.picks[row].count)")
         }
         var result = combine == .pass ? x : nil
-        for (index, part) in parts.enumerated() {
-            let rows = choice.rows(choosing: index)
+        for (part, chosen) in zip(parts, choice.plans()) {
+            let rows = chosen.plan
             if rows.isEmpty { continue }
             let y = try RowScope.with(rows) { () throws(ProteanError) in
                 try part(try Operations.gatherRows(x, rows, layer: layer))
@@ -123,8 +123,8 @@ public final class Dispatch: Layer {
             if combine == .replace {
                 try Operations.scatterRows(y, rows, into: &target, layer: layer)
             } else {
-                let weights = choice.weights(of: index)
-                try Operations.addRows(y, rows, weights: weights, to: &target, layer: layer)
+                try Operations.addRows(
+                    y, rows, weights: chosen.weights, to: &target, layer: layer)
             }
             result = target
         }

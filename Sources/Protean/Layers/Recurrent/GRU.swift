@@ -49,20 +49,11 @@ public final class GRU: Layer {
             batchFirst: batchFirst, isBidirectional: bidirectional)
         try options.check("GRU")
         self.options = options
-        var parameters: [NamedParameter] = []
-        var stack: [[any RecurrentDirection]] = []
-        for layer in 0..<layers {
-            var parts: [any RecurrentDirection] = []
-            for direction in 0..<options.directions {
-                let part = try GRUDirection(
-                    options, layer, direction, seed: seed &+ UInt64(16 * (2 * layer + direction)))
-                parameters += part.weights.named
-                parts.append(part)
-            }
-            stack.append(parts)
+        stack = try RecurrentStack(options, seed: seed) {
+            (layer, direction, seed) throws(ProteanError) in
+            try GRUDirection(options, layer, direction, seed: seed)
         }
-        self.parameters = parameters
-        self.stack = RecurrentStack(options: options, layers: stack)
+        parameters = stack.parameters
     }
 
     /// Features of the input.
@@ -110,8 +101,10 @@ public final class GRU: Layer {
 
 /// One layer of a ``GRU`` in one direction.
 private struct GRUDirection: RecurrentDirection {
-    let weights: RecurrentWeights
     let stateSizes: [Int]
+    private let weights: RecurrentWeights
+
+    var named: [NamedParameter] { weights.named }
 
     init(
         _ options: RecurrentOptions, _ layer: Int, _ direction: Int, seed: UInt64

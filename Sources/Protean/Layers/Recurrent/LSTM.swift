@@ -55,20 +55,11 @@ public final class LSTM: Layer {
             batchFirst: batchFirst, isBidirectional: bidirectional, projectionSize: projectionSize)
         try options.check("LSTM")
         self.options = options
-        var parameters: [NamedParameter] = []
-        var stack: [[any RecurrentDirection]] = []
-        for layer in 0..<layers {
-            var parts: [any RecurrentDirection] = []
-            for direction in 0..<options.directions {
-                let part = try LSTMDirection(
-                    options, layer, direction, seed: seed &+ UInt64(16 * (2 * layer + direction)))
-                parameters += part.named
-                parts.append(part)
-            }
-            stack.append(parts)
+        stack = try RecurrentStack(options, seed: seed) {
+            (layer, direction, seed) throws(ProteanError) in
+            try LSTMDirection(options, layer, direction, seed: seed)
         }
-        self.parameters = parameters
-        self.stack = RecurrentStack(options: options, layers: stack)
+        parameters = stack.parameters
     }
 
     /// Features of the input.

@@ -81,19 +81,6 @@ public final class RNNCell: StatefulLayer, RecurrentCell {
         return state
     }
 
-    /// h'.
-    ///
-    /// - Throws: ``ProteanError`` when a tensor does not fit.
-    public func step(
-        _ x: Tensor, _ state: [Tensor], executed: inout [Int]
-    ) throws(ProteanError) -> [Tensor] {
-        try checkStep(x, state)
-        var hidden = state[0]
-        _ = try self(x, state: &hidden)
-        executed.addToAll(multiplyAddsPerStep)
-        return [hidden]
-    }
-
     private func cost(_ x: Tensor) -> Cost {
         let count = parameterCount, rows = x.shape[0]
         return Cost(

@@ -61,6 +61,22 @@ extension RecurrentCell {
     }
 }
 
+/// Cells whose state is h alone.
+extension RecurrentCell where Self: StatefulLayer, Self.State == Tensor {
+    /// h'.
+    ///
+    /// - Throws: ``ProteanError`` when a tensor does not fit.
+    public func step(
+        _ x: Tensor, _ state: [Tensor], executed: inout [Int]
+    ) throws(ProteanError) -> [Tensor] {
+        try checkStep(x, state)
+        var hidden = state[0]
+        _ = try self(x, state: &hidden)
+        executed.addToAll(multiplyAddsPerStep)
+        return [hidden]
+    }
+}
+
 extension LSTMCell: RecurrentCell {
     /// h and c.
     public var stateSizes: [Int] { [hiddenSize, hiddenSize] }

@@ -75,6 +75,8 @@ struct RecurrentOptions: Sendable {
 
 /// One layer in one direction over packed rows: what ``LSTM`` and ``GRU`` supply.
 protocol RecurrentDirection: Sendable {
+    /// The parameters, in PyTorch's order.
+    var named: [NamedParameter] { get }
     /// Sizes of the state's tensors; the first is h.
     var stateSizes: [Int] { get }
     /// The input's product for all packed rows, biases included as ``step`` expects it.
@@ -139,6 +141,28 @@ struct RecurrentStack: Sendable {
     let options: RecurrentOptions
     /// Per layer, one or two directions.
     let layers: [[any RecurrentDirection]]
+
+    /// Every layer in every direction, each with seeds of its own.
+    init(
+        _ options: RecurrentOptions, seed: UInt64,
+        make: (_ layer: Int, _ direction: Int, _ seed: UInt64) throws(ProteanError) ->
+            any RecurrentDirection
+    ) throws(ProteanError) {
+        self.options = options
+        var layers: [[any RecurrentDirection]] = []
+        for layer in 0..<options.layers {
+            var parts: [any RecurrentDirection] = []
+            for direction in 0..<options.directions {
+                let own = seed &+ UInt64(16 * (2 * layer + direction))
+                parts.append(try make(layer, direction, own))
+            }
+            layers.append(parts)
+        }
+        self.layers = layers
+    }
+
+    /// The parameters of all layers, in PyTorch's order.
+    var parameters: [NamedParameter] { layers.flatMap { $0.flatMap(\.named) } }
 
     /// - Parameter initial: nil, or `[layers · directions, batch, size]` for each tensor of a state.
     /// - Returns: outputs as the input lies, zeros beyond each row's length, and the final states.

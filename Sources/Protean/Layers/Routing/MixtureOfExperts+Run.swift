@@ -119,21 +119,6 @@ extension Trace {
     }
 }
 
-extension Choice {
-    /// For each action the rows that chose it and their weights, found in one pass.
-    func plans() -> [(plan: RowPlan, weights: [Float])] {
-        var rows = [[Int]](repeating: [], count: actions)
-        var weights = [[Float]](repeating: [], count: actions)
-        for (row, picks) in picks.enumerated() {
-            for pick in picks {
-                rows[pick.action].append(row)
-                weights[pick.action].append(pick.weight)
-            }
-        }
-        return zip(rows, weights).map { (RowPlan(trusted: $0, batch: self.rows), $1) }
-    }
-}
-
 extension MixtureOfExperts {
     /// Logits with the noise of training, and what it was made of.
     public struct NoisyLogits: Sendable {
